@@ -1,0 +1,72 @@
+"""The family of errors: every message says what was given, what is allowed, and what to do.
+
+    IntarsiaError
+      RecipeError       a recipe or an override is wrong: unknown key, wrong type, impossible combination
+      DataError         files: missing, unmatched, unreadable, of different sizes
+        LabelError      label values: outside the label space, or a label space that contradicts itself
+      ModelError        an unknown architecture, or options that it does not take
+        EncoderError    an encoder that cannot do what was asked of it
+      CheckpointError   a file that is no checkpoint of ours, is damaged, or does not fit
+      TrainingError     a run that cannot start or cannot go on
+      MissingExtra      an optional dependency is not installed
+
+The command line prints the message of any of these and ends with exit code 2; everything else is a bug of ours.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class IntarsiaError(ValueError):
+    """The root of the family."""
+
+
+class RecipeError(IntarsiaError): ...
+
+
+class DataError(IntarsiaError): ...
+
+
+class LabelError(DataError): ...
+
+
+class ModelError(IntarsiaError): ...
+
+
+class EncoderError(ModelError): ...
+
+
+class CheckpointError(IntarsiaError): ...
+
+
+class TrainingError(IntarsiaError): ...
+
+
+class MissingExtra(IntarsiaError, ImportError): ...
+
+
+def nearest(word: object, known: Iterable[object]) -> str:
+    """The tail of a message about an unknown name: the nearest known one, or all of them when they are few.
+
+    Returns: `"; did you mean 'fpn'?"`, or `"; choose from 'a', 'b'"`, or an empty string.
+    """
+    names = [str(name) for name in known]
+    lowered = {name.lower(): name for name in names}
+    if near := difflib.get_close_matches(str(word).lower(), lowered, n=1):
+        return f"; did you mean {lowered[near[0]]!r}?"
+    if 0 < len(names) <= 12:
+        return "; choose from " + ", ".join(map(repr, names))
+    return ""
+
+
+def extra(module: str, name: str) -> ModuleType:
+    """Import an optional `module`, or say which extra of intarsia brings it.
+
+    Raises: MissingExtra, with the line to type.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(f'{module} is not installed; type: pip install "intarsia[{name}]"') from error

@@ -1,0 +1,33 @@
+"""The few types that travel between rooms.
+
+Symbols, here and everywhere: B images, K classes, C channels, H W an image's size, h w a feature map's.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class SemanticLogits(NamedTuple):
+    """What every semantic architecture returns, in training and in evaluation alike."""
+
+    logits: Tensor  # [B, K, H, W]  unnormalized class scores, at the image's resolution
+    auxiliary: tuple[Tensor, ...] = ()  # each [B, K, h, w]  deeply supervised heads; empty in eval mode
+    edges: Tensor | None = None  # [B, 1, h, w]  boundary logits; None in eval mode
+    presence: Tensor | None = None  # [B, K]  which classes occur at all; None in eval mode
+
+
+class Sample(NamedTuple):
+    """One image with its labels, as a data set hands it out: raw integers, not normalized."""
+
+    image: Tensor  # [C, H, W]  uint8, or int32 holding 16-bit values; usually a channels-last view of the decoded file
+    labels: Tensor  # [H, W]  class numbers and the ignore index; uint8, or int32 beyond 255 classes
+    name: str  # unique within its data set; names the files that `predict` and the report write
+
+
+class Batch(NamedTuple):
+    """B samples of one size, as the loader hands them to training."""
+
+    image: Tensor  # [B, C, H, W]  dtype of the samples, channels last in memory
+    labels: Tensor  # [B, H, W]
+    names: tuple[str, ...]
