@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from .errors import RecipeError, nearest
 
@@ -51,6 +51,12 @@ class Labels(_Frozen):
     colors: list[Any] = Field([], description="One color a class for pictures, '#804080' or [128, 64, 128].")
     values: dict[int | str, str] = Field({}, description="Raw mask value (7, '128..255', '#804080') -> class name or 'ignore'.")
     activation: Literal["softmax", "sigmoid"] = Field("softmax", description="sigmoid: one map for two classes.")
+
+    @field_validator("values")
+    @classmethod
+    def _ids_are_numbers(cls, values: dict[int | str, str]) -> dict[int | str, str]:
+        """JSON has no keys but strings: "7" is the id 7 again."""
+        return {int(key) if isinstance(key, str) and key.isdigit() else key: name for key, name in values.items()}
 
 
 class Augment(_Frozen):
@@ -104,6 +110,8 @@ class Train(_Frozen):
     cache: bool = Field(False, description="Keep decoded images in memory shared by the workers (the whole training set must fit).")
     devices: int | Literal["auto"] = Field("auto", description="How many devices; several machines through torchrun or SLURM.")
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Kind of device.")
+    log_every: int = Field(10, gt=0, description="Steps between two lines of log.jsonl; the loss in a line is their mean.")
+    tensorboard: bool = Field(False, description="Write TensorBoard files into the run's folder as well.")
     checkpoint_every: int = Field(500, gt=0, description="Steps between two saves of the resume file.")
     audit: bool = Field(True, description="Run the label doctor before the first step; false skips it, and the report says so.")
 
@@ -132,11 +140,21 @@ class Recipe(_Frozen):
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data in the form a recipe is written in: `Recipe` parsed from it is equal."""
-        tree = self.model_dump(mode="json", exclude_none=True)
-        for place in ("model", "data", "loss", "optimizer", "schedule"):
+        tree = _without_default_none(self, self.model_dump(mode="json"))
+        for place in PLACES.keys() & tree.keys():
             node = tree[place]
             tree[place] = {"name": node.pop("name"), **node.pop("options"), **node}
         return tree
+
+
+def _without_default_none(model: BaseModel, tree: dict[str, Any]) -> dict[str, Any]:
+    """`tree` without the nulls that are a key's default; others say something, such as data.val: null."""
+    kept = {}
+    for key, field in type(model).model_fields.items():
+        value = getattr(model, key)
+        if value is not None or field.default is not None:
+            kept[key] = _without_default_none(value, tree[key]) if isinstance(value, BaseModel) else tree[key]
+    return kept
 
 
 PLACES: dict[str, type[_Frozen]] = {"model": Choice, "data": Data, "loss": Loss, "optimizer": Choice, "schedule": Schedule}
@@ -225,7 +243,8 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
             raise RecipeError(f"{where}: {key}: unknown key{nearest(key, Recipe.model_fields)}")
     for place, kind in PLACES.items():
         if tree.get(place) is not None:
-            tree[place] = _choice(tree[place], kind, catalogues[place], GIVEN[place], f"{where}: {place}")
+            usual = Recipe.model_fields[place].default
+            tree[place] = _choice(tree[place], kind, catalogues[place], GIVEN[place], f"{where}: {place}", usual and usual.name)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
@@ -244,14 +263,16 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
     return recipe
 
 
-def _choice(node: Any, kind: type[_Frozen], catalogue: Catalogue, given: set[str], where: str) -> dict[str, Any]:
+def _choice(
+    node: Any, kind: type[_Frozen], catalogue: Catalogue, given: set[str], where: str, usual: str | None = None
+) -> dict[str, Any]:
     """A mapping as it is written, `{name, **everything}`, to one with the constructor's arguments under `options`."""
     node = {"name": node} if isinstance(node, str) else node
     if not isinstance(node, dict):
         raise RecipeError(f"{where}: expected a name, or a mapping with a name, not {node!r}")
-    if "name" not in node:
+    name = node.get("name", usual)
+    if name is None:
         raise RecipeError(f"{where}: name is missing{nearest('', catalogue)}")
-    name = node["name"]
     if name not in catalogue:
         raise RecipeError(f"{where}.name: there is no {name!r}{nearest(name, catalogue)}")
     own = set(kind.model_fields) - {"options", "name"}
@@ -355,7 +376,15 @@ def _model_of(annotation: Any) -> type[_Frozen] | None:
 
 
 def _spelled(annotation: Any) -> str:
-    return annotation.__name__ if inspect.isclass(annotation) and not typing.get_args(annotation) else str(annotation).replace("typing.", "").replace("NoneType", "None")
+    if inspect.isclass(annotation) and not typing.get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("collections.abc.", "").replace("NoneType", "None")
+
+
+EVERYWHERE = {  # options that mean the same wherever they stand
+    "encoder": "the trunk that reads the image: a name of timm, or one of ours; its levels become the architecture's features.",
+    "pretrained": "start from the encoder's published weights, which are downloaded.",
+}
 
 
 def _documented(constructor: Callable[..., Any], option: str) -> str:
@@ -371,7 +400,7 @@ def _documented(constructor: Callable[..., Any], option: str) -> str:
                     break
                 more.append(following.strip())
             return " ".join([tail.strip(), *more])
-    return ""
+    return EVERYWHERE.get(option, "")
 
 
 def _copied(tree: Any) -> Any:

@@ -1,0 +1,88 @@
+"""The colors of an image: normalized for a network, or changed at random for training.
+
+Brightness, contrast, saturation and hue are each an affine map of a pixel's (red, green, blue), so any mixture of them
+is one 3 x 3 matrix and one offset, applied once. Two things differ from chaining the four operations one by one: the
+result is clamped once, at the end, and hue turns in the YIQ plane instead of the HSV hexagon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+GRAY = np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601
+_YIQ = np.array([GRAY, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_RGB = np.linalg.inv(_YIQ)
+
+
+def full_scale(image: Tensor) -> int:
+    """The raw value that counts as 1: 255 for 8-bit images (uint8), 65535 for 16-bit ones (int32)."""
+    return 255 if image.dtype == torch.uint8 else 65535
+
+
+def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Raw integers to what a network sees: (raw / full scale - mean) / std.
+
+    Args:
+        image: [B, C, H, W] or [C, H, W], uint8 (full scale 255) or int32 (full scale 65535).
+        mean, std: one number for each channel, in units of the full scale.
+
+    Returns: float32 of the same shape and memory layout.
+    """
+    scale, shift = _affine(tuple(mean), tuple(std), full_scale(image), image.device)
+    return image.to(torch.float32).mul_(scale).add_(shift)
+
+
+@lru_cache(maxsize=32)
+def _affine(mean: tuple[float, ...], std: tuple[float, ...], full: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    m, s = (torch.tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
+    return (1 / (full * s)).float().to(device), (-m / s).float().to(device)
+
+
+def jitter(
+    image: Tensor,
+    rng: np.random.Generator,
+    *,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+    saturation: float = 0.0,
+    hue: float = 0.0,
+) -> Tensor:
+    """Change the colors of an image by random amounts.
+
+    Args:
+        image: [C, H, W] raw integers. Saturation and hue act on images of three channels only; brightness and contrast
+            act on any number.
+        brightness, contrast, saturation: a factor is drawn from [1 - amount, 1 + amount].
+        hue: a turn is drawn from [-hue, hue], in shares of the full circle.
+
+    Returns: [C, H, W] of the same dtype.
+    """
+    if not (brightness or contrast or saturation or hue):
+        return image
+    channels, full = len(image), full_scale(image)
+    matrix, offset = np.eye(channels), np.zeros(channels)
+    luma = GRAY if channels == 3 else np.full(channels, 1 / channels)
+    pixels = image.permute(1, 2, 0).reshape(-1, channels).to(torch.float32)  # [N, C]
+    if brightness:
+        matrix *= rng.uniform(1 - brightness, 1 + brightness)
+    if contrast:
+        factor = rng.uniform(1 - contrast, 1 + contrast)
+        middle = float(luma @ (matrix @ pixels.mean(dim=0).double().numpy()))
+        matrix, offset = factor * matrix, factor * offset + (1 - factor) * middle
+    if saturation and channels == 3:
+        factor = rng.uniform(1 - saturation, 1 + saturation)
+        mix = factor * np.eye(3) + (1 - factor) * np.outer(np.ones(3), GRAY)
+        matrix, offset = mix @ matrix, mix @ offset
+    if hue and channels == 3:
+        angle = 2 * np.pi * rng.uniform(-hue, hue)
+        turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+        mix = _RGB @ turn @ _YIQ
+        matrix, offset = mix @ matrix, mix @ offset
+    changed = torch.addmm(torch.from_numpy(offset).float(), pixels, torch.from_numpy(matrix.T).float())
+    changed = changed.add_(0.5).clamp_(0, full).to(image.dtype)
+    return changed.view(*image.shape[1:], channels).permute(2, 0, 1)

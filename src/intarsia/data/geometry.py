@@ -1,0 +1,128 @@
+"""Where the pixels of a training sample come from: zoom, crop, flip and rotation, drawn once for image and labels.
+
+The box is cut before it is resized, so that only pixels of the result are ever computed. Image and labels are sampled
+with half-pixel centers: a pixel of the labels names what lies at the middle of the same pixel of the image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..structures import Sample
+
+
+def place(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    ignore_index: int,
+    crop: tuple[int, int] | None = None,
+    scale: tuple[float, float] = (1.0, 1.0),
+    flip: bool = False,
+    rotate: float = 0.0,
+    max_share: float = 1.0,
+) -> Sample:
+    """Cut a random box out of a sample, at a random zoom and angle, mirrored or not.
+
+    Args:
+        ignore_index: the label of what lies outside of the picture; the image shows its own mean color there.
+        crop: (height, width) of the result, in pixels; None: the picture's own size, not zoomed.
+        scale: range of the zoom, drawn evenly on a logarithmic scale; 2 shows things twice as large.
+        flip: mirror left and right with probability one half.
+        rotate: the angle is drawn from [-rotate, rotate] degrees.
+        max_share: a box in which one class covers more than this share of the counted pixels is drawn again, ten times
+            at most (as in mmsegmentation's `cat_max_ratio`).
+
+    Returns: a Sample of size `crop`, with the dtypes of the one given.
+    """
+    height, width = sample.labels.shape
+    for attempt in range(10):
+        if crop is None:
+            size, box = (height, width), (0, 0, height, width)
+        else:
+            zoom = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
+            size, box = crop, _box(rng, (height, width), (max(round(crop[0] / zoom), 1), max(round(crop[1] / zoom), 1)))
+        angle = math.radians(rng.uniform(-rotate, rotate)) if rotate else 0.0
+        mirror = flip and rng.random() < 0.5
+        labels = _cut_labels(sample.labels, box, size, angle, ignore_index)
+        if max_share >= 1 or attempt == 9 or _largest_share(labels, ignore_index) <= max_share:
+            break
+    image = _cut_image(sample.image, box, size, angle)
+    if mirror:
+        image, labels = image.flip(-1), labels.flip(-1)
+    return Sample(image, labels, sample.name)
+
+
+def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of a random box: within the picture where it fits, around the picture where not."""
+    top, left = (int(rng.integers(min(0, have - want), max(0, have - want) + 1)) for have, want in zip(inside, size, strict=True))
+    return top, left, *size
+
+
+def _cut_labels(labels: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, ignore_index: int) -> Tensor:
+    y, x = _sources(box, size, angle)
+    if not angle:
+        rows, columns = y[:, 0].floor().long(), x[0].floor().long()
+        within = ((rows >= 0) & (rows < labels.shape[0]))[:, None] & ((columns >= 0) & (columns < labels.shape[1]))
+        cut = labels[rows.clamp(0, labels.shape[0] - 1)][:, columns.clamp(0, labels.shape[1] - 1)]
+    else:
+        rows, columns = y.floor().long(), x.floor().long()
+        within = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
+        cut = labels[rows.clamp(0, labels.shape[0] - 1), columns.clamp(0, labels.shape[1] - 1)]
+    return cut if bool(within.all()) else cut.masked_fill(~within, ignore_index)
+
+
+def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    top, left, height, width = box
+    if angle:
+        return _rotated(image, box, size, angle)
+    bottom, right = top + height, left + width
+    cut = image[:, max(top, 0) : bottom, max(left, 0) : right]
+    if cut.shape[1:] != (height, width):
+        fill = cut.to(torch.float32).mean(dim=(1, 2)).round().to(image.dtype)
+        whole = fill.view(1, 1, -1).repeat(height, width, 1).permute(2, 0, 1)  # [C, h, w], channels last as decoded
+        whole[:, max(-top, 0) : max(-top, 0) + cut.shape[1], max(-left, 0) : max(-left, 0) + cut.shape[2]] = cut
+        cut = whole
+    return cut if (height, width) == tuple(size) else resize_image(cut, size)
+
+
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample raw integers [C, h, w] to [C, *size]: bilinear, half-pixel centers, averaged where it shrinks."""
+    if image.dtype == torch.uint8:
+        layout = image[None].contiguous(memory_format=torch.channels_last)  # as decoded: no copy
+        return F.interpolate(layout, size, mode="bilinear", antialias=True)[0]
+    resized = F.interpolate(image[None].to(torch.float32), size, mode="bilinear", antialias=True)[0]
+    return resized.round_().to(image.dtype)
+
+
+def _rotated(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    y, x = _sources(box, size, angle)
+    height, width = image.shape[1:]
+    grid = torch.stack([2 * x / width - 1, 2 * y / height - 1], dim=-1)[None].to(torch.float32)
+    fill = image.to(torch.float32).mean(dim=(1, 2)).view(1, -1, 1, 1)
+    turned = F.grid_sample(image[None].to(torch.float32) - fill, grid, mode="bilinear", align_corners=False) + fill
+    turned = turned[0].permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    return turned.round_().to(image.dtype)
+
+
+def _sources(box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> tuple[Tensor, Tensor]:
+    """Where in the picture the middle of each pixel of the result lies: y and x, [H, W], in pixels from the corner."""
+    top, left, height, width = box
+    y = (torch.arange(size[0], dtype=torch.float64) + 0.5) * (height / size[0]) + top
+    x = (torch.arange(size[1], dtype=torch.float64) + 0.5) * (width / size[1]) + left
+    if not angle:
+        return y[:, None], x[None]
+    middle_y, middle_x = top + height / 2, left + width / 2
+    dy, dx = (y - middle_y)[:, None], (x - middle_x)[None]
+    return middle_y + math.cos(angle) * dy - math.sin(angle) * dx, middle_x + math.sin(angle) * dy + math.cos(angle) * dx
+
+
+def _largest_share(labels: Tensor, ignore_index: int) -> float:
+    counts = torch.bincount(labels.flatten().to(torch.int64), minlength=ignore_index + 1)
+    counts[ignore_index] = 0
+    return float(counts.max() / counts.sum().clamp(min=1))

@@ -1,0 +1,206 @@
+"""Batches for training, in an order and with random numbers that depend on nothing but the seed.
+
+The whole run is one endless stream of batches. Which samples stand in batch n, and how each is augmented, follows from
+(seed, epoch, index) alone: not from the number of workers, nor from what was read before. A run that continues at batch
+n therefore sees exactly what the uninterrupted run would have seen, and reads nothing that came before.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..errors import DataError, IntarsiaError
+from ..structures import Batch, Sample
+
+Change = Callable[[Sample, np.random.Generator], Sample]
+
+
+class Dataset(Protocol):
+    """What training reads: our data sets, and any object of a user's own with these two methods."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class Loader:
+    """An endless, seeded, resumable stream of batches.
+
+    Args:
+        dataset: its items are Samples, or tuples (image [C, H, W], labels [H, W], name).
+        batch_size: of this process. A last batch of an epoch may be smaller, but not 1: batch norm cannot train on it,
+            so that sample waits for another epoch; `dropped` says whether it does.
+        change: augmentation, called with the sample and a generator of its own.
+        workers: processes that read ahead; 0 reads in this one.
+        cache: keep what was read in memory, once in each worker.
+        rank, world: this process's share of every epoch, when several train together.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        change: Change | None = None,
+        seed: int = 0,
+        workers: int = 0,
+        cache: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if len(dataset) == 0:
+            raise DataError("the training set holds no samples; look at it with `intarsia data audit`")
+        if len(dataset) < world:
+            raise DataError(f"{len(dataset)} training samples cannot be shared among {world} devices")
+        self.dataset, self.batch_size, self.seed, self.workers = dataset, batch_size, seed, workers
+        self.rank, self.world = rank, world
+        self.read = _Reader(dataset, change, seed, cache)
+        share = len(dataset) // world
+        whole, rest = divmod(share, batch_size)
+        self.dropped = rest == 1 and batch_size > 1 and whole > 0
+        self.batches = whole + (1 if rest and not self.dropped else 0)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.batches
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The samples of an epoch, in their order, for this process."""
+        shuffled = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
+        return shuffled[self.rank :: self.world][: len(self.dataset) // self.world]
+
+    def keys(self, start: int) -> Iterator[list[tuple[int, int]]]:
+        """(epoch, index) of every sample of batch `start` and all that follow, without end."""
+        epoch, first = divmod(start, self.batches)
+        while True:
+            order = self.order(epoch)
+            for n in range(first, self.batches):
+                yield [(epoch, int(i)) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
+            epoch, first = epoch + 1, 0
+
+    def stream(self, start: int = 0) -> Iterator[Batch]:
+        """Batches from number `start` on, without end.
+
+        Raises: the error that reading a sample raised, in whichever process it happened, with the sample's name.
+        """
+        batches = DataLoader(
+            self.read,  # type: ignore[arg-type]
+            batch_sampler=_Keys(self, start),  # type: ignore[arg-type]
+            collate_fn=collate,
+            num_workers=self.workers,
+            prefetch_factor=3 if self.workers else None,
+            worker_init_fn=_quiet_worker if self.workers else None,
+            generator=torch.Generator(),  # else starting an iterator would draw from the global generator
+        )
+        for batch in batches:
+            if isinstance(batch, _Failure):
+                raise batch.error()
+            yield batch
+
+
+class _Keys(NamedTuple):
+    """`Loader.keys` as something that a DataLoader may start to iterate."""
+
+    loader: Loader
+    start: int
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:  # type: ignore[override]
+        return self.loader.keys(self.start)
+
+
+class _Failure(NamedTuple):
+    """What went wrong in a worker, in a form that travels: pickling an exception may lose it."""
+
+    name: str
+    kind: str
+    message: str
+    trace: str
+    ours: bool
+
+    def error(self) -> DataError:
+        where = "" if self.name in self.message else f"{self.name}: "
+        told = self.message if self.ours else f"{self.kind}: {self.message}"
+        error = DataError(f"{where}{told}")
+        error.add_note(f"raised while reading sample {self.name}:\n{self.trace}")
+        return error
+
+
+class _Reader:
+    """(epoch, index) -> augmented Sample, or the _Failure to read it."""
+
+    def __init__(self, dataset: Dataset, change: Change | None, seed: int, cache: bool) -> None:
+        self.dataset, self.change, self.seed = dataset, change, seed
+        self.cached: dict[int, Sample] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample | _Failure:
+        epoch, index = key
+        try:
+            sample = self.cached.get(index) if self.cached is not None else None
+            if sample is None:
+                sample = as_sample(self.dataset[index], index)
+                if self.cached is not None:
+                    self.cached[index] = sample
+            if self.change is None:
+                return sample
+            return self.change(sample, np.random.default_rng((self.seed, epoch, index)))
+        except Exception as error:
+            return _Failure(name_of(self.dataset, index), type(error).__name__, str(error), traceback.format_exc(), isinstance(error, IntarsiaError))
+
+
+def _quiet_worker(number: int) -> None:
+    """A worker leaves Ctrl-C to the process that trains, which still wants its batches to finish a step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def name_of(dataset: Dataset, index: int) -> str:
+    """What to call a sample that could not be read: the path of its image, where the data set knows it."""
+    items = getattr(dataset, "items", None)
+    try:
+        return str(getattr(items[index], "image", items[index]))  # type: ignore[index]
+    except Exception:
+        return f"sample {index}"
+
+
+def as_sample(item: Any, index: int) -> Sample:
+    """What a data set handed out, as a Sample, or a sentence about what it is instead."""
+    if not isinstance(item, Sample):
+        if not isinstance(item, tuple) or len(item) not in (2, 3):
+            raise DataError(f"item {index} of the data set is {type(item).__name__}; return intarsia.Sample(image, labels, name)")
+        item = Sample(*(torch.as_tensor(part) for part in item[:2]), str(item[2]) if len(item) == 3 else f"{index:06d}")
+    if item.image.ndim != 3 or item.labels.shape != item.image.shape[1:]:
+        raise DataError(f"{item.name}: image {list(item.image.shape)} and labels {list(item.labels.shape)}; expected [C, H, W] and [H, W] of one size")
+    if item.image.is_floating_point() or item.image.dtype == torch.bool:
+        raise DataError(f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values")
+    return item
+
+
+def collate(samples: Sequence[Sample | _Failure]) -> Batch | _Failure:
+    """Samples of one size to a Batch whose image is channels-last in memory."""
+    for sample in samples:
+        if isinstance(sample, _Failure):
+            return sample
+    good: Sequence[Sample] = samples  # type: ignore[assignment]
+    first = good[0]
+    for sample in good[1:]:
+        if sample.image.shape != first.image.shape or sample.image.dtype != first.image.dtype:
+            told = f"{first.name} is {_size(first.image)} and {sample.name} is {_size(sample.image)}: they fit into no batch; set augment.crop to [height, width], or train.batch_size to 1"
+            if len(sample.image) != len(first.image):
+                told = f"{first.name} has {len(first.image)} channels and {sample.name} has {len(sample.image)}; a network takes one number of channels"
+            return _Failure(sample.name, "DataError", told, "", True)
+    images = torch.stack([s.image.permute(1, 2, 0) for s in good]).permute(0, 3, 1, 2)
+    return Batch(images, torch.stack([s.labels for s in good]), tuple(s.name for s in good))
+
+
+def _size(image: Tensor) -> str:
+    return f"{image.shape[2]}x{image.shape[1]}"

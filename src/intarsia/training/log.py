@@ -1,0 +1,108 @@
+"""The record of a run: log.jsonl for programs, TensorBoard where it is asked for, a progress bar for people.
+
+Everything for people goes to standard error, so that standard output stays free for `--json`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..errors import extra
+
+
+class Log:
+    """Writes and shows what happens in a run.
+
+    Args:
+        out: the run's folder.
+        since: the step to continue from; lines of later steps, written by a run that was killed, are taken out.
+        quiet: show nothing.
+        tensorboard: write its files as well.
+
+    Raises: MissingExtra when TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, out: Path, since: int = 0, quiet: bool = False, tensorboard: bool = False) -> None:
+        self.path = out / "log.jsonl"
+        kept = [line for line in self._lines() if line.get("step", 0) <= since] if since else []
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self.file = self.path.open("a", encoding="utf-8", buffering=1)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.board = _tensorboard(out) if tensorboard else None
+        self.shown, self.miou, self.bar = 0.0, "", None
+        if self.console.is_terminal and not quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%  {task.fields[told]}"))
+            self.bar = Progress(*columns, console=self.console)
+            self.task = self.bar.add_task("training", total=1.0, told="")
+
+    def __enter__(self) -> Log:
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+        if self.board:
+            self.board.close()
+        self.file.close()
+
+    def say(self, text: str) -> None:
+        """One line for the person who waits."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def write(self, kind: str, **entry: Any) -> None:
+        """One line of log.jsonl, and the same numbers to TensorBoard."""
+        self.file.write(json.dumps({"kind": kind, **entry}) + "\n")
+        if self.board:
+            for key, value in entry.items():
+                if isinstance(value, float):
+                    self.board.add_scalar(f"{kind}/{key}", value, entry["step"])
+
+    def progress(self, share: float, step: int, loss: float, rate: float, seconds: float) -> None:
+        """Move the bar, or, where there is no terminal, print a line every half minute."""
+        left = seconds * (1 - share) / share if share > 0 else 0.0
+        told = f"step {step}  loss {loss:.3f}  {rate:.1f} images/s  {_clock(left)} left{self.miou}"
+        if self.bar:
+            self.bar.update(self.task, completed=share, told=told)
+        elif time.monotonic() - self.shown >= 30 or share >= 1:
+            self.shown = time.monotonic()
+            self.say(f"{100 * share:3.0f}%  {told}")
+
+    def validated(self, step: int, epoch: float, seconds: float, score: Any) -> None:
+        """A validation's numbers."""
+        tree = score.scores.to_dict()
+        keep = {key: tree[key] for key in ("miou", "accuracy", "iou")}
+        self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **keep)
+        self.miou = f"  val mIoU {100 * score.miou:.1f}"
+        self.say(f"step {step}: val mIoU {100 * score.miou:.2f}, accuracy {100 * tree['accuracy']:.2f} ({score.seconds:.0f} s)")
+
+    def _lines(self) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            return []
+        lines = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:  # the last line of a run that was killed while it wrote
+                break
+        return lines
+
+
+def _tensorboard(out: Path) -> Any:
+    extra("tensorboard", "track")
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(out / "tensorboard"))
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

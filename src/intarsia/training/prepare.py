@@ -1,0 +1,206 @@
+"""Before the first step: data opened and examined, labels settled, the hardware asked what it can do."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..checkpoint import Checkpoint
+from ..config import Recipe
+from ..data import Audit, audit
+from ..data import open as open_dataset
+from ..data.color import jitter
+from ..data.geometry import place
+from ..errors import TrainingError
+from ..labels import LabelSpace
+from ..structures import Sample
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run trains and validates on, and what is known of it."""
+
+    train: Any
+    val: Any | None
+    labels: LabelSpace
+    audit: Audit | None
+    channels: int
+
+
+def gather(recipe: Recipe, data: Any = None) -> Material:
+    """Open the data sets, settle the label space, and let the label doctor look at them.
+
+    Args:
+        data: a user's own data set, or a pair (train, val) of them, instead of the recipe's.
+
+    Raises: TrainingError when there is no data or no label space; DataError with the label doctor's own sentences.
+    """
+    wished = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
+    if data is not None:
+        train, val = data if isinstance(data, tuple) else (data, None)
+    elif recipe.data is None:
+        raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
+    else:
+        chosen = recipe.data
+        train = open_dataset(chosen.name, chosen.root, chosen.train, wished, **chosen.options)
+        # the validation set means what the training set means: labels inferred there hold here too
+        known = getattr(train, "labels", wished)
+        val = open_dataset(chosen.name, chosen.root, chosen.val, known, **chosen.options) if chosen.val else None
+    labels = getattr(train, "labels", None) or wished
+    if labels is None:
+        raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
+    if recipe.labels and recipe.labels.activation != labels.activation:
+        labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
+    if not recipe.train.audit:
+        return Material(train, val, labels, None, len(first(train).image))
+    found = audit(train, *([val] if val is not None else []))
+    if found.errors:
+        told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
+        raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
+    return Material(train, val, labels, found, found.channels)
+
+
+def first(dataset: Any) -> Sample:
+    """The first sample of a data set, checked."""
+    from ..data.loader import as_sample
+
+    return as_sample(dataset[0], 0)
+
+
+def statistics(model: nn.Module, material: Material) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation to normalize with: the encoder's where it has them for these channels, else the data's."""
+    encoder = getattr(model, "encoder", None)
+    mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
+    if material.channels == 3 and mean is not None and len(mean) == 3:
+        return tuple(mean), tuple(std)
+    if material.audit is not None:
+        return tuple(material.audit.mean), tuple(max(s, 1e-3) for s in material.audit.std)
+    return (0.5,) * material.channels, (0.25,) * material.channels
+
+
+def class_weights(wish: str | Sequence[float], labels: LabelSpace, found: Audit | None) -> list[float] | None:
+    """The weight of each class in the loss, scaled to mean 1; None for no weights."""
+    if wish == "none":
+        return None
+    if not isinstance(wish, str):
+        if len(wish) != labels.num_classes:
+            raise TrainingError(f"loss.class_weights lists {len(wish)} numbers for {labels.num_classes} classes; give one for each, in the order of the classes")
+        return list(map(float, wish))
+    if found is None:
+        raise TrainingError(f"loss.class_weights={wish} needs the frequencies that the audit counts; set train.audit=true, or list the weights")
+    share = found.counts / max(found.counts.sum(), 1)
+    seen = share > 0
+    if wish == "log":
+        weights = 1 / np.log(1.02 + share)
+    elif wish == "median":
+        weights = np.where(seen, np.median(share[seen]) / np.where(seen, share, 1), 0.0)
+    else:
+        weights = np.where(seen, 1 / np.where(seen, share, 1), 0.0)
+    return [float(w) for w in weights / weights[seen].mean()]
+
+
+def augmentation(recipe: Recipe, labels: LabelSpace) -> Any:
+    """The recipe's augmentation as one function of a sample and its generator."""
+    return partial(_augment, wish=recipe.augment.model_dump(), ignore_index=labels.ignore_index)
+
+
+def _augment(sample: Sample, rng: np.random.Generator, *, wish: dict[str, Any], ignore_index: int) -> Sample:
+    geometry = {key: wish[key] for key in ("crop", "scale", "flip", "rotate", "max_share")}
+    colors = {key: wish[key] for key in ("brightness", "contrast", "saturation", "hue")}
+    placed = place(sample, rng, ignore_index=ignore_index, **geometry)
+    return placed._replace(image=jitter(placed.image, rng, **colors))
+
+
+def hardware(recipe: Recipe) -> tuple[str, str, bool, str]:
+    """(accelerator, Fabric's precision, channels last?, a sentence that says what was chosen and why)."""
+    wish = recipe.train
+    accelerator = wish.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("train.accelerator is cuda, but PyTorch sees no CUDA device; use cpu, or install a CUDA build of torch")
+    unit = bfloat16_unit(accelerator)
+    precision = wish.precision
+    if precision == "auto":
+        precision = "bfloat16" if unit else "float32"
+    if precision == "float16" and accelerator == "cpu":
+        raise TrainingError("train.precision=float16 needs a GPU; on a CPU use bfloat16 or float32")
+    channels_last = precision != "float32" if wish.channels_last == "auto" else bool(wish.channels_last)
+    why = f" ({unit})" if unit and precision == "bfloat16" else ""
+    told = f"{accelerator}, {precision}{why}, {'channels last' if channels_last else 'channels first'}"
+    return accelerator, {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision], channels_last, told
+
+
+def bfloat16_unit(accelerator: str) -> str:
+    """What multiplies bfloat16 in hardware here: "AMX", "AVX-512 BF16", a GPU's name, or "" for nothing."""
+    if accelerator == "cuda":
+        return torch.cuda.get_device_name() if torch.cuda.is_bf16_supported(including_emulation=False) else ""
+    if accelerator != "cpu":
+        return ""
+    if torch.cpu._is_amx_tile_supported():
+        return "AMX"
+    return "AVX-512 BF16" if torch.cpu._is_avx512_bf16_supported() else ""
+
+
+def transplant(model: nn.Module, old: Checkpoint, labels: LabelSpace, heads: set[str]) -> str:
+    """Start a network from another run's weights: every tensor that fits, and of the heads the classes of the same name.
+
+    Args:
+        heads: names of the tensors whose shape depends on the number of classes.
+
+    Returns: one sentence: how much was taken, and what starts fresh.
+
+    Raises: TrainingError when nothing fits.
+    """
+    taken, fresh, state = 0, [], model.state_dict()
+    for name, tensor in state.items():
+        given = old.weights.get(name)
+        if given is None or given.shape[1:] != tensor.shape[1:] or (name not in heads and given.shape != tensor.shape):
+            fresh.append(name)
+        elif name not in heads or old.labels.names == labels.names:
+            state[name], taken = given, taken + 1
+        elif len(given) == old.labels.num_classes and len(tensor) == labels.num_classes:
+            shared = [n for n in labels.names if n in old.labels.names]
+            rows = tensor.clone()
+            for class_name in shared:
+                rows[labels.names.index(class_name)] = given[old.labels.names.index(class_name)]
+            state[name], taken = rows, taken + bool(shared)
+            if len(shared) < labels.num_classes:
+                fresh.append(f"{name} ({labels.num_classes - len(shared)} of {labels.num_classes} classes)")
+        else:
+            fresh.append(name)
+    if taken == 0:
+        raise TrainingError(f"no tensor of the checkpoint ({old.model or 'a network of its own'}) fits this network; fine-tune with the same model and options")
+    model.load_state_dict(state)
+    told = f"; fresh: {', '.join(fresh[:6])}{f' and {len(fresh) - 6} more' if len(fresh) > 6 else ''}" if fresh else ""
+    return f"started from {taken} of {len(state)} tensors of the checkpoint{told}"
+
+
+def head_tensors(build: Any, head_size: int, options: dict[str, Any]) -> set[str]:
+    """Names of the tensors whose shape depends on the number of classes, found by building the network twice on paper."""
+    quiet = {k: v for k, v in options.items() if k != "pretrained"}
+    with torch.device("meta"):
+        one, other = build(head_size, **quiet).state_dict(), build(head_size + 1, **quiet).state_dict()
+    return {name for name in one if one[name].shape != other[name].shape}
+
+
+def takes(constructor: Any, option: str) -> bool:
+    """Whether a constructor has a keyword argument of this name."""
+    return option in inspect.signature(constructor).parameters
+
+
+def total_steps(recipe: Recipe, batches: int) -> int | None:
+    """The budget in optimizer steps, or None when it is counted in minutes."""
+    if recipe.train.minutes is not None:
+        return None
+    if recipe.train.steps is not None:
+        return recipe.train.steps
+    return max(math.ceil((recipe.train.epochs or 0) * batches / recipe.train.accumulate), 1)
