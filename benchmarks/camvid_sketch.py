@@ -27,7 +27,9 @@ class FPN(nn.Module):
         super().__init__()
         self.encoder = timm.create_model("resnet18", features_only=True, out_indices=(1, 2, 3, 4))
         self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.encoder.feature_info.channels())
-        self.smooth = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU())
+        self.smooth = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
+        )
         self.classify = nn.Conv2d(channels, classes, 1)
 
     def forward(self, x):

@@ -35,7 +35,9 @@ def stock(root: Path, seconds: float, fast: bool) -> float:
     if fast:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    loader = torch.utils.data.DataLoader(CamVid(root, "train", crop=256), 8, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True)
+    loader = torch.utils.data.DataLoader(
+        CamVid(root, "train", crop=256), 8, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+    )
     marks: list[float] = []
     while len(marks) < 2 or marks[-1] - marks[0] < seconds:
         for image, label in loader:

@@ -68,5 +68,9 @@ def extra(module: str, name: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and module.split(".")[0] == error.name.split(".")[0]:
+            raise MissingExtra(f'{module} is not installed; type: pip install "intarsia[{name}]"') from error
+        raise MissingExtra(f'{module} misses {error.name}; type: pip install --upgrade "intarsia[{name}]"') from error
     except ImportError as error:
-        raise MissingExtra(f'{module} is not installed; type: pip install "intarsia[{name}]"') from error
+        raise MissingExtra(f"{module} is installed but cannot be imported ({error}); install it again") from error

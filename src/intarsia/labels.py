@@ -51,26 +51,34 @@ class LabelSpace:
     colors: tuple[Color, ...] = ()
     values: Mapping[int | str, str] = field(default_factory=dict, hash=False)
     activation: str = "softmax"
+    explicit: bool = field(init=False, compare=False, repr=False, default=False)  # whether `values` were written out
 
     def __post_init__(self) -> None:
-        names = tuple(str(name) for name in self.names)
+        if isinstance(self.names, str) or not all(isinstance(n, str) and n.strip() for n in self.names):
+            raise LabelError(f"class names are a list of words, not {self.names!r}")
+        names = tuple(self.names)
         object.__setattr__(self, "names", names)
         if not names:
             raise LabelError("a label space needs at least one class name; list them under labels.classes")
         if repeated := {name for name in names if names.count(name) > 1}:
             raise LabelError(f"class {sorted(repeated)[0]!r} is listed twice; class names must differ")
-        if IGNORE in names:
+        if IGNORE in (name.lower() for name in names):
             raise LabelError(f"{IGNORE!r} cannot be a class name: it stands for pixels that do not count")
         if len(names) > 65535:
             raise LabelError(f"{len(names)} classes given; at most 65535 fit into a 16-bit mask")
         if self.activation not in ("softmax", "sigmoid"):
-            raise LabelError(f"labels.activation is {self.activation!r}{nearest(self.activation, ('softmax', 'sigmoid'))}")
+            raise LabelError(
+                f"labels.activation is {self.activation!r}{nearest(self.activation, ('softmax', 'sigmoid'))}"
+            )
         if self.activation == "sigmoid" and len(names) != 2:
             raise LabelError(f"one sigmoid map tells two classes apart, but {len(names)} are listed; use softmax")
         if self.colors and len(self.colors) != len(names):
             raise LabelError(f"{len(self.colors)} colors for {len(names)} classes; give one for each, or none")
         object.__setattr__(self, "colors", tuple(map(parse_color, self.colors)) or distinct_colors(len(names)))
+        object.__setattr__(self, "explicit", bool(self.values))
         object.__setattr__(self, "values", self._checked(self.values))
+        if not self.by_color:
+            self._id_table()  # spans that overlap show here, not at the first mask
 
     def _checked(self, values: Mapping[int | str, str]) -> dict[int | str, str]:
         if not values:
@@ -79,9 +87,13 @@ class LabelSpace:
         for raw, name in values.items():
             key = _parse_value(raw)
             if name not in self.names and name != IGNORE:
-                raise LabelError(f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}")
+                raise LabelError(
+                    f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}"
+                )
             if key in checked and checked[key] != name:
-                raise LabelError(f"labels.values: {raw} stands for {checked[key]!r} and for {name!r}; a value has one meaning")
+                raise LabelError(
+                    f"labels.values: {raw} stands for {checked[key]!r} and for {name!r}; a value has one meaning"
+                )
             checked[key] = name
         if len({_is_color(key) for key in checked}) > 1:
             raise LabelError("labels.values mixes ids and colors; a data set's masks are read as one or the other")
@@ -122,6 +134,8 @@ class LabelSpace:
 
         Raises: LabelError naming each value outside the label space, its pixel count and what could be meant.
         """
+        if raw.dtype.kind not in "iu":
+            raise LabelError(f"the mask holds {raw.dtype} numbers; label values are whole numbers")
         codes = self._codes(raw)
         if codes.min(initial=0) < 0:
             values, counts = np.unique(raw[codes < 0], return_counts=True)
@@ -143,6 +157,11 @@ class LabelSpace:
         show = [f"{self.spell(value)} ({count} px)" for value, count in ranked[:5]]
         more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""
         first = self.spell(ranked[0][0])
+        if ranked[0][0] < 0:
+            return (
+                f"the mask holds {', '.join(show)}{more}; ids are 0 and above ({self._allowed()}), so save the mask again "
+                f"with {self.ignore_index} where pixels do not count"
+            )
         guess = f", likely {near!r}" if (near := self._near_color(ranked[0][0])) else ""
         return (
             f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes "
@@ -200,7 +219,12 @@ class LabelSpace:
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> LabelSpace:
         """From what `to_dict` gave, or from a recipe's `labels`."""
-        return cls(tuple(tree["classes"]), tuple(tree.get("colors") or ()), tree.get("values") or {}, tree.get("activation") or "softmax")
+        return cls(
+            tuple(tree["classes"]),
+            tuple(tree.get("colors") or ()),
+            tree.get("values") or {},
+            tree.get("activation") or "softmax",
+        )
 
     def _codes(self, raw: np.ndarray) -> np.ndarray:
         """Class number, ignore index or -1 (stray) of each raw value: int32, the shape of `raw`."""
@@ -223,7 +247,8 @@ class LabelSpace:
             spans = [(_span(key), self._code(name)) for key, name in self.values.items()]
             table = np.full(max(256, *(last + 1 for (_, last), _ in spans)), -1, np.int32)
             for (first, last), code in spans:
-                if (table[first : last + 1] >= 0).any():
+                held = table[first : last + 1]
+                if ((held >= 0) & (held != code)).any():
                     raise LabelError(f"labels.values: {first}..{last} overlaps another value; a value has one meaning")
                 table[first : last + 1] = code
             object.__setattr__(self, "_table", table)
@@ -250,6 +275,8 @@ class LabelSpace:
         if not self.by_color or value == _TRANSPARENT:
             return ""
         known = [key for key in self.values if key != TRANSPARENT]
+        if not known:
+            return ""
         distance = [sum((a - b) ** 2 for a, b in zip(parse_color(str(k)), _unpack(value), strict=True)) for k in known]
         return self.values[known[int(np.argmin(distance))]] if min(distance) <= 3 * 16**2 else ""
 
@@ -266,7 +293,9 @@ def pack_colors(rgb: np.ndarray) -> np.ndarray:
     if rgb.shape[-1] == 4:
         alpha = rgb[..., 3]
         if half := int(((alpha != 0) & (alpha != 255)).sum()):
-            raise LabelError(f"{half} pixels of the mask are half transparent; save masks without smoothing, alpha 0 or 255")
+            raise LabelError(
+                f"{half} pixels of the mask are half transparent; save masks without smoothing, alpha 0 or 255"
+            )
         packed[alpha == 0] = _TRANSPARENT
     return packed
 
@@ -280,16 +309,31 @@ def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax"
     """
     plain = LabelSpace(tuple(names), activation=activation)
     found, count = sorted(set(map(int, seen))), len(plain.names)
-    if count == 2 and found and set(found) <= {0, 255} and 255 in found:
+    if count == 1 and len(found) > 1:
+        raise LabelError(
+            f"masks hold {_brief(found)}, but only the class {plain.names[0]!r} is listed; name the rest as well, such as: background, {plain.names[0]}"
+        )
+    if not found:
+        return plain, "masks hold nothing yet: ids are the positions in the list of classes"
+    if count > 2 and found == [0, 255]:
+        raise LabelError(
+            f"masks hold 0 and 255 alone, but {count} classes are listed; list two classes, or say in labels.values "
+            f"what both stand for, such as {{0: {plain.names[0]}, 255: ignore}}"
+        )
+    if count == 2 and set(found) <= {0, 255} and 255 in found:
         values: dict[int | str, str] = {0: plain.names[0], 255: plain.names[1]}
-        return LabelSpace(plain.names, values=values, activation=activation), f"masks hold 0 and 255: 255 is {plain.names[1]!r}, not ignore"
+        return LabelSpace(
+            plain.names, values=values, activation=activation
+        ), f"masks hold {' and '.join(map(str, found))}: 255 is {plain.names[1]!r}, not ignore"
     if all(0 <= value < count or value == plain.ignore_index for value in found):
         ignored = f", and {plain.ignore_index} is ignored" if plain.ignore_index in found else ""
         return plain, f"masks hold {_brief(found)}: ids are the positions in the list of classes{ignored}"
     beyond = [v for v in found if not (0 <= v < count or v == plain.ignore_index)]
     if 0 not in found and beyond == [count]:
         wish = ", ".join(f"{n + 1}: {name}" for n, name in enumerate(plain.names[:3]))
-        raise LabelError(f"masks hold {_brief(found)} for {count} classes: ids seem to start at 1; write labels.values: {{{wish}, ...}}")
+        raise LabelError(
+            f"masks hold {_brief(found)} for {count} classes: ids seem to start at 1; write labels.values: {{{wish}, ...}}"
+        )
     raise LabelError(
         f"masks hold {_brief(found)}, but {count} classes are listed (ids 0..{count - 1}); "
         f"list the missing classes, or say in labels.values what {_brief(beyond)} stand for (a class, or ignore)"
@@ -300,31 +344,43 @@ def parse_color(color: Any) -> Color:
     """`"#804080"` or three integers to (128, 64, 128)."""
     if isinstance(color, str) and _HEX.fullmatch(color):
         return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-    if isinstance(color, Sequence) and not isinstance(color, str) and len(color) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in color):
+    if (
+        isinstance(color, Sequence)
+        and not isinstance(color, str)
+        and len(color) == 3
+        and all(isinstance(c, int) and 0 <= c <= 255 for c in color)
+    ):
         return color[0], color[1], color[2]
     raise LabelError(f"{color!r} is no color; write '#804080', or three numbers of 0..255")
 
 
 def distinct_colors(count: int) -> tuple[Color, ...]:
-    """Colors that differ in hue and, from seven on, in lightness: the golden angle around the color wheel."""
+    """As many different colors: the golden angle around the color wheel, six hues to a shade, then ever finer shades."""
     shades = ((0.62, 0.95), (0.85, 0.70), (0.40, 1.00))
-    wheel = [colorsys.hsv_to_rgb((0.58 + n * 0.381966) % 1, *shades[n // 6 % 3]) for n in range(count)]
-    return tuple((round(r * 255), round(g * 255), round(b * 255)) for r, g, b in wheel)
+    colors: dict[Color, None] = {}
+    n = 0
+    while len(colors) < count:
+        saturation, value = shades[n // 6 % 3]
+        fade = 1 - 0.5 * (n // 360 * 0.618034 % 1)  # hues repeat to the eye, and at last to the byte
+        r, g, b = colorsys.hsv_to_rgb((0.58 + n * 0.381966) % 1, saturation * fade, value * (1 + fade) / 2)
+        colors.setdefault((round(r * 255), round(g * 255), round(b * 255)))
+        n += 1
+    return tuple(colors)
 
 
 def _parse_value(raw: Any) -> int | str:
     if isinstance(raw, bool) or raw is None:
         raise LabelError(f"labels.values: {raw!r} is no raw value; write an id, '128..255' or '#804080'")
-    if isinstance(raw, int) and raw >= 0:
-        return raw
     text = str(raw).strip()
-    if text.isdigit():
+    if text.isdecimal() and int(text) <= 1 << 24:
         return int(text)
     if _HEX.fullmatch(text) or text == TRANSPARENT:
         return text.lower()
     if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= 1 << 24:
         return text
-    raise LabelError(f"labels.values: {raw!r} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')")
+    raise LabelError(
+        f"labels.values: {raw!r} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')"
+    )
 
 
 def _is_color(key: int | str) -> bool:

@@ -5,6 +5,7 @@ Symbols, here and everywhere: B images, K classes, C channels, H W an image's si
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -31,3 +32,7 @@ class Batch(NamedTuple):
     image: Tensor  # [B, C, H, W]  dtype of the samples, channels last in memory
     labels: Tensor  # [B, H, W]
     names: tuple[str, ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(self.image.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), self.names)

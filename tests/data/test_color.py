@@ -41,7 +41,11 @@ def test_normalize_keeps_channels_last() -> None:
 def test_brightness_contrast_and_saturation_are_torchvisions() -> None:
     functional = pytest.importorskip("torchvision.transforms.v2.functional", reason="torchvision is the reference")
     image = picture()
-    for name, adjust in (("brightness", functional.adjust_brightness), ("contrast", functional.adjust_contrast), ("saturation", functional.adjust_saturation)):
+    for name, adjust in (
+        ("brightness", functional.adjust_brightness),
+        ("contrast", functional.adjust_contrast),
+        ("saturation", functional.adjust_saturation),
+    ):
         changed = jitter(image, Fixed(1.15), **{name: 0.3})  # type: ignore[arg-type]
         assert (changed.int() - adjust(image, 1.15).int()).abs().max() <= 1, name
 

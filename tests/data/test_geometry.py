@@ -15,7 +15,9 @@ def disk(height: int, width: int, y: float, x: float, radius: float) -> Sample:
     rows, columns = np.mgrid[:height, :width] + 0.5
     inside = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
     image = torch.from_numpy(np.where(inside, 200, 40).astype(np.uint8))[None].repeat(3, 1, 1)
-    return Sample(image.permute(1, 2, 0).contiguous().permute(2, 0, 1), torch.from_numpy(inside.astype(np.uint8)), "disk")
+    return Sample(
+        image.permute(1, 2, 0).contiguous().permute(2, 0, 1), torch.from_numpy(inside.astype(np.uint8)), "disk"
+    )
 
 
 def middle(weight: torch.Tensor) -> tuple[float, float]:
@@ -81,7 +83,9 @@ def test_flip_is_an_exact_mirror_half_of_the_time() -> None:
     for seed in range(200):
         placed = place(sample, np.random.default_rng(seed), ignore_index=255, flip=True)
         if not torch.equal(placed.labels, sample.labels):
-            assert torch.equal(placed.labels, sample.labels.flip(-1)) and torch.equal(placed.image, sample.image.flip(-1))
+            assert torch.equal(placed.labels, sample.labels.flip(-1)) and torch.equal(
+                placed.image, sample.image.flip(-1)
+            )
             mirrored += 1
     assert 70 < mirrored < 130
 
@@ -93,7 +97,10 @@ def test_a_crop_of_one_class_is_drawn_again() -> None:
     sample = Sample(torch.zeros(3, 200, 200, dtype=torch.uint8), labels, "x")
 
     def uniform(share: float) -> int:
-        crops = [place(sample, np.random.default_rng(s), ignore_index=255, crop=(40, 40), max_share=share) for s in range(100)]
+        crops = [
+            place(sample, np.random.default_rng(s), ignore_index=255, crop=(40, 40), max_share=share)
+            for s in range(100)
+        ]
         return sum(len(crop.labels.unique()) == 1 for crop in crops)
 
     assert uniform(1.0) > 50

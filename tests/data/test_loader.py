@@ -94,7 +94,9 @@ def test_batches_are_channels_last() -> None:
 class Sizes(Numbers):
     def __getitem__(self, index: int) -> Sample:
         side = 4 + index
-        return Sample(torch.zeros(3, side, side, dtype=torch.uint8), torch.zeros(side, side, dtype=torch.uint8), f"im{index}")
+        return Sample(
+            torch.zeros(3, side, side, dtype=torch.uint8), torch.zeros(side, side, dtype=torch.uint8), f"im{index}"
+        )
 
 
 def test_sizes_that_do_not_fit_say_what_to_do() -> None:

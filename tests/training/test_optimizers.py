@@ -22,7 +22,9 @@ def test_courses_start_at_one_and_follow_their_formulas() -> None:
 def test_onecycle_is_torchs() -> None:
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=101, pct_start=30 / 101, div_factor=25, final_div_factor=400)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=1.0, total_steps=101, pct_start=30 / 101, div_factor=25, final_div_factor=400
+    )
     cycle = onecycle(rise=0.29, first=0.04, last=1e-4)
     for step in range(101):
         assert cycle(step / 100) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
@@ -32,7 +34,9 @@ def test_onecycle_is_torchs() -> None:
 
 
 def test_warmup_rises_linearly_and_the_course_fills_the_rest() -> None:
-    assert [factor(poly(power=1.0), 0.1, p) for p in (0, 0.05, 0.1, 0.55, 1, 1.2)] == pytest.approx([0, 0.5, 1, 0.5, 0, 0])
+    assert [factor(poly(power=1.0), 0.1, p) for p in (0, 0.05, 0.1, 0.55, 1, 1.2)] == pytest.approx(
+        [0, 0.5, 1, 0.5, 0, 0]
+    )
 
 
 class Net(nn.Module):
@@ -66,7 +70,9 @@ def test_the_average_is_the_formula_and_is_taken_off_again_bit_for_bit() -> None
         keep = min(0.9, (1 + step) / (10 + step))
         expected = keep * expected + (1 - keep) * net.classify.weight.detach()
     assert torch.allclose(ema.average["classify.weight"], expected, atol=1e-5)
-    assert math.isclose(float(ema.average["encoder.1.running_mean"][0]), float(net.encoder[1].running_mean[0]), abs_tol=12)
+    assert math.isclose(
+        float(ema.average["encoder.1.running_mean"][0]), float(net.encoder[1].running_mean[0]), abs_tol=12
+    )
     before = {n: t.clone() for n, t in net.state_dict().items()}
     with ema.applied():
         assert torch.equal(net.classify.weight, ema.average["classify.weight"])

@@ -55,7 +55,13 @@ def command(file: Path, out: Path, *more: str) -> list[str]:
 def test_a_run_writes_what_predicting_and_resuming_need(tmp_path: Path) -> None:
     last = intarsia.train(recipe(data={"val": "val"}), out=tmp_path / "run", quiet=True)
     assert last == tmp_path / "run" / "last.safetensors"
-    assert {p.name for p in last.parent.iterdir()} == {"last.safetensors", "best.safetensors", "recipe.yaml", "audit.json", "log.jsonl"}
+    assert {p.name for p in last.parent.iterdir()} == {
+        "last.safetensors",
+        "best.safetensors",
+        "recipe.yaml",
+        "audit.json",
+        "log.jsonl",
+    }
     assert list(losses(last.parent)) == [1, 2, 3, 4]
     stored = intarsia.checkpoint.load(last)
     assert stored.labels.names and stored.protocol == "dataset" and len(stored.data_hash) > 8
@@ -81,14 +87,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, precision: str) -
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run(command(file, tmp_path / "whole"), env=environment, check=True, capture_output=True)
 
-    run = subprocess.Popen(command(file, tmp_path / "killed"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        command(file, tmp_path / "killed"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     log, deadline = tmp_path / "killed" / "log.jsonl", time.monotonic() + 120
     while time.monotonic() < deadline and not (log.exists() and log.read_text().count("\n") >= 5):
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert run.returncode == -signal.SIGKILL, "the run was over before it could be killed"
-    resumed = subprocess.run(command(file, tmp_path / "killed", "--resume"), env=environment, capture_output=True, text=True)
+    resumed = subprocess.run(
+        command(file, tmp_path / "killed", "--resume"), env=environment, capture_output=True, text=True
+    )
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed at step" in resumed.stderr
 
@@ -101,7 +111,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, precision: str) -
 def test_ctrl_c_leaves_a_good_checkpoint(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(yaml.safe_dump(recipe(train={"steps": 100000, "workers": 1})))
-    run = subprocess.Popen(command(file, tmp_path / "run"), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command(file, tmp_path / "run"), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    )
     log, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 120
     while time.monotonic() < deadline and not (log.exists() and log.read_text().count("\n") >= 2):
         time.sleep(0.01)
@@ -218,7 +230,9 @@ def test_fine_tuning_takes_what_fits_and_classes_by_name(tmp_path: Path) -> None
     new = intarsia.checkpoint.load(second)
     head = "classify.score.weight"
     assert new.weights[head].shape[0] == 2
-    assert torch.allclose(new.weights[head][0], old.weights[head][2], atol=1e-6), "the class of the same name keeps its row"
+    assert torch.allclose(new.weights[head][0], old.weights[head][2], atol=1e-6), (
+        "the class of the same name keeps its row"
+    )
     assert not torch.allclose(new.weights[head][1], old.weights[head][1], atol=1e-4)
     name = "encoder.body.conv_stem.weight"
     assert torch.allclose(new.weights[name], old.weights[name], atol=1e-6)

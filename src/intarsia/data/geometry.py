@@ -60,11 +60,15 @@ def place(
 
 def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
     """(top, left, height, width) of a random box: within the picture where it fits, around the picture where not."""
-    top, left = (int(rng.integers(min(0, have - want), max(0, have - want) + 1)) for have, want in zip(inside, size, strict=True))
+    top, left = (
+        int(rng.integers(min(0, have - want), max(0, have - want) + 1)) for have, want in zip(inside, size, strict=True)
+    )
     return top, left, *size
 
 
-def _cut_labels(labels: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, ignore_index: int) -> Tensor:
+def _cut_labels(
+    labels: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, ignore_index: int
+) -> Tensor:
     y, x = _sources(box, size, angle)
     if not angle:
         rows, columns = y[:, 0].floor().long(), x[0].floor().long()
@@ -119,7 +123,9 @@ def _sources(box: tuple[int, int, int, int], size: tuple[int, int], angle: float
         return y[:, None], x[None]
     middle_y, middle_x = top + height / 2, left + width / 2
     dy, dx = (y - middle_y)[:, None], (x - middle_x)[None]
-    return middle_y + math.cos(angle) * dy - math.sin(angle) * dx, middle_x + math.sin(angle) * dy + math.cos(angle) * dx
+    return middle_y + math.cos(angle) * dy - math.sin(angle) * dx, middle_x + math.sin(angle) * dy + math.cos(
+        angle
+    ) * dx
 
 
 def _largest_share(labels: Tensor, ignore_index: int) -> float:

@@ -91,7 +91,7 @@ class Loader:
 
         Raises: the error that reading a sample raised, in whichever process it happened, with the sample's name.
         """
-        batches = DataLoader(
+        batches: DataLoader[Any] = DataLoader(
             self.read,  # type: ignore[arg-type]
             batch_sampler=_Keys(self, start),  # type: ignore[arg-type]
             collate_fn=collate,
@@ -155,7 +155,13 @@ class _Reader:
                 return sample
             return self.change(sample, np.random.default_rng((self.seed, epoch, index)))
         except Exception as error:
-            return _Failure(name_of(self.dataset, index), type(error).__name__, str(error), traceback.format_exc(), isinstance(error, IntarsiaError))
+            return _Failure(
+                name_of(self.dataset, index),
+                type(error).__name__,
+                str(error),
+                traceback.format_exc(),
+                isinstance(error, IntarsiaError),
+            )
 
 
 def _quiet_worker(number: int) -> None:
@@ -176,12 +182,19 @@ def as_sample(item: Any, index: int) -> Sample:
     """What a data set handed out, as a Sample, or a sentence about what it is instead."""
     if not isinstance(item, Sample):
         if not isinstance(item, tuple) or len(item) not in (2, 3):
-            raise DataError(f"item {index} of the data set is {type(item).__name__}; return intarsia.Sample(image, labels, name)")
-        item = Sample(*(torch.as_tensor(part) for part in item[:2]), str(item[2]) if len(item) == 3 else f"{index:06d}")
+            raise DataError(
+                f"item {index} of the data set is {type(item).__name__}; return intarsia.Sample(image, labels, name)"
+            )
+        name = str(item[2]) if len(item) == 3 else f"{index:06d}"
+        item = Sample(torch.as_tensor(item[0]), torch.as_tensor(item[1]), name)
     if item.image.ndim != 3 or item.labels.shape != item.image.shape[1:]:
-        raise DataError(f"{item.name}: image {list(item.image.shape)} and labels {list(item.labels.shape)}; expected [C, H, W] and [H, W] of one size")
+        raise DataError(
+            f"{item.name}: image {list(item.image.shape)} and labels {list(item.labels.shape)}; expected [C, H, W] and [H, W] of one size"
+        )
     if item.image.is_floating_point() or item.image.dtype == torch.bool:
-        raise DataError(f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values")
+        raise DataError(
+            f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values"
+        )
     return item
 
 

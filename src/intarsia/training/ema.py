@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -43,7 +43,7 @@ class MovingAverage:
                 for name, tensor in self.current.items():
                     tensor.copy_(held[name])
 
-    def load(self, tensors: dict[str, Tensor], steps: int) -> None:
+    def load(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Continue an average that was saved; each tensor keeps the memory layout of the network's."""
         self.steps = steps
         with torch.no_grad():

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from torch import Tensor
 
 from ..errors import extra
+from ..evaluation import Score
+from .prepare import Material
 
 
 class Log:
@@ -37,7 +41,11 @@ class Log:
         self.board = _tensorboard(out) if tensorboard else None
         self.shown, self.miou, self.bar = 0.0, "", None
         if self.console.is_terminal and not quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%  {task.fields[told]}"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f}%  {task.fields[told]}"),
+            )
             self.bar = Progress(*columns, console=self.console)
             self.task = self.bar.add_task("training", total=1.0, told="")
 
@@ -65,8 +73,47 @@ class Log:
                 if isinstance(value, float):
                     self.board.add_scalar(f"{kind}/{key}", value, entry["step"])
 
-    def progress(self, share: float, step: int, loss: float, rate: float, seconds: float) -> None:
+    def introduce(self, material: Material, batches: int, remarks: Sequence[str]) -> None:
+        """What a person should know before the first step."""
+        for raw, number, name in material.labels.rows():
+            self.say(f"  {raw:>12} -> {number:>3}  {name}")
+        if inferred := getattr(material.train, "inferred", ""):
+            self.say(inferred)
+        if material.audit is None:
+            self.say("the label doctor was switched off (train.audit=false)")
+        else:
+            for finding in material.audit.warnings:
+                self.say(f"{finding.severity}: {finding.message}")
+        val = f"{len(material.val)} to validate on" if material.val is not None else "none to validate on"
+        self.say(f"{len(material.train)} samples to train on, {val}; {batches} batches an epoch")
+        for remark in remarks:
+            self.say(remark)
+
+    def trained(
+        self,
+        step: int,
+        epoch: float,
+        seconds: float,
+        losses: Sequence[float],
+        terms: Mapping[str, Tensor],
+        lr: float,
+        rate: float,
+    ) -> None:
+        """A line about the batches since the last line: the mean of their losses, and the last one's terms."""
+        self.write(
+            "train",
+            step=step,
+            epoch=epoch,
+            seconds=seconds,
+            loss=sum(losses) / len(losses),
+            terms={name: float(term.detach()) for name, term in terms.items()},
+            lr=lr,
+            images_per_second=rate,
+        )
+
+    def progress(self, share: float, step: int, losses: Sequence[float], rate: float, seconds: float) -> None:
         """Move the bar, or, where there is no terminal, print a line every half minute."""
+        loss = sum(losses) / len(losses)
         left = seconds * (1 - share) / share if share > 0 else 0.0
         told = f"step {step}  loss {loss:.3f}  {rate:.1f} images/s  {_clock(left)} left{self.miou}"
         if self.bar:
@@ -75,13 +122,17 @@ class Log:
             self.shown = time.monotonic()
             self.say(f"{100 * share:3.0f}%  {told}")
 
-    def validated(self, step: int, epoch: float, seconds: float, score: Any) -> None:
-        """A validation's numbers."""
+    def validated(self, step: int, epoch: float, seconds: float, score: Score | None) -> None:
+        """A validation's numbers; None where there is no validation set."""
+        if score is None:
+            return
         tree = score.scores.to_dict()
         keep = {key: tree[key] for key in ("miou", "accuracy", "iou")}
         self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **keep)
         self.miou = f"  val mIoU {100 * score.miou:.1f}"
-        self.say(f"step {step}: val mIoU {100 * score.miou:.2f}, accuracy {100 * tree['accuracy']:.2f} ({score.seconds:.0f} s)")
+        self.say(
+            f"step {step}: val mIoU {100 * score.miou:.2f}, accuracy {100 * tree['accuracy']:.2f} ({score.seconds:.0f} s)"
+        )
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():

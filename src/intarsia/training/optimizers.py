@@ -23,7 +23,11 @@ def parameter_groups(model: nn.Module, lr: float, weight_decay: float, encoder_l
         if parameter.requires_grad:
             groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
     return [
-        {"params": params, "lr": lr * (encoder_lr if encoder else 1.0), "weight_decay": weight_decay if decayed else 0.0}
+        {
+            "params": params,
+            "lr": lr * (encoder_lr if encoder else 1.0),
+            "weight_decay": weight_decay if decayed else 0.0,
+        }
         for (encoder, decayed), params in groups.items()
     ]
 
@@ -81,7 +85,9 @@ def onecycle(*, rise: float = 0.3, first: float = 0.04, last: float = 1e-4) -> C
     """
 
     def course(progress: float) -> float:
-        start, end, t = (first, 1.0, progress / rise) if progress < rise else (1.0, last, (progress - rise) / (1 - rise))
+        start, end, t = (
+            (first, 1.0, progress / rise) if progress < rise else (1.0, last, (progress - rise) / (1 - rise))
+        )
         return end + (start - end) * (1 + math.cos(math.pi * t)) / 2
 
     return course
@@ -93,7 +99,12 @@ def constant() -> Course:
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": adamw, "sgd": sgd}
-SCHEDULES: dict[str, Callable[..., Course]] = {"poly": poly, "cosine": cosine, "onecycle": onecycle, "constant": constant}
+SCHEDULES: dict[str, Callable[..., Course]] = {
+    "poly": poly,
+    "cosine": cosine,
+    "onecycle": onecycle,
+    "constant": constant,
+}
 
 
 def factor(course: Course, warmup: float, progress: float) -> float:

@@ -79,7 +79,7 @@ def statistics(model: nn.Module, material: Material) -> tuple[tuple[float, ...],
     """Mean and standard deviation to normalize with: the encoder's where it has them for these channels, else the data's."""
     encoder = getattr(model, "encoder", None)
     mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
-    if material.channels == 3 and mean is not None and len(mean) == 3:
+    if material.channels == 3 and mean is not None and std is not None and len(mean) == 3:
         return tuple(mean), tuple(std)
     if material.audit is not None:
         return tuple(material.audit.mean), tuple(max(s, 1e-3) for s in material.audit.std)
@@ -92,10 +92,14 @@ def class_weights(wish: str | Sequence[float], labels: LabelSpace, found: Audit 
         return None
     if not isinstance(wish, str):
         if len(wish) != labels.num_classes:
-            raise TrainingError(f"loss.class_weights lists {len(wish)} numbers for {labels.num_classes} classes; give one for each, in the order of the classes")
+            raise TrainingError(
+                f"loss.class_weights lists {len(wish)} numbers for {labels.num_classes} classes; give one for each, in the order of the classes"
+            )
         return list(map(float, wish))
     if found is None:
-        raise TrainingError(f"loss.class_weights={wish} needs the frequencies that the audit counts; set train.audit=true, or list the weights")
+        raise TrainingError(
+            f"loss.class_weights={wish} needs the frequencies that the audit counts; set train.audit=true, or list the weights"
+        )
     share = found.counts / max(found.counts.sum(), 1)
     seen = share > 0
     if wish == "log":
@@ -126,7 +130,9 @@ def hardware(recipe: Recipe) -> tuple[str, str, bool, str]:
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("train.accelerator is cuda, but PyTorch sees no CUDA device; use cpu, or install a CUDA build of torch")
+        raise TrainingError(
+            "train.accelerator is cuda, but PyTorch sees no CUDA device; use cpu, or install a CUDA build of torch"
+        )
     unit = bfloat16_unit(accelerator)
     precision = wish.precision
     if precision == "auto":
@@ -136,7 +142,12 @@ def hardware(recipe: Recipe) -> tuple[str, str, bool, str]:
     channels_last = precision != "float32" if wish.channels_last == "auto" else bool(wish.channels_last)
     why = f" ({unit})" if unit and precision == "bfloat16" else ""
     told = f"{accelerator}, {precision}{why}, {'channels last' if channels_last else 'channels first'}"
-    return accelerator, {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision], channels_last, told
+    return (
+        accelerator,
+        {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision],
+        channels_last,
+        told,
+    )
 
 
 def bfloat16_unit(accelerator: str) -> str:
@@ -178,7 +189,9 @@ def transplant(model: nn.Module, old: Checkpoint, labels: LabelSpace, heads: set
         else:
             fresh.append(name)
     if taken == 0:
-        raise TrainingError(f"no tensor of the checkpoint ({old.model or 'a network of its own'}) fits this network; fine-tune with the same model and options")
+        raise TrainingError(
+            f"no tensor of the checkpoint ({old.model or 'a network of its own'}) fits this network; fine-tune with the same model and options"
+        )
     model.load_state_dict(state)
     told = f"; fresh: {', '.join(fresh[:6])}{f' and {len(fresh) - 6} more' if len(fresh) > 6 else ''}" if fresh else ""
     return f"started from {taken} of {len(state)} tensors of the checkpoint{told}"
@@ -197,10 +210,8 @@ def takes(constructor: Any, option: str) -> bool:
     return option in inspect.signature(constructor).parameters
 
 
-def total_steps(recipe: Recipe, batches: int) -> int | None:
-    """The budget in optimizer steps, or None when it is counted in minutes."""
-    if recipe.train.minutes is not None:
-        return None
+def total_steps(recipe: Recipe, batches: int) -> int:
+    """A budget of steps or epochs, in optimizer steps."""
     if recipe.train.steps is not None:
         return recipe.train.steps
     return max(math.ceil((recipe.train.epochs or 0) * batches / recipe.train.accumulate), 1)

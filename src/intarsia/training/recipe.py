@@ -38,7 +38,7 @@ def locate(source: str | Path) -> Path:
     Raises: RecipeError with the nearest name.
     """
     path, name = Path(source), str(source)
-    if path.exists() or path.suffix in (".yaml", ".yml"):
+    if path.is_file() or path.suffix in (".yaml", ".yml"):
         return path
     packaged = PACKAGED / f"{SHORT.get(name, name)}.yaml"
     if packaged.exists():

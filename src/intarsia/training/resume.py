@@ -7,6 +7,7 @@ without a word.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -30,8 +31,8 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage 
 
 
 def unpack(
-    weights: dict[str, Tensor],
-    state: dict[str, Tensor],
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
     steps: int,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -49,7 +50,9 @@ def unpack(
         raise TrainingError(f"the run to resume belongs to another network: {told}") from None
     if ema:
         if not raw:
-            raise TrainingError("the run to resume kept no moving average, but the recipe asks for one; remove train.ema")
+            raise TrainingError(
+                "the run to resume kept no moving average, but the recipe asks for one; remove train.ema"
+            )
         ema.load(weights, steps)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for name, tensor in state.items():
@@ -66,12 +69,12 @@ def unpack(
         torch.cuda.set_rng_state(state["rng/cuda"])
 
 
-def differing(old: dict[str, Any], new: dict[str, Any], place: str = "") -> list[str]:
+def differing(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> list[str]:
     """The keys, "train.batch_size", in which two recipes differ."""
     keys = []
     for key in sorted({*old, *new}):
         a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
             keys += differing(a, b, f"{place}{key}.")
         elif a != b:
             keys.append(f"{place}{key}")

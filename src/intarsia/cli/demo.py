@@ -1,0 +1,92 @@
+"""`intarsia demo`: the whole line on the built-in shapes, from nothing to a report, in three minutes on two cores."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .terminal import AsJson, answer, console, duration
+
+PICTURES = 4
+
+
+def demo(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe `shapes` to change.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for everything; by default demo, demo-2, ...", metavar="DIR")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train on drawn shapes, evaluate, predict a few pictures, and write a report."""
+    from ..evaluation import evaluate as score_of
+    from ..inference import Predictor
+    from ..training import train as run
+    from .evaluate import show
+    from .predict import run as predict_all
+
+    folder = out or _fresh(Path("demo"))
+    terminal, started = console(), time.monotonic()
+
+    def say(text: str) -> None:
+        if not as_json:
+            terminal.print(text, markup=False, soft_wrap=True)
+
+    say(f"1/4  train: a small network learns the built-in shapes, into {folder}")
+    try:
+        last = run("shapes", *(overrides or ()), out=folder, quiet=as_json)
+    except KeyboardInterrupt:
+        console(error=True).print("interrupted")
+        return 130
+    say("2/4  evaluate: on scenes it has not seen")
+    score = score_of(last, out=folder / "report", command="intarsia demo")
+    if not as_json:
+        show(score)
+    say("3/4  predict: a few pictures of their own")
+    pictures = _drawn(last, folder / "pictures")
+    predict_all(Predictor.load(last), pictures, folder / "predictions", alpha=0.5, workers=0, quiet=as_json)
+    report = (folder / "report" / "report.html").resolve()
+    if as_json:
+        answer(
+            {
+                **score.to_dict(),
+                "checkpoint": last,
+                "report": report,
+                "predictions": folder / "predictions",
+                "seconds": time.monotonic() - started,
+            }
+        )
+        return 0
+    say(f"4/4  done in {duration(time.monotonic() - started)}: mIoU {100 * score.miou:.1f} on shapes")
+    say(f"     report       {report.as_uri()}")
+    say(f"     overlays     {folder / 'predictions' / 'overlays'}")
+    say("     your turn    intarsia init FOLDER, then intarsia train recipe.yaml")
+    return 0
+
+
+def _drawn(model: Any, folder: Path) -> list[Path]:
+    """The first few validation scenes as PNG files."""
+    from PIL import Image
+
+    from ..checkpoint import load
+    from ..training.recipe import load as read
+    from .source import of_recipe
+
+    dataset = of_recipe(read(load(model).recipe), None, ["val"])[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for index in range(min(PICTURES, len(dataset))):
+        sample = dataset[index]
+        paths.append(folder / f"{Path(sample.name).name}.png")
+        Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy()).save(paths[-1])
+    return paths
+
+
+def _fresh(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3, ... that is not there."""
+    names = (folder, *(folder.with_name(f"{folder.name}-{n}") for n in range(2, 10_000)))
+    return next(path for path in names if not path.exists())

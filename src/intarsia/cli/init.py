@@ -1,0 +1,44 @@
+"""`intarsia init`: look at a folder of images and masks, and write a complete recipe for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import RecipeError
+from .terminal import AsJson, answer, console
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and masks.")],
+    out: Annotated[Path, typer.Option(help="The recipe to write.", metavar="FILE")] = Path("recipe.yaml"),
+    classes: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Class names in order, with commas between: background,cat,dog")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a recipe that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a folder of images and masks, and write a complete recipe for it."""
+    import yaml
+
+    from .. import data
+    from ..training.recipe import load
+
+    if out.exists() and not force:
+        raise RecipeError(f"{out} is there already; give another name with --out, or write over it with --force")
+    names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
+    tree, inferred = data.init(folder, classes=names)
+    load(tree)  # what is written must be readable
+    head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
+    text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    if as_json:
+        return answer({"written": out, "inferred": inferred, "recipe": tree})
+    terminal = console()
+    terminal.print(inferred, markup=False, soft_wrap=True)
+    terminal.print(f"wrote {out}; look through it, then:", markup=False, soft_wrap=True)
+    terminal.print(f"  intarsia train {out} --out runs/{out.stem}", markup=False, soft_wrap=True)
+    return None

@@ -1,0 +1,150 @@
+"""`intarsia predict`: pictures in; label maps, overlays and one JSON line an image out."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import DataError, IntarsiaError
+from .terminal import AsJson, answer, console, plain, refuse
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or patterns such as 'day*/*.jpg'."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")],
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="How strongly the overlay covers the picture.")] = 0.5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead.")] = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
+    from ..inference import Predictor
+
+    paths = found(inputs)
+    for path in paths:
+        if any(target.exists() and path.samefile(target) for target in targets(path, out)):
+            raise DataError(f"the result for {path} would be written over it; choose another folder with --out")
+    predictor = Predictor.load(model, device=device)
+    lines = run(predictor, paths, out, alpha=alpha, workers=workers, quiet=as_json)
+    failed = [line for line in lines if "error" in line]
+    if as_json:
+        tree: dict[str, Any] = {
+            "out": out,
+            "images": len(lines) - len(failed),
+            "failed": len(failed),
+            "predictions": lines,
+        }
+        if failed:
+            tree["error"] = failed[0]["error"]
+        answer(tree)
+    if failed:
+        refuse(f"{len(failed)} of {len(lines)} pictures could not be read; the others are in {out}", as_json=False)
+        return 2
+    if not as_json:
+        console().print(
+            f"{len(lines)} pictures: label maps in {out}, overlays in {out / 'overlays'}", markup=False, soft_wrap=True
+        )
+    return 0
+
+
+def found(inputs: Sequence[str]) -> list[Path]:
+    """The pictures that the inputs stand for, in order.
+
+    Raises: DataError for an input that is not there or holds no picture, and for two pictures whose results would
+        have one name.
+    """
+    from ..data.codecs import SUFFIXES
+
+    paths: list[Path] = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise DataError(f"the folder {text} holds no pictures; they end in {', '.join(sorted(SUFFIXES))}")
+            paths += inside
+        elif path.exists():
+            paths.append(path)
+        elif any(letter in text for letter in "*?["):
+            inside = sorted(Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file())
+            if not inside:
+                raise DataError(f"nothing matches the pattern {text!r}")
+            paths += inside
+        else:
+            raise DataError(f"there is no file or folder {text!r}")
+    paths = list(dict.fromkeys(paths))
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        by_stem[path.stem.lower()].append(path)
+    for stem, same in by_stem.items():
+        if len(same) > 1:
+            raise DataError(
+                f"{same[0]} and {same[1]} would both be written as {stem}.png; predict them into two folders, or rename one"
+            )
+    return paths
+
+
+def targets(path: Path, out: Path) -> tuple[Path, Path]:
+    """Where the label map and the overlay of a picture go."""
+    return out / f"{path.stem}.png", out / "overlays" / f"{path.stem}.png"
+
+
+def run(
+    predictor: Any, paths: Sequence[Path], out: Path, *, alpha: float, workers: int, quiet: bool
+) -> list[dict[str, Any]]:
+    """Predict and write one picture after the other; one that cannot be read is told and does not stop the others.
+
+    Returns: what predictions.jsonl holds.
+    """
+    (out / "overlays").mkdir(parents=True, exist_ok=True)
+    lines: list[dict[str, Any]] = []
+    with (out / "predictions.jsonl").open("w", encoding="utf-8") as record:
+
+        def note(line: dict[str, Any]) -> None:
+            lines.append(plain(line))
+            record.write(json.dumps(lines[-1], ensure_ascii=False, allow_nan=False) + "\n")
+            record.flush()
+
+        def failed(_: str, error: IntarsiaError) -> None:
+            refuse(str(error), as_json=False)
+            note({"image": paths[len(lines)], "error": str(error)})
+
+        for prediction in predictor.stream(paths, workers=workers, failed=failed):
+            path = paths[len(lines)]  # results and failures come in the order of the paths
+            said = {"note": prediction.note} if prediction.note else {}
+            if said:
+                console(error=True).print(f"{path}: {prediction.note}", markup=False, soft_wrap=True)
+            labels, overlay = targets(path, out)
+            prediction.save(labels)
+            prediction.overlay(alpha).save(overlay)
+            height, width = prediction.labels.shape
+            shares = prediction.shares()
+            note(
+                {
+                    "image": path,
+                    "labels": labels,
+                    "overlay": overlay,
+                    "height": height,
+                    "width": width,
+                    "shares": shares,
+                    **said,
+                }
+            )
+            if not quiet:
+                most = ", ".join(f"{name} {share:.0%}" for name, share in _largest(shares))
+                console().print(f"{path} -> {labels}  ({most})", markup=False, soft_wrap=True)
+    return lines
+
+
+def _largest(shares: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(((n, s) for n, s in shares.items() if s >= 0.005), key=lambda item: -item[1])[:3]

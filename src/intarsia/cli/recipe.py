@@ -1,0 +1,136 @@
+"""`intarsia recipe`: the packaged recipes, and what their keys mean."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import RecipeError
+from .terminal import AsJson, answer, console, facts, table
+
+app = typer.Typer(help="The packaged recipes, and what their keys mean.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A packaged recipe, or a file.")]
+
+
+@app.command("list")
+def listed(as_json: AsJson = False) -> None:
+    """List the packaged recipes."""
+    from ..training.recipe import PACKAGED, SHORT, names
+
+    short = {full: name for name, full in SHORT.items()}
+    found = [{"name": n, "short": short.get(n), "about": _about(PACKAGED / f"{n}.yaml")} for n in names()]
+    if as_json:
+        return answer(found)
+    rows = [(f"{f['name']}\n(or {f['short']})" if f["short"] else f["name"], f["about"]) for f in found]
+    return console().print(table(None, ("recipe", "about"), rows))
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Print a recipe."""
+    from .. import config
+    from ..training.recipe import locate
+
+    path = locate(name)
+    tree, _ = config.read(path)
+    if as_json:
+        return answer(tree)
+    return print(path.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def copy(
+    name: Name,
+    to: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The file to write; by default the recipe's name, here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a packaged recipe to a file of your own, to change it."""
+    from ..training.recipe import locate
+
+    path = locate(name)
+    target = to or Path(path.name)
+    if target.is_dir():
+        target = target / path.name
+    if target.exists():
+        raise RecipeError(f"{target} is there already; name another file, or remove it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    if as_json:
+        return answer({"written": target})
+    return console().print(
+        f"wrote {target}; train with: intarsia train {target} --out runs/{target.stem}", markup=False, soft_wrap=True
+    )
+
+
+@app.command()
+def explain(
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="KEY", help="A key, such as train.ema or model.pspnet.bins; none: all of them."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a key of a recipe means, its type and its default."""
+    out = console()
+    if key is None:
+        every = [explained(k) for k in _leaves()]
+        if as_json:
+            return answer({"keys": every})
+        rows = [(t["key"], _type(t), _default(t), t["meaning"]) for t in every]
+        return out.print(table(None, ("key", "type", "default", "meaning"), rows))
+    tree = explained(key)
+    if as_json:
+        return answer(tree)
+    lines = {"": tree["meaning"]}
+    if not tree["keys"]:
+        lines |= {"type": _type(tree), "default": _default(tree)}
+    lines |= {"one of": ", ".join(tree["choices"]), "keys": ", ".join(tree["keys"])}
+    out.print(key, style="bold", markup=False)
+    return out.print(facts({label: text for label, text in lines.items() if text}))
+
+
+def explained(key: str) -> dict[str, Any]:
+    """What `config.explain` says; the catalogues are imported only for keys that choose from them."""
+    from .. import config
+
+    if key.split(".")[0] in config.PLACES:
+        from ..training.recipe import catalogues
+
+        tree = config.explain(key, catalogues())
+    else:
+        tree = config.explain(key, {})
+    if key.endswith(".name") and not tree["meaning"]:
+        tree["meaning"] = f"Which one; `intarsia recipe explain {key.removesuffix('.name')}` lists them."
+    return tree
+
+
+def _leaves() -> list[str]:
+    from ..config import Recipe, explain
+
+    leaves = []
+    for key in Recipe.model_fields:
+        below = explain(key, {})["keys"]
+        leaves += [f"{key}.{part}" for part in below] or [key]
+    return leaves
+
+
+def _type(tree: dict[str, Any]) -> str:
+    """A type as people write it: 'softmax' | 'sigmoid' rather than Literal['softmax', 'sigmoid']."""
+    told = re.sub(r"Literal\[(.*?)\]", lambda m: m[1].replace(", ", " | "), tree["type"])
+    return re.sub(r"^Union\[(.*)\]$", lambda m: m[1].replace(", ", " | "), told)
+
+
+def _default(tree: dict[str, Any]) -> str:
+    return "none" if tree["default"] is None else str(tree["default"])
+
+
+def _about(path: Path) -> str:
+    """The comment at the head of a recipe."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = lines[: next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))]
+    return "\n".join(line.removeprefix("#").strip() for line in head)

@@ -1,0 +1,58 @@
+"""What SOURCE may be on the command line: a data set's name, a folder, or a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import Recipe
+from ..errors import DataError, nearest
+
+
+def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[Any]:
+    """The data sets that SOURCE stands for, one a split.
+
+    Args:
+        root: where a data set lies that is given by name or by a recipe.
+        splits: None for those that the recipe names, or that the data set has.
+
+    Raises: DataError with the nearest name, and whatever the data set has to say.
+    """
+    from .. import data
+    from ..data.datasets.catalogue import DATASETS
+
+    if source in DATASETS:
+        return [data.open(source, root, split) for split in splits or data.splits(source, root)]
+    if Path(source).is_dir():
+        tree, _ = data.init(Path(source))
+        return of_recipe(_loaded(tree), root, splits)
+    if is_recipe(source):
+        return of_recipe(_loaded(source), root, splits)
+    raise DataError(f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS)}")
+
+
+def is_recipe(source: str) -> bool:
+    """Whether SOURCE is a recipe, packaged or a file, rather than a data set's name or a folder."""
+    from ..training.recipe import names
+
+    return source.endswith((".yaml", ".yml")) or source in names()
+
+
+def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None) -> list[Any]:
+    """The data sets that a recipe names."""
+    from .. import data
+    from ..labels import LabelSpace
+
+    if recipe.data is None:
+        raise DataError("the recipe names no data set; give it a key `data`, or name a data set or a folder instead")
+    labels = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
+    chosen = recipe.data
+    wanted = splits or [split for split in (chosen.train, chosen.val) if split]
+    return [data.open(chosen.name, root or chosen.root, split, labels, **chosen.options) for split in wanted]
+
+
+def _loaded(source: Any) -> Recipe:
+    from ..training.recipe import load
+
+    return load(source)

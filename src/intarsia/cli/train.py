@@ -1,0 +1,64 @@
+"""`intarsia train`: a recipe in, a folder with a checkpoint out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .terminal import AsJson, answer, console
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="A recipe file, or a packaged one (`intarsia recipe list`): shapes, camvid, ..."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe to change: train.minutes=15")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default runs/<recipe>.", metavar="DIR")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in that folder stopped.")] = False,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A checkpoint whose weights to start from.", metavar="MODEL")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train a model."""
+    from ..training import train as run
+
+    folder = out or Path("runs") / Path(recipe).stem
+    try:
+        last = run(recipe, *(overrides or ()), out=folder, resume=resume, start=start, quiet=as_json)
+    except KeyboardInterrupt as stopped:
+        console(error=True).print(
+            f"interrupted: {stopped}" if str(stopped) else "interrupted", markup=False, soft_wrap=True
+        )
+        return 130
+    score = last_validation(folder)
+    if as_json:
+        answer({"checkpoint": last, "out": folder, "val": score})
+        return 0
+    terminal = console()
+    if score:
+        terminal.print(f"val mIoU {100 * score['miou']:.1f} after {score['step']} steps", markup=False)
+    terminal.print(
+        f"next: intarsia evaluate {shlex.quote(str(folder))} --out {shlex.quote(str(folder / 'report'))}",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def last_validation(folder: Path) -> dict[str, Any] | None:
+    """The last validation that log.jsonl tells of."""
+    log = folder / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+    return next((line for line in reversed(lines) if line["kind"] == "val"), None)

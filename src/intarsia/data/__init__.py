@@ -1,0 +1,60 @@
+"""Files in, Samples out: data sets, codecs, the loader, and the label doctor.
+
+files --datasets--> Pairs --codecs--> Sample --geometry, color--> Sample --loader--> Batch
+                      `--audit--> findings, frequencies, statistics, hash
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, nearest
+from ..labels import LabelSpace
+from .audit import Audit, Finding, audit
+from .init import init
+from .pairs import Pair, Pairs
+
+__all__ = ["Audit", "Finding", "Pair", "Pairs", "audit", "init", "open", "splits"]
+
+
+def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | None = None, **options: Any) -> Any:
+    """A data set by its name in `datasets.catalogue`.
+
+    Args:
+        root: its folder; `shapes` needs none.
+        split: usually "train" or "val".
+        labels: the meaning of its masks, where it brings none of its own, or instead of its own.
+        options: the data set's own keyword arguments.
+
+    Raises: DataError for an unknown name or option, with the nearest one, and for whatever is wrong with the files.
+    """
+    from .datasets.catalogue import DATASETS
+
+    if name not in DATASETS:
+        raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
+    known = [key for key in inspect.signature(DATASETS[name]).parameters if key not in ("root", "split", "labels")]
+    if unknown := [key for key in options if key not in known]:
+        raise DataError(f"data set {name} takes no option {unknown[0]!r}{nearest(unknown[0], known)}")
+    if root is None and name != "shapes":
+        raise DataError(f"data set {name} needs data.root, the folder where it lies")
+    return DATASETS[name](root, split, labels=labels, **options)
+
+
+def splits(name: str, root: str | Path | None = None, **options: Any) -> tuple[str, ...]:
+    """The names of the splits that a data set has where it lies, training first where it has that name."""
+    from .datasets import camvid, folder, voc
+
+    if name == "shapes":
+        return ("train", "val")
+    if name not in ("camvid", "folder", "voc"):
+        raise DataError(f"there is no data set {name!r}{nearest(name, ('folder', 'camvid', 'voc', 'shapes'))}")
+    if root is None:
+        raise DataError(f"data set {name} needs data.root, the folder where it lies")
+    if name == "folder":
+        taken = inspect.signature(folder.splits).parameters
+        found = folder.splits(root, **{key: value for key, value in options.items() if key in taken})
+    else:
+        found = (camvid if name == "camvid" else voc).splits(root)
+    return tuple(sorted(found, key=lambda split: (not split.startswith("train"), split)))

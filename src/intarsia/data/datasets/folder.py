@@ -1,0 +1,215 @@
+"""A folder of images and masks in any of the usual layouts.
+
+images/NAME.jpg  masks/NAME.png                    images: images         masks: masks          holdout: 0.2
+train/images/NAME.jpg  train/masks/NAME.png        images: "{split}/images"   masks: "{split}/masks"
+NAME.jpg  NAME_mask.png in one folder              images: .   masks: .   mask_suffix: _mask    holdout: 0.2
+train.txt with two paths, or one name, a line      list: "{split}.txt"
+"""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ...errors import DataError, nearest
+from ...labels import LabelSpace, infer
+from ..codecs import read_mask
+from ..find import find
+from ..layout import Layout, ending, listed, nothing, pair
+from ..pairs import Pair, Pairs
+
+
+def folder(
+    root: str | Path,
+    split: str,
+    *,
+    labels: LabelSpace | None = None,
+    images: str | None = None,
+    masks: str | None = None,
+    image_suffix: str = "",
+    mask_suffix: str = "",
+    list: str | None = None,
+    holdout: float | None = None,
+    channels: Literal[1, 3, 4] | None = None,
+) -> Pairs:
+    """Your own images and masks.
+
+    Args:
+        split: a name that {split} stands for in the folders or the list; with `holdout`, "train" or "val"; "all" for every pair of
+            a folder without splits.
+        images: folder of the images below root; {split} stands for the split's name, * for any one folder. Found when absent.
+        masks: folder of the masks, in the same words.
+        image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg".
+        mask_suffix: how a mask's file name ends: "_mask".
+        list: file with a pair of paths, or one name, a line; {split} stands for the split's name.
+        holdout: share of the pairs, 0..1, that is "val"; which ones follows from their names alone.
+        channels: read every image as gray (1), RGB (3) or RGBA (4) where that loses nothing.
+
+    Raises: DataError when something is missing; LabelError when the masks do not fit the class names.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
+    if labels is None:
+        raise DataError(
+            f"{root}: a folder of your own has no class names yet; list them under labels.classes, or let `intarsia init {root}` write them"
+        )
+    if holdout is not None and not 0 < holdout < 1:
+        raise DataError(f"data.holdout is {holdout}; give the share of pairs to validate on, between 0 and 1")
+    layout = _layout(root, images, masks, image_suffix, mask_suffix, list)
+    left: tuple[Sequence[str], Sequence[str]] = ((), ())
+    if list is not None:
+        items = listed(root, _list_file(root, list, split), layout)
+    else:
+        assert layout is not None
+        _check_split(root, split, layout, holdout)
+        items, left = pair(root, layout, split)
+        if not items:
+            raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
+    if holdout is not None and split != "all":
+        items = held_out(items, holdout, split)
+    inferred = ""
+    if not labels.explicit and not labels.by_color:
+        labels, inferred = _inferred(root, labels, layout, list)
+    return Pairs(items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels)
+
+
+def splits(
+    root: str | Path,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    list: str | None = None,
+    holdout: float | None = None,
+) -> tuple[str, ...]:
+    """The splits that a folder has: those of its subfolders or lists, "train" and "val" of a holdout, or "all"."""
+    root = Path(root)
+    if holdout is not None:
+        return ("train", "val")
+    if list is not None:
+        return _taken(root, list, files=True) if "{split}" in list else ("all",)
+    if images is None or masks is None:
+        return find(root).splits or ("all",)
+    return _both(root, images, masks) if "{split}" in images else ("all",)
+
+
+def held_out(items: list[Pair], share: float, split: str) -> list[Pair]:
+    """One side of a split by the hash of the names: at least one pair each, and the same ones in every run.
+
+    Raises: DataError for another split than "train" and "val", or for a single pair.
+    """
+    if split not in ("train", "val"):
+        raise DataError(f"there is no split {split!r} of a holdout; choose from 'train', 'val', 'all'")
+    if len(items) < 2:
+        raise DataError(
+            f"{len(items)} pair cannot be split into train and val; add images, or leave out `holdout` and set data.val to null"
+        )
+    order = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
+    count = min(max(round(share * len(items)), 1), len(items) - 1)
+    kept = set(order[:count] if split == "val" else order[count:])
+    return [item for item in items if item in kept]
+
+
+def _layout(
+    root: Path, images: str | None, masks: str | None, image_suffix: str, mask_suffix: str, list: str | None
+) -> Layout | None:
+    if images is not None and masks is not None:
+        if images == masks and image_suffix == mask_suffix:
+            raise DataError(
+                f"{root}: images and masks are one folder; say how the masks' names end, such as mask_suffix: _mask"
+            )
+        if ("{split}" in images) != ("{split}" in masks):
+            raise DataError(f"images is {images!r} and masks is {masks!r}; write {{split}} in both or in neither")
+        return Layout(images, masks, image_suffix, mask_suffix)
+    if (images, masks, image_suffix, mask_suffix) != (None, None, "", ""):
+        raise DataError(
+            f"{root}: give `images` and `masks` both, with their suffixes, or none of these: then the layout is found"
+        )
+    return find(root) if list is None else None
+
+
+def _check_split(root: Path, split: str, layout: Layout, holdout: float | None) -> None:
+    if "{split}" in layout.images:
+        known = _both(root, layout.images, layout.masks)
+        if holdout is not None:
+            raise DataError(
+                f"{root}: has splits of its own ({', '.join(known)}); leave out `holdout`, or name one folder in `images` and `masks`"
+            )
+        if split not in known:
+            raise DataError(f"{root}: there is no split {split!r} in {layout.images}{nearest(split, known)}")
+    elif holdout is None and split != "all":
+        raise DataError(
+            f"{root}: has no splits, so {split!r} is unknown; set data.holdout: 0.2 for a random fifth as 'val', or ask for 'all'"
+        )
+
+
+def _list_file(root: Path, list: str, split: str) -> Path:
+    file = root / list.replace("{split}", split)
+    if "{split}" in list and not file.is_file():
+        raise DataError(f"{file}: there is no such list{nearest(split, _taken(root, list, files=True))}")
+    return file
+
+
+def _both(root: Path, images: str, masks: str) -> tuple[str, ...]:
+    """The splits for which there are images and masks."""
+    return tuple(s for s in _taken(root, images) if s in _taken(root, masks))
+
+
+def _taken(root: Path, pattern: str, files: bool = False) -> tuple[str, ...]:
+    """The names that stand for {split} in what is there."""
+    before, _, after = pattern.partition("{split}")
+    depth = len(Path(before + "x").parts) - 1
+    start, rest = before.rpartition("/")[2], after.partition("/")[0]
+    names = []
+    for path in sorted(root.glob("/".join([*Path(before + "*" + after).parts]))):
+        part = path.relative_to(root).parts[depth]
+        if path.is_file() == files and len(part) > len(start) + len(rest):
+            names.append(part[len(start) : len(part) - len(rest)])
+    return tuple(dict.fromkeys(names))
+
+
+def _every_mask(root: Path, layout: Layout | None, list: str | None) -> list[Path]:
+    """The masks of all splits, as far as they are listed: what is inferred from them must hold for each split alike."""
+    if list is not None:
+        files = (
+            [root / list.replace("{split}", s) for s in _taken(root, list, files=True)]
+            if "{split}" in list
+            else [root / list]
+        )
+        return [item.mask for file in files for item in listed(root, file, layout) if item.mask]
+    assert layout is not None
+    together = layout.images == layout.masks
+    found = []
+    for place in root.glob(layout.masks.replace("{split}", "*")) if layout.masks not in ("", ".") else [root]:
+        if place.is_dir():
+            names = (p for p in sorted(place.iterdir()) if ending(p.name, layout.mask_suffix) is not None)
+            found += [
+                p
+                for p in names
+                if not (
+                    together
+                    and len(layout.image_suffix) > len(layout.mask_suffix)
+                    and ending(p.name, layout.image_suffix)
+                )
+            ]
+    return found
+
+
+def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str | None) -> tuple[LabelSpace, str]:
+    """The meaning of the ids in all masks, when the user listed class names and nothing else."""
+
+    def ids(path: Path) -> set[int]:
+        try:
+            return set(np.unique(read_mask(path, labels)).tolist())
+        except DataError:
+            return set()  # reading it as a sample, or the audit, says what is wrong with it, and names it
+
+    with ThreadPoolExecutor() as pool:
+        seen = set().union(*pool.map(ids, _every_mask(root, layout, list)))
+    if labels.num_classes > 1 and 0 in seen and not seen <= {0, 255} and labels.stray(dict.fromkeys(seen, 1)):
+        return labels, ""  # some stray values beside sound ones: the audit names their files
+    space, sentence = infer(labels.names, seen, labels.activation)
+    return LabelSpace(space.names, labels.colors, space.values, space.activation), sentence

@@ -1,0 +1,215 @@
+"""Finding the layout of a folder that nobody described: which folders and endings give the most pairs."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .codecs import SUFFIXES, read_image
+from .layout import Layout, ending, nothing, pair
+
+MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
+IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
+_SPLIT = re.compile(
+    r"(train|training|val|valid|validation|test|testing)(?=$|[_-]|annot|label|mask|image|img)(.*)", re.IGNORECASE
+)
+
+
+def find(root: Path, images: str | None = None, masks: str | None = None) -> Layout:
+    """The layout with the most pairs of image and mask below a folder.
+
+    Args:
+        images, masks: the only folders to consider for either.
+
+    Raises: DataError when the folder is missing or holds no pairs, with five names of each side.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
+    folders = _walk(root)
+    if not folders:
+        raise DataError(f"{root}: no images below this folder; allowed are {', '.join(s[1:] for s in SUFFIXES)}")
+    groups: dict[str, dict[str, list[str]]] = {}
+    for folder, names in folders.items():
+        pattern, split = _template(folder)
+        groups.setdefault(pattern, {})[split] = names
+    found = _couples(groups) + _couples(_starred(groups))
+    for place, wish in (("images", images), ("masks", masks)):
+        if wish is not None:
+            found = [f for f in found if wish.strip("/") in _spellings(f, getattr(f, place))]
+    if not found:
+        wished = [w for w in (images, masks) if w is not None]
+        raise DataError(
+            f"{root}: no image has a mask with {' and '.join(wished)}" if wished else f"{root}: {nothing(folders)}"
+        )
+    best = max(found, key=lambda f: (f.pairs, _liking(f)))
+    rivals = [
+        f
+        for f in found
+        if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
+    ]
+    others = dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)
+    if best.images != best.masks and _maskness(best.images) == _maskness(best.masks) and _fewer_values(root, best):
+        best = best._replace(
+            images=best.masks, masks=best.images, image_suffix=best.mask_suffix, mask_suffix=best.image_suffix
+        )
+    if len(best.splits) == 1 and best.splits[0]:  # one split only: no choice, so its name is part of the folder's
+        fixed = [p.replace("{split}", best.splits[0]) for p in (best.images, best.masks)]
+        best = best._replace(images=fixed[0], masks=fixed[1], splits=())
+    return best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
+
+
+def _spellings(layout: Layout, pattern: str) -> list[str]:
+    """A folder pattern, and with its one split's name where it has only one."""
+    return [
+        pattern or ".",
+        *([pattern.replace("{split}", layout.splits[0])] if len(layout.splits) == 1 and "{split}" in pattern else []),
+    ]
+
+
+def _fewer_values(root: Path, layout: Layout) -> bool:
+    """Whether the files taken for images hold fewer values than those taken for masks: then they are the masks."""
+    item = pair(root, layout, layout.splits[0] if layout.splits else "")[0][0]
+    image, mask = (read_image(path) for path in (item.image, item.mask) if path)
+    return len(np.unique(image)) < len(np.unique(mask))
+
+
+def _walk(root: Path, depth: int = 4) -> dict[str, list[str]]:
+    """Folder below root -> names of the files in it that could be images or masks."""
+    folders = {}
+    pending = [(root, 0)]
+    while pending:
+        folder, level = pending.pop()
+        names = []
+        for path in folder.iterdir():
+            if path.name.startswith((".", "_")):
+                continue
+            if path.is_dir():
+                if level < depth:
+                    pending.append((path, level + 1))
+            elif path.suffix.lower() in SUFFIXES:
+                names.append(path.name)
+        if names:
+            where = str(folder.relative_to(root))
+            folders["" if where == "." else Path(where).as_posix()] = sorted(names)
+    return dict(sorted(folders.items()))
+
+
+def _template(folder: str) -> tuple[str, str]:
+    """A folder with the name of a split replaced: "images/train" -> ("images/{split}", "train")."""
+    parts = folder.split("/")
+    for n, part in enumerate(parts):
+        if match := _SPLIT.fullmatch(part):
+            parts[n] = "{split}" + match[2]
+            return "/".join(parts), match[1]
+    return folder, ""
+
+
+def _starred(groups: Mapping[str, Mapping[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+    """The same groups where one folder that varies became a star: "Tile 1/images", "Tile 2/images" -> "*/images"."""
+    merged: dict[str, list[str]] = {}
+    for pattern in groups:
+        parts = pattern.split("/")
+        for n, part in enumerate(parts):
+            rest = [*parts[:n], *parts[n + 1 :]]
+            if part != "{split}" and len(parts) > 1 and any(MASKS.search(p) or IMAGES.search(p) for p in rest):
+                merged.setdefault("/".join([*parts[:n], "*", *parts[n + 1 :]]), []).append(pattern)
+    result: dict[str, dict[str, list[str]]] = {}
+    for star, patterns in merged.items():
+        if len(patterns) > 1:
+            place = star.split("/").index("*")
+            for pattern in patterns:
+                for split, names in groups[pattern].items():
+                    result.setdefault(star, {}).setdefault(split, []).extend(
+                        f"{pattern.split('/')[place]}_{n}" for n in names
+                    )
+    return result
+
+
+def _couples(groups: Mapping[str, Mapping[str, list[str]]]) -> list[Layout]:
+    """Every way to take one group of files for the images and one for their masks."""
+    found = []
+    for images, by_split in groups.items():
+        for masks, others in groups.items():
+            splits = tuple(s for s in by_split if s in others)
+            if not splits or (images != masks and _maskness(images) > _maskness(masks)):
+                continue
+            best = Layout(images, masks)
+            ours, theirs = [by_split[s] for s in splits], [others[s] for s in splits]
+            for image_suffix, mask_suffix in _endings(ours, theirs, images == masks):
+                count, seen = 0, []
+                for split, a, b in zip(splits, ours, theirs, strict=True):
+                    hits = len(
+                        _stems(a, image_suffix, mask_suffix if images == masks else "")
+                        & _stems(b, mask_suffix, image_suffix if images == masks else "")
+                    )
+                    count += hits
+                    seen += [split] if hits else []
+                if count > best.pairs:
+                    best = Layout(images, masks, image_suffix, mask_suffix, tuple(seen), count)
+            if best.pairs:
+                found.append(best)
+    return found
+
+
+def _stems(names: list[str], suffix: str, other: str) -> set[str]:
+    kept = (n for n in names if not (other and len(other) > len(suffix) and ending(n, other) is not None))
+    return {n[: len(n) - len(end)] for n in kept if (end := ending(n, suffix)) is not None}
+
+
+def _endings(images: list[list[str]], masks: list[list[str]], together: bool) -> list[tuple[str, str]]:
+    """Pairs of suffixes worth a try, shortest first."""
+    flat_images, flat_masks = sum(images, []), sum(masks, [])
+    if together:
+        kinds = sorted({Path(n).suffix for n in flat_images})
+        by_type = [(a, b) for a in kinds for b in kinds if a != b and b.lower() not in (".jpg", ".jpeg")]
+        stems = {Path(n).stem for n in flat_images}
+        tails = sorted(
+            {
+                s[len(t) :]
+                for s in stems
+                for n in range(1, len(s))
+                if (t := s[:n]) in stems and re.match(r"[_\-. ]?[A-Za-z]", s[n:])
+            }
+        )
+        return [("", t) for t in tails if MASKS.search(t) or len(tails) == 1 or t in ("_L", "_P")] + by_type
+    ours, theirs = _tails(flat_images), _tails(flat_masks)
+    return sorted(((a, b) for a in ours for b in theirs), key=lambda p: len(p[0]) + len(p[1]))
+
+
+def _tails(names: list[str]) -> list[str]:
+    """The endings, from a separator on, that all stems share."""
+    stems = [Path(n).stem for n in names]
+    shared = stems[0]
+    for stem in stems[1:]:
+        while not stem.endswith(shared):
+            shared = shared[1:]
+    return (
+        ["", *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems)))]
+        if len(stems) > 1
+        else ["", *_guess(stems[0])]
+    )
+
+
+def _guess(stem: str) -> list[str]:
+    match = re.search(r"[_\-. ][A-Za-z]+$", stem)
+    return [match[0]] if match else []
+
+
+def _maskness(pattern: str) -> int:
+    """How much a folder's name speaks of masks: 1, of images: -1, of neither: 0."""
+    names = [p for p in pattern.split("/") if p != "*"]
+    for name in reversed(names):
+        if MASKS.search(name):
+            return 1
+        if IMAGES.search(name):
+            return -1
+    return 0
+
+
+def _liking(layout: Layout) -> tuple[int, int, int]:
+    """Preference among layouts with equally many pairs."""
+    objects = bool(re.search(r"object|instance|part", layout.masks, re.IGNORECASE))
+    apart = layout.images != layout.masks
+    return (_maskness(layout.masks) - _maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))

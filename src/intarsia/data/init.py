@@ -1,0 +1,173 @@
+"""From a folder of images and masks to labels and a complete recipe.
+
+    folder --layout--> pairs --scan--> values or colors --names--> LabelSpace --> recipe, and a text of what was inferred
+
+Only what the masks hold is believed. A file of class names is used where it agrees with them; the colors in such files
+are often those of another tool, and then they are told, not used.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..labels import LabelSpace
+from .classnames import named
+from .codecs import read_image
+from .find import find
+from .layout import Layout, listed, pair
+from .meaning import label_space, scan
+from .pairs import Pair
+
+
+def init(
+    folder: str | Path,
+    *,
+    classes: list[str] | None = None,
+    images: str | None = None,
+    masks: str | None = None,
+    holdout: float = 0.2,
+) -> tuple[dict[str, Any], str]:
+    """Look at a folder of images and masks, and write the recipe for it.
+
+    Args:
+        classes: the class names, in the order of their values; found or made up when absent.
+        images, masks: folders below `folder`, where more than one would fit; {split} stands for a split's name.
+        holdout: share of the pairs to validate on, when the folder has no split for that.
+
+    Returns: a complete recipe for the data set "folder" as plain data, and a text that says what was inferred.
+
+    Raises: DataError when no image has a mask; LabelError when the masks hold no classes, or not as many as named.
+    """
+    root = Path(folder)
+    layout = find(root, images, masks)
+    said: list[str] = []
+    lists = _lists(root, layout) if not layout.splits else None
+    if lists:
+        said.append(f"splits: the lists {lists}")
+        train, val, share = "train", "val", None
+        items = [
+            item for split in (train, val) for item in listed(root, root / lists.replace("{split}", split), layout)
+        ]
+    else:
+        train, val, share, layout = _splits(layout, holdout, said)
+        items = [
+            item for split in ([train, val] if share is None else [train]) for item in pair(root, layout, split)[0]
+        ]
+    if not items:
+        raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
+    seen = scan(items, said)
+    home = items[0].mask.parent if items[0].mask else root
+    file = named(root, *(p for p in (home, home.parent) if root in p.parents)) if classes is None else None
+    space = label_space(root, seen, classes, file, said)
+    sizes, channels = _images(items, said)
+    recipe = _recipe(root, layout, lists, (train, val), share, space, sizes, channels, len(items))
+    where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
+    rivals = [f"masks could also be {', '.join(layout.rivals)}; choose with masks="] if layout.rivals else []
+    table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()]
+    return recipe, "\n".join([where, *rivals, *said, "  value in the masks       no.  class", *table])
+
+
+def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, float | None, Layout]:
+    """(training split, validation split, share held out or None, layout)."""
+    lowered = {s.lower(): s for s in layout.splits}
+    train = next((lowered[s] for s in ("train", "training") if s in lowered), None)
+    val = next((lowered[s] for s in ("val", "valid", "validation") if s in lowered), None)
+    if train and val:
+        said.append(f"splits: {train} to train on, {val} to validate on")
+        return train, val, None, layout
+    if layout.splits:  # train and test: the test set is not for choosing models
+        only = train or layout.splits[0]
+        layout = layout._replace(
+            images=layout.images.replace("{split}", only), masks=layout.masks.replace("{split}", only)
+        )
+        said.append(
+            f"splits: only {only} is used, the others ({', '.join(s for s in layout.splits if s != only)}) are left alone"
+        )
+    said.append(
+        f"{holdout:.0%} of the pairs, chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
+    )
+    return "train", "val", holdout, layout
+
+
+def _lists(root: Path, layout: Layout) -> str | None:
+    """The lists train.txt and val.txt whose every line names a pair, as "folder/{split}.txt"."""
+    for train in sorted([*root.glob("train.txt"), *root.glob("*/train.txt"), *root.glob("*/*/train.txt")]):
+        try:
+            if all(listed(root, train.with_name(f"{split}.txt"), layout) for split in ("train", "val")):
+                return train.with_name("{split}.txt").relative_to(root).as_posix()
+        except DataError:
+            continue
+    return None
+
+
+def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], int | None]:
+    """Sizes of some images, and how many channels to ask for where they are mixed."""
+    some = items[:: max(len(items) // 50, 1)]
+
+    def shape(item: Pair) -> tuple[int, ...] | DataError:
+        try:
+            return read_image(item.image).shape
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        seen = list(pool.map(shape, some))
+    shapes = [s for s in seen if not isinstance(s, DataError)]
+    broken = [str(s) for s in seen if isinstance(s, DataError)]
+    if not shapes:
+        raise DataError(broken[0])
+    if broken:
+        said.append(f"{len(broken)} images cannot be read, the first: {broken[0]}")
+    channels = sorted({s[2] for s in shapes})
+    said.append(
+        f"images: {', '.join(map(str, channels))} channels, {min(s[0] for s in shapes)} to {max(s[0] for s in shapes)} pixels high"
+    )
+    mixed = len(channels) > 1 and set(channels) <= {1, 3, 4}
+    if mixed:
+        said.append("images are read as RGB, which their gray or opaque files allow without loss (data.channels: 3)")
+    return [(s[0], s[1]) for s in shapes], 3 if mixed else None
+
+
+def _recipe(
+    root: Path,
+    layout: Layout,
+    lists: str | None,
+    splits: tuple[str, str],
+    share: float | None,
+    space: LabelSpace,
+    sizes: list[tuple[int, int]],
+    channels: int | None,
+    count: int,
+) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "name": "folder",
+        "root": str(root),
+        "images": layout.images or ".",
+        "masks": layout.masks or ".",
+    }
+    data |= {k: v for k, v in (("image_suffix", layout.image_suffix), ("mask_suffix", layout.mask_suffix)) if v}
+    data |= {"list": lists} if lists else {}
+    data |= {"holdout": share} if share is not None else {}
+    data |= {"channels": channels} if channels is not None else {}
+    single = count < 2
+    data |= {"train": "all" if single else splits[0], "val": None if single else splits[1]}
+    if single:
+        data.pop("holdout", None)
+    low = [min(s[axis] for s in sizes) for axis in (0, 1)]
+    crop = [max(32, min(256, side // 32 * 32)) for side in low]
+    tree = space.to_dict()
+    return {
+        "model": {"name": "fpn", "encoder": "resnet18", "channels": 96},
+        "data": data,
+        "labels": {k: tree[k] for k in ("classes", "colors", "values", "activation")},
+        "augment": {"crop": crop, "scale": [0.75, 1.5], "flip": True, "brightness": 0.2, "contrast": 0.2},
+        "loss": {"name": "cross_entropy", "class_weights": "log"},
+        "optimizer": {"name": "adamw", "lr": 0.002, "weight_decay": 0.01},
+        "schedule": {"name": "poly", "power": 0.9, "warmup": 0.05},
+        "train": {"minutes": 15, "batch_size": max(2, min(8, count)), "ema": 0.99, "workers": 2},
+        "evaluate": {"batch_size": 1, "protocol": "dataset"},
+        "seed": 0,
+    }

@@ -1,0 +1,171 @@
+"""How a folder of images and masks is laid out: finding the files, and which mask belongs to which image."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import DataError
+from .codecs import SUFFIXES
+from .pairs import Pair
+
+
+class Layout(NamedTuple):
+    """Where images and masks lie below a root, in the words of the data set `folder`."""
+
+    images: str  # a folder; "{split}" stands for the split's name, "*" for any one folder
+    masks: str
+    image_suffix: str = ""  # how an image's file name ends after the part that it shares with its mask
+    mask_suffix: str = ""
+    splits: tuple[str, ...] = ()  # names that {split} was seen to take
+    pairs: int = 0  # how many were found
+    rivals: tuple[str, ...] = ()  # other folders of masks that would fit as well
+
+
+def pair(root: Path, layout: Layout, split: str) -> tuple[list[Pair], tuple[list[str], list[str]]]:
+    """The pairs of a split, in the order of their names, and what was left over: (images, masks) without a partner.
+
+    Raises: DataError when a folder is missing, or when one name stands for two files.
+    """
+    same = layout.images == layout.masks
+    images = _named(root, layout.images, split, layout.image_suffix, "images", other=layout.mask_suffix if same else "")
+    masks = _named(root, layout.masks, split, layout.mask_suffix, "masks", other=layout.image_suffix if same else "")
+    both = sorted(set(images) & set(masks))
+    items = [Pair(name, images[name], masks[name]) for name in both]
+    left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(masks))]
+    right = [str(masks[n].relative_to(root)) for n in sorted(set(masks) - set(images))]
+    return items, (left, right)
+
+
+def _named(root: Path, pattern: str, split: str, suffix: str, what: str, other: str) -> dict[str, Path]:
+    """The files of a folder pattern whose names end in `suffix`, by the name without it."""
+    folders = (
+        sorted(f for f in root.glob(pattern.replace("{split}", split)) if f.is_dir())
+        if pattern not in ("", ".")
+        else [root]
+    )
+    if not folders:
+        raise DataError(f"{root / pattern.replace('{split}', split)}: there is no such folder of {what}")
+    found: dict[str, Path] = {}
+    for folder in folders:
+        prefix = f"{_stars(pattern.replace('{split}', split), folder.relative_to(root))}" if "*" in pattern else ""
+        for path in sorted(folder.iterdir()):
+            end = ending(path.name, suffix)
+            if end is None or (other and len(other) > len(suffix) and ending(path.name, other) is not None):
+                continue
+            name = prefix + path.name[: len(path.name) - len(end)]
+            if name in found:
+                raise DataError(
+                    f"{found[name]} and {path} are both {what} named {name!r}; keep one, or set {what[:-1]}_suffix to the ending you want"
+                )
+            found[name] = path
+    return found
+
+
+def ending(name: str, suffix: str) -> str | None:
+    """What stands after the shared part of a file's name: `suffix`, and the extension where it names none; None if it does not fit."""
+    dot = name.rfind(".")
+    if dot <= 0 or name[dot:].lower() not in SUFFIXES:
+        return None
+    if "." in suffix:
+        return suffix if name.endswith(suffix) and len(name) > len(suffix) else None
+    return name[dot - len(suffix) :] if name[:dot].endswith(suffix) and dot > len(suffix) else None
+
+
+def _stars(pattern: str, folder: Path) -> str:
+    """What the stars of a pattern stand for in one folder, as the beginning of a name: "Tile 1_"."""
+    parts = zip(Path(pattern).parts, folder.parts, strict=True)
+    return "".join(f"{part}_" for wish, part in parts if "*" in wish)
+
+
+def listed(root: Path, file: Path, layout: Layout | None) -> list[Pair]:
+    """The pairs that a list file names: a line holds an image and its mask, or one name that the layout's folders hold.
+
+    Paths may carry the prefix of another machine: leading folders are dropped until the rest exists below `root`.
+
+    Raises: DataError with the number of the first line that names nothing.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(f"{file}: there is no such list of files") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: not a text file; a list holds an image and a mask a line") from None
+    images: Mapping[str, Path] | None = None
+    masks: Mapping[str, Path] = {}
+    items = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        words = [w.strip() for w in re.split(r"[\t,;]", line.strip()) if w.strip()]
+        words = line.split() if len(words) == 1 else words
+        if len(words) > 1 and all(Path(w).suffix.lower() in SUFFIXES for w in words[:2]):
+            image, mask = (_below(root, file.parent, w) for w in words[:2])
+            if image and mask:
+                items.append(Pair(_short(image.name, layout.image_suffix if layout else ""), image, mask))
+                continue
+            if layout is None:
+                entry = words[1] if image else words[0]
+                raise DataError(
+                    f"{file}, line {number}: {entry!r} is not below {root}, with or without its leading folders; correct the list, or add the file"
+                )
+        if layout is None:
+            raise DataError(
+                f"{file}, line {number}: {line.strip()!r} names no image and mask; write two paths a line, or say in which folders the names are (images, masks)"
+            )
+        if images is None:
+            images = _named(
+                root,
+                layout.images,
+                file.stem,
+                layout.image_suffix,
+                "images",
+                layout.mask_suffix if layout.images == layout.masks else "",
+            )
+            masks = _named(
+                root,
+                layout.masks,
+                file.stem,
+                layout.mask_suffix,
+                "masks",
+                layout.image_suffix if layout.images == layout.masks else "",
+            )
+        name = next(
+            (
+                n
+                for w in (line.strip(), words[0])
+                for n in (w, _short(Path(w).name, layout.image_suffix))
+                if n in images
+            ),
+            None,
+        )
+        if name is None or name not in masks:
+            what, where = ("image", layout.images) if name is None else ("mask", layout.masks)
+            raise DataError(
+                f"{file}, line {number}: no {what} for {line.strip()!r} in {root / where}; correct the list, or add the file"
+            )
+        items.append(Pair(name, images[name], masks[name]))
+    return items
+
+
+def _short(name: str, suffix: str) -> str:
+    end = ending(name, suffix)
+    return name[: len(name) - len(end)] if end else Path(name).stem
+
+
+def _below(root: Path, beside: Path, entry: str) -> Path | None:
+    parts = [p for p in Path(entry.replace("\\", "/")).parts if p not in ("/", ".", "..")]
+    for start in range(len(parts)):
+        for folder in (root, beside):
+            if (path := folder.joinpath(*parts[start:])).is_file():
+                return path
+    return None
+
+
+def nothing(folders: Mapping[str, Iterable[str]]) -> str:
+    """The sentence about files that do not match: five names of each side."""
+    shown = [
+        f"{folder or '.'}: {', '.join(sorted(names)[:5])}"
+        for folder, names in sorted(folders.items(), key=lambda f: -len(list(f[1])))[:2]
+    ]
+    return f"no image has a mask of its name ({'; '.join(shown)}); masks need the image's name, or one more ending such as _mask"

@@ -1,0 +1,277 @@
+"""What the values in a folder's masks seem to mean: ids or colors, and which classes."""
+
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError, LabelError
+from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors
+from .classnames import Named
+from .codecs import decode_mask, raw_values
+from .pairs import Pair
+
+_MANY = 256  # more different colors or grays than this are no classes but smoothing
+_NOTHING = re.compile(r"unlabell?ed|void|unknown|none|unclassified", re.IGNORECASE)  # names that stand for no class
+_RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
+
+
+class Scan(NamedTuple):
+    """What the masks of a folder hold."""
+
+    by_color: bool
+    pixels: dict[int, int]  # raw value -> pixels
+    kinds: Counter[str]  # kind of file -> how many
+    palette: dict[int, str]  # id -> its color, where all files have palettes that agree
+
+
+def scan(items: list[Pair], said: list[str]) -> Scan:
+    """Read every mask once, as ids and, where it has any, as colors, and keep the view that fits all of them.
+
+    Args:
+        said: gets a sentence about masks that cannot be read; the audit names each.
+
+    Raises: DataError when none can be read; LabelError when no view fits all of them.
+    """
+    with ThreadPoolExecutor() as pool:
+        seen = list(pool.map(_look, items))
+    looks = [look for look in seen if isinstance(look, _Look)]
+    broken = [str(error) for error in seen if isinstance(error, DataError)]
+    if not looks:
+        raise DataError(broken[0])
+    if broken:
+        said.append(f"{len(broken)} masks cannot be read, the first: {broken[0]}")
+    palettes = {look.palette for look in looks}
+    # ids, unless some masks have none, or the same index has different colors in different files
+    ids = all(look.ids is not None for look in looks) and (len(palettes) == 1 or _same_ids(looks))
+    views = [look.ids if ids else look.colors for look in looks]
+    total: Counter[int] = Counter()
+    for view in views:
+        if view is None:
+            raise LabelError(
+                "some masks hold colors and others 16-bit ids or half transparent pixels; convert them to one kind"
+            )
+        total.update(view)
+    return Scan(
+        not ids, dict(sorted(total.items())), Counter(look.kind for look in looks), _painted(looks) if ids else {}
+    )
+
+
+class _Look(NamedTuple):
+    """One mask file in both views; None where it has no such view."""
+
+    kind: str
+    palette: bytes
+    ids: Counter[int] | None
+    colors: Counter[int] | None
+
+
+def _look(item: Pair) -> _Look | DataError:
+    assert item.mask is not None
+    try:
+        stored, palette = decode_mask(item.mask)
+    except DataError as error:
+        return error
+    kind = (
+        {2: "gray with alpha", 3: "RGB", 4: "RGBA"}[stored.shape[2]]
+        if stored.ndim == 3
+        else "index"
+        if palette is None
+        else "palette"
+    )
+    packed = b"" if palette is None else palette.tobytes()
+    return _Look(
+        f"{item.mask.suffix[1:].lower()} {kind}", packed, _view(stored, palette, False), _view(stored, palette, True)
+    )
+
+
+def _painted(looks: list[_Look]) -> dict[int, str]:
+    """The color of each id that occurs; empty unless every file has a palette."""
+    if not all(look.palette for look in looks):
+        return {}
+    width = {value: (look.palette, len(look.palette) // 256) for look in looks for value in look.ids or ()}
+    return {value: "#" + palette[value * w : value * w + 3].hex() for value, (palette, w) in width.items()}
+
+
+def _same_ids(looks: list[_Look]) -> bool:
+    """Whether palettes differ only where no pixel looks: then indices mean the same in every file."""
+    meaning: dict[int, bytes] = {}
+    for _, palette, ids, _ in looks:
+        width = len(palette) // 256
+        for value in ids or ():
+            color = palette[value * width : value * width + 3] if palette else b""
+            if meaning.setdefault(value, color) != color:
+                return False
+    return True
+
+
+def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Counter[int] | None:
+    try:
+        raw = raw_values(stored, palette, by_color, "")
+    except LabelError:
+        return None
+    values, counts = np.unique(raw, return_counts=True)
+    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+    """The label space of what the masks hold."""
+    said.append(
+        f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones"
+    )
+    if scan.by_color:
+        return _colors(scan, classes, file, said)
+    seen = list(scan.pixels)
+    if (set(seen) <= {0, 255} and 255 in seen) or _smeared(scan):
+        names = _two(classes, file)
+        values: dict[int | str, str] = (
+            {0: names[0], 255: names[1]} if set(seen) <= {0, 255} else {"0..127": names[0], "128..255": names[1]}
+        )
+        said.append(
+            "ids 0 and 255 are two classes; 255 is not ignore"
+            if len(values) == 2 and 0 in values
+            else "grays between 0 and 255 come from smoothing or JPEG: below 128 is one class, from 128 on the other"
+        )
+        return LabelSpace(tuple(names), values=values)
+    if len(seen) > _MANY:
+        raise LabelError(
+            f"{root}: the masks hold {len(seen)} different ids up to {max(seen)}; these look like numbers of objects, not classes"
+        )
+    ignored = [v for v in seen if v == 255 and len(seen) > 2 and 254 not in seen]
+    ids = [v for v in seen if v not in ignored]
+    if file is not None and scan.palette and file.colors:
+        file = _by_palette(scan, file, said)
+    if classes is not None or file is not None:
+        names, values = _numbered(root, ids, classes, file, ignored, said)
+    elif set(ids) <= {0, 1} and ids:
+        names, values = ["background", "foreground"], {0: "background", 1: "foreground"}
+    else:
+        names = [f"class_{v}" for v in ids]
+        values = dict(zip(ids, names, strict=True))
+        said.append("no names were given, so classes are named after their ids; write better ones into labels")
+    if ignored:
+        said.append("255 is taken for pixels without a label, and ignored")
+    return LabelSpace(tuple(names), values={**values, **dict.fromkeys(ignored, IGNORE)})
+
+
+def _by_palette(scan: Scan, file: Named, said: list[str]) -> Named | None:
+    """The ids of a file's names, found by comparing its colors with the masks' palette; None when the file means other masks."""
+    ids = {color: value for value, color in scan.palette.items()}
+    found = [(name, ids[color]) for name, color in zip(file.names, file.colors, strict=True) if color in ids]
+    if len(found) < len([v for v in scan.pixels if v != 255]):
+        said.append(
+            f"{file.path.name} gives other colors than the masks' palette: its names ({', '.join(file.names[:8])}) are not used"
+        )
+        return None
+    return file._replace(names=[n for n, _ in found], colors=[], ids=[i for _, i in found])
+
+
+def _smeared(scan: Scan) -> bool:
+    """Whether ids are two classes with grays between them: JPEG, or a resized mask."""
+    if any("palette" in kind for kind in scan.kinds):
+        return False
+    total = sum(scan.pixels.values())
+    ends = sum(n for v, n in scan.pixels.items() if v <= 16 or 239 <= v <= 255)
+    low, high = any(v <= 16 for v in scan.pixels), any(239 <= v <= 254 for v in scan.pixels)
+    return low and high and len(scan.pixels) > 8 and max(scan.pixels) <= 255 and ends > 0.9 * total
+
+
+def _two(classes: list[str] | None, file: Named | None) -> list[str]:
+    if classes is not None and len(classes) != 2:
+        raise LabelError(
+            f"{len(classes)} classes given, but the masks hold two values; name two, such as background,{classes[0] if classes else 'thing'}"
+        )
+    names = classes or (file.names if file and len(file.names) == 2 else None)
+    return list(names or ["background", "foreground"])
+
+
+def _numbered(
+    root: Path, ids: list[int], classes: list[str] | None, file: Named | None, ignored: list[int], said: list[str]
+) -> tuple[list[str], dict[int | str, str]]:
+    """Names for ids, from the caller or from a file: by the file's own ids, by position, or by position among the ids seen."""
+    names = list(classes if classes is not None else file.names)  # type: ignore[union-attr]
+    source = "the classes given" if classes is not None else file.path.name  # type: ignore[union-attr]
+    if file is not None and classes is None and file.ids and set(ids) <= set(file.ids):
+        values: dict[int | str, str] = dict(zip(file.ids, names, strict=True))
+    elif not ids or max(ids) < len(names):
+        values = dict(enumerate(names))
+    elif min(ids) >= 1 and max(ids) == len(names):
+        values = {n + 1: name for n, name in enumerate(names)}
+        said.append("ids start at 1")
+    elif len(ids) == len(names):
+        values = dict(zip(ids, names, strict=True))
+        said.append("the names stand for the ids in their order")
+    elif classes is None:
+        said.append(
+            f"{source} lists {len(names)} classes, but the masks hold {len(ids)} ids up to {max(ids)}: not used"
+        )
+        made = [f"class_{v}" for v in ids]
+        return made, dict(zip(ids, made, strict=True))
+    else:
+        raise LabelError(
+            f"{root}: {len(names)} classes given, but the masks hold {len(ids)} ids ({', '.join(map(str, ids[:8]))}{', ...' if len(ids) > 8 else ''}); name each of them"
+        )
+    said.append(f"names from {source}")
+    return names, values
+
+
+def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+    """The label space of color masks: every color that occurs becomes a value."""
+    total = sum(scan.pixels.values())
+    if len(scan.pixels) > _MANY:
+        raise LabelError(
+            f"the masks hold {len(scan.pixels)} different colors, so they were smoothed or saved as JPEG; export them again as PNG without smoothing"
+        )
+    known = dict(zip(file.colors, file.names, strict=True)) if file and file.colors else {}
+    spelled = {v: TRANSPARENT if v >= 1 << 24 else f"#{v:06x}" for v in scan.pixels}
+    matched = {v: known[s] for v, s in spelled.items() if s in known}
+    if file and known and not matched:
+        said.append(
+            f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself"
+        )
+        file = None
+    values: dict[int | str, str] = {}
+    for value, count in scan.pixels.items():
+        color = spelled[value]
+        if value in matched:
+            values[color] = IGNORE if _NOTHING.fullmatch(matched[value]) else matched[value]
+            if values[color] == IGNORE:
+                said.append(f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
+        elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
+            values[color] = IGNORE
+            said.append(
+                f"{color} ({count} px) is ignored: {'no label was painted there' if color == TRANSPARENT else 'too rare for a class'}"
+            )
+        else:
+            values[color] = f"color_{color[1:]}"
+    if classes is not None:
+        left = [c for c, name in values.items() if name != IGNORE]
+        if len(left) != len(classes):
+            raise LabelError(
+                f"{len(classes)} classes given, but the masks hold {len(left)} colors ({', '.join(map(str, left[:8]))}); name each, in this order"
+            )
+        values.update(zip(left, classes, strict=True))
+        said.append("the names given stand for the colors in the order of their codes")
+    elif file and matched:
+        said.append(f"names from {file.path.name}, by color")
+        if all(
+            v in matched for v in scan.pixels
+        ):  # the file tells the truth, so classes that do not occur are believed too
+            believed: dict[int | str, str] = {c: IGNORE if _NOTHING.fullmatch(n) else n for c, n in known.items()}
+            values = {**believed, **values}
+        elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
+            said.append(
+                f"but no mask holds its colors of {', '.join(missing[:6])}: these are left out, and the classes of other colors are named after them"
+            )
+    else:
+        said.append("no names were given, so classes are named after their colors; write better ones into labels")
+    names = tuple(dict.fromkeys(n for n in values.values() if n != IGNORE))
+    if not names:
+        raise LabelError("the masks hold no color that could be a class")
+    first = {name: color for color, name in reversed(values.items())}
+    shades = distinct_colors(len(names))
+    painted = tuple(first[n] if str(first.get(n, "")).startswith("#") else shades[k] for k, n in enumerate(names))
+    return LabelSpace(names, painted, values)  # type: ignore[arg-type]

@@ -1,0 +1,208 @@
+"""`evaluate`: a model and a data set by whatever name they are known, opened, scored and written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .. import data as sets
+from .. import report
+from ..errors import DataError, ModelError, nearest
+from ..inference import Predictor
+from ..labels import LabelSpace
+from .scoring import Score, score
+
+KEPT = 4  # worst, and as many best, images in a report
+
+
+def evaluate(
+    model: str | Path | Predictor | nn.Module,
+    data: Any = None,
+    *,
+    split: str = "val",
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+    protocol: str = "dataset",
+    batch_size: int = 1,
+    labels: LabelSpace | None = None,
+    command: str | None = None,
+    baseline: bool | None = None,
+) -> Score:
+    """Score a model on a data set, and write scores.json and report.html when told where.
+
+    Args:
+        model: a checkpoint, the folder of a run, a Predictor, or, with `labels`, a network whose encoder knows how its
+            images are normalized.
+        data: None for the data the checkpoint was trained on; a data set's name; a folder; or a data set: anything with
+            a length whose items are Samples or (image, labels, name).
+        split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so.
+        root: where a data set given by name, or the checkpoint's own, lies; None: where the recipe says.
+        out: folder for scores.json and report.html.
+        protocol: a name of `metrics.PROTOCOLS`.
+        batch_size: how many neighbors of one size go through the network together.
+        command: what to print in the report as the way to repeat it; None prints this call.
+        baseline: whether to score a classifier of single pixels' colors beside it; None: on `shapes` only, where it is
+            what shows that color alone does not do. Trained on the split "train".
+
+    Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
+    """
+    predictor = _opened(model, labels)
+    dataset, source, opener = _data(predictor, data, split, root)
+    source = {"model": _called(model), **source}
+    if out is not None:
+        _writable(Path(out))
+    found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=KEPT if out is not None else 0)
+    if not found.scores.pixels:
+        raise DataError(
+            f"every pixel of the {found.images} images is ignored; there is nothing to score (are there masks?)"
+        )
+    reached = None
+    if baseline or (baseline is None and source.get("data") == "shapes" and opener is not None):
+        reached = _baseline(opener, dataset, predictor.labels)
+    found = dataclasses.replace(found, source=source, baseline=reached)
+    if out is not None:
+        _write(
+            Path(out), found, predictor, model, command or _spelled(model, data, split, root, protocol, batch_size, out)
+        )
+    return found
+
+
+def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None) -> Predictor:
+    if isinstance(model, Predictor):
+        return model
+    if isinstance(model, str | Path):
+        return Predictor.load(model)
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"a {type(model).__name__} cannot be evaluated; give a checkpoint, a run's folder, a Predictor or a network"
+        )
+    if labels is None:
+        raise ModelError(
+            "a network knows numbers, not names; hand its classes over: evaluate(model, data, labels=LabelSpace((...)))"
+        )
+    encoder = getattr(model, "encoder", None)
+    mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
+    if mean is None or std is None:
+        raise ModelError(
+            "this network does not say how its images are normalized; evaluate Predictor(model, labels, mean, std) instead"
+        )
+    return Predictor(model, labels, mean, std, in_channels=len(mean))
+
+
+def _data(predictor: Predictor, data: Any, split: str, root: str | Path | None) -> tuple[Any, dict[str, str], Any]:
+    """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
+    from ..data.datasets.catalogue import DATASETS
+
+    own = dict(predictor.checkpoint.recipe.get("data") or {}) if predictor.checkpoint else {}
+    if data is not None and not isinstance(data, str | Path):
+        return data, _said(getattr(data, "name", type(data).__name__), getattr(data, "split", None), None), None
+    name = own.get("name") if data is None else str(data)
+    options = {key: value for key, value in own.items() if key not in ("name", "root", "train", "val")}
+    labels: LabelSpace | None = predictor.labels
+    if name is None:
+        raise DataError("the model does not say what it was trained on; name a data set, a folder or hand one over")
+    if name in DATASETS and name == own.get("name"):
+        root = root if root is not None else own.get("root")
+        if split in ("train", "val"):
+            if split not in own:
+                raise DataError(
+                    "the model was trained without a validation set; say which data to score it on, or another split"
+                )
+            split = own[split]
+    elif name in DATASETS:
+        options, labels = {}, None if name != "folder" else labels
+    elif Path(name).is_dir():
+        name, root, options = "folder", name, _folder_options(predictor)
+        if split == "val" and sets.splits("folder", root) == ("all",):
+            split = "all"  # a folder without splits is there to be scored as a whole
+    else:
+        raise DataError(f"there is no folder or data set {name!r}{nearest(name, DATASETS)}")
+
+    def opener(which: str) -> Any:
+        return sets.open(name, root, which, labels, **options)
+
+    return opener(split), _said(name, split, root), opener
+
+
+def _folder_options(predictor: Predictor) -> dict[str, Any]:
+    return {"channels": predictor.in_channels} if predictor.in_channels in (1, 3, 4) else {}
+
+
+def _said(name: str, split: str | None, root: str | Path | None) -> dict[str, str]:
+    told = {"data": name, "split": split, "root": None if root is None else str(root)}
+    return {key: value for key, value in told.items() if value}
+
+
+def _baseline(opener: Any, dataset: Any, labels: LabelSpace) -> float:
+    from ..data.shapes import pixel_baseline
+
+    if opener is None:
+        raise DataError(
+            "the baseline of single pixels is trained on the split 'train', and a data set handed over has none; leave baseline out"
+        )
+    return pixel_baseline(opener("train"), dataset, labels.num_classes, labels.ignore_index)
+
+
+def _writable(out: Path) -> None:
+    """Make the folder before the work, so that a wrong path costs nothing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be a folder for the report ({error.strerror}); choose another --out") from None
+
+
+def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: str) -> None:
+    (out / "scores.json").write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    kept = predictor.checkpoint
+    facts = {
+        "model": (kept.model or type(predictor.model).__name__) if kept else type(predictor.model).__name__,
+        "checkpoint": str(model) if isinstance(model, str | Path) else "",
+        "parameters": f"{sum(p.numel() for p in predictor.model.parameters()):,}",
+        "data": " ".join(found.source.get(key, "") for key in ("data", "split")),
+        "folder": found.source.get("root", ""),
+        "training data": kept.data_hash if kept else "",
+        "device": f"{predictor.device}, {predictor.precision}",
+    }
+    report.write(
+        out / "report.html",
+        scores=found.scores,
+        space=found.space,
+        title=" on ".join(filter(None, (facts["model"], facts["data"]))),
+        command=command,
+        facts={key: value for key, value in facts.items() if value},
+        images=found.per_image,
+        seconds=found.seconds,
+        worst=found.worst,
+        best=found.best,
+        log=_log_of(model),
+        baseline=found.baseline,
+    )
+
+
+def _log_of(model: Any) -> Path | None:
+    """The run's log, where the checkpoint lies in its folder."""
+    if not isinstance(model, str | Path):
+        return None
+    folder = Path(model) if Path(model).is_dir() else Path(model).parent
+    return folder / "log.jsonl" if (folder / "log.jsonl").is_file() else None
+
+
+def _called(model: Any) -> str:
+    return str(model) if isinstance(model, str | Path) else type(getattr(model, "model", model)).__name__
+
+
+def _spelled(model: Any, data: Any, split: str, root: Any, protocol: str, batch_size: int, out: Any) -> str:
+    """This call, as it would be typed."""
+    given = [repr(str(model)) if isinstance(model, str | Path) else _called(model)]
+    if data is not None:
+        given.append(repr(str(data)) if isinstance(data, str | Path) else type(data).__name__)
+    settings = {"split": split, "root": None if root is None else str(root), "out": str(out)}
+    standard = {"split": "val", "root": None}
+    given += [f"{key}={value!r}" for key, value in settings.items() if value != standard.get(key)]
+    given += [f"protocol={protocol!r}"] if protocol != "dataset" else []
+    given += [f"batch_size={batch_size}"] if batch_size != 1 else []
+    return f"intarsia.evaluate({', '.join(given)})"

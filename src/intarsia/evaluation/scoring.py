@@ -1,0 +1,234 @@
+"""The loop: read an image, predict it, count it, forget it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError, IntarsiaError, LabelError
+from ..inference import Predictor
+from ..labels import LabelSpace
+from ..metrics import ConfusionMatrix, Scores
+from ..metrics.protocols import protocol as named
+from ..report import Picture
+from ..structures import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What a model scored on a data set.
+
+    Args:
+        scores: of all images together, per-class ones by name.
+        space: the classes.
+        per_image: (name, mIoU over the classes of that image alone) in the data set's order; NaN where all is ignored.
+        seconds: wall-clock of reading, predicting and counting.
+        source: what was scored: "model", "data", "split" and "root", as far as they are known.
+        worst, best: the images kept for the eye, each from its extreme end on.
+        baseline: the mIoU of a classifier that sees single pixels' colors only; None when it was not asked for.
+    """
+
+    scores: Scores
+    space: LabelSpace
+    per_image: list[tuple[str, float]]
+    seconds: float
+    source: dict[str, str] = field(default_factory=dict)
+    worst: tuple[Picture, ...] = ()
+    best: tuple[Picture, ...] = ()
+    baseline: float | None = None
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU, 0..1, under the protocol."""
+        return self.scores.miou
+
+    @property
+    def iou(self) -> dict[str, float]:
+        """IoU of each class by name, 0..1; NaN for a class that does not occur."""
+        return (
+            dict(zip(self.space.names, self.scores.iou.values(), strict=True))
+            if isinstance(self.scores.iou, dict)
+            else {}
+        )
+
+    @property
+    def images(self) -> int:
+        """How many images were scored."""
+        return len(self.per_image)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON: the scores, and what they were taken on; None where there is no number."""
+        held = [value for _, value in self.per_image if not math.isnan(value)]
+        return {
+            **self.scores.to_dict(),
+            "images": self.images,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images / self.seconds, 3) if self.seconds else None,
+            "mean_image_miou": sum(held) / len(held) if held else None,
+            "per_image": [
+                {"name": name, "miou": None if math.isnan(value) else value} for name, value in self.per_image
+            ],
+            "baseline_miou": self.baseline,
+            **self.source,
+        }
+
+
+def score(
+    predictor: Predictor,
+    dataset: Any,
+    *,
+    protocol: str = "dataset",
+    batch_size: int = 1,
+    keep: int = 0,
+    readers: int = 2,
+) -> Score:
+    """Score a predictor on a data set, holding a few images at a time.
+
+    Args:
+        dataset: anything with a length whose items are Samples, or (image, labels, name).
+        protocol: a name of `metrics.PROTOCOLS`.
+        batch_size: how many neighbors of one size go through the network together; sizes are never changed.
+        keep: how many of the worst and of the best images to keep for a report.
+        readers: threads that read images ahead while the network runs; 0 reads each when its turn comes.
+
+    Raises: DataError for an empty data set or images that do not fit; LabelError for an id outside the classes, and when
+        the data set's classes are not the model's; RecipeError for an unknown protocol.
+    """
+    named(protocol)
+    if not len(dataset):
+        raise DataError("the data set is empty; there is nothing to score")
+    if batch_size < 1:
+        raise DataError(f"batch_size is {batch_size}; at least one image goes through the network at once")
+    space = predictor.labels
+    _same_classes(space, getattr(dataset, "labels", None))
+    started = time.perf_counter()
+    confusion = ConfusionMatrix(space.num_classes, space.ignore_index)
+    album = _Album(keep)
+    per_image: list[tuple[str, float]] = []
+    for samples in _batches(_read(dataset, readers), batch_size):
+        try:
+            predicted = predictor.run(torch.stack([sample.image for sample in samples]))
+        except DataError as error:
+            raise type(error)(f"{samples[0].name}: {error}") from error
+        for sample, labels in zip(samples, predicted, strict=True):
+            own = _counted(space, sample, labels)
+            confusion.merge(own)
+            miou = own.compute(protocol).miou
+            per_image.append((sample.name, miou))
+            album.offer(miou, sample, labels)
+        del samples, predicted  # or they would stay while the next ones are read
+    worst, best = album.pages()
+    scores = confusion.compute(protocol, space.names)
+    return Score(scores, space, per_image, time.perf_counter() - started, worst=worst, best=best)
+
+
+def _same_classes(space: LabelSpace, other: Any) -> None:
+    names = getattr(other, "names", None)
+    if names is None or tuple(names) == space.names:
+        return
+    for number, (mine, theirs) in enumerate(zip(space.names, names, strict=False)):
+        if mine != theirs:
+            where = f"class {number} is {mine!r} in the model and {theirs!r} in the data"
+            break
+    else:
+        where = "the rest agrees"
+    raise LabelError(
+        f"the model tells {len(space.names)} classes apart and the data set has {len(names)}; {where}; "
+        "score it on data with the same classes in the same order"
+    )
+
+
+def _counted(space: LabelSpace, sample: Sample, predicted: Tensor) -> ConfusionMatrix:
+    own = ConfusionMatrix(space.num_classes, space.ignore_index)
+    try:
+        own.update(predicted, sample.labels)
+    except IntarsiaError as error:
+        raise type(error)(f"{sample.name}: {error}") from error
+    return own
+
+
+def _read(dataset: Any, readers: int) -> Iterator[Sample]:
+    """The samples in order, with a few read ahead by threads."""
+    if not readers:
+        yield from (_sample(dataset[index], index) for index in range(len(dataset)))
+        return
+    with ThreadPoolExecutor(readers, thread_name_prefix="read") as pool:
+        ahead: deque[Future[Sample]] = deque()
+        try:
+            for index in range(len(dataset)):
+                ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
+                if len(ahead) > readers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _sample(item: Any, index: int) -> Sample:
+    """An item of a data set as a Sample, whichever kind of tuple it came as."""
+    if isinstance(item, Sample):
+        return item
+    image, labels, *rest = item
+    return Sample(torch.as_tensor(image), torch.as_tensor(labels), str(rest[0]) if rest else f"{index:05d}")
+
+
+def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    """Runs of neighbors whose images have one shape and type, at most `size` long."""
+    batch: list[Sample] = []
+    for sample in samples:
+        alike = batch and (sample.image.shape, sample.image.dtype) == (batch[0].image.shape, batch[0].image.dtype)
+        if batch and (not alike or len(batch) == size):
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
+
+
+class _Album:
+    """The worst and the best images seen so far, at most `keep` of each, and no others."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.low: list[tuple[float, int, Picture]] = []  # a heap whose first has the highest mIoU of the worst
+        self.high: list[tuple[float, int, Picture]] = []  # a heap whose first has the lowest mIoU of the best
+        self.seen = 0
+
+    def offer(self, miou: float, sample: Sample, predicted: Tensor) -> None:
+        """Keep the image if it is among the worst or the best."""
+        self.seen += 1
+        if not self.keep or math.isnan(miou):
+            return
+        worse = len(self.low) < self.keep or -miou > self.low[0][0]
+        better = len(self.high) < self.keep or miou > self.high[0][0]
+        if worse or better:
+            picture = Picture(
+                sample.name, miou, _array(sample.image.permute(1, 2, 0)), _array(sample.labels), _array(predicted)
+            )
+            for wanted, heap, key in ((worse, self.low, -miou), (better, self.high, miou)):
+                if wanted:
+                    (heapq.heapreplace if len(heap) == self.keep else heapq.heappush)(heap, (key, -self.seen, picture))
+
+    def pages(self) -> tuple[tuple[Picture, ...], tuple[Picture, ...]]:
+        """(worst first, best first), no image in both."""
+        held = {-order: picture for _, order, picture in (*self.low, *self.high)}
+        ranked = sorted(held.items(), key=lambda item: (item[1].miou, item[0]))
+        half = min(self.keep, (len(ranked) + 1) // 2)
+        pictures = [picture for _, picture in ranked]
+        return tuple(pictures[:half]), tuple(pictures[half:][::-1][: self.keep])
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """A copy of its own: a view would keep the whole batch in memory."""
+    return np.array(tensor.cpu().numpy(), order="C")

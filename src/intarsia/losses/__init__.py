@@ -1,0 +1,38 @@
+"""(output, labels) -> a number to minimize, or named numbers whose sum is minimized.
+
+    output: SemanticLogits       labels: [B, H, W] class numbers and the ignore index, of any integer type;
+                                 for "bce" and "dice" also [B, K, H, W] of 0, 1 and ignore (several labels a pixel)
+
+A head of one map (K = 1) is a sigmoid: labels 0, 1 and ignore. Ignored pixels give no gradient; where all are ignored
+the loss is a zero that can still be propagated. Every loss computes in float32 (float64 when given it).
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from .auxiliary import Auxiliary
+from .binary import BinaryCrossEntropy
+from .cross_entropy import CrossEntropy
+from .dice import Dice, SoftDice
+from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
+
+__all__ = [
+    "LOSSES",
+    "Auxiliary",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Dice",
+    "DiceBinaryCrossEntropy",
+    "DiceCrossEntropy",
+    "SoftDice",
+]
+
+LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
+    "cross_entropy": CrossEntropy,
+    "bce": BinaryCrossEntropy,
+    "dice": Dice,
+    "soft_dice": SoftDice,
+    "dice_ce": DiceCrossEntropy,
+    "dice_bce": DiceBinaryCrossEntropy,
+}

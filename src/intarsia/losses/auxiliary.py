@@ -1,0 +1,46 @@
+"""Deep supervision: the same loss on the network's auxiliary heads, at a weight of its own."""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..structures import SemanticLogits
+
+Loss = Callable[[SemanticLogits, Tensor], Tensor | dict[str, Tensor]]
+
+
+class Auxiliary(nn.Module):
+    """{"main", "auxiliary"}: a loss on the main head, and on each auxiliary head resized to the labels.
+
+    Args:
+        loss: any loss of this room. One of several terms keeps their names in place of "main".
+        weight: of every auxiliary head; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
+
+    Without auxiliary heads, as in eval mode, there is no "auxiliary" term.
+    """
+
+    def __init__(self, loss: Loss, weight: float = 0.4) -> None:
+        super().__init__()
+        self.loss = loss
+        self.weight = weight
+
+    def forward(self, output: SemanticLogits, labels: Tensor) -> dict[str, Tensor]:
+        main = self.loss(output, labels)
+        terms = dict(main) if isinstance(main, dict) else {"main": main}
+        if output.auxiliary and self.weight:
+            heads = [_total(self.loss(SemanticLogits(_resized(head, labels)), labels)) for head in output.auxiliary]
+            terms["auxiliary"] = self.weight * sum(heads[1:], start=heads[0])
+        return terms
+
+
+def _resized(head: Tensor, labels: Tensor) -> Tensor:
+    """A head's logits [B, K, h, w] at the labels' size, by the half-pixel rule."""
+    return F.interpolate(head, size=labels.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _total(value: Tensor | dict[str, Tensor]) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    terms = list(value.values())
+    return sum(terms[1:], start=terms[0])

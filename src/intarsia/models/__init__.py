@@ -1,0 +1,90 @@
+"""Architectures: one paper, one file; `catalogue.py` is the table of them.
+
+build("fpn", 11, encoder="resnet18")(image).logits      [B, 11, H, W], for an image of any size
+"""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from ..errors import ModelError, nearest
+from .catalogue import ARCHITECTURES
+
+__all__ = ["build", "check_trainable", "count_parameters"]
+
+
+def build(name: str, num_classes: int, **options: Any) -> nn.Module:
+    """The architecture of that name.
+
+    Args:
+        num_classes: how many maps it draws.
+        options: keyword arguments of its constructor; the defaults are the paper's.
+
+    Raises: ModelError with the nearest name, for an unknown architecture or an option that it does not take.
+    """
+    if name not in ARCHITECTURES:
+        raise ModelError(f"there is no architecture {name!r}{nearest(name, ARCHITECTURES)}")
+    if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
+        raise ModelError(f"num_classes is {num_classes!r}; give a whole number of at least 1")
+    constructor = ARCHITECTURES[name].build
+    known = [key for key in inspect.signature(constructor).parameters if key != "num_classes"]
+    for key in options:
+        if key not in known:
+            near = nearest(key, known)
+            raise ModelError(f"{name} takes no option {key!r}{near or '; it takes ' + ', '.join(known)}")
+    channels = options.get("in_channels", 3)
+    if not isinstance(channels, int) or channels < 1:
+        raise ModelError(f"in_channels is {channels!r}; give a whole number of at least 1")
+    return constructor(num_classes, **options)
+
+
+def count_parameters(name: str, num_classes: int = 21, **options: Any) -> int:
+    """How many numbers training may change, counted without making any of them.
+
+    Args:
+        num_classes: 21 are PASCAL VOC's, with background.
+        options: as for `build`; weights are never fetched.
+    """
+    with torch.device("meta"):
+        network = build(name, num_classes, **{**options, **({"pretrained": False} if "pretrained" in options else {})})
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def check_trainable(network: nn.Module, batch_size: int, channels: int, height: int, width: int) -> None:
+    """Refuse a training batch on which a batch norm of `network` would see one value a channel.
+
+    Runs the network on shapes alone (the meta device): no time, no memory, and no running statistics change.
+
+    Raises: ModelError that names the layer and says what to change.
+    """
+    state = {key: value.to("meta") for key, value in (*network.named_parameters(), *network.named_buffers())}
+    image = torch.empty(batch_size, channels, height, width, device="meta")
+    norms = [(key, m) for key, m in network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    thin: list[str] = []
+
+    def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        x = inputs[0]
+        if module.training and x.numel() == x.shape[1]:
+            thin.append(next(key for key, m in norms if m is module))
+
+    handles = [norm.register_forward_pre_hook(look) for _, norm in norms]
+    was = network.training
+    try:
+        network.train()
+        with torch.no_grad():
+            functional_call(network, state, (image,))
+    except (ValueError, ModelError):
+        if not thin:
+            raise
+    finally:
+        network.train(was)
+        for handle in handles:
+            handle.remove()
+    if thin:
+        raise ModelError(
+            f"a batch of {batch_size} with images of {height}x{width} leaves a 1x1 map of a single image at {thin[0]}, on "
+            "which batch norm cannot be trained; use a batch size of at least 2, or larger images or crops"
+        )

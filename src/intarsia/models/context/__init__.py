@@ -1,0 +1,1 @@
+"""Architectures that look at a pixel's surroundings before they name it."""

@@ -1,0 +1,1 @@
+"""Architectures that win back the resolution that the encoder gave up."""

@@ -1,0 +1,165 @@
+"""FCN: a classifier whose fully connected layers slide over the image, and a ladder of skips that sharpens its answer.
+
+Long, Shelhamer, Darrell. "Fully Convolutional Networks for Semantic Segmentation." CVPR 2015. arXiv:1411.4038
+
+Before, pixels were classified one patch at a time. Here the classifier itself, its fully connected layers written as
+convolutions, answers for the whole image in one pass, once every 32 pixels. Two score layers on finer features add
+their votes on the way up, so that the answer is drawn every 16 (FCN-16s) or every 8 (FCN-8s) pixels.
+
+    image - vgg - pool3 - pool4 - pool5 - fc6 - fc7 - score
+                    |       |                           | x2
+                    |       ` score_skips[0] ---------- + - (FCN-16s: x16)
+                    |                                   | x2
+                    ` score_skips[1] ------------------ + - (FCN-8s: x8) - logits
+
+Departures from the paper: fc6 is padded by 3 and each map by one repeated pixel before it is enlarged, where the paper
+pads the image by 100 pixels of zeros and crops: the same centers, and less work. The fixed
+enlargement keeps classes apart (one kernel for each), which gives the same numbers as the paper's mostly zero matrix.
+Score layers on skips see the pooled features as they are; the released code of FCN-8s "at once" scales them down.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...blocks.resize import crop_like
+from ...encoders import VGG16, AlexNet
+from ...errors import ModelError, nearest
+from ...structures import SemanticLogits
+
+WIDTHS = {"vgg16": (64, 128, 256, 512, 512, 4096), "alexnet": (96, 256, 384, 384, 256, 4096)}
+
+
+class FCN(nn.Module):
+    """Fully convolutional network on an encoder whose last feature is fc7's and whose others are pooled maps.
+
+    Args:
+        encoder: gives features of strides 32, or 16 and 32, or 8, 16 and 32, finest first.
+    """
+
+    def __init__(self, num_classes: int, encoder: VGG16 | AlexNet) -> None:
+        super().__init__()
+        self.encoder = encoder
+        *skips, last = encoder.channels
+        self.score = _score(last, num_classes)
+        self.score_skips = nn.ModuleList(_score(channels, num_classes) for channels in reversed(skips))
+        self.climb = nn.ModuleList(Enlarge(num_classes, 2) for _ in skips)
+        self.enlarge = Enlarge(num_classes, encoder.strides[0], learned=False)
+
+    def forward(self, image: Tensor) -> SemanticLogits:
+        *pooled, fc7 = self.encoder(image)  # ..., [B, 4096, H/32, W/32]
+        x = self.score(fc7)  # [B, K, H/32, W/32]
+        for climb, score, skip in zip(self.climb, self.score_skips, reversed(pooled), strict=True):
+            h, w = skip.shape[-2:]  # strides 16, then 8
+            x = crop_like(climb(x), skip) + score(skip)  # [B, K, h, w]
+        return SemanticLogits(crop_like(self.enlarge(x), image))  # [B, K, H, W]
+
+
+class Enlarge(nn.Module):
+    """A map `factor` times as large by a transposed convolution that starts as, or stays, bilinear interpolation.
+
+    Args:
+        learned: let training change the kernel, and let classes mix (section 4.2: all enlargements but the last).
+    """
+
+    def __init__(self, channels: int, factor: int, *, learned: bool = True) -> None:
+        super().__init__()
+        self.channels, self.factor = channels, factor
+        kernel = bilinear_kernel(factor)
+        if learned:
+            full = torch.zeros(channels, channels, 2 * factor, 2 * factor)
+            full[range(channels), range(channels)] = kernel
+            self.weight: Tensor = nn.Parameter(full)
+        else:
+            self.register_buffer("weight", kernel.expand(channels, 1, -1, -1).clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, w = x.shape[-2:]
+        n, f = self.channels, self.factor
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")  # [B, n, h + 2, w + 2]
+        groups = n // self.weight.shape[1]
+        return F.conv_transpose2d(x, self.weight, stride=f, padding=f + f // 2, groups=groups)  # [B, n, f*h, f*w]
+
+
+def bilinear_kernel(factor: int) -> Tensor:
+    """The kernel [2 * factor, 2 * factor] with which a transposed convolution interpolates bilinearly."""
+    distance = (torch.arange(2 * factor) - (factor - 0.5)).abs() / factor  # of each tap from the kernel's center
+    return (1 - distance)[:, None] * (1 - distance)[None]
+
+
+def fcn32s(
+    num_classes: int,
+    *,
+    encoder: Literal["vgg16", "alexnet"] = "vgg16",
+    in_channels: int = 3,
+    channels: Sequence[int] | None = None,
+    dropout: float = 0.5,
+    pretrained: bool = False,
+) -> FCN:
+    """FCN-32s: one answer every 32 pixels, enlarged at once; on AlexNet it is the paper's FCN-AlexNet.
+
+    Args:
+        encoder: the classifier that is made convolutional.
+        channels: its widths, six numbers; null: the paper's, such as 64, 128, 256, 512, 512 and 4096.
+        dropout: after fc6 and fc7, 0..1.
+        pretrained: start from ImageNet weights.
+    """
+    if encoder not in WIDTHS:
+        raise ModelError(f"fcn32s has no encoder {encoder!r}{nearest(encoder, WIDTHS)}")
+    widths = tuple(channels or WIDTHS[encoder])
+    if encoder == "alexnet":
+        return FCN(
+            num_classes, AlexNet(in_channels=in_channels, channels=widths, dropout=dropout, pretrained=pretrained)
+        )
+    return FCN(num_classes, _vgg((5,), in_channels, widths, dropout, pretrained))
+
+
+def fcn16s(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    channels: Sequence[int] = WIDTHS["vgg16"],
+    dropout: float = 0.5,
+    pretrained: bool = False,
+) -> FCN:
+    """FCN-16s: FCN-32s, with a score layer on pool4.
+
+    Args:
+        channels: VGG-16's widths, six numbers: five stages, then fc6 and fc7.
+        dropout: after fc6 and fc7, 0..1.
+        pretrained: start from ImageNet weights.
+    """
+    return FCN(num_classes, _vgg((4, 5), in_channels, channels, dropout, pretrained))
+
+
+def fcn8s(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    channels: Sequence[int] = WIDTHS["vgg16"],
+    dropout: float = 0.5,
+    pretrained: bool = False,
+) -> FCN:
+    """FCN-8s: FCN-16s, with another score layer on pool3.
+
+    Args:
+        channels: VGG-16's widths, six numbers: five stages, then fc6 and fc7.
+        dropout: after fc6 and fc7, 0..1.
+        pretrained: start from ImageNet weights.
+    """
+    return FCN(num_classes, _vgg((3, 4, 5), in_channels, channels, dropout, pretrained))
+
+
+def _vgg(levels: tuple[int, ...], in_channels: int, channels: Sequence[int], dropout: float, pretrained: bool) -> VGG16:
+    return VGG16(levels=levels, in_channels=in_channels, channels=channels, dropout=dropout, pretrained=pretrained)
+
+
+def _score(in_channels: int, num_classes: int) -> nn.Conv2d:
+    """A 1x1 convolution to class scores that starts at zero (section 4.2), so that a new rung changes no answer."""
+    score = nn.Conv2d(in_channels, num_classes, 1)
+    nn.init.zeros_(score.weight)
+    nn.init.zeros_(score.bias)  # type: ignore[arg-type]
+    return score

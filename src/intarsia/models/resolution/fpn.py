@@ -1,0 +1,97 @@
+"""FPN: give every scale the meaning of the coarsest one, then let all scales vote on each pixel.
+
+Kirillov, Girshick, He, Dollar. "Panoptic Feature Pyramid Networks." CVPR 2019. arXiv:1901.02446
+(the pyramid itself: Lin et al. "Feature Pyramid Networks for Object Detection." CVPR 2017. arXiv:1612.03144)
+
+A backbone's fine maps know where, its coarse maps know what. The pyramid hands the coarse ones down, adding each to the
+next finer. Then every level is brought to a quarter of the image, by as many steps as that takes, and all are summed.
+
+    c5 - lateral --------------------- p5 - smooth - 3x3 x2 - 3x3 x2 - 3x3 x2 -,
+    c4 - lateral - + (p5 repeated) --- p4 - smooth - 3x3 x2 - 3x3 x2 ---------- +
+    c3 - lateral - + (p4 repeated) --- p3 - smooth - 3x3 x2 ------------------- + - classify - x4 - logits
+    c2 - lateral - + (p3 repeated) --- p2 - smooth - 3x3 ---------------------- '
+
+Departures from the paper: "x2" means to the size of the next finer level, whatever it is. With fewer `channels`, the
+branch narrows along.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ...blocks.conv import ConvNormAct, Norm, PixelClassifier
+from ...blocks.resize import resize_like
+from ...encoders import Encoder
+from ...structures import SemanticLogits
+
+
+class FPN(nn.Module):
+    """Feature pyramid with Panoptic FPN's semantic branch.
+
+    Args:
+        channels: width of the pyramid.
+        branch: width of the semantic branch; null: half of `channels`, as in the paper.
+        smooth: a 3x3 convolution on each summed map, against the blocks that repetition leaves (FPN, section 3); most
+            peers leave it out, and without it the network trains faster.
+        norm: of the semantic branch, "group" (the paper's) or "batch".
+        dropout: before the classifier, 0..1; 0 in the paper.
+        align_corners: how maps are enlarged; true for segmentation-models-pytorch's weights.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        encoder: str = "resnet50",
+        in_channels: int = 3,
+        channels: int = 256,
+        branch: int | None = None,
+        smooth: bool = True,
+        norm: Norm = "group",
+        dropout: float = 0.0,
+        align_corners: bool = False,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
+        self.align_corners = align_corners
+        width = branch or channels // 2
+        self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.encoder.channels)
+        self.smooth = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) if smooth else nn.Identity() for _ in self.encoder.channels
+        )
+        self.branches = nn.ModuleList(Branch(channels, width, max(1, n), norm) for n in range(4))
+        self.classify = PixelClassifier(width, num_classes, dropout=dropout)
+
+    def forward(self, image: Tensor) -> SemanticLogits:
+        c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
+        p5 = self.lateral[3](c5)  # [B, 256, H/32, W/32]
+        p4 = self.lateral[2](c4) + resize_like(p5, c4, mode="nearest")  # [B, 256, H/16, W/16]
+        p3 = self.lateral[1](c3) + resize_like(p4, c3, mode="nearest")  # [B, 256, H/8, W/8]
+        p2 = self.lateral[0](c2) + resize_like(p3, c2, mode="nearest")  # [B, 256, H/4, W/4]
+        pyramid = [smooth(p) for smooth, p in zip(self.smooth, (p2, p3, p4, p5), strict=True)]
+        x = self.branches[0](pyramid[:1], self.align_corners)  # [B, 128, H/4, W/4]
+        for n in (1, 2, 3):
+            x = x + self.branches[n](pyramid[: n + 1], self.align_corners)  # [B, 128, H/4, W/4]
+        x = self.classify(x)  # [B, K, H/4, W/4]
+        return SemanticLogits(resize_like(x, image, align_corners=self.align_corners))  # [B, K, H, W]
+
+
+class Branch(nn.Module):
+    """One level's way to the finest one: convolve, enlarge to the next finer level, and again."""
+
+    def __init__(self, in_channels: int, channels: int, depth: int, norm: Norm) -> None:
+        super().__init__()
+        self.channels = channels
+        widths = (in_channels, *(channels,) * (depth - 1))
+        self.convolve = nn.ModuleList(ConvNormAct(width, channels, norm=norm) for width in widths)
+
+    def forward(self, pyramid: Sequence[Tensor], align_corners: bool) -> Tensor:
+        *finer, x = pyramid
+        b, _, h, w = x.shape
+        for n, convolve in enumerate(self.convolve):
+            x = convolve(x)  # [b, channels, h, w]
+            if finer:
+                h, w = finer[-1 - n].shape[-2:]
+                x = resize_like(x, finer[-1 - n], align_corners=align_corners)  # [b, channels, h, w]
+        return x

@@ -1,0 +1,244 @@
+"""A run: everything that changes while a network is trained, made from a recipe, saved to a file and taken back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from torch import nn
+
+from .. import checkpoint as files
+from ..checkpoint import Checkpoint
+from ..config import Recipe
+from ..data.loader import Loader
+from ..errors import TrainingError
+from ..evaluation import Score, score
+from ..inference import Predictor
+from ..models import build, check_trainable
+from ..models.catalogue import CONSTRUCTORS
+from . import prepare
+from . import resume as states
+from .ema import MovingAverage
+from .objective import Objective, criterion
+from .optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
+    "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.log_every",
+    "train.checkpoint_every", "train.tensorboard", "evaluate.every", "evaluate.batch_size",
+}  # fmt: skip
+
+
+@dataclass
+class Run:
+    """What a run consists of, and where it stands."""
+
+    recipe: Recipe
+    out: Path
+    fabric: Fabric
+    material: prepare.Material
+    loader: Loader
+    model: nn.Module  # as it is saved
+    net: nn.Module  # the same, as the engine wraps it
+    optimizer: torch.optim.Optimizer
+    stepper: Any  # the optimizer, as the engine wraps it
+    ema: MovingAverage | None
+    objective: Objective
+    predictor: Predictor
+    shipped: Checkpoint  # what every checkpoint says, without tensors
+    remarks: list[str]  # what a person should know before the first step
+    step: int = 0
+    seconds: float = 0.0  # of training and loading
+    best: float = -1.0  # mIoU on the validation set
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training set so far."""
+        return self.step * self.recipe.train.accumulate / len(self.loader)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent, 0..1 and a little beyond."""
+        wish = self.recipe.train
+        if wish.minutes is not None:
+            seconds = self.fabric.broadcast(self.seconds) if self.fabric.world_size > 1 else self.seconds
+            return seconds / (60 * wish.minutes)
+        return self.step / prepare.total_steps(self.recipe, len(self.loader))
+
+    def save(self, name: str, with_state: bool) -> None:
+        """Write a checkpoint of the average's weights, or the network's where there is no average."""
+        if not self.fabric.is_global_zero:
+            return
+        average = self.ema.average if self.ema else {}
+        weights = {n: average.get(n, t.detach()) for n, t in self.model.state_dict().items()}
+        notes = {"step": self.step, "seconds": round(self.seconds, 1), "epoch": round(self.epoch, 2)}
+        stored = dataclasses.replace(self.shipped, weights=weights, notes=notes)
+        if with_state:
+            scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
+            progress = {"step": self.step, "seconds": self.seconds, "best": self.best, "scaler": scaler}
+            stored = dataclasses.replace(
+                stored, state=states.pack(self.model, self.optimizer, self.ema), progress=progress
+            )
+        files.save(self.out / name, stored)
+
+    def restore(self, old: Checkpoint) -> None:
+        """Take back what `save` wrote, to the bit."""
+        self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
+        states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema)
+        if scaler := old.progress.get("scaler"):
+            self.fabric.strategy.precision.load_state_dict(scaler)
+
+    def validate(self) -> Score | None:
+        """Score what would be shipped now on the validation set, and keep it if it is the best so far."""
+        result = None
+        if self.material.val is not None and self.fabric.is_global_zero:
+            wish = self.recipe.evaluate
+            with self.ema.applied() if self.ema else nullcontext():
+                result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
+            if result.miou > self.best:
+                self.best = result.miou
+                self.save("best.safetensors", with_state=False)
+        self.model.train()
+        self.fabric.barrier()
+        return result
+
+
+def prepared(
+    recipe: Recipe, out: Path, old: Checkpoint | None, model: nn.Module | None, data: Any, start: str | Path | None
+) -> Run:
+    """A run at its first step: data opened and examined, network built, engine running.
+
+    Args:
+        old: the run to go on with; its state is not taken yet.
+        model, data, start: as for `train`.
+
+    Raises: RecipeError, DataError, EncoderError, ModelError, CheckpointError or TrainingError; nothing is written yet.
+    """
+    if model is None and recipe.model is None:
+        raise TrainingError("the recipe names no model; write model: {name: ...}, or pass model=")
+    accelerator, precision, channels_last, told = prepare.hardware(recipe)
+    donor = files.load(start) if start is not None and old is None else None
+    material = prepare.gather(recipe, data)
+    labels, remarks = material.labels, []
+
+    from lightning.fabric import Fabric
+
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)  # its news are in the remarks
+    devices, nodes = _devices(recipe)
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    torch.manual_seed(recipe.seed)
+    named, options = None, {}
+    if model is None and recipe.model is not None:
+        named, options = recipe.model.name, {**recipe.model.options, "in_channels": material.channels}
+        model = build(named, labels.head_size, **options)
+        height, width = recipe.augment.crop or tuple(prepare.first(material.train).labels.shape)
+        check_trainable(model, min(recipe.train.batch_size, len(material.train)), material.channels, height, width)
+    assert model is not None
+    mean, std = prepare.statistics(model, material)
+    if donor is not None:
+        heads = prepare.head_tensors(CONSTRUCTORS[named], labels.head_size, options) if named else set()
+        remarks.append(prepare.transplant(model, donor, labels, heads))
+        mean, std = (donor.mean, donor.std) if donor.in_channels == material.channels else (mean, std)
+    loader = Loader(
+        material.train,
+        batch_size=recipe.train.batch_size,
+        change=prepare.augmentation(recipe, labels),
+        seed=recipe.seed,
+        workers=recipe.train.workers,
+        cache=recipe.train.cache,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+    if loader.dropped:
+        remarks.append("each epoch leaves out one sample, because a last batch of one cannot train batch norm")
+    weights = prepare.class_weights(recipe.loss.class_weights, labels, material.audit)
+    loss = criterion(recipe, weights, labels.ignore_index).to(fabric.device)
+
+    if channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    if fabric.world_size > 1:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    optimizer = OPTIMIZERS[recipe.optimizer.name](model, **recipe.optimizer.options)
+    net, stepper = fabric.setup(model, optimizer)
+    shipped = Checkpoint(
+        model=named,
+        options={key: value for key, value in options.items() if key != "pretrained"},
+        labels=labels,
+        in_channels=material.channels,
+        mean=mean,
+        std=std,
+        weights={},
+        recipe=recipe.to_dict(),
+        protocol=recipe.evaluate.protocol,
+        data_hash=material.audit.hash if material.audit else "",
+    )
+    return Run(
+        recipe=recipe,
+        out=out,
+        fabric=fabric,
+        material=material,
+        loader=loader,
+        model=model,
+        net=net,
+        optimizer=stepper.optimizer,
+        stepper=stepper,
+        ema=MovingAverage(model, recipe.train.ema) if recipe.train.ema else None,
+        objective=Objective(net, loss, mean, std, labels.head_size),
+        predictor=Predictor(model, labels, mean, std, in_channels=material.channels, device=fabric.device),
+        shipped=shipped,
+        remarks=[f"on {fabric.world_size} x {told}", *remarks],
+    )
+
+
+def found(out: Path, recipe: Recipe, resume: bool) -> Checkpoint | None:
+    """The run in a folder to go on with, if there is one and it is the same run.
+
+    Raises: TrainingError when the folder holds a run and `resume` was not asked for, or another run than the recipe's.
+    """
+    last = out / "last.safetensors"
+    if not last.exists():
+        return None
+    if not resume:
+        raise TrainingError(f"{out} holds a run already; --resume goes on with it, or choose another --out")
+    old = files.load(last, state=True)
+    if not old.progress:
+        raise TrainingError(f"{last} holds weights but no state to resume from; start from it with --from {last}")
+    changed = [key for key in states.differing(old.recipe, recipe.to_dict()) if key not in MAY_DIFFER]
+    if changed:
+        raise TrainingError(
+            f"the run in {out} was started with another {changed[0]}; resume it with its own recipe "
+            f"({out / 'recipe.yaml'}), or start a new run with --from"
+        )
+    return old
+
+
+def write_down(run: Run) -> None:
+    """Make the run's folder and put into it what is known before the first step."""
+    if run.fabric.is_global_zero:
+        run.out.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(run.recipe.to_dict(), sort_keys=False, allow_unicode=True)
+        (run.out / "recipe.yaml").write_text(text, encoding="utf-8")
+        if run.material.audit:
+            report = json.dumps(run.material.audit.to_dict(), indent=1, ensure_ascii=False)
+            (run.out / "audit.json").write_text(report, encoding="utf-8")
+    run.fabric.barrier()
+
+
+def _devices(recipe: Recipe) -> tuple[int, int]:
+    """(devices here, machines): what torchrun or SLURM started, else what the recipe asks for, else one."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
+    if recipe.train.devices != "auto":
+        here = int(recipe.train.devices)
+    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or here)
+    return here, max(world // here, 1)

@@ -1,0 +1,65 @@
+"""What every test stands on: one thread, no network, and the real data beside the checkout where it lies."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # two threads on two busy cores are slower than one; read when torch is imported
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the hub client says so at once instead of trying
+os.environ.pop("COLUMNS", None)
+
+import pytest
+
+if "torch" in sys.modules:  # a plugin was faster
+    sys.modules["torch"].set_num_threads(1)
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+LOCAL = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of third-party data sets beside the checkout; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs the real data sets of {SHARED_DATA}, which is not there")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Connections to other machines fail: a test that downloads is no test."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOCAL:
+            raise RuntimeError(f"a test tried to reach {address[0]}:{address[1]}; tests use no network")
+        return real(self, address)
+
+    socket.socket.connect = connect  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def run_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`intarsia ARGUMENTS` in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        from intarsia.cli import main
+
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run

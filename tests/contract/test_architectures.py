@@ -1,0 +1,170 @@
+"""What every architecture of the catalogue promises; a newcomer is tested by being listed."""
+
+import logging
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from intarsia.models import build, count_parameters
+from intarsia.models.catalogue import ARCHITECTURES, CONSTRUCTORS
+from intarsia.structures import SemanticLogits
+
+K = 5
+CASES = {name: (name, dict(entry.smallest)) for name, entry in ARCHITECTURES.items()}
+CASES["unet on resnet18"] = ("unet", {"encoder": "resnet18"})
+CASES["fcn32s on alexnet"] = ("fcn32s", {"encoder": "alexnet", "channels": (8, 8, 16, 16, 16, 32)})
+
+# What the paper's own size amounts to, for the 21 classes of PASCAL VOC, deck 4's one class for U-Net; counted once by
+# hand where a number is published (U-Net: deck 4; FCN: VGG-16's 134,260,544 up to fc7, and the score layers).
+PARAMETERS = {
+    "fcn32s": 134_346_581,
+    "fcn16s": 134_364_410,
+    "fcn8s": 134_376_863,
+    "segnet": 29_447_189,
+    "unet": 31_043_521,
+    "fpn": 47_471_061,
+    "pspnet": 67_949_930,
+    "deeplabv3plus": 41_055_413,
+}
+
+
+def awakened(network: nn.Module) -> nn.Module:
+    """The network with nothing that training starts at zero: norms at one, score layers at random, no dropout."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine:
+            nn.init.ones_(module.weight)
+        elif isinstance(module, nn.Dropout):
+            module.p = 0.0
+    for parameter in network.parameters():
+        if parameter.dim() > 1 and not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def built(case: str, **more: int) -> nn.Module:
+    torch.manual_seed(0)
+    name, options = CASES[case]
+    return awakened(build(name, K, **options, **more))
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def network(case: str) -> nn.Module:
+    return built(case)
+
+
+def picture(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@torch.no_grad()
+def answer(network: nn.Module, image: Tensor) -> Tensor:
+    return network.eval()(image).logits
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 17), (2, 3), (31, 37), (64, 64), (97, 33)], ids=str)
+def test_any_size_in_the_same_size_out(network: nn.Module, size: tuple[int, int]) -> None:
+    logits = answer(network, picture(1, 3, *size))
+    assert logits.shape == (1, K, *size)
+    assert logits.isfinite().all()
+
+
+def test_an_image_is_answered_alike_alone_and_in_company(network: nn.Module) -> None:
+    images = picture(3, 3, 41, 58)
+    together = answer(network, images)
+    for n in range(3):
+        torch.testing.assert_close(answer(network, images[n : n + 1]), together[n : n + 1], atol=1e-5, rtol=1e-4)
+
+
+def test_every_part_of_the_image_counts(network: nn.Module) -> None:
+    image = picture(1, 3, 45, 45)
+    before = answer(network, image)
+    for corner in [(0, 0), (0, 44), (44, 0), (44, 44)]:
+        other = image.clone()
+        other[..., corner[0], corner[1]] += 100
+        assert not torch.equal(answer(network, other), before), f"pixel {corner} is never looked at"
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_other_numbers_of_channels(case: str, channels: int) -> None:
+    assert answer(built(case, in_channels=channels), picture(1, channels, 40, 32)).shape == (1, K, 40, 32)
+
+
+def test_one_type_in_training_and_evaluation(network: nn.Module) -> None:
+    image = picture(2, 3, 64, 96)
+    trained, evaluated = network.train()(image), network.eval()(image)
+    for output in (trained, evaluated):
+        assert type(output) is SemanticLogits
+        assert output.logits.shape == (2, K, 64, 96)
+    assert evaluated.auxiliary == () and evaluated.edges is None and evaluated.presence is None
+    assert all(side.shape[:2] == (2, K) for side in trained.auxiliary)
+
+
+def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
+    network.train()
+    for module in network.modules():  # of a batch's own statistics, a bias before the norm would have no effect
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    network.zero_grad(set_to_none=True)
+    output = network(picture(2, 3, 64, 96))
+    sum((side * picture(*side.shape)).mean() for side in (output.logits, *output.auxiliary)).backward()
+    assert [key for key, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert [key for key, p in network.named_parameters() if p.requires_grad and not p.grad.any()] == []
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_weights_saved_and_loaded_give_the_same_answer(case: str, network: nn.Module) -> None:
+    other = built(case)
+    for parameter in other.parameters():
+        nn.init.constant_(parameter, 0.5)
+    other.load_state_dict(from_bytes(to_bytes(network.state_dict())))
+    image = picture(1, 3, 33, 47)
+    assert torch.equal(answer(other, image), answer(network, image))
+
+
+def test_bfloat16_and_channels_last(network: nn.Module) -> None:
+    image = picture(2, 3, 47, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = answer(network, image.contiguous(memory_format=torch.channels_last)).float()
+    exact = answer(network, image)
+    assert (quick - exact).abs().mean() < 0.05 * exact.abs().mean() + 0.02
+
+
+def test_exported_graphs_agree_at_other_sizes(network: nn.Module, tmp_path) -> None:
+    dynamic = torch.export.Dim.DYNAMIC
+    network.eval()
+    program = torch.export.export(
+        network, (picture(2, 3, 64, 96),), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},)
+    )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports that `edges` and `presence` are None
+    path = tmp_path / "network.onnx"
+    torch.onnx.export(program, dynamo=True, verbose=False).save(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for size in [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]:
+        image = picture(*size)
+        expected = answer(network, image)
+        torch.testing.assert_close(program.module()(image).logits, expected, atol=1e-4, rtol=1e-3)
+        (given,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+        np.testing.assert_allclose(given, expected.numpy(), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_full_size_has_as_many_parameters_as_recorded(name: str) -> None:
+    classes = 1 if name == "unet" else 21
+    assert count_parameters(name, num_classes=classes, **ARCHITECTURES[name].full) == PARAMETERS[name]
+
+
+def test_the_table_is_complete() -> None:
+    assert set(PARAMETERS) == set(ARCHITECTURES) == set(CONSTRUCTORS)
+    for name, entry in ARCHITECTURES.items():
+        assert entry.paper.startswith("arXiv:") and 2012 <= entry.year <= 2026 and entry.deck_row.startswith("B"), name
+        assert CONSTRUCTORS[name] is entry.build

@@ -1,0 +1,110 @@
+"""The plan of the house: a room imports lower floors only, and architectures never each other."""
+
+from pathlib import Path
+
+import pytest
+import source_tree
+from source_tree import PACKAGE, where
+
+FLOORS = [
+    {"errors", "structures"},
+    {"labels", "blocks"},
+    {"config", "encoders", "losses", "postprocess"},
+    {"models", "metrics", "data", "draw", "classic"},
+    {"checkpoint"},
+    {"inference", "report"},
+    {"evaluation"},
+    {"training", "export", "serving"},
+    {"study", "lab"},
+    {"cli", "__init__"},
+    {"__main__"},
+]
+FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
+ONLY = {"models": {"encoders", "blocks", "structures", "errors"}, "losses": {"structures", "errors"}}
+STANDING = (  # the rooms that exist today
+    "errors structures labels blocks config encoders losses models metrics data draw "
+    "checkpoint inference evaluation report training cli"
+).split()
+
+
+def violations(package: Path) -> list[str]:
+    """Every import that goes up, sideways, or past a narrowed room's few neighbors."""
+    wrong = []
+    for path in source_tree.files(package):
+        room = source_tree.room(path, package)
+        if room not in FLOOR:
+            wrong.append(f"{path}: there is no room {room!r} in the plan")
+            continue
+        for line, inside, target, _ in source_tree.imports(path, package):
+            if not inside or target == ("__version__",):
+                continue
+            other = target[0] if target and target[0] in FLOOR else "__init__"
+            if other == room:
+                if room == "models" and _is_architecture(path, package) and len(target) > 1:
+                    wrong.append(f"{path}:{line}: an architecture imports another; what they share moves to blocks")
+                continue
+            if room == "__init__":
+                continue  # the face imports every room, when a name is first used
+            if FLOOR[other] >= FLOOR[room]:
+                wrong.append(f"{path}:{line}: {room} (floor {FLOOR[room]}) imports {other} (floor {FLOOR[other]})")
+            elif other not in ONLY.get(room, FLOOR):
+                wrong.append(f"{path}:{line}: {room} imports {other}; it may only know {', '.join(sorted(ONLY[room]))}")
+    return wrong
+
+
+def _is_architecture(path: Path, package: Path) -> bool:
+    return len(path.relative_to(package).parts) >= 3 and path.name != "__init__.py"
+
+
+def test_rooms_import_downwards() -> None:
+    wrong = violations(PACKAGE)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rooms_of_the_plan_stand() -> None:
+    """The tests of this folder look at rooms; a room that is missing would pass all of them."""
+    missing = [
+        room for room in STANDING if not ((PACKAGE / f"{room}.py").exists() or any((PACKAGE / room).glob("*.py")))
+    ]
+    assert not missing
+
+
+def test_the_package_imports_itself_relatively() -> None:
+    wrong = []
+    for path in source_tree.files():
+        text = path.read_text(encoding="utf-8").splitlines()
+        wrong += [
+            f"{where(path)}:{line}"
+            for line, inside, _, _ in source_tree.imports(path)
+            if inside and ("import intarsia" in text[line - 1] or "from intarsia" in text[line - 1])
+        ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("labels.py", "from .data import open", "labels (floor 1) imports data (floor 3)"),
+        ("errors.py", "def f():\n    from .structures import Sample", "errors (floor 0) imports structures"),
+        ("metrics/confusion.py", "from ..models import build", "metrics (floor 3) imports models (floor 3)"),
+        (
+            "losses/dice.py",
+            "from ..labels import LabelSpace",
+            "losses imports labels; it may only know errors, structures",
+        ),
+        ("models/masks/a.py", "from .b import B", "an architecture imports another"),
+        ("models/masks/a.py", "from ..context.b import B", "an architecture imports another"),
+        ("models/masks/a.py", "from ...labels import LabelSpace", "models imports labels"),
+        ("training/loop.py", "from .. import cli", "training (floor 7) imports cli (floor 9)"),
+        ("data/audit.py", "import intarsia.inference", "data (floor 3) imports inference (floor 5)"),
+        ("data/audit.py", "from .. import Predictor", "data (floor 3) imports __init__ (floor 9)"),
+        ("magic.py", "", "no room 'magic'"),
+    ],
+)
+def test_a_planted_import_is_found(tmp_path: Path, name: str, line: str, words: str) -> None:
+    package = tmp_path / "intarsia"
+    (package / name).parent.mkdir(parents=True)
+    (package / name).write_text(line + "\n")
+    found = violations(package)
+    assert len(found) == 1
+    assert words in found[0]

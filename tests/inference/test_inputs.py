@@ -1,0 +1,92 @@
+"""Files, folders and patterns, and a sentence for each way in which they can be wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from intarsia.errors import DataError
+from intarsia.inference import expand
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "b.png",
+        "a.JPG",
+        ".hidden.png",
+        "day1/c.jpg",
+        "day1/d.tif",
+        "day2/e.png",
+        "docs/read.txt",
+        "[odd].png",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("words")
+        else:
+            Image.fromarray(np.zeros((2, 2), np.uint8)).save(path)
+    (tmp_path / "notes.txt").write_text("words")
+    return tmp_path
+
+
+def names(paths: list[Path], tree: Path) -> list[str]:
+    return [str(p.relative_to(tree)) for p in paths]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (["."], ["[odd].png", "a.JPG", "b.png"]),
+        (["b.png", "a.JPG"], ["b.png", "a.JPG"]),
+        (["b.png", "."], ["b.png", "[odd].png", "a.JPG"]),
+        (["day*/*.jpg", "day2"], ["day1/c.jpg", "day2/e.png"]),
+        (["day*/*"], ["day1/c.jpg", "day1/d.tif", "day2/e.png"]),
+        (["**/*.png"], ["[odd].png", "b.png", "day2/e.png"]),
+        (["[odd].png"], ["[odd].png"]),
+        (["notes.txt"], ["notes.txt"]),  # named in full: reading it tells what it is
+    ],
+)
+def test_inputs_become_files(tree, inputs, expected):
+    assert names(expand([tree / text for text in inputs]), tree) == expected
+
+
+def test_one_input_needs_no_list(tree):
+    assert expand(tree / "b.png") == expand(str(tree / "b.png")) == [tree / "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (["c.png"], ("there is no picture", "c.png")),
+        (["bb.png"], ("did you mean 'b.png'?",)),
+        (["nowhere/b.png"], ("there is no picture",)),
+        (["docs"], ("docs", "holds no pictures", ".png")),
+        (["empty"], ("empty", "holds no pictures")),
+        (["*.gif"], ("nothing matches", "*.gif")),
+        (["*.txt"], ("none of the 1 matches", "is a picture")),
+        ([], ("no pictures given",)),
+    ],
+)
+def test_inputs_that_stand_for_nothing(tree, inputs, words):
+    (tree / "empty").mkdir()
+    with pytest.raises(DataError) as error:
+        expand([tree / text for text in inputs])
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_folder_of_folders_says_how_to_go_deeper(tree):
+    for path in tree.glob("*.*"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"3 lie deeper: write '.*\*\*/\*'"):
+        expand(tree)
+
+
+@pytest.mark.parametrize("second", ["day1/b.png", "b.bmp"])
+def test_two_pictures_of_one_stem_are_refused_before_anything_is_written(tree, second):
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tree / second)
+    with pytest.raises(DataError) as error:
+        expand([tree / "b.png", tree / second])
+    assert all(word in str(error.value) for word in ("b.png", second, "two folders")), error.value
