@@ -279,3 +279,32 @@ def test_class_weights_follow_their_formulas() -> None:
     assert class_weights("inverse", labels, found) == pytest.approx([0.2, 1.8, 0.0])  # type: ignore[arg-type]
     assert class_weights("median", labels, found) == pytest.approx([0.2, 1.8, 0.0])  # type: ignore[arg-type]
     assert class_weights("none", labels, None) is None
+
+
+def test_tensorboard_files_hold_the_same_numbers(tmp_path: Path) -> None:
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard reads them"
+    )
+    intarsia.train(recipe(train={"steps": 3, "tensorboard": True}), out=tmp_path, quiet=True)
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    seen = {event.step: event.value for event in events.Scalars("train/loss")}
+    assert seen == pytest.approx(losses(tmp_path), rel=1e-6)
+
+
+@pytest.mark.slow()
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    """Started by torchrun: both halves of each batch count, one process writes, and the weights are one network's."""
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe(data={"val": "val"}, train={"steps": 3, "batch_size": 2})))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "intarsia"]
+    done = subprocess.run(
+        [*launcher, "train", str(file), "--out", str(tmp_path / "run")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "on 2 x cpu" in done.stderr
+    assert list(losses(tmp_path / "run")) == [1, 2, 3]
+    assert intarsia.evaluate(tmp_path / "run").images == 14

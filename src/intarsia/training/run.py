@@ -167,7 +167,7 @@ def prepared(
 
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
-    if fabric.world_size > 1:
+    if fabric.world_size > 1 and accelerator == "cuda":  # on CPUs torch has none: each process norms its own part
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimizer = OPTIMIZERS[recipe.optimizer.name](model, **recipe.optimizer.options)
     net, stepper = fabric.setup(model, optimizer)
