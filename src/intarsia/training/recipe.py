@@ -43,6 +43,8 @@ def locate(source: str | Path) -> Path:
     packaged = PACKAGED / f"{SHORT.get(name, name)}.yaml"
     if packaged.exists():
         return packaged
+    if path.is_dir():
+        return path  # whoever reads it says what to do with a folder
     raise RecipeError(f"there is no recipe file and no packaged recipe {name!r}{nearest(name, [*SHORT, *names()])}")
 
 
