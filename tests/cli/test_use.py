@@ -149,9 +149,9 @@ def test_one_bad_picture_does_not_stop_the_others(run_cli, trained: Path, tmp_pa
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        (["gone.jpg"], "there is no file or folder 'gone.jpg'"),
+        (["gone.jpg"], "there is no picture, folder or pattern 'gone.jpg'"),
         (["*.nothing"], "nothing matches the pattern '*.nothing'"),
-        (["{empty}"], "holds no pictures; they end in"),
+        (["{empty}"], "holds no pictures ("),
     ],
 )
 def test_predict_told_wrong(run_cli, trained: Path, tmp_path: Path, inputs: list[str], words: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,9 +26,9 @@ def predict(
     as_json: AsJson = False,
 ) -> int:
     """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
-    from ..inference import Predictor
+    from ..inference import Predictor, expand
 
-    paths = found(inputs)
+    paths = expand(inputs)
     for path in paths:
         if any(target.exists() and path.samefile(target) for target in targets(path, out)):
             raise DataError(f"the result for {path} would be written over it; choose another folder with --out")
@@ -55,43 +53,6 @@ def predict(
             f"{len(lines)} pictures: label maps in {out}, overlays in {out / 'overlays'}", markup=False, soft_wrap=True
         )
     return 0
-
-
-def found(inputs: Sequence[str]) -> list[Path]:
-    """The pictures that the inputs stand for, in order.
-
-    Raises: DataError for an input that is not there or holds no picture, and for two pictures whose results would
-        have one name.
-    """
-    from ..data.codecs import SUFFIXES
-
-    paths: list[Path] = []
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise DataError(f"the folder {text} holds no pictures; they end in {', '.join(sorted(SUFFIXES))}")
-            paths += inside
-        elif path.exists():
-            paths.append(path)
-        elif any(letter in text for letter in "*?["):
-            inside = sorted(Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file())
-            if not inside:
-                raise DataError(f"nothing matches the pattern {text!r}")
-            paths += inside
-        else:
-            raise DataError(f"there is no file or folder {text!r}")
-    paths = list(dict.fromkeys(paths))
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        by_stem[path.stem.lower()].append(path)
-    for stem, same in by_stem.items():
-        if len(same) > 1:
-            raise DataError(
-                f"{same[0]} and {same[1]} would both be written as {stem}.png; predict them into two folders, or rename one"
-            )
-    return paths
 
 
 def targets(path: Path, out: Path) -> tuple[Path, Path]:

@@ -46,7 +46,7 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
         raise DataError("no pictures given; name files, folders, or patterns such as 'day*/*.jpg'")
     stems: dict[str, Path] = {}
     for path in found:
-        if (other := stems.setdefault(path.stem, path)) != path:
+        if (other := stems.setdefault(path.stem.lower(), path)) != path:  # some disks do not tell A from a
             raise DataError(
                 f"{other} and {path} would both be written as {path.stem}.png; predict them into two folders, or rename one"
             )

@@ -14,7 +14,7 @@ from .optimizers import OPTIMIZERS, SCHEDULES
 PACKAGED = Path(__file__).parents[1] / "recipes"
 SHORT = {  # the recipe that a data set's bare name stands for
     "shapes": "shapes/fpn_resnet18",
-    "camvid": "camvid/fpn_resnet18",
+    "camvid": "camvid/fpn_regnetx_004",
 }
 
 
@@ -28,7 +28,7 @@ def catalogues() -> dict[str, config.Catalogue]:
 
 
 def names() -> list[str]:
-    """The packaged recipes, as `intarsia train` takes them: "camvid/fpn_resnet18"."""
+    """The packaged recipes, as `intarsia train` takes them: "camvid/fpn_regnetx_004"."""
     return sorted(str(path.relative_to(PACKAGED).with_suffix("")) for path in PACKAGED.rglob("*.yaml"))
 
 
