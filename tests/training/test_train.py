@@ -145,6 +145,17 @@ def test_a_budget_in_epochs_and_in_minutes(tmp_path: Path) -> None:
     assert lines[-1]["lr"] < 0.5 * max(line["lr"] for line in lines), "the schedule follows the clock"
 
 
+def test_a_resumed_budget_in_minutes_goes_on_with_the_time_left(tmp_path: Path) -> None:
+    intarsia.train(recipe(train={"steps": 3}), out=tmp_path, quiet=True)
+    before = intarsia.checkpoint.load(tmp_path, state=True).progress
+    minutes = (before["seconds"] + 2) / 60
+    intarsia.train(recipe(train={"steps": None, "minutes": minutes}), out=tmp_path, resume=True, quiet=True)
+    after = intarsia.checkpoint.load(tmp_path, state=True).progress
+    assert before["seconds"] + 2 <= after["seconds"] < before["seconds"] + 6
+    assert list(losses(tmp_path))[:4] == [1, 2, 3, 4]
+    assert after["step"] == max(losses(tmp_path)) >= 4
+
+
 class Own:
     """A user's own data: a bright square on the dark, as plain tuples."""
 
@@ -270,15 +281,26 @@ def test_refused_at_the_door(tmp_path: Path, changes: dict[str, Any], kind: Any,
 def test_class_weights_follow_their_formulas() -> None:
     from types import SimpleNamespace
 
+    from intarsia.config.schema import Loss
     from intarsia.training.prepare import class_weights
 
     labels = intarsia.LabelSpace(("a", "b", "c"))
     found = SimpleNamespace(counts=np.array([90, 10, 0]))
+
+    def weights(kind: Any, power: float = 1.0) -> list[float] | None:
+        wish = Loss(name="cross_entropy", class_weights=kind, weight_power=power)
+        return class_weights(wish, labels, found)  # type: ignore[arg-type]
+
     log = 1 / np.log(1.02 + np.array([0.9, 0.1, 0.0]))
-    assert class_weights("log", labels, found) == pytest.approx(list(log / log[:2].mean()))  # type: ignore[arg-type]
-    assert class_weights("inverse", labels, found) == pytest.approx([0.2, 1.8, 0.0])  # type: ignore[arg-type]
-    assert class_weights("median", labels, found) == pytest.approx([0.2, 1.8, 0.0])  # type: ignore[arg-type]
-    assert class_weights("none", labels, None) is None
+    assert weights("log") == pytest.approx(list(log / log[:2].mean()))
+    assert weights("inverse") == pytest.approx([0.2, 1.8, 0.0])
+    assert weights("median") == pytest.approx([0.2, 1.8, 0.0])
+    soft = np.sqrt([1 / 0.9, 1 / 0.1])
+    assert weights("inverse", 0.5) == pytest.approx([*(soft / soft.mean()), 0.0])
+    assert weights([4, 9, 0], 0.5) == pytest.approx([2, 3, 0])
+    assert weights("none") is None
+    with pytest.raises(TrainingError, match="all zero"):
+        weights([0, 0, 0])
 
 
 def test_tensorboard_files_hold_the_same_numbers(tmp_path: Path) -> None:
@@ -292,7 +314,7 @@ def test_tensorboard_files_hold_the_same_numbers(tmp_path: Path) -> None:
     assert seen == pytest.approx(losses(tmp_path), rel=1e-6)
 
 
-@pytest.mark.slow()
+@pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     """Started by torchrun: both halves of each batch count, one process writes, and the weights are one network's."""
     file = tmp_path / "recipe.yaml"

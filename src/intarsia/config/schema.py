@@ -104,6 +104,13 @@ class Loss(_Frozen):
         description="Weight of each class: a list, or from the frequencies the audit counted: "
         "log is 1/ln(1.02 + f) (Paszke et al. 2016, section 5.2), median is median(f)/f, inverse is 1/f; scaled to mean 1.",
     )
+    weight_power: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Exponent on the class weights: 1 takes them as they are, 0.5 softens them, 0 is none. "
+        "Strong weights find rare classes and pay in precision; IoU is often best in between.",
+    )
     auxiliary: float = Field(
         default=0.4, ge=0, description="Weight of each auxiliary head of the network, where it has any."
     )

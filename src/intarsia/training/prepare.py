@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from torch import nn
 
 from ..checkpoint import Checkpoint
 from ..config import Recipe
+from ..config.schema import Loss
 from ..data import Audit, audit
 from ..data import open as open_dataset
 from ..data.color import jitter
@@ -86,28 +86,36 @@ def statistics(model: nn.Module, material: Material) -> tuple[tuple[float, ...],
     return (0.5,) * material.channels, (0.25,) * material.channels
 
 
-def class_weights(wish: str | Sequence[float], labels: LabelSpace, found: Audit | None) -> list[float] | None:
-    """The weight of each class in the loss, scaled to mean 1; None for no weights."""
-    if wish == "none":
+def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[float] | None:
+    """The weight of each class in the loss, softened by `weight_power`, scaled to mean 1; None for no weights."""
+    kind = wish.class_weights
+    if kind == "none":
         return None
-    if not isinstance(wish, str):
-        if len(wish) != labels.num_classes:
+    if not isinstance(kind, str):
+        if len(kind) != labels.num_classes:
             raise TrainingError(
-                f"loss.class_weights lists {len(wish)} numbers for {labels.num_classes} classes; give one for each, in the order of the classes"
+                f"loss.class_weights lists {len(kind)} numbers for {labels.num_classes} classes; "
+                "give one for each, in the order of the classes"
             )
-        return list(map(float, wish))
+        if not any(kind):
+            raise TrainingError(
+                "loss.class_weights are all zero, so that nothing would be learned; give one above zero"
+            )
+        return [float(weight) ** wish.weight_power for weight in kind]
     if found is None:
         raise TrainingError(
-            f"loss.class_weights={wish} needs the frequencies that the audit counts; set train.audit=true, or list the weights"
+            f"loss.class_weights={kind} needs the frequencies that the audit counts; "
+            "set train.audit=true, or list the weights"
         )
     share = found.counts / max(found.counts.sum(), 1)
     seen = share > 0
-    if wish == "log":
+    if kind == "log":
         weights = 1 / np.log(1.02 + share)
-    elif wish == "median":
+    elif kind == "median":
         weights = np.where(seen, np.median(share[seen]) / np.where(seen, share, 1), 0.0)
     else:
         weights = np.where(seen, 1 / np.where(seen, share, 1), 0.0)
+    weights = weights**wish.weight_power
     return [float(w) for w in weights / weights[seen].mean()]
 
 

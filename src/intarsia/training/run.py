@@ -162,7 +162,7 @@ def prepared(
     )
     if loader.dropped:
         remarks.append("each epoch leaves out one sample, because a last batch of one cannot train batch norm")
-    weights = prepare.class_weights(recipe.loss.class_weights, labels, material.audit)
+    weights = prepare.class_weights(recipe.loss, labels, material.audit)
     loss = criterion(recipe, weights, labels.ignore_index).to(fabric.device)
 
     if channels_last:
