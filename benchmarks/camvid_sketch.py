@@ -33,7 +33,7 @@ class FPN(nn.Module):
         self.classify = nn.Conv2d(channels, classes, 1)
 
     def forward(self, x):
-        features = [lateral(f) for lateral, f in zip(self.lateral, self.encoder(x))]
+        features = [lateral(f) for lateral, f in zip(self.lateral, self.encoder(x), strict=True)]
         y = features[-1]
         for f in features[-2::-1]:
             y = f + F.interpolate(y, f.shape[-2:], mode="bilinear")

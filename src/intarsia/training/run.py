@@ -27,6 +27,7 @@ from ..models.catalogue import CONSTRUCTORS
 from . import prepare
 from . import resume as states
 from .ema import MovingAverage
+from .memory import keep_freed_memory
 from .objective import Objective, criterion
 from .optimizers import OPTIMIZERS
 
@@ -127,6 +128,8 @@ def prepared(
     if model is None and recipe.model is None:
         raise TrainingError("the recipe names no model; write model: {name: ...}, or pass model=")
     accelerator, precision, channels_last, told = prepare.hardware(recipe)
+    if accelerator == "cpu":
+        keep_freed_memory()
     donor = files.load(start) if start is not None and old is None else None
     material = prepare.gather(recipe, data)
     labels, remarks = material.labels, []
