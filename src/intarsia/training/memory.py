@@ -12,8 +12,7 @@ def keep_freed_memory() -> bool:
     """Ask glibc not to give freed memory back to the system.
 
     A step on the CPU allocates and frees the same hundreds of megabytes every time. By default glibc maps each large
-    block anew and the kernel clears it page by page: a seventh of a U-Net's time on ResNet-18
-    (benchmarks/results/throughput.jsonl). The price is that the process keeps its largest size until it ends.
+    block anew and the kernel clears it page by page. The price is that the process keeps its largest size until it ends.
 
     Returns: whether it took effect; elsewhere than on Linux with glibc nothing is changed.
     """
