@@ -1,34 +1,22 @@
-"""Label spaces: what a value in a mask means. The one place that maps label values.
-
-A mask file holds raw values: an id ("7"), a palette index, or a color ("#804080"). A network knows class numbers
-0 .. K-1. Between the two stands a LabelSpace: class names in order, and for every raw value the class it stands for,
-or "ignore". Nothing else in this package adds to, subtracts from, clips or compares label values.
-
-    raw mask  --LabelSpace.encode-->  labels 0 .. K-1 and ignore_index  --network-->  logits  --LabelSpace.decide-->  labels
-"""
+"""A label space: class names in order, their colors, and the class of every raw value."""
 
 from __future__ import annotations
 
-import colorsys
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import LabelError, nearest
+from ..errors import LabelError, nearest
+from .colors import CLEAR, HEX, TRANSPARENT, Color, distinct_colors, packed, parse_color, unpacked
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = "ignore"
-TRANSPARENT = "transparent"  # the raw value of a fully transparent pixel of an RGBA mask
-_TRANSPARENT = 1 << 24  # its code among packed colors
 _SPAN = re.compile(r"(\d+)\.\.(\d+)")
-_HEX = re.compile(r"#[0-9a-fA-F]{6}")
-
-Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -172,7 +160,7 @@ class LabelSpace:
         """A raw value as it is written in a recipe: `7`, or `"#804080"`."""
         if not self.by_color:
             return str(value)
-        return TRANSPARENT if value == _TRANSPARENT else f'"#{value:06x}"'
+        return TRANSPARENT if value == CLEAR else f'"#{value:06x}"'
 
     def decide(self, logits: Tensor, threshold: float = 0.5) -> Tensor:
         """Logits to class numbers.
@@ -257,7 +245,7 @@ class LabelSpace:
     def _color_table(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.__dict__.get("_table")
         if table is None:
-            pairs = sorted((_pack(key), self._code(name)) for key, name in self.values.items())
+            pairs = sorted((packed(key), self._code(name)) for key, name in self.values.items())
             table = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs], np.int32))
             object.__setattr__(self, "_table", table)
         return table
@@ -272,100 +260,13 @@ class LabelSpace:
         return "values " + ", ".join(spans[:8]) + (" and more" if len(spans) > 8 else "")
 
     def _near_color(self, value: int) -> str:
-        if not self.by_color or value == _TRANSPARENT:
+        if not self.by_color or value == CLEAR:
             return ""
         known = [key for key in self.values if key != TRANSPARENT]
         if not known:
             return ""
-        distance = [sum((a - b) ** 2 for a, b in zip(parse_color(str(k)), _unpack(value), strict=True)) for k in known]
+        distance = [sum((a - b) ** 2 for a, b in zip(parse_color(str(k)), unpacked(value), strict=True)) for k in known]
         return self.values[known[int(np.argmin(distance))]] if min(distance) <= 3 * 16**2 else ""
-
-
-def pack_colors(rgb: np.ndarray) -> np.ndarray:
-    """An RGB or RGBA mask as one integer a pixel, which `LabelSpace.encode` of colors reads.
-
-    Args:
-        rgb: [H, W, 3 or 4] uint8. Alpha must be 0 or 255: a pixel that is half there has no one class.
-
-    Returns: [H, W] int32, 0xRRGGBB; fully transparent pixels have a code of their own.
-    """
-    packed = rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
-    if rgb.shape[-1] == 4:
-        alpha = rgb[..., 3]
-        if half := int(((alpha != 0) & (alpha != 255)).sum()):
-            raise LabelError(
-                f"{half} pixels of the mask are half transparent; save masks without smoothing, alpha 0 or 255"
-            )
-        packed[alpha == 0] = _TRANSPARENT
-    return packed
-
-
-def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax") -> tuple[LabelSpace, str]:
-    """The label space of index masks that hold the raw ids `seen`, when a user listed class names and nothing else.
-
-    Returns: the label space, and one sentence that says what was taken for granted.
-
-    Raises: LabelError when the ids do not fit the names, with the `labels.values` that would mend it.
-    """
-    plain = LabelSpace(tuple(names), activation=activation)
-    found, count = sorted(set(map(int, seen))), len(plain.names)
-    if count == 1 and len(found) > 1:
-        raise LabelError(
-            f"masks hold {_brief(found)}, but only the class {plain.names[0]!r} is listed; name the rest as well, such as: background, {plain.names[0]}"
-        )
-    if not found:
-        return plain, "masks hold nothing yet: ids are the positions in the list of classes"
-    if count > 2 and found == [0, 255]:
-        raise LabelError(
-            f"masks hold 0 and 255 alone, but {count} classes are listed; list two classes, or say in labels.values "
-            f"what both stand for, such as {{0: {plain.names[0]}, 255: ignore}}"
-        )
-    if count == 2 and set(found) <= {0, 255} and 255 in found:
-        values: dict[int | str, str] = {0: plain.names[0], 255: plain.names[1]}
-        return LabelSpace(
-            plain.names, values=values, activation=activation
-        ), f"masks hold {' and '.join(map(str, found))}: 255 is {plain.names[1]!r}, not ignore"
-    if all(0 <= value < count or value == plain.ignore_index for value in found):
-        ignored = f", and {plain.ignore_index} is ignored" if plain.ignore_index in found else ""
-        return plain, f"masks hold {_brief(found)}: ids are the positions in the list of classes{ignored}"
-    beyond = [v for v in found if not (0 <= v < count or v == plain.ignore_index)]
-    if 0 not in found and beyond == [count]:
-        wish = ", ".join(f"{n + 1}: {name}" for n, name in enumerate(plain.names[:3]))
-        raise LabelError(
-            f"masks hold {_brief(found)} for {count} classes: ids seem to start at 1; write labels.values: {{{wish}, ...}}"
-        )
-    raise LabelError(
-        f"masks hold {_brief(found)}, but {count} classes are listed (ids 0..{count - 1}); "
-        f"list the missing classes, or say in labels.values what {_brief(beyond)} stand for (a class, or ignore)"
-    )
-
-
-def parse_color(color: Any) -> Color:
-    """`"#804080"` or three integers to (128, 64, 128)."""
-    if isinstance(color, str) and _HEX.fullmatch(color):
-        return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-    if (
-        isinstance(color, Sequence)
-        and not isinstance(color, str)
-        and len(color) == 3
-        and all(isinstance(c, int) and 0 <= c <= 255 for c in color)
-    ):
-        return color[0], color[1], color[2]
-    raise LabelError(f"{color!r} is no color; write '#804080', or three numbers of 0..255")
-
-
-def distinct_colors(count: int) -> tuple[Color, ...]:
-    """As many different colors: the golden angle around the color wheel, six hues to a shade, then ever finer shades."""
-    shades = ((0.62, 0.95), (0.85, 0.70), (0.40, 1.00))
-    colors: dict[Color, None] = {}
-    n = 0
-    while len(colors) < count:
-        saturation, value = shades[n // 6 % 3]
-        fade = 1 - 0.5 * (n // 360 * 0.618034 % 1)  # hues repeat to the eye, and at last to the byte
-        r, g, b = colorsys.hsv_to_rgb((0.58 + n * 0.381966) % 1, saturation * fade, value * (1 + fade) / 2)
-        colors.setdefault((round(r * 255), round(g * 255), round(b * 255)))
-        n += 1
-    return tuple(colors)
 
 
 def _parse_value(raw: Any) -> int | str:
@@ -374,7 +275,7 @@ def _parse_value(raw: Any) -> int | str:
     text = str(raw).strip()
     if text.isdecimal() and int(text) <= 1 << 24:
         return int(text)
-    if _HEX.fullmatch(text) or text == TRANSPARENT:
+    if HEX.fullmatch(text) or text == TRANSPARENT:
         return text.lower()
     if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= 1 << 24:
         return text
@@ -392,17 +293,3 @@ def _span(key: int | str) -> tuple[int, int]:
         return key, key
     first, last = key.split("..")
     return int(first), int(last)
-
-
-def _pack(key: int | str) -> int:
-    return _TRANSPARENT if key == TRANSPARENT else int(str(key)[1:], 16)
-
-
-def _unpack(value: int) -> Color:
-    return value >> 16 & 255, value >> 8 & 255, value & 255
-
-
-def _brief(values: Sequence[int]) -> str:
-    if len(values) > 3 and values[-1] - values[0] == len(values) - 1:
-        return f"{values[0]}..{values[-1]}"
-    return ", ".join(map(str, values[:8])) + (f" and {len(values) - 8} more" if len(values) > 8 else "")

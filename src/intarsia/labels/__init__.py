@@ -1,0 +1,14 @@
+"""Labels: what a value in a mask means. The one place that maps label values.
+
+A mask file holds raw values: an id ("7"), a palette index, or a color ("#804080"). A network knows class numbers
+0 .. K-1. Between the two stands a LabelSpace: class names in order, and for every raw value the class it stands for,
+or "ignore". Nothing else in this package adds to, subtracts from, clips or compares label values.
+
+    raw mask  --LabelSpace.encode-->  labels 0 .. K-1 and ignore_index  --network-->  logits  --LabelSpace.decide-->  labels
+"""
+
+from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
+from .infer import infer
+from .space import IGNORE, LabelSpace
+
+__all__ = ["IGNORE", "TRANSPARENT", "Color", "LabelSpace", "distinct_colors", "infer", "pack_colors", "parse_color"]
