@@ -18,7 +18,7 @@ class ConvNormAct(nn.Module):
 
     Args:
         kernel: side of the kernel, odd.
-        norm: what follows the convolution.
+        norm: what follows the convolution; None: nothing, and the convolution has a bias.
         groups: `in_channels` makes the convolution depthwise.
     """
 
@@ -31,14 +31,14 @@ class ConvNormAct(nn.Module):
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
-        norm: Norm = "batch",
+        norm: Norm | None = "batch",
     ) -> None:
         super().__init__()
-        padding = dilation * (kernel // 2)
+        padding, bias = dilation * (kernel // 2), norm is None
         self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding, dilation=dilation, groups=groups, bias=False
+            in_channels, out_channels, kernel, stride, padding, dilation=dilation, groups=groups, bias=bias
         )
-        self.norm = norm_layer(norm, out_channels)
+        self.norm = norm_layer(norm, out_channels) if norm else nn.Identity()
         self.act = nn.ReLU(inplace=True)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
 
@@ -52,12 +52,16 @@ class PixelClassifier(nn.Module):
     Args:
         dropout: share of the values set to zero in training, 0..1.
         kernel: side of the kernel, odd; 1 looks at the pixel alone.
+        dilation: distance between the kernel's taps.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.0, kernel: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, *, dropout: float = 0.0, kernel: int = 1, dilation: int = 1
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.score = nn.Conv2d(in_channels, num_classes, kernel, padding=kernel // 2)
+        padding = dilation * (kernel // 2)
+        self.score = nn.Conv2d(in_channels, num_classes, kernel, padding=padding, dilation=dilation)
         # Small first scores: every class starts as likely as the next, whatever the width of the feature.
         nn.init.normal_(self.score.weight, std=0.01)
         nn.init.zeros_(self.score.bias)  # type: ignore[arg-type]

@@ -24,7 +24,11 @@ def crop_like(x: Tensor, reference: Tensor) -> Tensor:
 
     Maps that were halved with rounding up and doubled again are one row or column too large at odd sizes.
     """
-    h, w = reference.shape[-2:]
+    return crop(x, *reference.shape[-2:])
+
+
+def crop(x: Tensor, h: int, w: int) -> Tensor:
+    """The first `h` rows and `w` columns of `x`."""
     if torch.compiler.is_exporting():
         # A slice makes the exported graph ask whether it cuts anything, and refuse sizes that answer otherwise.
         return F.pad(x, (0, w - x.shape[-1], 0, h - x.shape[-2]))
