@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from intarsia.encoders import VGG16, AlexNet
+from intarsia.encoders import VGG16, AlexNet, AtrousVGG16
 from intarsia.encoders.classic import convolution_from_linear
 from intarsia.errors import EncoderError
 
@@ -106,7 +106,34 @@ def test_timms_pretrained_weights_fit_layer_by_layer(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(timm, "create_model", offline)
     with torch.device("meta"):
         assert len(list(VGG16(pretrained=True, in_channels=1).parameters())) == 30
-    assert asked == [("vgg16", True)]
+        assert len(list(AtrousVGG16(pretrained=True).parameters())) == 26
+    assert asked == [("vgg16", True)] * 2
+
+
+@torch.no_grad()
+def test_the_atrous_vgg_is_vgg_up_to_its_fourth_pooling() -> None:
+    torch.manual_seed(0)
+    strided, atrous = VGG16(channels=WIDTHS).eval(), AtrousVGG16(channels=WIDTHS[:5], pooling=False).eval()
+    atrous.stages.load_state_dict(strided.stages.state_dict())
+    x = y = torch.randn(1, 3, 67, 96)
+    for stage, other in list(zip(strided.stages, atrous.stages, strict=True))[:4]:
+        x, y = stage[:-1](x), other[:-1](y)
+        assert torch.equal(x, y)
+        x, y = stage[-1](x), other[-1](y)
+    assert [f.shape[-2:] for f in atrous(torch.zeros(1, 3, 67, 96))] == [(9, 12)]
+    assert [f.shape[-2:] for f in AtrousVGG16(channels=WIDTHS[:5])(torch.zeros(1, 3, 1, 9))] == [(1, 2)]
+
+
+@torch.no_grad()
+def test_holes_of_2_behind_a_pooling_that_does_not_shrink_see_what_vgg_sees() -> None:
+    """With the same 2x2 maxima at every pixel, every second pixel of the atrous conv5 is VGG-16's conv5."""
+    torch.manual_seed(0)
+    strided, atrous = VGG16(channels=WIDTHS).eval(), AtrousVGG16(channels=WIDTHS[:5]).eval()
+    atrous.stages.load_state_dict(strided.stages.state_dict())
+    x = torch.randn(1, WIDTHS[3], 24, 24)
+    coarse = strided.stages[4][:-1](strided.stages[3][-1](x))
+    fine = atrous.stages[4][:-1](nn.functional.max_pool2d(nn.functional.pad(x, (0, 1, 0, 1), value=-9), 2, stride=1))
+    torch.testing.assert_close(fine[..., ::2, ::2], coarse)
 
 
 @pytest.mark.parametrize("kind", [VGG16, AlexNet])
@@ -139,6 +166,8 @@ def test_alexnets_padding_keeps_positions_centered() -> None:
         (lambda: AlexNet(pretrained=True), "no weights of AlexNet; use pretrained=False"),
         (lambda: AlexNet(channels=(1, 2)), "AlexNet takes 6"),
         (lambda: VGG16(channels=(1, 2)), "VGG-16 takes 6"),
+        (lambda: AtrousVGG16(channels=(1, 2)), "VGG-16 take 5"),
+        (lambda: AtrousVGG16(channels=WIDTHS[:5], pretrained=True), "fit VGG-16's own widths only"),
         (lambda: VGG16(channels=WIDTHS, pretrained=True), "fit VGG-16's own widths only"),
         (lambda: VGG16(channels=WIDTHS).load_classifier({}), "hold no 'features.0'"),
         (

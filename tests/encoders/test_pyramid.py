@@ -1,11 +1,14 @@
 """The contract between timm and the architectures: levels, dilation, padding, statistics, errors."""
 
+import logging
+
+import onnxruntime
 import pytest
 import timm
 import torch
 from torch import nn
 
-from intarsia.encoders import Encoder, levels_of
+from intarsia.encoders import Encoder, dilate_stage, levels_of
 from intarsia.errors import EncoderError
 
 
@@ -85,6 +88,41 @@ def test_atrous_consistency_can_fail() -> None:
     assert consistent(network, dense, image), "the test above would be empty without setting these norms to one"
 
 
+@torch.no_grad()
+def test_densenets_are_dilated_by_us() -> None:
+    """With the mean that the left-out pooling took laid back at every pixel, every second pixel is the strided one's."""
+    torch.manual_seed(0)
+    network, dense = Encoder("densenet121").eval(), Encoder("densenet121", output_stride=16).eval()
+    assert (dense.strides, dense.multiple) == ((4, 8, 16, 16), 16)
+    dense.body.features_transition3.pool = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.AvgPool2d(2, 1))
+    assert consistent(network, dense, torch.randn(1, 3, 128, 160))
+
+
+def test_blocks_of_a_stage_take_rates_of_their_own() -> None:
+    body = Encoder("resnet50", levels=(5,), output_stride=8).body
+    dilate_stage(body, 4, (1, 2, 5, 9))
+    assert [block.conv2.dilation[0] for block in body.layer3] == [1, 2, 5, 9, 1, 2]
+    assert all(block.conv2.padding == block.conv2.dilation for block in body.layer3)
+    assert all(block.conv1.kernel_size == (1, 1) and block.conv1.padding == (0, 0) for block in body.layer3)
+    with pytest.raises(EncoderError, match="are for ResNets and their like"):
+        dilate_stage(Encoder("convnext_atto", levels=(5,)).body, 5, (1, 2))
+
+
+@torch.no_grad()
+def test_padding_is_rounded_up_in_exported_graphs_too(tmp_path) -> None:
+    """ONNX divides whole numbers towards zero, Python downwards; sizes that the padding must round tell."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    encoder, dynamic = Encoder("vgg11", levels=(3,)).eval(), torch.export.Dim.DYNAMIC
+    shapes = ({0: dynamic, 2: dynamic, 3: dynamic},)
+    program = torch.export.export(encoder, (torch.randn(2, 3, 64, 96),), dynamic_shapes=shapes)
+    torch.onnx.export(program, dynamo=True, verbose=False).save(tmp_path / "encoder.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx", providers=["CPUExecutionProvider"])
+    for h, w in [(45, 67), (3, 130)]:
+        image = torch.randn(1, 3, h, w)
+        (given,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+        torch.testing.assert_close(torch.from_numpy(given), encoder(image)[0], atol=1e-4, rtol=1e-3)
+
+
 def test_the_first_convolution_fits_the_channels_and_so_do_the_statistics() -> None:
     assert Encoder("resnet18", levels=(2,), in_channels=1).mean == pytest.approx([(0.485 + 0.456 + 0.406) / 3])
     assert Encoder("resnet18", levels=(2,), in_channels=4).mean == (0.485, 0.456, 0.406, 0.485)
@@ -115,7 +153,6 @@ def test_levels_are_told_without_building() -> None:
         ({"name": "resnet18", "output_stride": 7}, "output_stride is 7; choose from 8, 16, 32"),
         ({"name": "vgg11", "output_stride": 8}, "'vgg11' cannot be dilated to output_stride=8; choose a ResNet-like"),
         ({"name": "hrnet_w18_small", "output_stride": 16}, "cannot be dilated to output_stride=16"),
-        ({"name": "densenet121", "output_stride": 16}, "cannot be dilated to output_stride=16"),
         ({"name": "pvt_v2_b0", "output_stride": 16}, "cannot be dilated to output_stride=16"),
         ({"name": "resnet18", "in_channels": 0}, "an image has at least one channel"),
         ({"name": "efficientformer_l1"}, "works at no size up to"),

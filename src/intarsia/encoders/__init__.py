@@ -2,9 +2,23 @@
 
 Encoder            any timm backbone with a feature pyramid
 VGG16, AlexNet     ours, with the fully connected layers fc6 and fc7 as convolutions
+AtrousVGG16        VGG-16's convolutions at output stride 8
+LeNet5             ours, the lectures' first network, likewise
+ShuffleNet         ours, version 1, which timm lacks
+WideResNet38       ours, dilated, seven stages
+dilate_stage       another rate for each block of a ResNet's stage
+cut_stage          a feature from the head of a MobileNet's stage
 """
 
-from .classic import VGG16, AlexNet
+from .classic import VGG16, AlexNet, AtrousVGG16
+from .cut import cut_stage
+from .dilate import dilate_stage
+from .lenet import LeNet5
 from .pyramid import Encoder, levels_of
+from .shufflenet import ShuffleNet
+from .wide_resnet38 import WideResNet38
 
-__all__ = ["VGG16", "AlexNet", "Encoder", "levels_of"]
+__all__ = [
+    "VGG16", "AlexNet", "AtrousVGG16", "Encoder", "LeNet5", "ShuffleNet", "WideResNet38", "cut_stage", "dilate_stage",
+    "levels_of",
+]  # fmt: skip

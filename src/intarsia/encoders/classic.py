@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..errors import EncoderError
 from .pyramid import spread
 
+VGG16_LAYERS = tuple(f"features.{n}" for n in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))  # timm's, torchvision's
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of red, green, blue
 
 
@@ -50,15 +51,9 @@ class VGG16(nn.Module):
         if len(channels) != 6:
             raise EncoderError(f"channels has {len(channels)} widths; VGG-16 takes 6: five stages, then fc6 and fc7")
         *widths, wide = channels
-        self.stages = nn.ModuleList()
-        before = in_channels
-        for width, depth in zip(widths, (2, 2, 3, 3, 3), strict=True):
-            layers: list[nn.Module] = []
-            for _ in range(depth):
-                layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(inplace=True)]
-                before = width
-            self.stages.append(nn.Sequential(*layers, nn.MaxPool2d(2, ceil_mode=True)))
-        self.fc6 = nn.Conv2d(before, wide, 7, padding=3 if same else 0)
+        halve = nn.MaxPool2d(2, ceil_mode=True)
+        self.stages = _stages(in_channels, widths, (1, 1, 1, 1, 1), (halve,) * 5)
+        self.fc6 = nn.Conv2d(widths[-1], wide, 7, padding=3 if same else 0)
         self.fc7 = nn.Conv2d(wide, wide, 1)
         self.act, self.dropout = nn.ReLU(inplace=True), nn.Dropout(dropout)
         _initialize(self)
@@ -89,13 +84,51 @@ class VGG16(nn.Module):
 
         Raises: EncoderError if a layer is missing or has another shape.
         """
-        convolutions = [m for m in self.stages.modules() if isinstance(m, nn.Conv2d)]
-        numbers = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of both libraries' flat list of layers
-        names = [f"features.{n}" for n in numbers]
-        names += (
-            ["classifier.0", "classifier.3"] if "classifier.0.weight" in state else ["pre_logits.fc1", "pre_logits.fc2"]
+        full = (
+            ("classifier.0", "classifier.3") if "classifier.0.weight" in state else ("pre_logits.fc1", "pre_logits.fc2")
         )
-        _load([*convolutions, self.fc6, self.fc7], names, state, "VGG-16")
+        _load([*_convolutions(self.stages), self.fc6, self.fc7], [*VGG16_LAYERS, *full], state, "VGG-16")
+
+
+class AtrousVGG16(nn.Module):
+    """VGG-16's thirteen convolutions at output stride 8: where the last two poolings stopped shrinking, holes follow.
+
+    Args:
+        channels: widths of the five stages.
+        pooling: keep the last two poolings, as 3x3 maxima of stride 1 (DeepLab); false leaves them out (Yu, Koltun).
+        pretrained: ImageNet weights (timm's "vgg16").
+
+    Raises: EncoderError if the weights cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        channels: Sequence[int] = (64, 128, 256, 512, 512),
+        pooling: bool = True,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        if len(channels) != 5:
+            raise EncoderError(f"channels has {len(channels)} widths; the convolutions of VGG-16 take 5, one a stage")
+        halve = nn.MaxPool2d(2, ceil_mode=True)
+        keep = nn.MaxPool2d(3, stride=1, padding=1) if pooling else nn.Identity()
+        self.stages = _stages(in_channels, channels, (1, 1, 1, 1, 2), (halve, halve, halve, keep, keep))
+        _initialize(self)
+        self.channels, self.strides = (channels[-1],), (8,)
+        self.mean, self.std = spread(MEAN, in_channels), spread(STD, in_channels)
+        self.minimum = self.multiple = 1
+        if pretrained:
+            if tuple(channels) != (64, 128, 256, 512, 512):
+                raise EncoderError("pretrained weights fit VGG-16's own widths only; leave out channels")
+            _load(_convolutions(self.stages), VGG16_LAYERS, _weights_of_timm("vgg16", in_channels), "VGG-16")
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = image
+        for stage in self.stages:
+            x = stage(x)
+        return [x]  # [B, 512, H/8, W/8]
 
 
 class AlexNet(nn.Module):
@@ -156,6 +189,25 @@ class AlexNet(nn.Module):
         x = self.features(image)  # [B, 256, H/32, W/32]
         x = self.dropout(self.act(self.fc6(self.pad(x))))  # [B, 4096, H/32, W/32]
         return [self.dropout(self.act(self.fc7(x)))]
+
+
+def _stages(
+    in_channels: int, widths: Sequence[int], rates: Sequence[int], poolings: Sequence[nn.Module]
+) -> nn.ModuleList:
+    """VGG-16's five stages: two or three convolutions, then a pooling."""
+    stages = nn.ModuleList()
+    before = in_channels
+    for width, depth, rate, pooling in zip(widths, (2, 2, 3, 3, 3), rates, poolings, strict=True):
+        layers: list[nn.Module] = []
+        for _ in range(depth):
+            layers += [nn.Conv2d(before, width, 3, padding=rate, dilation=rate), nn.ReLU(inplace=True)]
+            before = width
+        stages.append(nn.Sequential(*layers, pooling))
+    return stages
+
+
+def _convolutions(stages: nn.ModuleList) -> list[nn.Conv2d]:
+    return [m for m in stages.modules() if isinstance(m, nn.Conv2d)]
 
 
 def convolution_from_linear(weight: Tensor, shape: torch.Size) -> Tensor:

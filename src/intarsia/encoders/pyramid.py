@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..blocks.resize import crop
 from ..errors import EncoderError, nearest
+from .dilate import dilate_densenet, dilate_lost_strides
 
 OUTPUT_STRIDES = (8, 16, 32)
 NEEDS = (1, 2, 4, 8, 16, 32, 64, 128, 224, 256)  # pixels; no backbone is worth padding an image to more
@@ -33,6 +35,8 @@ class Encoder(nn.Module):
         levels: which features to return, finest first; (2, 3, 4, 5) are strides 4, 8, 16, 32. Stages that none of
             them needs are not built.
         output_stride: the coarsest stride, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
+        dilate_first: dilate the convolution that lost its stride as widely as the rest of its stage. Without it, it
+            keeps the rate of the stage before, so that weights trained with the stride give the same features.
         in_channels: of the image; pretrained first layers are adapted by timm.
         pretrained: start from timm's ImageNet weights.
 
@@ -50,6 +54,7 @@ class Encoder(nn.Module):
         *,
         levels: tuple[int, ...] = (2, 3, 4, 5),
         output_stride: int = 32,
+        dilate_first: bool = False,
         in_channels: int = 3,
         pretrained: bool = False,
     ) -> None:
@@ -73,6 +78,8 @@ class Encoder(nn.Module):
             raise EncoderError(
                 f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"
             ) from error
+        if dilate_first:
+            dilate_lost_strides(self.body, _skeleton(name, indices))
         self.minimum, self.multiple = _needs(name, indices, output_stride)
         _trim(self.body, indices, output_stride, name)
         self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
@@ -87,11 +94,17 @@ class Encoder(nn.Module):
         height, width = image.shape[-2:]
         image = F.pad(image, (0, self._missing(width), 0, self._missing(height)), mode="replicate")
         features = _features(self.body, image)
-        return [f[..., : -(-height // s), : -(-width // s)] for f, s in zip(features, self.strides, strict=True)]
+        return [
+            crop(f, (height + s - 1) // s, (width + s - 1) // s) for f, s in zip(features, self.strides, strict=True)
+        ]
 
     def _missing(self, size: int) -> int:
-        """How many pixels to add to a side of `size`; `sym_max` instead of `max` keeps exported graphs of any size."""
-        return -(-torch.sym_max(size, self.minimum) // self.multiple) * self.multiple - size  # type: ignore[return-value]
+        """How many pixels to add to a side of `size`.
+
+        `sym_max` instead of `max` keeps exported graphs of any size; and ONNX rounds -(-a // b) towards zero.
+        """
+        least = torch.sym_max(size, self.minimum)
+        return (least + self.multiple - 1) // self.multiple * self.multiple - size  # type: ignore[return-value]
 
 
 def levels_of(name: str) -> tuple[int, ...]:
@@ -143,8 +156,12 @@ def _create(name: str, indices: tuple[int, ...] | None, output_stride: int, in_c
         options["strict_img_size"] = False
     if indices is not None:
         options["out_indices"] = indices
+    dense = name.startswith("densenet") and output_stride < 32  # timm cannot dilate these; we can
+    if dense:
+        del options["output_stride"]
     try:
-        return _timm().create_model(name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options)
+        body = _timm().create_model(name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options)
+        return dilate_densenet(body, output_stride) if dense else body
     except (TypeError, AssertionError) as error:
         if output_stride == 32:
             raise
