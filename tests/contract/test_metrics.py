@@ -1,4 +1,4 @@
-"""What the confusion matrix owes: exact counts, whatever the type, the engine, the parts and the order."""
+"""What metrics owe: exact counts whatever the type, the engine, the parts and the order; no id dropped in silence."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import LabelError
-from intarsia.metrics import ConfusionMatrix
+from intarsia.metrics import (
+    BoundaryF,
+    BoundaryIoU,
+    Calibration,
+    ConfusionMatrix,
+    SurfaceDistances,
+    TopK,
+    TrimapIoU,
+)
 
 ENGINES = ("plain", "numba")
 INTEGERS = (np.uint8, np.int16, np.int32, np.int64, np.uint16, np.uint32)
@@ -183,3 +191,99 @@ def test_large_images_take_the_fast_way_and_count_the_same(monkeypatch: pytest.M
     assert np.array_equal(
         confusion.matrix, loop(predicted, labels, 7)[0] + loop(predicted[:4, :8], labels[:4, :8], 7)[0]
     )
+
+
+def flat(found: object) -> list[float]:
+    """Every number of what a metric computed, in order."""
+    if isinstance(found, dict):
+        return [n for value in found.values() for n in flat(value)]
+    if isinstance(found, list | tuple):
+        return [n for value in found for n in flat(value)]
+    return flat(found.to_dict()) if hasattr(found, "to_dict") else [found] if isinstance(found, int | float) else []
+
+
+OF_LABELS = (ConfusionMatrix, BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances)
+OF_SCORES = (Calibration, TopK)
+
+
+@pytest.mark.parametrize("make", OF_LABELS + OF_SCORES, ids=lambda make: make.__name__)
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**16), st.data())
+def test_batches_merges_and_order_change_nothing(make: type, seed: int, data: st.DataObject) -> None:
+    """A batch is its images, processes are merged, images come in any order, and the class numbers are only names."""
+    predicted, labels = pair(4, (6, 9, 8), seed)
+    scores = torch.rand((6, 4, 9, 8), generator=torch.Generator().manual_seed(seed)).softmax(dim=1)
+    given_ = scores if make in OF_SCORES else predicted
+    order = data.draw(st.permutations(range(6)))
+    cut = data.draw(st.integers(1, 5))
+    whole, single, one, two = (make(4) for _ in range(4))
+    whole.update(given_, labels)
+    for n in order:
+        single.update(given_[n : n + 1], labels[n : n + 1])
+    one.update(given_[order[:cut]], labels[order[:cut]])
+    two.update(given_[order[cut:]], labels[order[cut:]])
+    two.merge(one)
+    expected = flat(whole.compute())
+    assert len(expected) > 2
+    assert flat(single.compute()) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    assert flat(two.compute()) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+    names = np.array(data.draw(st.permutations(range(4))))
+    table = np.arange(256)
+    table[:4] = names
+    renamed = make(4)
+    renamed.update(scores[:, np.argsort(names)] if make in OF_SCORES else table[predicted], table[labels])
+    found, before = renamed.compute(), whole.compute()
+    if make is Calibration:
+        assert flat(found) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    elif make is TopK:
+        assert found.accuracy == pytest.approx(before.accuracy)
+    else:
+        for field in ("iou", "f", "hausdorff", "average"):
+            if hasattr(before, field):
+                assert np.array(getattr(found, field))[names] == pytest.approx(
+                    getattr(before, field), abs=1e-9, nan_ok=True
+                )
+
+
+@pytest.mark.parametrize("make", OF_LABELS + OF_SCORES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(("ignore", "stray"), [(255, 4), (255, -1), (255, 254), (None, 255), (-100, 255), (0, 300)])
+def test_no_metric_drops_an_id(make: type, ignore: int | None, stray: int) -> None:
+    predicted, labels = np.ones((1, 5, 6), int), np.ones((1, 5, 6), int)
+    labels[0, 2, 1:4] = stray
+    metric = make(4, ignore)
+    with pytest.raises(LabelError, match=rf"the labels hold {stray} \(3 px\), outside the 4 classes"):
+        metric.update(torch.full((1, 4, 5, 6), 0.25) if make in OF_SCORES else predicted, labels)
+    if make not in OF_SCORES:
+        with pytest.raises(LabelError, match=rf"the prediction holds {stray} \(3 px\), outside the 4 classes"):
+            make(4, ignore).update(labels, predicted)
+
+
+@pytest.mark.parametrize("make", OF_LABELS + OF_SCORES, ids=lambda make: make.__name__)
+def test_every_integer_type_and_255_classes(make: type) -> None:
+    for count, ignore in ((3, 255), (255, 255), (300, 65535)):
+        found = []
+        for kind in (np.uint8, np.int16, np.int32, np.int64, np.uint16) if count < 300 else (np.int32, np.uint16):
+            labels = (np.arange(48).reshape(1, 6, 8) // 12 % 3).astype(kind)
+            if not (kind is np.int16 and ignore > 32767):
+                labels[0, 0, 0] = ignore
+            metric = make(count, ignore)
+            scores = torch.eye(count)[torch.from_numpy(np.minimum(labels, 2).astype(int))].movedim(-1, 1)
+            metric.update(scores if make in OF_SCORES else labels, labels)
+            found.append(flat(metric.compute()))
+        assert all(f == pytest.approx(found[0], nan_ok=True) for f in found)
+
+
+@pytest.mark.parametrize("make", OF_LABELS + OF_SCORES, ids=lambda make: make.__name__)
+def test_what_is_computed_of_nothing_is_no_number(make: type) -> None:
+    metric = make(3)
+    labels = np.full((2, 4, 5), 255)
+    metric.update(torch.full((2, 3, 4, 5), 1 / 3) if make in OF_SCORES else labels, labels)
+    for found in (metric.compute(), make(3).compute()):
+        values = flat(found)
+        assert all(v is None or np.isnan(v) or v == int(v) or 0 <= v <= 1 for v in values)
+        mean = next(
+            (getattr(found, key) for key in ("miou", "mean", "mean_average", "ece") if hasattr(found, key)),
+            float("nan"),
+        )
+        assert np.isnan(mean)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from intarsia.blocks.atrous import AtrousPyramid, SeparableConv
 from intarsia.errors import ModelError
 from intarsia.models import build
-from intarsia.models.context.deeplabv3plus import AtrousPyramid, SeparableConv
 
 
 def rates(net: nn.Module) -> list[int]:

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from intarsia.blocks.transposed import bilinear_kernel
 from intarsia.errors import ModelError
-from intarsia.models.resolution.fcn import Enlarge, bilinear_kernel, fcn8s, fcn16s, fcn32s
+from intarsia.models.resolution.fcn import Enlarge, fcn8s, fcn16s, fcn32s
 
 WIDTHS = (4, 8, 8, 16, 16, 32)
 K = 5

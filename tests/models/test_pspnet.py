@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from intarsia.blocks.pooling import PyramidPooling, average_grid
 from intarsia.errors import ModelError
 from intarsia.models import build
-from intarsia.models.context.pspnet import PyramidPooling, average_grid
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 6])

@@ -5,11 +5,14 @@ import torch
 from torch import nn
 
 from intarsia.errors import ModelError
-from intarsia.models import build
-from intarsia.models.resolution.unet import ConvBlock, DecoderBlock, EncoderBlock, UNet
+from intarsia.models import Summary, build, summarize
 
-NAMES = {ConvBlock: "conv_block", EncoderBlock: "encoder_block", DecoderBlock: "decoder_block", UNet: "build_unet"}
-SHOWN = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.ConvTranspose2d, *NAMES)
+DECKS = {
+    "ConvBlock": "conv_block",
+    "EncoderBlock": "encoder_block",
+    "DecoderBlock": "decoder_block",
+    "UNet": "build_unet",
+}
 
 # The first printing of the table; the second shifts parameters at rows 9, 10, 18 and 19.
 PRINTED = """
@@ -68,49 +71,44 @@ ELIDED |= {53: 524_544, 54: 1_179_904, 57: 590_080}
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[tuple[str, list[torch.Size], int]]:
-    """(name, output shapes, own parameters) of each module, in the order in which they finish."""
-    seen: list[tuple[str, list[torch.Size], int]] = []
-
-    def note(module: nn.Module, inputs: object, output: object) -> None:
-        tensors = [output] if isinstance(output, torch.Tensor) else [t for t in output if isinstance(t, torch.Tensor)]  # type: ignore[attr-defined]
-        name = NAMES.get(type(module), type(module).__name__)
-        seen.append((name, [t.shape for t in tensors], sum(p.numel() for p in module.parameters(recurse=False))))
-
-    with torch.device("meta"):
-        net, image = build("unet", 1), torch.empty(1, 3, 224, 224)
-    for module in net.modules():
-        if isinstance(module, SHOWN):
-            module.register_forward_hook(note)
-    net(image)
-    return seen
+def summary() -> Summary:
+    return summarize(build("unet", 1), 224, 224)
 
 
-def test_there_are_81_rows_and_31_043_521_parameters(rows: list) -> None:
-    assert len(rows) == 81
-    assert sum(parameters for *_, parameters in rows) == 31_043_521
-    assert round(31_043_521 * 4 / 2**20, 2) == 118.42
+def row(summary: Summary, number: int) -> tuple[str, list[tuple[int, ...]], int]:
+    layer = summary.layers[number - 1]
+    kind, _, place = layer.name.partition("-")
+    assert int(place) == number
+    return DECKS.get(kind, kind), list(layer.shapes), layer.parameters
+
+
+def test_there_are_81_rows_and_31_043_521_parameters(summary: Summary) -> None:
+    assert len(summary.layers) == 81
+    assert sum(layer.parameters for layer in summary.layers) == 31_043_521
+    assert summary.parameters == summary.trainable == 31_043_521
+    assert summary.idle == ()
+    assert round(summary.parameters_mb, 2) == 118.42
 
 
 @pytest.mark.parametrize("line", PRINTED)
-def test_each_printed_row(rows: list, line: str) -> None:
+def test_each_printed_row(summary: Summary, line: str) -> None:
     name, shapes, parameters = line.split()
     kind, number = name.split("-")
     expected = [(1, c, s, s) for c, s in (map(int, shape.split(",")) for shape in shapes.split(";"))]
-    assert rows[int(number) - 1] == (kind, [torch.Size(shape) for shape in expected], int(parameters))
+    assert row(summary, int(number)) == (kind, expected, int(parameters))
 
 
 @pytest.mark.parametrize("number", ELIDED)
-def test_each_elided_row(rows: list, number: int) -> None:
-    kind = "ConvTranspose2d" if number in (44, 53) else "Conv2d"
-    assert (rows[number - 1][0], rows[number - 1][2]) == (kind, ELIDED[number])
+def test_each_elided_row(summary: Summary, number: int) -> None:
+    kind, _, parameters = row(summary, number)
+    assert (kind, parameters) == ("ConvTranspose2d" if number in (44, 53) else "Conv2d", ELIDED[number])
 
 
-def test_the_activations_that_the_table_sums_wrongly(rows: list) -> None:
+def test_the_activations_that_the_table_sums_wrongly(summary: Summary) -> None:
     """It prints 26,122,122 MB; all maps of all rows, forward and backward, are 815.39."""
-    numbers = sum(shape.numel() for _, shapes, _ in rows for shape in shapes)
-    assert round(2 * 4 * numbers / 2**20, 2) == 815.39
-    assert round(3 * 224 * 224 * 4 / 2**20, 2) == 0.57
+    assert round(summary.passes_mb, 2) == 815.39
+    assert round(summary.input_mb, 2) == 0.57
+    assert summary.total_mb == summary.input_mb + summary.passes_mb + summary.parameters_mb
 
 
 @torch.no_grad()

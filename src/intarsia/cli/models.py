@@ -1,37 +1,65 @@
-"""`intarsia models`: the catalogue of architectures, and one of them in full."""
+"""`intarsia models`: the catalogue of architectures, filtered; and one of them in full."""
 
 from __future__ import annotations
 
+import re
+import typing
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
-from .terminal import AsJson, answer, console, table
+from ..errors import ModelError, nearest
+from .terminal import AsJson, answer, console, facts, table
 
-COLUMNS = ("name", "year", "paper", ">parameters", "idea")
+WIDE = 120  # columns of a terminal in which an idea fits beside its numbers
+ENCODERS = {  # names by which timm's families of pyramids are known; a test builds each
+    "resnet18": "resnet",
+    "resnext50_32x4d": "resnext",
+    "seresnet50": "seresnet",
+    "resnest50d": "resnest",
+    "res2net50_26w_4s": "res2net",
+    "regnetx_004": "regnet",
+    "densenet121": "densenet",
+    "dpn68": "dpn",
+    "vgg16": "vgg",
+    "mobilenetv2_100": "mobilenet",
+    "efficientnet_b0": "efficientnet",
+    "hrnet_w18": "hrnet",
+    "convnext_tiny": "convnext",
+    "swin_tiny_patch4_window7_224": "swin",
+}
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 
 def models(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Show one architecture: its idea, its drawing, its options.")
     ] = None,
+    family: Annotated[
+        str | None, typer.Option(metavar="FAMILY", help="Only this one: resolution, context, ...")
+    ] = None,
+    since: Annotated[int | None, typer.Option(metavar="YEAR", help="Only papers of this year or later.")] = None,
+    until: Annotated[int | None, typer.Option(metavar="YEAR", help="Only papers of this year or earlier.")] = None,
+    max_parameters: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Only networks of at most so many parameters, such as 10M.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as the README holds it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the architectures, with paper and size; or show one in full."""
+    filters = {"family": family, "since": since, "until": until, "max_parameters": max_parameters}
     if name is not None:
+        if given := [key for key, value in filters.items() if value is not None]:
+            raise ModelError(f"--{given[0].replace('_', '-')} filters the list; leave it out to see {name!r}")
         tree = described(name)
         return answer(tree) if as_json else _show(tree)
-    entries = catalogue()
+    entries = chosen(catalogue(), family, since, until, count(max_parameters))
     if as_json:
         return answer(entries)
     if markdown:
         return print(as_markdown(entries))
-    rows = [(e["name"], e["year"], e["paper"], millions(e["parameters"]), e["idea"]) for e in entries]
-    out = console()
-    out.print(table(None, COLUMNS, rows))
-    out.print("Parameters: as in the paper, with its number of classes or 21. More on one: intarsia models NAME")
-    return None
+    return _list(entries)
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -41,65 +69,209 @@ def catalogue() -> list[dict[str, Any]]:
     return [_entry(name) for name in ARCHITECTURES]
 
 
+def chosen(
+    entries: list[dict[str, Any]],
+    family: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    most: int | None = None,
+) -> list[dict[str, Any]]:
+    """Those of `entries` that pass every filter given.
+
+    Args:
+        most: parameters.
+
+    Raises: ModelError for a family that there is not, or years in the wrong order.
+    """
+    families = list(dict.fromkeys(e["family"] for e in entries))
+    if family is not None and family not in families:
+        raise ModelError(f"there is no family {family!r}{nearest(family, families)}")
+    if since is not None and until is not None and since > until:
+        raise ModelError(f"no year is both since {since} and until {until}; give the earlier one to --since")
+    return [
+        e
+        for e in entries
+        if family in (None, e["family"])
+        and (since is None or e["year"] >= since)
+        and (until is None or e["year"] <= until)
+        and (most is None or e["parameters"] <= most)
+    ]
+
+
+def count(text: str | None) -> int | None:
+    """ "10M", "2.5 M", "800k" or "3000000" as a number.
+
+    Raises: ModelError when it is none.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGB]?)", text.strip().upper())
+    if found is None:
+        raise ModelError(f"--max-parameters is {text!r}; write a number, such as 10M, 800k or 3000000")
+    return round(float(found[1]) * UNITS[found[2]])
+
+
+def by_family(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Family -> its entries, oldest first."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for e in sorted(entries, key=lambda e: e["year"]):
+        groups.setdefault(e["family"], []).append(e)
+    from ..models.catalogue import ARCHITECTURES
+
+    order = list(dict.fromkeys(entry.family for entry in ARCHITECTURES.values()))
+    return {family: groups[family] for family in order if family in groups}
+
+
 def as_markdown(entries: list[dict[str, Any]]) -> str:
-    """The catalogue as a table of the README; a test compares the two."""
-    lines = ["| name | year | paper | parameters | idea |", "|---|---:|---|---:|---|"]
-    for e in entries:
-        number = e["paper"].removeprefix("arXiv:")
-        paper = (
-            f"[{e['title']}](https://arxiv.org/abs/{number})" if number != e["paper"] else f"{e['title']}, {e['paper']}"
-        )
-        lines.append(f"| `{e['name']}` | {e['year']} | {paper} | {millions(e['parameters'])} | {e['idea']} |")
-    return "\n".join(lines)
+    """The catalogue as the README's tables, one a family; a test compares the two."""
+    parts = []
+    for family, group in by_family(entries).items():
+        lines = [f"**{family}**: {about(family)}", ""]
+        lines += ["| name | year | paper | parameters | GFLOPs | idea |", "|---|---:|---|---:|---:|---|"]
+        for e in group:
+            shown, link = paper(e)
+            idea = e["idea"].replace("|", "\\|")
+            size = f"{millions(e['parameters'])} | {e['gflops']:.1f}"
+            lines.append(f"| `{e['name']}` | {e['year']} | [{shown}]({link}) | {size} | {idea} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def about(family: str) -> str:
+    """What a family has in common, in one sentence."""
+    import sys
+
+    from .. import models as room
+
+    return (
+        (sys.modules[f"{room.__name__}.{family}"].__doc__ or "")
+        .removeprefix("Architectures ")
+        .removeprefix("that ")
+        .split("\n")[0]
+    )
+
+
+def paper(entry: dict[str, Any]) -> tuple[str, str]:
+    """What to show of an entry's paper, and where it lies: ("1411.4038", "https://arxiv.org/abs/1411.4038")."""
+    kind, _, number = entry["paper"].partition(":")
+    return (number, f"https://arxiv.org/abs/{number}") if kind == "arXiv" else ("doi", f"https://doi.org/{number}")
 
 
 def described(name: str) -> dict[str, Any]:
-    """One architecture with its drawing and its options.
+    """One architecture with its drawing, its encoders and its options.
 
     Raises: ModelError with the nearest name.
     """
     import inspect
 
     from .. import config
-    from ..errors import ModelError, nearest
     from ..models.catalogue import ARCHITECTURES
 
     if name not in ARCHITECTURES:
         raise ModelError(f"there is no architecture {name!r}{nearest(name, ARCHITECTURES)}")
     build = ARCHITECTURES[name].build
     known = {"model": {name: build}}
-    parameters, _ = config.signature(build, skip=config.GIVEN["model"])
+    parameters, hints = config.signature(build, skip=config.GIVEN["model"])
     options = [config.explain(f"model.{name}.{option}", known) for option in parameters]
     module = inspect.getmodule(build)
-    return {**_entry(name), "options": options, "header": inspect.getdoc(module) or ""}
+    header = inspect.getdoc(module) or ""
+    return {**_entry(name), "encoders": encoders(hints), "options": options, "header": header}
 
 
-def millions(count: int) -> str:
+def encoders(hints: dict[str, Any]) -> list[str]:
+    """What the option `encoder` takes: all of them if they are few, else one of each family of timm; none without it."""
+    if "encoder" not in hints:
+        return []
+    few = [name for name in typing.get_args(hints["encoder"]) if isinstance(name, str)]
+    return few or list(ENCODERS)
+
+
+def millions(number: int) -> str:
     """31043521 as "31.0 M"."""
-    return f"{count / 1e6:.1f} M"
+    return f"{number / 1e6:.1f} M"
 
 
 def _entry(name: str) -> dict[str, Any]:
-    from ..models import count_parameters
     from ..models.catalogue import ARCHITECTURES
 
     entry = ARCHITECTURES[name]
     options = {"num_classes": 21, **entry.full}
     tree = {key: value for key, value in entry._asdict().items() if key not in ("build", "smallest", "full")}
-    return {"name": name, **tree, "parameters": count_parameters(name, **options), "counted_with": options}
+    return {"name": name, **tree, "counted_with": options}
+
+
+def _list(entries: list[dict[str, Any]]) -> None:
+    """Family after family; the ideas stand beside the numbers, or below them where the terminal is narrow."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    if not entries:
+        return out.print("No architecture is all of that; leave a filter out.")
+    wide = out.width >= WIDE
+    heads = ("name", "year", "params", "GFLOPs", "paper", *(("idea",) if wide else ()))
+    widths = (max(len(e["name"]) for e in entries), 4, 7, 6, 16, *((None,) if wide else ()))
+
+    def grid(*cells: str, style: str = "") -> Table:
+        made = Table.grid(padding=(0, 2))
+        for head, width in zip(heads, widths, strict=True):
+            right = "right" if head in ("params", "GFLOPs") else "left"
+            made.add_column(width=width, justify=right, overflow="fold")  # type: ignore[arg-type]
+        made.add_row(*(Text(cell, style=style) for cell in cells))
+        return made
+
+    out.print(grid(*heads, style="dim"))
+    for family, group in by_family(entries).items():
+        out.print(Text(f"\n{family}: {about(family)}", style="bold"))
+        for e in group:
+            cells = [e["name"], str(e["year"]), millions(e["parameters"]), f"{e['gflops']:.1f}"]
+            cells.append(e["paper"] if e["paper"].startswith("arXiv:") else "doi")
+            out.print(grid(*cells, *([e["idea"]] if wide else [])))
+            if not wide:
+                out.print(Padding(Text(e["idea"], style="dim"), (0, 0, 0, 4)))
+    out.print(
+        f"\n{len(entries)} architectures. Parameters as in the paper, for its number of classes or 21; GFLOPs for one image of "
+        "512x512, a multiply-add counting two. Narrow the list with --family, --since, --until and --max-parameters; "
+        "see one in full with `intarsia models NAME`."
+    )
+    return None
 
 
 def _show(tree: dict[str, Any]) -> None:
     out = console()
     out.print(tree["header"], markup=False, soft_wrap=True)
     out.print()
-    rows = [(o["key"].split(".")[-1], o["type"], o["default"], o["meaning"]) for o in tree["options"]]
-    out.print(
-        table(
-            "Options, as keys of a recipe's model and as keywords of intarsia.build",
-            ("option", "type", "default", "meaning"),
-            rows,
-        )
-    )
     counted = ", ".join(f"{key}={value!r}" for key, value in tree["counted_with"].items())
-    out.print(f"{tree['parameters']:,} parameters with {counted}", markup=False)
+    lines = {
+        "family": f"{tree['family']}: {about(tree['family'])}",
+        "paper": f"{tree['title']}, {tree['year']}, {paper(tree)[1]}",
+        "lectures": f"row {tree['deck_row']} of the ledger" if tree["deck_row"] else "",
+        "parameters": f"{tree['parameters']:,} with {counted}",
+        "GFLOPs": f"{tree['gflops']:.1f} for one image of 512x512; a multiply-add counts two",
+        "encoders": _told(tree),
+        "reported": tree["reported"]
+        and f"mIoU: {tree['reported']}  (V: PASCAL VOC test, C: Cityscapes, S: COCO-Stuff)",
+        "measured": tree["measured"],
+    }
+    out.print(facts({key: text for key, text in lines.items() if text}))
+    out.print()
+    rows = [(o["key"].split(".")[-1], o["type"], o["default"], o["meaning"]) for o in tree["options"]]
+    columns = ("option", "type", "default", "meaning")
+    out.print(table("Options, as keys of a recipe's model and as keywords of intarsia.build", columns, rows))
+    out.print(f"Layer by layer: intarsia summary {tree['name']}", markup=False)
+
+
+def _told(tree: dict[str, Any]) -> str:
+    """What the option `encoder` takes, in a sentence."""
+    from ..config.explain import EVERYWHERE
+
+    names = ", ".join(tree["encoders"])
+    if tree["encoders"] != list(ENCODERS):
+        return names
+    own = next((o["meaning"] for o in tree["options"] if o["key"].endswith(".encoder")), "").rstrip(".")
+    if own and not own.startswith(EVERYWHERE["encoder"].rstrip(".")):
+        return f"{own}; of timm's families one each is {names}"
+    dilated = any(o["key"].endswith(".output_stride") for o in tree["options"])
+    which = " and that can be dilated, as ResNets and their like can" if dilated else ""
+    return f"any network of timm that yields a feature pyramid{which}; one of each family is {names}"

@@ -12,8 +12,10 @@ from torch.func import functional_call
 
 from ..errors import ModelError, nearest
 from .catalogue import ARCHITECTURES
+from .cost import count_flops
+from .summary import Summary, summarize
 
-__all__ = ["build", "check_trainable", "count_parameters"]
+__all__ = ["Summary", "build", "check_trainable", "count_flops", "count_parameters", "summarize"]
 
 
 def build(name: str, num_classes: int, **options: Any) -> nn.Module:

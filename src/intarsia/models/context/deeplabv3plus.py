@@ -15,13 +15,14 @@ Departures from the paper: the encoder is any dilatable backbone of timm ("xcept
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from ...blocks.atrous import AtrousPyramid, SeparableConv
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.resize import resize_like
-from ...blocks.statistics import require_two_values
 from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -36,7 +37,12 @@ class DeepLabV3Plus(nn.Module):
         channels: width of the pyramid and of the decoder.
         detail: width to which the fine feature is reduced, so that it does not outweigh the pyramid.
         separable: depthwise separable convolutions; false for DeepLab v3's full ones.
+        between: norm and ReLU between the halves of a separable convolution, as in the released code.
+        settle: one more 3x3 convolution after the pyramid, before its answer is enlarged.
+        refinements: number of 3x3 convolutions after the fine feature has come in (two are best, section 4.1).
         dropout: after the atrous pyramid, 0..1.
+        dilate_first: of the encoder: dilate the block that lost its stride as widely as the rest of its stage.
+        align_corners: how maps are enlarged; true in the released code.
     """
 
     def __init__(
@@ -50,88 +56,41 @@ class DeepLabV3Plus(nn.Module):
         channels: int = 256,
         detail: int = 48,
         separable: bool = True,
+        between: bool = True,
+        settle: bool = False,
+        refinements: int = 2,
         dropout: float = 0.1,
+        dilate_first: bool = False,
+        align_corners: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
+        if refinements < 1:
+            raise ModelError(f"refinements is {refinements}; at least one convolution joins the two features")
+        self.align_corners = align_corners
         self.encoder = Encoder(
-            encoder, levels=(2, 5), output_stride=output_stride, in_channels=in_channels, pretrained=pretrained
+            encoder,
+            levels=(2, 5),
+            output_stride=output_stride,
+            dilate_first=dilate_first,
+            in_channels=in_channels,
+            pretrained=pretrained,
         )
         c2, c5 = self.encoder.channels
         rates = rates or ((12, 24, 36) if output_stride == 8 else (6, 12, 18))
-        self.pyramid = AtrousPyramid(c5, channels, rates, separable=separable, dropout=dropout)
+        self.pyramid = AtrousPyramid(c5, channels, rates, separable=separable, between=between, dropout=dropout)
         self.reduce = ConvNormAct(c2, detail, 1)
-        conv = SeparableConv if separable else ConvNormAct
-        self.refine = nn.Sequential(conv(channels + detail, channels), conv(channels, channels))
+        conv = partial(SeparableConv, between=between) if separable else ConvNormAct
+        self.settle = conv(channels, channels) if settle else nn.Identity()
+        self.refine = nn.Sequential(
+            conv(channels + detail, channels), *(conv(channels, channels) for _ in range(refinements - 1))
+        )
         self.classify = PixelClassifier(channels, num_classes)
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c5 = self.encoder(image)  # [B, 256, H/4, W/4], [B, 2048, H/16, W/16]
-        x = self.pyramid(c5)  # [B, 256, H/16, W/16]
-        x = resize_like(x, c2)  # [B, 256, H/4, W/4]
+        x = self.settle(self.pyramid(c5))  # [B, 256, H/16, W/16]
+        x = resize_like(x, c2, align_corners=self.align_corners)  # [B, 256, H/4, W/4]
         x = torch.cat([x, self.reduce(c2)], dim=1)  # [B, 304, H/4, W/4]
         x = self.classify(self.refine(x))  # [B, K, H/4, W/4]
-        return SemanticLogits(resize_like(x, image))  # [B, K, H, W]
-
-
-class AtrousPyramid(nn.Module):
-    """Side by side: the pixel itself, its surroundings at several rates, and the mean of the image (ASPP).
-
-    Args:
-        rates: distance, in pixels of the feature map, between the taps of each 3x3 kernel.
-        separable: as in DeepLab v3+; false gives DeepLab v3's.
-        between: norm and ReLU between the depthwise and the pointwise half, as in the released code; peers differ.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        rates: Sequence[int],
-        *,
-        separable: bool = True,
-        between: bool = True,
-        dropout: float = 0.1,
-    ) -> None:
-        super().__init__()
-        if not rates or min(rates) < 1:
-            raise ModelError(f"rates is {list(rates)}; name the distances between taps, such as [6, 12, 18]")
-        self.channels, self.together = channels, (len(rates) + 2) * channels
-        self.look = nn.ModuleList([ConvNormAct(in_channels, channels, 1)])
-        for rate in rates:
-            self.look.append(
-                SeparableConv(in_channels, channels, dilation=rate, between=between)
-                if separable
-                else ConvNormAct(in_channels, channels, dilation=rate)
-            )
-        self.glance = ConvNormAct(in_channels, channels, 1)
-        self.fuse = nn.Sequential(ConvNormAct(self.together, channels, 1), nn.Dropout(dropout))
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
-        mean = self.glance(mean)  # [b, channels, 1, 1]
-        maps = [look(x) for look in self.look] + [mean.expand(-1, -1, h, w)]  # [b, channels, h, w] each
-        x = torch.cat(maps, dim=1)  # [b, together, h, w]
-        return self.fuse(x)  # [b, channels, h, w]
-
-
-class SeparableConv(nn.Module):
-    """A 3x3 convolution of each channel by itself, then a 1x1 convolution across channels, each with norm and ReLU.
-
-    Args:
-        between: whether norm and ReLU follow the first as well.
-    """
-
-    def __init__(self, in_channels: int, channels: int, *, dilation: int = 1, between: bool = True) -> None:
-        super().__init__()
-        self.depthwise: nn.Module = ConvNormAct(in_channels, in_channels, dilation=dilation, groups=in_channels)
-        if not between:
-            self.depthwise = nn.Conv2d(
-                in_channels, in_channels, 3, padding=dilation, dilation=dilation, groups=in_channels, bias=False
-            )
-        self.pointwise = ConvNormAct(in_channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(x))
+        return SemanticLogits(resize_like(x, image, align_corners=self.align_corners))  # [B, K, H, W]

@@ -15,15 +15,14 @@ closest.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
+from ...blocks.pooling import PyramidPooling
 from ...blocks.resize import resize_like
-from ...blocks.statistics import require_two_values
 from ...encoders import Encoder
-from ...errors import ModelError
 from ...structures import SemanticLogits
 
 
@@ -31,9 +30,13 @@ class PSPNet(nn.Module):
     """Pyramid Scene Parsing Network.
 
     Args:
+        level: of the encoder's feature that is pooled; 3 leaves the last two stages away.
         bins: side of each pooling grid.
         channels: width of the fused feature that is classified.
+        kernels: sides of the kernels that fuse and that classify.
         output_stride: of the encoder: 8, or 16 for less work and memory.
+        auxiliary: a second classifier, on the stage before, in training.
+        lone_norm: a norm on the 1x1 grid, as on the others; without it a batch of one can be trained.
         dropout: before each classifier, 0..1.
         align_corners: how maps are enlarged; true in the paper's code.
     """
@@ -44,78 +47,40 @@ class PSPNet(nn.Module):
         *,
         encoder: str = "resnet101",
         in_channels: int = 3,
+        level: Literal[3, 4, 5] = 5,
         bins: Sequence[int] = (1, 2, 3, 6),
         channels: int = 512,
+        kernels: tuple[int, int] = (3, 1),
         output_stride: int = 8,
+        auxiliary: bool = True,
+        lone_norm: bool = True,
         dropout: float = 0.1,
         align_corners: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
+        levels = (level - 1, level) if auxiliary else (level,)
         self.encoder = Encoder(
-            encoder, levels=(4, 5), output_stride=output_stride, in_channels=in_channels, pretrained=pretrained
+            encoder, levels=levels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained
         )
-        c4, c5 = self.encoder.channels
+        *before, deepest = self.encoder.channels
+        fusing, classifying = kernels
         self.align_corners = align_corners
-        self.pool = PyramidPooling(c5, bins, align_corners)
-        self.fuse = ConvNormAct(self.pool.out_channels, channels)
-        self.classify = PixelClassifier(channels, num_classes, dropout=dropout)
-        self.auxiliary = nn.Sequential(ConvNormAct(c4, c4 // 4), PixelClassifier(c4 // 4, num_classes, dropout=dropout))
+        self.pool = PyramidPooling(deepest, bins, align_corners, lone_norm=lone_norm)
+        self.fuse = ConvNormAct(self.pool.out_channels, channels, fusing)
+        self.classify = PixelClassifier(channels, num_classes, dropout=dropout, kernel=classifying)
+        self.auxiliary = None
+        if auxiliary:
+            (c4,) = before
+            self.auxiliary = nn.Sequential(
+                ConvNormAct(c4, c4 // 4), PixelClassifier(c4 // 4, num_classes, dropout=dropout)
+            )
 
     def forward(self, image: Tensor) -> SemanticLogits:
-        c4, c5 = self.encoder(image)  # [B, 1024, H/8, W/8], [B, 2048, H/8, W/8]
+        *before, c5 = self.encoder(image)  # [B, 1024, H/8, W/8], [B, 2048, H/8, W/8]
         x = self.pool(c5)  # [B, 4096, H/8, W/8]
         x = self.fuse(x)  # [B, 512, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
         logits = resize_like(x, image, align_corners=self.align_corners)  # [B, K, H, W]
-        auxiliary = (self.auxiliary(c4),) if self.training else ()  # [B, K, H/8, W/8]
+        auxiliary = (self.auxiliary(*before),) if self.training and self.auxiliary else ()  # [B, K, H/8, W/8]
         return SemanticLogits(logits, auxiliary)
-
-
-class PyramidPooling(nn.Module):
-    """A feature map and, beside it, its averages over grids of several sizes (section 3.2).
-
-    Args:
-        bins: side of each grid; all grids together get as many channels as the map itself.
-    """
-
-    def __init__(self, channels: int, bins: Sequence[int], align_corners: bool = False) -> None:
-        super().__init__()
-        if not bins or min(bins) < 1:
-            raise ModelError(f"bins is {list(bins)}; name the side of each pooling grid, such as [1, 2, 3, 6]")
-        self.bins, self.align_corners = tuple(bins), align_corners
-        self.channels, self.share = channels, channels // len(bins)
-        self.out_channels = channels + self.share * len(bins)
-        self.squeeze = nn.ModuleList(ConvNormAct(channels, self.share, 1) for _ in bins)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, _, h, w = x.shape
-        maps = [x]
-        for side, squeeze in zip(self.bins, self.squeeze, strict=True):
-            pooled = average_grid(x, side)  # [b, channels, side, side]
-            require_two_values(pooled, self.training, "the pooled feature of the whole image")
-            pooled = squeeze(pooled)  # [b, share, side, side]
-            pooled = resize_like(pooled, x, align_corners=self.align_corners)  # [b, share, h, w]
-            maps.append(pooled)
-        return torch.cat(maps, dim=1)  # [b, out_channels, h, w]
-
-
-def average_grid(x: Tensor, side: int) -> Tensor:
-    """The mean of `x` [B, C, h, w] over each cell of a grid of `side` x `side`: [B, C, side, side].
-
-    Equals torch's adaptive_avg_pool2d, whose cells freeze at the traced size when it is exported to ONNX; as a product
-    with two matrices made from the shape, it stays exact at every size.
-    """
-    _, c, h, w = x.shape
-    rows, columns = averages(h, side, x), averages(w, side, x)  # [side, h], [side, w]
-    return rows @ x @ columns.mT  # [B, c, side, side]
-
-
-def averages(n: int, side: int, x: Tensor) -> Tensor:
-    """[side, n], of the device and dtype of `x`: row i averages the pixels floor(i n / side) .. ceil((i + 1) n / side)."""
-    cell = torch.arange(side, device=x.device)[:, None]  # [side, 1]
-    pixel = torch.arange(n, device=x.device)[None]  # [1, n]
-    # floor(a / b) <= p  <=>  a < (p + 1) b,  and  p < ceil(a / b)  <=>  p b < a
-    inside = (cell * n < (pixel + 1) * side) & (pixel * side < (cell + 1) * n)  # [side, n]
-    weight = inside.to(torch.promote_types(x.dtype, torch.float32))
-    return (weight / weight.sum(dim=1, keepdim=True)).to(x.dtype)

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...blocks.resize import crop_like
+from ...blocks.transposed import bilinear_kernel
 from ...encoders import VGG16, AlexNet
 from ...errors import ModelError, nearest
 from ...structures import SemanticLogits
@@ -70,7 +71,7 @@ class Enlarge(nn.Module):
         self.channels, self.factor = channels, factor
         kernel = bilinear_kernel(factor)
         if learned:
-            full = torch.zeros(channels, channels, 2 * factor, 2 * factor)
+            full = torch.zeros(channels, channels, *kernel.shape)
             full[range(channels), range(channels)] = kernel
             self.weight: Tensor = nn.Parameter(full)
         else:
@@ -84,12 +85,6 @@ class Enlarge(nn.Module):
         return F.conv_transpose2d(x, self.weight, stride=f, padding=f + f // 2, groups=groups)  # [B, n, f*h, f*w]
 
 
-def bilinear_kernel(factor: int) -> Tensor:
-    """The kernel [2 * factor, 2 * factor] with which a transposed convolution interpolates bilinearly."""
-    distance = (torch.arange(2 * factor) - (factor - 0.5)).abs() / factor  # of each tap from the kernel's center
-    return (1 - distance)[:, None] * (1 - distance)[None]
-
-
 def fcn32s(
     num_classes: int,
     *,
@@ -99,10 +94,10 @@ def fcn32s(
     dropout: float = 0.5,
     pretrained: bool = False,
 ) -> FCN:
-    """FCN-32s: one answer every 32 pixels, enlarged at once; on AlexNet it is the paper's FCN-AlexNet.
+    """FCN-32s: one answer every 32 pixels, enlarged at once.
 
     Args:
-        encoder: the classifier that is made convolutional.
+        encoder: the classifier that is made convolutional; "alexnet" is `fcn_alexnet`.
         channels: its widths, six numbers; null: the paper's, such as 64, 128, 256, 512, 512 and 4096.
         dropout: after fc6 and fc7, 0..1.
         pretrained: start from ImageNet weights.
@@ -115,6 +110,18 @@ def fcn32s(
             num_classes, AlexNet(in_channels=in_channels, channels=widths, dropout=dropout, pretrained=pretrained)
         )
     return FCN(num_classes, _vgg((5,), in_channels, widths, dropout, pretrained))
+
+
+def fcn_alexnet(
+    num_classes: int, *, in_channels: int = 3, channels: Sequence[int] = WIDTHS["alexnet"], dropout: float = 0.5
+) -> FCN:
+    """FCN-AlexNet: FCN-32s on AlexNet (section 4.1).
+
+    Args:
+        channels: AlexNet's widths, six numbers: five convolutions, then fc6 and fc7.
+        dropout: after fc6 and fc7, 0..1.
+    """
+    return fcn32s(num_classes, encoder="alexnet", in_channels=in_channels, channels=channels, dropout=dropout)
 
 
 def fcn16s(

@@ -18,10 +18,10 @@ every size works. Weights start at random (the paper starts the encoder from VGG
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct
+from ...blocks.unpool import max_pool, max_unpool
 from ...errors import ModelError
 from ...structures import SemanticLogits
 
@@ -61,10 +61,10 @@ class SegNet(nn.Module):
         for encode in self.encode:
             h, w = x.shape[-2:]
             x = encode(x)  # [B, encode.channels, h, w]
-            x, places = pool(x)  # [B, encode.channels, h/2, w/2], [B, encode.channels, h/2, w/2]
+            x, places = max_pool(x)  # [B, encode.channels, h/2, w/2], [B, encode.channels, h/2, w/2]
             trail.append((places, h, w))
         for decode, (places, h, w) in zip(reversed(self.decode), reversed(trail), strict=True):
-            x = unpool(x, places, h, w)  # [B, decode.in_channels, h, w]
+            x = max_unpool(x, places, h, w)  # [B, decode.in_channels, h, w]
             x = decode(x)  # [B, decode.channels, h, w]
         return SemanticLogits(self.classify(x))  # [B, K, H, W]
 
@@ -80,18 +80,3 @@ class Stage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, _, h, w = x.shape
         return self.layers(x)  # [b, channels, h, w]
-
-
-def pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The maximum of each 2x2 window of `x` [B, C, h, w], and its place in the flattened map: [B, C, h/2, w/2] each."""
-    return F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-
-
-def unpool(x: Tensor, places: Tensor, h: int, w: int) -> Tensor:
-    """Lay each value of `x` [B, C, ., .] at its place in a map of zeros: [B, C, h, w].
-
-    Written as a scatter, because torch's own max_unpool2d is refused in deterministic mode and by ONNX.
-    """
-    b, c = x.shape[:2]
-    canvas = x.new_zeros(b, c, h * w)  # [b, c, h*w]
-    return canvas.scatter(2, places.flatten(2), x.flatten(2)).view(b, c, h, w)  # [b, c, h, w]

@@ -1,0 +1,1 @@
+"""Architectures in which pixels choose what they look at."""

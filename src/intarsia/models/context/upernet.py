@@ -1,0 +1,100 @@
+"""UPerNet: first the whole scene at the top, then a pyramid down to the detail, then all levels at once.
+
+Xiao, Liu, Zhou, Jiang, Sun. "Unified Perceptual Parsing for Scene Understanding." ECCV 2018. arXiv:1807.10221
+
+A scene, its objects and their parts live at different levels of one network. UPerNet averages the coarsest feature over
+grids, as PSPNet does, but needs no dilated encoder: a feature pyramid hands the scene down to finer levels. Objects are
+named from all of its levels, resized to the finest and fused.
+
+    c5 - average over grids - 3x3 - p5 ---------------------------,
+    c4 - lateral - + (p5 enlarged) - p4 - smooth - enlarge -------|
+    c3 - lateral - + (p4 enlarged) - p3 - smooth - enlarge -------|
+    c2 - lateral - + (p3 enlarged) - p2 - smooth ----------------- side by side - fuse - classify - x4 - logits
+    c4 - auxiliary head (training only)
+
+Departures from the paper: the object head alone, without those for scene, part, material and texture, whose labels come
+from five data sets. The auxiliary head is that of later trainings.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ...blocks.branches import side_by_side
+from ...blocks.conv import ConvNormAct, PixelClassifier
+from ...blocks.pooling import PyramidPooling
+from ...blocks.resize import resize_like
+from ...encoders import Encoder
+from ...structures import SemanticLogits
+
+
+class UPerNet(nn.Module):
+    """Unified perceptual parsing, the network for objects.
+
+    Args:
+        bins: side of each pooling grid.
+        channels: width of the pyramid and of each grid's averages.
+        feature_norm: layer norm over the channels of each of the encoder's features, which segmentation-models-pytorch adds.
+        auxiliary: a classifier on c4, in training only.
+        dropout: before each classifier, 0..1.
+        align_corners: how the scores are enlarged to the image; true for segmentation-models-pytorch's weights. Inside,
+            all maps are enlarged with half-pixel centers, there as well.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        encoder: str = "resnet101",
+        in_channels: int = 3,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        channels: int = 512,
+        feature_norm: bool = False,
+        auxiliary: bool = True,
+        dropout: float = 0.0,
+        align_corners: bool = False,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
+        *finer, coarsest = self.encoder.channels
+        self.norm = nn.ModuleList(ChannelNorm(c) if feature_norm else nn.Identity() for c in self.encoder.channels)
+        pool = PyramidPooling(coarsest, bins, share=channels)
+        self.scene = nn.Sequential(pool, ConvNormAct(pool.out_channels, channels))
+        self.lateral = nn.ModuleList(ConvNormAct(c, channels, 1) for c in finer)
+        self.smooth = nn.ModuleList(ConvNormAct(channels, channels) for _ in finer)
+        self.fuse = ConvNormAct(channels * len(self.encoder.channels), channels)
+        self.classify = PixelClassifier(channels, num_classes, dropout=dropout)
+        side = finer[-1] // 4
+        self.auxiliary = (
+            nn.Sequential(ConvNormAct(finer[-1], side), PixelClassifier(side, num_classes, dropout=dropout))
+            if auxiliary
+            else None
+        )
+
+    def forward(self, image: Tensor) -> SemanticLogits:
+        features = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
+        c2, c3, c4, c5 = [norm(c) for norm, c in zip(self.norm, features, strict=True)]
+        p5 = self.scene(c5)  # [B, 512, H/32, W/32]
+        p4 = self.lateral[2](c4) + resize_like(p5, c4)  # [B, 512, H/16, W/16]
+        p3 = self.lateral[1](c3) + resize_like(p4, c3)  # [B, 512, H/8, W/8]
+        p2 = self.lateral[0](c2) + resize_like(p3, c2)  # [B, 512, H/4, W/4]
+        pyramid = [smooth(p) for smooth, p in zip(self.smooth, (p2, p3, p4), strict=True)]
+        x = side_by_side([*pyramid, p5])  # [B, 2048, H/4, W/4]
+        x = self.fuse(x)  # [B, 512, H/4, W/4]
+        x = self.classify(x)  # [B, K, H/4, W/4]
+        logits = resize_like(x, image, align_corners=self.align_corners)  # [B, K, H, W]
+        auxiliary = (self.auxiliary(c4),) if self.training and self.auxiliary else ()  # [B, K, H/16, W/16]
+        return SemanticLogits(logits, auxiliary)
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of each pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layer = nn.LayerNorm(channels, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

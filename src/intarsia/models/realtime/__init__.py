@@ -1,0 +1,1 @@
+"""Architectures that answer in a few milliseconds: few channels, few layers at full size, cheap convolutions."""
