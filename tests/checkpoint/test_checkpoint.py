@@ -521,3 +521,18 @@ def test_state_is_not_read_unless_asked_for(tmp_path):
     file = save(tmp_path / "a.safetensors", checkpoint_of({"w": torch.ones(2)}, state={"big": torch.zeros(10)}))
     assert load(file).state == {}
     assert replace(load(file, state=True), weights={}).state["big"].shape == (10,)
+
+
+def test_a_file_from_before_calibration_loads_with_temperature_one(tmp_path):
+    """The field was added without a new format: older files lack it."""
+    path = save(tmp_path / "new.safetensors", checkpoint_of(network().state_dict(), calibration={"temperature": 1.7}))
+    assert load(path).temperature == 1.7
+    with safe_open(path, "pt") as file:
+        tree = json.loads(file.metadata()["intarsia"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    del tree["calibration"]
+    save_file(tensors, tmp_path / "old.safetensors", {"intarsia": json.dumps(tree)})
+    old = load(tmp_path / "old.safetensors")
+    assert old.temperature == 1 and old.calibration == {}
+    with pytest.raises(CheckpointError, match="must be a number above 0"):
+        checkpoint_of({}, calibration={"temperature": 0.0})

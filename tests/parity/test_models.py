@@ -1,49 +1,17 @@
-"""Our networks with a peer's random weights give the peer's answer, in float32 to 1e-4.
+"""Our bricks with a peer's random weights give the peer's answer, in float32 to 1e-4.
 
-Where a peer does something else, the test names the keyword that says so: segmentation-models-pytorch enlarges FPN's
-and PSPNet's maps with aligned corners, leaves out FPN's smoothing and PSPNet's norm on the 1x1 grid, and has no norm
-between the halves of a separable convolution.
+Where a peer does something else, the test names the keyword that says so. Whole networks are held in test_foreign.py.
 """
 
-import re
-from collections.abc import Callable
-
-import pytest
 import torch
 from torch import Tensor, nn
 
+from intarsia.blocks.atrous import AtrousPyramid, SeparableConv
 from intarsia.blocks.conv import ConvNormAct
+from intarsia.blocks.pooling import PyramidPooling
 from intarsia.blocks.resize import resize_like
 from intarsia.encoders import VGG16
-from intarsia.models import build
-from intarsia.models.context.deeplabv3plus import AtrousPyramid, SeparableConv
-from intarsia.models.context.pspnet import PyramidPooling
 from intarsia.models.resolution.segnet import Stage
-
-
-@pytest.fixture(scope="module")
-def smp():
-    return pytest.importorskip(
-        "segmentation_models_pytorch", reason="the peer segmentation-models-pytorch is not installed"
-    )
-
-
-@pytest.fixture(scope="module")
-def torchvision():
-    return pytest.importorskip("torchvision", reason="the peer torchvision is not installed")
-
-
-def at_random(network: nn.Module) -> nn.Module:
-    """Weights, biases and running statistics of a network that has seen something."""
-    torch.manual_seed(3)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-    return network.eval()
 
 
 def in_order(ours: nn.Module, theirs: nn.Module) -> None:
@@ -54,77 +22,25 @@ def in_order(ours: nn.Module, theirs: nn.Module) -> None:
     ours.eval()
 
 
-def renamed(theirs: nn.Module, rename: Callable[[str], str]) -> dict[str, Tensor]:
-    return {rename(key): value for key, value in theirs.state_dict().items()}
-
-
 def assert_same(ours: Tensor, theirs: Tensor) -> None:
     assert theirs.abs().mean() > 1e-3
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_unet_on_resnet18_is_smps(smp) -> None:
-    theirs = at_random(smp.Unet("resnet18", encoder_weights=None, classes=5))
-    ours = build("unet", 5, encoder="resnet18").eval()
-
-    def rename(key: str) -> str:
-        for peer, mine in ((r"^encoder\.", "encoder.body."), (r"^segmentation_head\.0\.", "classify.score.")):
-            key = re.sub(peer, mine, key)
-        block = re.match(r"decoder\.blocks\.(\d)\.conv(\d)\.(\d)\.(.*)", key)
-        if block is None:
-            return key
-        n, conv, part, rest = block.groups()
-        return f"decode.{n}.conv.{int(conv) - 1}.{('conv', 'norm')[int(part)]}.{rest}"
-
-    ours.load_state_dict(renamed(theirs, rename))
-    for size in [(64, 96), (32, 32)]:
-        image = torch.randn(2, 3, *size)
-        assert_same(ours(image).logits, theirs(image))
-
-
-@torch.no_grad()
-def test_fpn_on_resnet18_is_smps(smp) -> None:
-    theirs = at_random(smp.FPN("resnet18", encoder_weights=None, classes=5))
-    ours = build("fpn", 5, encoder="resnet18", smooth=False, align_corners=True).eval()
-    weights = renamed(theirs.encoder, lambda key: f"encoder.body.{key}")
-    decoder = theirs.decoder
-    for n, lateral in enumerate((decoder.p2.skip_conv, decoder.p3.skip_conv, decoder.p4.skip_conv, decoder.p5)):
-        weights |= renamed(lateral, lambda key, n=n: f"lateral.{n}.{key}")
-    for n, blocks in enumerate(reversed(decoder.seg_blocks)):
-        for step, block in enumerate(blocks.block):
-            weights |= renamed(block.block[0], lambda key, n=n, s=step: f"branches.{n}.convolve.{s}.conv.{key}")
-            weights |= renamed(block.block[1], lambda key, n=n, s=step: f"branches.{n}.convolve.{s}.norm.{key}")
-    weights |= renamed(theirs.segmentation_head[0], lambda key: f"classify.score.{key}")
-    ours.load_state_dict(weights)
-    image = torch.randn(2, 3, 64, 96)
-    assert_same(ours(image).logits, theirs(image))
-    assert not torch.allclose(
-        build("fpn", 5, encoder="resnet18", smooth=False).eval()(image).logits, theirs(image), atol=1e-3
-    )
-
-
-@torch.no_grad()
-def test_pyramid_pooling_is_smps(smp) -> None:
+def test_pyramid_pooling_is_smps(smp, at_random) -> None:
     from segmentation_models_pytorch.decoders.pspnet.decoder import PSPModule
 
     theirs = at_random(PSPModule(16, (1, 2, 3, 6)))
-    ours = PyramidPooling(16, (1, 2, 3, 6), align_corners=True).eval()
-    for n, (block, squeeze) in enumerate(zip(theirs.blocks, ours.squeeze, strict=True)):
-        conv, norm, _ = block.pool[1]
-        squeeze.conv.weight.copy_(conv.weight)
-        if n:
-            squeeze.norm.load_state_dict(norm.state_dict())
-        else:  # their 1x1 grid has a bias and no norm: a norm of mean 0 and variance 1 that only adds
-            squeeze.norm.running_var.fill_(1 - squeeze.norm.eps)
-            squeeze.norm.bias.copy_(conv.bias)
+    ours = PyramidPooling(16, (1, 2, 3, 6), align_corners=True, lone_norm=False)
+    in_order(ours, theirs)
     x = torch.randn(2, 16, 9, 13)
     # They lay the pooled maps first, the feature itself last.
     assert_same(torch.cat(ours(x).split([16, 16], dim=1)[::-1], dim=1), theirs(x))
 
 
 @torch.no_grad()
-def test_the_separable_atrous_pyramid_is_smps(smp) -> None:
+def test_the_separable_atrous_pyramid_is_smps(smp, at_random) -> None:
     from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPP
 
     theirs = at_random(ASPP(12, 8, (2, 4, 6), separable=True, dropout=0.5))
@@ -135,7 +51,7 @@ def test_the_separable_atrous_pyramid_is_smps(smp) -> None:
 
 
 @torch.no_grad()
-def test_the_full_atrous_pyramid_is_torchvisions(torchvision) -> None:
+def test_the_full_atrous_pyramid_is_torchvisions(torchvision, at_random) -> None:
     from torchvision.models.segmentation.deeplabv3 import ASPP
 
     theirs = at_random(ASPP(12, [2, 4, 6], 8))
@@ -146,7 +62,7 @@ def test_the_full_atrous_pyramid_is_torchvisions(torchvision) -> None:
 
 
 @torch.no_grad()
-def test_deeplabs_bricks_make_smps_decoder(smp) -> None:
+def test_deeplabs_bricks_make_smps_decoder(smp, at_random) -> None:
     """They add a separable convolution after the pyramid, have one less at the end, and align corners."""
     from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
 
@@ -198,12 +114,12 @@ def test_vgg16_takes_torchvisions_classifier(torchvision) -> None:
 
 
 @torch.no_grad()
-def test_segnets_stages_undo_each_other_as_torchs_unpooling_would() -> None:
+def test_segnets_stages_undo_each_other_as_torchs_unpooling_would(at_random) -> None:
     from torch.nn.functional import max_unpool2d
 
-    from intarsia.models.resolution.segnet import pool, unpool
+    from intarsia.blocks.unpool import max_pool, max_unpool
 
     encode, decode = at_random(Stage((3, 8, 8))), at_random(Stage((8, 8, 4)))
     x = encode(torch.randn(2, 3, 16, 20))
-    maxima, places = pool(x)
-    assert torch.equal(decode(unpool(maxima, places, 16, 20)), decode(max_unpool2d(maxima, places, 2)))
+    maxima, places = max_pool(x)
+    assert torch.equal(decode(max_unpool(maxima, places, 16, 20)), decode(max_unpool2d(maxima, places, 2)))

@@ -1,6 +1,10 @@
-"""Checkpoints: one safetensors file that knows everything `predict` needs; loading it never executes anything."""
+"""Checkpoints: one safetensors file that knows everything `predict` needs; loading it never executes anything.
+
+`load_foreign` reads those of other libraries.
+"""
 
 from .file import load, save
+from .foreign import Foreign, load_foreign
 from .record import Checkpoint
 
-__all__ = ["Checkpoint", "load", "save"]
+__all__ = ["Checkpoint", "Foreign", "load", "load_foreign", "save"]

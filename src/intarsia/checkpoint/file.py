@@ -33,6 +33,7 @@ LARGEST_HEADER = 100_000_000  # bytes; what the safetensors format allows
 KEY = "intarsia"
 PLAIN: dict[str, Any] = {"model": (str, type(None)), "options": dict, "labels": dict, "in_channels": int, "mean": list, "std": list,
          "recipe": dict, "protocol": str, "data_hash": str, "notes": dict, "progress": dict}  # fmt: skip
+LATER: dict[str, Any] = {"calibration": dict}  # added without a new format: files that lack them have the default
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> Path:
@@ -104,6 +105,7 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
             labels=LabelSpace.from_dict(tree["labels"]),
             mean=tuple(tree["mean"]),
             std=tuple(tree["std"]),
+            **{key: tree[key] for key in LATER if key in tree},
             weights=_below("weights/", tensors),
             state=_below("state/", tensors),
         )
@@ -121,7 +123,7 @@ def _file_in(path: Path) -> Path:
 def _described(checkpoint: Checkpoint) -> str:
     """Everything but the tensors as JSON; the keys of mappings become strings, tuples become lists."""
     tree: dict[str, Any] = {"format": FORMAT}
-    for key in PLAIN:
+    for key in (*PLAIN, *LATER):
         value = getattr(checkpoint, key)
         tree[key] = _plain(value.to_dict() if key == "labels" else value, key)
     return json.dumps(tree, ensure_ascii=False)
@@ -265,7 +267,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: has checkpoint format {version}, and this version reads up to {FORMAT}; type: pip install --upgrade intarsia"
         )
-    for key, kind in PLAIN.items():
+    for key, kind in (*PLAIN.items(), *((k, v) for k, v in LATER.items() if k in tree)):
         if not isinstance(tree.get(key, ...), kind) or isinstance(tree[key], bool):
             raise CheckpointError(
                 f"{path}: the description inside the checkpoint is damaged ({key} is missing or of the wrong kind); use another checkpoint of the run"

@@ -28,6 +28,7 @@ class Checkpoint:
         recipe: the complete recipe of the run, as `Recipe.to_dict` gives it.
         protocol: the name of the protocol its scores follow.
         data_hash: of the training data, as the audit computes it.
+        calibration: what was fitted on held-out images after training: "temperature", and "sets" for label sets.
         notes: anything a person or a tool wants to keep with it; plain data.
         state: further tensors needed to train on: of optimizer, moving average and random generators.
         progress: further plain data needed to train on.
@@ -46,6 +47,7 @@ class Checkpoint:
     notes: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Tensor] = field(default_factory=dict)
     progress: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(float(m) for m in self.mean))
@@ -59,6 +61,13 @@ class Checkpoint:
                 )
         if not all(s > 0 for s in self.std):
             raise CheckpointError(f"std is {list(self.std)}; each must be above 0, or images cannot be normalized")
+        if not 0 < self.temperature < float("inf"):
+            raise CheckpointError(f"calibration.temperature is {self.temperature}; it must be a number above 0")
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities; 1 for a network that was never calibrated."""
+        return float(self.calibration.get("temperature", 1.0))
 
     def build(self, model: nn.Module | None = None) -> nn.Module:
         """The network with these weights, in eval mode, on the CPU.

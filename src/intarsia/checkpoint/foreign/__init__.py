@@ -1,0 +1,10 @@
+"""Checkpoints of other libraries: what their tensors are called, and what they are called here.
+
+tensors.py    a file -> {name: tensor}, nothing executed
+<peer>.py     tensors -> which network it is, with which options; its names -> ours
+load.py       the network with these weights, and a report of every tensor
+"""
+
+from .load import Foreign, Report, load_foreign
+
+__all__ = ["Foreign", "Report", "load_foreign"]

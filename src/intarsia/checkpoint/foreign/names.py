@@ -1,0 +1,92 @@
+"""From a peer's names of tensors to ours: tables of patterns, and what comes of applying one.
+
+    ("decoder.blocks.{n}.conv1.0.*", "decode.{n}.conv.0.conv.*")
+
+`{n}` stands for a number and `*` for the rest of the name; both keep what they stood for. The first row that fits counts.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+Row = tuple[str, str]
+STRANGE = "no part of the network it was taken for"
+
+
+class Found(NamedTuple):
+    """A peer's network, recognized by the names and shapes of its tensors."""
+
+    peer: str  # as a person would call it: "torchvision's DeepLab v3"
+    model: str  # of our catalogue
+    num_classes: int
+    in_channels: int
+    options: Mapping[str, Any]  # of our constructor: what the file shows, and what the peer does differently
+    names: Sequence[Row]  # the peer's name -> ours
+    left: Sequence[Row] = ()  # the peer's name -> why it is of no use here; before `names`
+    change: Callable[[str, Tensor], Tensor] | None = None  # (our name, the peer's tensor) -> ours
+
+
+class Renamed(NamedTuple):
+    """A peer's tensors after the tables have been applied."""
+
+    ours: dict[str, Tensor]  # our name -> the tensor as our network holds it
+    taken: dict[str, str]  # the peer's name -> ours
+    left: dict[str, str]  # the peer's name -> why it has none
+
+
+def rename(tensors: Mapping[str, Tensor], found: Found) -> Renamed:
+    """Give every tensor its name in our network, or a reason why it has none."""
+    renamed = Renamed({}, {}, {})
+    for key, tensor in tensors.items():
+        if reason := _first(key, found.left):
+            renamed.left[key] = reason
+        elif name := _first(key, found.names):
+            renamed.taken[key] = name
+            renamed.ours[name] = found.change(name, tensor) if found.change else tensor
+        else:
+            renamed.left[key] = STRANGE
+    return renamed
+
+
+def fold_biases(renamed: Renamed, names: Iterable[str]) -> None:
+    """Let the norm behind a convolution take over a bias that our convolution has not: the mean it subtracts.
+
+    Args:
+        names: of our network's tensors.
+    """
+    known = set(names)
+    for key, name in renamed.taken.items():
+        mean = f"{name.removesuffix('.conv.bias')}.norm.running_mean"
+        if name not in known and name.endswith(".conv.bias") and mean in renamed.ours:
+            renamed.ours[mean] = renamed.ours[mean] - renamed.ours.pop(name)
+            renamed.taken[key] = mean
+
+
+def conv_norm(peer: str, ours: str, first: int = 0) -> list[Row]:
+    """The rows of a convolution and its norm, which peers number and we name.
+
+    Args:
+        first: the convolution's number; the norm's is the next.
+    """
+    return [(f"{peer}.{first}.*", f"{ours}.conv.*"), (f"{peer}.{first + 1}.*", f"{ours}.norm.*")]
+
+
+def numbers(keys: Iterable[str], pattern: str) -> list[int]:
+    """The numbers that the first `{n}` of `pattern` stands for among `keys`, in order."""
+    return sorted({int(m.group("n")) for key in keys if (m := _compiled(pattern).fullmatch(key))})
+
+
+def _first(key: str, rows: Sequence[Row]) -> str:
+    for peer, ours in rows:
+        if match := _compiled(peer).fullmatch(key):
+            return ours.replace("*", "{rest}").format(**match.groupdict()) if match.groupdict() else ours
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    text = re.escape(pattern).replace(r"\*", "(?P<rest>.+)")
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>\\d+)", text))

@@ -1,0 +1,174 @@
+"""A checkpoint of torchvision or segmentation-models-pytorch, loaded, gives their answer, in float32 to 1e-4.
+
+With norms at random the scores of a deep network grow to thousands; there it is 1e-4 of their spread.
+
+What a peer does differently from the paper stands as a keyword in the options that load_foreign chose.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import intarsia
+from intarsia.errors import CheckpointError
+from intarsia.models import build
+
+SIZES = [(64, 96), (128, 32)]  # segmentation-models-pytorch takes multiples of 32 only
+ODD = [(65, 97), (50, 131)]
+
+
+def assert_same(ours: Tensor, theirs: Tensor) -> None:
+    assert theirs.std() > 1e-3
+    torch.testing.assert_close(ours, theirs, atol=1e-4 * max(1.0, theirs.std().item()), rtol=1e-4)
+
+
+def loaded(theirs: nn.Module, path: Path, **options: object) -> "intarsia.checkpoint.Foreign":
+    torch.save(theirs.state_dict(), path)
+    found = intarsia.load_foreign(path, **options)
+    assert found.report.missing == ()
+    assert len(found.report.taken) + len(found.report.left) == len(theirs.state_dict())
+    assert not found.network.training
+    return found
+
+
+TORCHVISION = {
+    "fcn_resnet50": ("fcn_resnet", "resnet50"),
+    "fcn_resnet101": ("fcn_resnet", "resnet101"),
+    "deeplabv3_resnet50": ("deeplabv3", "resnet50"),
+    "deeplabv3_resnet101": ("deeplabv3", "resnet101"),
+    "deeplabv3_mobilenet_v3_large": ("deeplabv3", "mobilenetv3_large_100"),
+    "lraspp_mobilenet_v3_large": ("lraspp", "mobilenetv3_large_100"),
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+@torch.no_grad()
+def test_torchvisions(torchvision, at_random, name: str, tmp_path: Path) -> None:
+    more = {} if "lraspp" in name else {"aux_loss": "101" not in name}
+    make = getattr(torchvision.models.segmentation, name)
+    theirs = at_random(make(weights=None, weights_backbone=None, num_classes=7, **more))
+    found = loaded(theirs, tmp_path / "peer.pth")
+    assert (found.model, found.options["encoder"]) == TORCHVISION[name]
+    assert (found.num_classes, found.in_channels) == (7, 3)
+    left = {key.split(".")[0] for key in found.report.left}
+    assert left == ({"aux_classifier"} if name == "deeplabv3_mobilenet_v3_large" else set())
+    for size in ODD:
+        image = torch.randn(2, 3, *size)
+        assert_same(found.network(image).logits, theirs(image)["out"])
+
+
+@pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
+@torch.no_grad()
+def test_torchvisions_second_head(torchvision, at_random, name: str, tmp_path: Path) -> None:
+    make = getattr(torchvision.models.segmentation, name)
+    theirs = at_random(make(weights=None, weights_backbone=None, num_classes=3, aux_loss=True))
+    network = loaded(theirs, tmp_path / "peer.pth").network
+    image = torch.randn(1, 3, 65, 97)
+    network.training = True  # the network itself alone: its norms stay with their running statistics
+    (side,) = network(image).auxiliary
+    side = nn.functional.interpolate(side, image.shape[-2:], mode="bilinear", align_corners=False)
+    assert_same(side, theirs(image)["aux"])
+
+
+SMP = {
+    "Unet": ("unet", {}),
+    "UnetPlusPlus": ("unetplusplus", {}),
+    "Linknet": ("linknet", {}),
+    "FPN": ("fpn", {}),
+    "PSPNet": ("pspnet", {}),
+    "UPerNet": ("upernet", {}),
+    "DeepLabV3": ("deeplabv3", {}),
+    "DeepLabV3Plus": ("deeplabv3plus", {}),
+}
+FURTHER = [
+    ("Unet", {"decoder_channels": (64, 48, 32, 24, 12)}, {}),
+    ("Unet", {"decoder_interpolation": "bilinear"}, {"upsample": "bilinear"}),
+    ("FPN", {"decoder_pyramid_channels": 128, "decoder_segmentation_channels": 256}, {}),
+    ("PSPNet", {"psp_out_channels": 96, "encoder_depth": 4, "upsampling": 16}, {}),
+    ("PSPNet", {"encoder_depth": 5, "upsampling": 32}, {}),
+    ("DeepLabV3", {"encoder_output_stride": 16, "decoder_channels": 64}, {"output_stride": 16}),
+    ("DeepLabV3Plus", {"decoder_atrous_rates": (3, 6, 9), "decoder_channels": 96}, {"rates": (3, 6, 9)}),
+    ("UPerNet", {"decoder_channels": 64}, {}),
+]
+
+
+def compare(found: "intarsia.checkpoint.Foreign", theirs: nn.Module) -> None:
+    for size in SIZES:
+        image = torch.randn(2, found.in_channels, *size)
+        with torch.no_grad():
+            assert_same(found.network(image).logits, theirs(image))
+
+
+@pytest.mark.parametrize("peer", SMP)
+def test_segmentation_models_pytorchs(smp, at_random, peer: str, tmp_path: Path) -> None:
+    model, options = SMP[peer]
+    theirs = at_random(getattr(smp, peer)("resnet18", encoder_weights=None, classes=5))
+    found = loaded(theirs, tmp_path / "peer.pt")
+    assert (found.model, found.options["encoder"], found.num_classes) == (model, "resnet18", 5)
+    left = {".".join(key.split(".")[:2]) for key in found.report.left}
+    assert left == ({"encoder.layer3", "encoder.layer4"} if peer == "PSPNet" else set())
+    compare(found, theirs)
+
+
+@pytest.mark.parametrize(("peer", "given", "options"), FURTHER)
+def test_widths_are_read_and_what_leaves_no_trace_is_told(
+    smp, at_random, peer: str, given: dict, options: dict, tmp_path: Path
+) -> None:
+    theirs = at_random(getattr(smp, peer)("resnet18", encoder_weights=None, classes=3, in_channels=4, **given))
+    found = loaded(theirs, tmp_path / "peer.pt", **options)
+    assert found.in_channels == 4
+    compare(found, theirs)
+
+
+@pytest.mark.parametrize("peer", ["Unet", "DeepLabV3", "DeepLabV3Plus", "PSPNet"])
+def test_on_a_bottleneck(smp, at_random, peer: str, tmp_path: Path) -> None:
+    theirs = at_random(getattr(smp, peer)("resnet50", encoder_weights=None, classes=2))
+    found = loaded(theirs, tmp_path / "peer.pt")
+    assert found.options["encoder"] == "resnet50"
+    compare(found, theirs)
+
+
+@pytest.mark.parametrize(
+    ("peer", "encoder"),
+    [
+        ("FPN", "regnetx_002"),
+        ("DeepLabV3Plus", "resnet18"),
+        ("Unet", "mobilenetv3_large_100"),
+        ("UPerNet", "regnety_002"),
+    ],
+)
+def test_encoders_of_timm(smp, at_random, peer: str, encoder: str, tmp_path: Path) -> None:
+    theirs = at_random(getattr(smp, peer)(f"tu-{encoder}", encoder_weights=None, classes=3))
+    compare(loaded(theirs, tmp_path / "peer.pt", encoder=encoder), theirs)
+
+
+def test_a_folder_that_save_pretrained_wrote_tells_everything(smp, at_random, tmp_path: Path) -> None:
+    given = {"encoder_output_stride": 8, "decoder_atrous_rates": (2, 4, 6)}
+    theirs = at_random(smp.DeepLabV3Plus("tu-resnet10t", encoder_weights=None, classes=3, **given))
+    theirs.save_pretrained(tmp_path / "peer")
+    found = intarsia.load_foreign(tmp_path / "peer")
+    assert found.options["encoder"] == "resnet10t"
+    assert found.options["output_stride"] == 8 and found.options["rates"] == (2, 4, 6)
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        answer = found.network(image).logits
+    assert answer.shape == (1, 3, 64, 96)
+
+
+def test_group_norms_that_ours_has_not_are_refused(smp, tmp_path: Path) -> None:
+    theirs = smp.FPN("resnet18", encoder_weights=None, decoder_segmentation_channels=96)
+    with pytest.raises(CheckpointError, match="branches of 96 channels, which it norms in 32 groups"):
+        loaded(theirs, tmp_path / "peer.pt")
+
+
+@torch.no_grad()
+def test_the_keywords_make_the_difference(smp, at_random, tmp_path: Path) -> None:
+    """With the paper's own way of enlarging, the same weights give another answer."""
+    theirs = at_random(smp.FPN("resnet18", encoder_weights=None, classes=5))
+    found = loaded(theirs, tmp_path / "peer.pt")
+    papers = build("fpn", 5, **{**found.options, "align_corners": False}).eval()
+    papers.load_state_dict(found.network.state_dict())
+    image = torch.randn(2, 3, 64, 96)
+    assert not torch.allclose(papers(image).logits, theirs(image), atol=1e-3)
