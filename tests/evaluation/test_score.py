@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from intarsia.errors import DataError, LabelError, ModelError, RecipeError
-from intarsia.evaluation import Score, evaluate, score
+from intarsia.evaluation import MEASURES, Score, evaluate, score
 from intarsia.inference import Predictor
 from intarsia.labels import LabelSpace
-from intarsia.metrics import ConfusionMatrix
+from intarsia.metrics import PROTOCOLS, Calibration, ConfusionMatrix, ImageCounts, bootstrap, compare
 from intarsia.structures import Sample, SemanticLogits
 
 SPACE = LabelSpace(("dark", "middle", "bright"))
@@ -67,7 +67,7 @@ def test_equals_counting_by_hand(batch_size: int, readers: int) -> None:
     found = score(predictor(network), scenes, batch_size=batch_size, readers=readers)
     by_hand, single = ConfusionMatrix(3), []
     for index in range(len(scenes)):
-        image, labels, name = scenes[index]
+        image, labels, name = scenes[index][:3]
         own = ConfusionMatrix(3)
         own.update((image[0].float() / 255 * 3).clamp(max=2.999).floor().long(), labels)
         by_hand.merge(own)
@@ -160,7 +160,7 @@ def test_an_id_outside_the_classes_names_the_image() -> None:
 def test_labels_of_another_size_name_the_image() -> None:
     class Cropped(Scenes):
         def __getitem__(self, index: int) -> Sample:
-            image, labels, name = super().__getitem__(index)
+            image, labels, name = super().__getitem__(index)[:3]
             return Sample(image, labels[:, :-1], name)
 
     with pytest.raises(LabelError, match="scene_0: the prediction is 6 x 8, but its labels are 6 x 7"):
@@ -181,14 +181,16 @@ def test_mistakes_are_named() -> None:
         score(predictor(), Scenes(()))
     with pytest.raises(DataError, match="batch_size is 0"):
         score(predictor(), Scenes(), batch_size=0)
-    with pytest.raises(RecipeError, match="no protocol 'mmseg'"):
+    with pytest.raises(RecipeError, match="no protocol 'mmseg'; choose from 'dataset', 'mmsegmentation'"):
         score(predictor(), Scenes(), protocol="mmseg")
+    with pytest.raises(RecipeError, match="no metric 'bondary'; did you mean 'boundary'"):
+        score(predictor(), Scenes(), metrics=["bondary"])
 
 
 def test_channels_that_do_not_fit_name_the_image() -> None:
     class Gray(Scenes):
         def __getitem__(self, index: int) -> Sample:
-            image, labels, name = super().__getitem__(index)
+            image, labels, name = super().__getitem__(index)[:3]
             return Sample(image[:1], labels, name)
 
     with pytest.raises(DataError, match="scene_0: "):
@@ -197,7 +199,7 @@ def test_channels_that_do_not_fit_name_the_image() -> None:
 
 def test_plain_tuples_are_data_too() -> None:
     scenes = Scenes()
-    items = [(image, labels) for image, labels, _ in (scenes[n] for n in range(len(scenes)))]
+    items = [(image, labels) for image, labels, *_ in (scenes[n] for n in range(len(scenes)))]
     found = score(predictor(), items)
     assert np.array_equal(found.scores.matrix, score(predictor(), scenes).scores.matrix)
     assert [name for name, _ in found.per_image[:2]] == ["00000", "00001"]
@@ -286,3 +288,48 @@ def test_evaluate_opens_the_data_of_the_checkpoint(tmp_path: Path) -> None:
     train = evaluate(path, split="train", baseline=False)
     assert train.source["split"] == "train" and train.baseline is None
     assert not np.array_equal(train.scores.matrix, found.scores.matrix)
+
+
+def test_the_counts_of_each_image_are_kept(tmp_path: Path) -> None:
+    found = evaluate(predictor(), Scenes(), out=tmp_path)
+    assert found.counts is not None and found.counts.names == [name for name, _ in found.per_image]
+    assert (found.counts.hit.sum(0) == found.scores.matrix.diagonal()).all()
+    np.testing.assert_array_equal(found.counts.each(), [miou for _, miou in found.per_image])
+    stored = ImageCounts.load(tmp_path / "images.safetensors")
+    assert (stored.rows == found.counts.rows).all() and stored.classes == SPACE.names
+    interval = bootstrap(stored, resamples=100).mean
+    assert interval.low <= found.miou <= interval.high
+    assert compare(stored, found.counts, resamples=20).mean.p == 1
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_any_protocol_scores_and_reports(name: str, tmp_path: Path) -> None:
+    found = evaluate(predictor(), Scenes(), protocol=name, out=tmp_path)
+    assert found.scores.protocol == name
+    assert found.miou == found.by_protocol[name] == found.under(name).miou
+    assert found.counts is not None and found.miou == pytest.approx(found.counts.miou(name))
+    stored = json.loads((tmp_path / "scores.json").read_text())
+    assert stored["protocol"] == stored["protocol_means"]["name"] == name
+    assert stored["miou_by_protocol"].keys() == PROTOCOLS.keys()
+    assert f"Protocol <b>{name}</b>" in (tmp_path / "report.html").read_text()
+
+
+def test_all_protocols_is_ours_with_the_others_beside_it() -> None:
+    found = score(predictor(), Scenes(), protocol="all")
+    assert found.scores.protocol == "dataset"
+    assert set(found.by_protocol) == set(PROTOCOLS)
+
+
+def test_other_metrics_on_request() -> None:
+    scenes = Scenes(((16, 18),) * 4)
+    found = score(predictor(), scenes, metrics=list(MEASURES), batch_size=3)
+    by_hand = Calibration(3)
+    for n in range(4):
+        image, labels, *_ = scenes[n]
+        by_hand.update(predictor().logits(image[None]).softmax(dim=1), labels[None])
+    assert found.measures["calibration"].ece == pytest.approx(by_hand.compute().ece)
+    assert found.measures["topk"].accuracy[1] == found.scores.accuracy
+    assert 0 < found.measures["boundary"].mean < 1 and found.measures["trimap"].pixels > 0
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))["measures"]
+    assert plain.keys() == MEASURES.keys() and plain["surface"]["images"] == [4, 4, 4]
+    assert "measures" not in score(predictor(), scenes).to_dict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .. import report
 from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
+from ..metrics import bootstrap
 from .scoring import Score, score
 
 KEPT = 4  # worst, and as many best, images in a report
@@ -31,8 +33,10 @@ def evaluate(
     labels: LabelSpace | None = None,
     command: str | None = None,
     baseline: bool | None = None,
+    metrics: Sequence[str] = (),
+    full: bool = False,
 ) -> Score:
-    """Score a model on a data set, and write scores.json and report.html when told where.
+    """Score a model on a data set, and write scores.json, images.safetensors and report.html when told where.
 
     Args:
         model: a checkpoint, the folder of a run, a Predictor, or, with `labels`, a network whose encoder knows how its
@@ -41,21 +45,24 @@ def evaluate(
             a length whose items are Samples or (image, labels, name).
         split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so.
         root: where a data set given by name, or the checkpoint's own, lies; None: where the recipe says.
-        out: folder for scores.json and report.html.
-        protocol: a name of `metrics.PROTOCOLS`.
+        out: folder for scores.json, the counts of each image (`ImageCounts.load` reads them) and report.html.
+        protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
         batch_size: how many neighbors of one size go through the network together.
         command: what to print in the report as the way to repeat it; None prints this call.
         baseline: whether to score a classifier of single pixels' colors beside it; None: on `shapes` only, where it is
             what shows that color alone does not do. Trained on the split "train".
+        metrics: names of `evaluation.MEASURES` to measure as well, such as "boundary" and "calibration".
+        full: also look where the errors are (borders, small objects, confusions, confidence), for scores.json and the report.
 
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
     predictor = _opened(model, labels)
-    dataset, source, opener = _data(predictor, data, split, root)
+    dataset, source, opener = dataset_of(predictor, data, split, root)
     source = {"model": _called(model), **source}
     if out is not None:
         _writable(Path(out))
-    found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=KEPT if out is not None else 0)
+    kept = KEPT if out is not None else 0
+    found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=kept, metrics=metrics, full=full)
     if not found.scores.pixels:
         raise DataError(
             f"every pixel of the {found.images} images is ignored; there is nothing to score (are there masks?)"
@@ -65,9 +72,8 @@ def evaluate(
         reached = _baseline(opener, dataset, predictor.labels)
     found = dataclasses.replace(found, source=source, baseline=reached)
     if out is not None:
-        _write(
-            Path(out), found, predictor, model, command or _spelled(model, data, split, root, protocol, batch_size, out)
-        )
+        command = command or _spelled(model, data, split, root, protocol, batch_size, out, metrics, full)
+        _write(Path(out), found, predictor, model, command)
     return found
 
 
@@ -93,7 +99,7 @@ def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None
     return Predictor(model, labels, mean, std, in_channels=len(mean))
 
 
-def _data(predictor: Predictor, data: Any, split: str, root: str | Path | None) -> tuple[Any, dict[str, str], Any]:
+def dataset_of(predictor: Predictor, data: Any, split: str, root: str | Path | None) -> tuple[Any, dict[str, str], Any]:
     """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
     from ..data.datasets.catalogue import DATASETS
 
@@ -157,6 +163,8 @@ def _writable(out: Path) -> None:
 
 def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: str) -> None:
     (out / "scores.json").write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if found.counts is not None:
+        found.counts.save(out / "images.safetensors")
     kept = predictor.checkpoint
     facts = {
         "model": (kept.model or type(predictor.model).__name__) if kept else type(predictor.model).__name__,
@@ -180,6 +188,8 @@ def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: s
         best=found.best,
         log=_log_of(model),
         baseline=found.baseline,
+        trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
+        anatomy=found.anatomy,
     )
 
 
@@ -195,7 +205,17 @@ def _called(model: Any) -> str:
     return str(model) if isinstance(model, str | Path) else type(getattr(model, "model", model)).__name__
 
 
-def _spelled(model: Any, data: Any, split: str, root: Any, protocol: str, batch_size: int, out: Any) -> str:
+def _spelled(
+    model: Any,
+    data: Any,
+    split: str,
+    root: Any,
+    protocol: str,
+    batch_size: int,
+    out: Any,
+    metrics: Sequence[str],
+    full: bool,
+) -> str:
     """This call, as it would be typed."""
     given = [repr(str(model)) if isinstance(model, str | Path) else _called(model)]
     if data is not None:
@@ -205,4 +225,6 @@ def _spelled(model: Any, data: Any, split: str, root: Any, protocol: str, batch_
     given += [f"{key}={value!r}" for key, value in settings.items() if value != standard.get(key)]
     given += [f"protocol={protocol!r}"] if protocol != "dataset" else []
     given += [f"batch_size={batch_size}"] if batch_size != 1 else []
+    given += [f"metrics={list(metrics)}"] if metrics else []
+    given += ["full=True"] if full else []
     return f"intarsia.evaluate({', '.join(given)})"

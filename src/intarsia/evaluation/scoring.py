@@ -6,7 +6,7 @@ import heapq
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +18,13 @@ from torch import Tensor
 from ..errors import DataError, IntarsiaError, LabelError
 from ..inference import Predictor
 from ..labels import LabelSpace
-from ..metrics import ConfusionMatrix, Scores
+from ..metrics import PROTOCOLS, ConfusionMatrix, ImageCounts, Scores
+from ..metrics.protocols import ALL
 from ..metrics.protocols import protocol as named
 from ..report import Picture
 from ..structures import Sample
+from .anatomy import Anatomist, Anatomy
+from .measures import MEASURES, chosen, told
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,9 @@ class Score:
         source: what was scored: "model", "data", "split" and "root", as far as they are known.
         worst, best: the images kept for the eye, each from its extreme end on.
         baseline: the mIoU of a classifier that sees single pixels' colors only; None when it was not asked for.
+        counts: of each image and class, for other protocols, intervals and comparisons (`intarsia.metrics`).
+        measures: what else was measured, by its name in `evaluation.MEASURES`.
+        anatomy: where the errors are; None when it was not asked for.
     """
 
     scores: Scores
@@ -46,6 +52,9 @@ class Score:
     worst: tuple[Picture, ...] = ()
     best: tuple[Picture, ...] = ()
     baseline: float | None = None
+    counts: ImageCounts | None = None
+    measures: dict[str, Any] = field(default_factory=dict)
+    anatomy: Anatomy | None = None
 
     @property
     def miou(self) -> float:
@@ -61,6 +70,23 @@ class Score:
             else {}
         )
 
+    def under(self, protocol: str) -> Scores:
+        """The same counts under another protocol of `metrics.PROTOCOLS`.
+
+        Raises: RecipeError for an unknown one, or when it needs the counts of each image and they were not kept.
+        """
+        old = self.scores
+        return Scores(old.matrix, old.ignored_pixels, protocol, old.names, self.counts)
+
+    @property
+    def by_protocol(self) -> dict[str, float]:
+        """The mIoU under every protocol, by name."""
+        return {
+            name: self.under(name).miou
+            for name, way in PROTOCOLS.items()
+            if self.counts is not None or not way.needs_images
+        }
+
     @property
     def images(self) -> int:
         """How many images were scored."""
@@ -71,6 +97,10 @@ class Score:
         held = [value for _, value in self.per_image if not math.isnan(value)]
         return {
             **self.scores.to_dict(),
+            "protocol_means": named(self.scores.protocol).to_dict(),
+            "miou_by_protocol": {name: None if math.isnan(v) else v for name, v in self.by_protocol.items()},
+            **({"measures": {name: told(found) for name, found in self.measures.items()}} if self.measures else {}),
+            **({"errors": self.anatomy.to_dict()} if self.anatomy else {}),
             "images": self.images,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images / self.seconds, 3) if self.seconds else None,
@@ -91,48 +121,85 @@ def score(
     batch_size: int = 1,
     keep: int = 0,
     readers: int = 2,
+    metrics: Sequence[str] = (),
+    full: bool = False,
 ) -> Score:
     """Score a predictor on a data set, holding a few images at a time.
 
     Args:
         dataset: anything with a length whose items are Samples, or (image, labels, name).
-        protocol: a name of `metrics.PROTOCOLS`.
+        protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
         batch_size: how many neighbors of one size go through the network together; sizes are never changed.
         keep: how many of the worst and of the best images to keep for a report.
         readers: threads that read images ahead while the network runs; 0 reads each when its turn comes.
+        metrics: names of `evaluation.MEASURES` to measure as well.
+        full: also look where the errors are; that takes several times as long as counting.
 
     Raises: DataError for an empty data set or images that do not fit; LabelError for an id outside the classes, and when
-        the data set's classes are not the model's; RecipeError for an unknown protocol.
+        the data set's classes are not the model's; RecipeError for an unknown protocol or metric.
     """
-    named(protocol)
+    protocol = "dataset" if protocol == ALL else named(protocol).name
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     if batch_size < 1:
         raise DataError(f"batch_size is {batch_size}; at least one image goes through the network at once")
     space = predictor.labels
-    _same_classes(space, getattr(dataset, "labels", None))
+    same_classes(space, getattr(dataset, "labels", None))
     started = time.perf_counter()
     confusion = ConfusionMatrix(space.num_classes, space.ignore_index)
+    counts = ImageCounts(space.num_classes, space.names)
+    measures = chosen(metrics, space)
+    anatomist = Anatomist(space) if full else None
     album = _Album(keep)
     per_image: list[tuple[str, float]] = []
-    for samples in _batches(_read(dataset, readers), batch_size):
+    for samples in _batches(read_samples(dataset, readers), batch_size):
         try:
-            predicted = predictor.run(torch.stack([sample.image for sample in samples]))
+            logits = predictor.logits(torch.stack([sample.image for sample in samples]))
         except DataError as error:
             raise type(error)(f"{samples[0].name}: {error}") from error
-        for sample, labels in zip(samples, predicted, strict=True):
+        predicted = space.decide(logits).cpu()
+        for n, (sample, labels) in enumerate(zip(samples, predicted, strict=True)):
             own = _counted(space, sample, labels)
             confusion.merge(own)
-            miou = own.compute(protocol).miou
+            counts.update(sample.name, own)
+            miou = own.compute().miou
             per_image.append((sample.name, miou))
             album.offer(miou, sample, labels)
-        del samples, predicted  # or they would stay while the next ones are read
+            if anatomist is not None:
+                anatomist.update(sample.labels, labels, predictor.scaled(logits[n : n + 1]).cpu(), own.matrix)
+            for name, metric in measures.items():
+                own_logits, looks_at = logits[n : n + 1], MEASURES[name].looks_at
+                if looks_at == "labels":
+                    metric.update(labels, sample.labels)
+                elif looks_at == "logits" and space.head_size > 1:
+                    metric.update(own_logits.cpu(), sample.labels[None])
+                else:
+                    metric.update(predictor.scaled(own_logits).cpu(), sample.labels[None])
+        del samples, predicted, logits  # or they would stay while the next ones are read
+    anatomy = None
+    if anatomist is not None:
+        eye = lambda sample: predictor.run(sample.image[None])[0]  # noqa: E731
+        anatomy = anatomist.compute(_Samples(dataset), eye, [value for _, value in per_image])
     worst, best = album.pages()
-    scores = confusion.compute(protocol, space.names)
-    return Score(scores, space, per_image, time.perf_counter() - started, worst=worst, best=best)
+    scores = confusion.compute(protocol, space.names, counts)
+    return Score(
+        scores,
+        space,
+        per_image,
+        time.perf_counter() - started,
+        worst=worst,
+        best=best,
+        counts=counts,
+        measures={name: metric.compute() for name, metric in measures.items()},
+        anatomy=anatomy,
+    )
 
 
-def _same_classes(space: LabelSpace, other: Any) -> None:
+def same_classes(space: LabelSpace, other: Any) -> None:
+    """See that a data set's classes are the model's, in their order.
+
+    Raises: LabelError naming the first that differs.
+    """
     names = getattr(other, "names", None)
     if names is None or tuple(names) == space.names:
         return
@@ -157,7 +224,7 @@ def _counted(space: LabelSpace, sample: Sample, predicted: Tensor) -> ConfusionM
     return own
 
 
-def _read(dataset: Any, readers: int) -> Iterator[Sample]:
+def read_samples(dataset: Any, readers: int) -> Iterator[Sample]:
     """The samples in order, with a few read ahead by threads."""
     if not readers:
         yield from (_sample(dataset[index], index) for index in range(len(dataset)))
@@ -181,6 +248,16 @@ def _sample(item: Any, index: int) -> Sample:
         return item
     image, labels, *rest = item
     return Sample(torch.as_tensor(image), torch.as_tensor(labels), str(rest[0]) if rest else f"{index:05d}")
+
+
+class _Samples:
+    """A data set whose items are Samples, whatever kind of tuple they came as."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> Sample:
+        return _sample(self.dataset[index], index)
 
 
 def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:

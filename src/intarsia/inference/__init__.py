@@ -1,7 +1,9 @@
-"""A picture of any size in, the class of every pixel out."""
+"""A picture of any size in, the class of every pixel out, and how sure that is."""
 
 from .inputs import expand
 from .prediction import Prediction
 from .predictor import Predictor
+from .sets import LabelSets
+from .uncertainty import KINDS, uncertainty
 
-__all__ = ["Prediction", "Predictor", "expand"]
+__all__ = ["KINDS", "LabelSets", "Prediction", "Predictor", "expand", "uncertainty"]

@@ -63,6 +63,7 @@ class Predictor:
         self.mean, self.std = tuple(mean), tuple(std)
         self.in_channels = in_channels
         self.precision = precision
+        self.temperature = 1.0  # logits are divided by it before they become probabilities; no class changes
         self.checkpoint: Checkpoint | None = None  # what it was loaded from, without tensors
 
     @classmethod
@@ -101,6 +102,7 @@ class Predictor:
             precision=precision,
         )
         predictor.checkpoint = replace(stored, weights={}, state={})
+        predictor.temperature = stored.temperature
         return predictor
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:
@@ -192,6 +194,21 @@ class Predictor:
             with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
                 output = self.model(x)
             return self._scores(output, image).float()
+
+    def probabilities(self, image: Tensor) -> Tensor:
+        """How probable each class is, under the temperature that `intarsia calibrate` fitted.
+
+        Args:
+            image: [B, C, H, W] raw integers, uint8 or int32 (16-bit values).
+
+        Returns: [B, K, H, W] float32 on the predictor's device; K is the number of classes, also for one sigmoid map.
+        """
+        return self.scaled(self.logits(image))
+
+    @torch.inference_mode()
+    def scaled(self, logits: Tensor) -> Tensor:
+        """The probabilities [B, K, H, W] of logits, under the predictor's temperature."""
+        return self.labels.probabilities(logits / self.temperature)
 
     def _scores(self, output: object, image: Tensor) -> Tensor:
         logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)

@@ -1,10 +1,52 @@
 """Counts gathered image by image, ratios taken once at the end.
 
-confusion.update(predicted, labels), ... -> confusion.compute(protocol) -> Scores
+metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
+
+pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
+boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
+segments    PanopticQuality, AveragePrecision, TrackingQuality, InstanceIoU, by_category
+trust       bootstrap, compare, over_seeds, latency
 """
 
+from .average_precision import AveragePrecision, Objects, box_iou
+from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
+from .calibration import Calibration
+from .categories import InstanceIoU, by_category
 from .confusion import ConfusionMatrix
+from .latency import latency
+from .panoptic import PanopticQuality, Segments, segments
+from .per_image import ImageCounts
 from .protocols import PROTOCOLS, Protocol
 from .scores import Scores
+from .significance import bootstrap, compare, over_seeds
+from .surface import SurfaceDistances
+from .topk import TopK
+from .video import Frame, TrackingQuality
 
-__all__ = ["PROTOCOLS", "ConfusionMatrix", "Protocol", "Scores"]
+__all__ = [
+    "PROTOCOLS",
+    "AveragePrecision",
+    "BoundaryF",
+    "BoundaryIoU",
+    "Calibration",
+    "ConfusionMatrix",
+    "Frame",
+    "ImageCounts",
+    "InstanceIoU",
+    "Objects",
+    "PanopticQuality",
+    "Protocol",
+    "Scores",
+    "Segments",
+    "SurfaceDistances",
+    "TopK",
+    "TrackingQuality",
+    "TrimapIoU",
+    "bootstrap",
+    "box_iou",
+    "by_category",
+    "compare",
+    "latency",
+    "over_seeds",
+    "segments",
+]

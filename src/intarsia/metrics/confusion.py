@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from ..errors import LabelError, nearest
 from .scores import Scores
+
+if TYPE_CHECKING:
+    from .per_image import ImageCounts
 
 ENGINES = ("auto", "numba", "plain")
 _LARGE = 1 << 20  # pixels at once from which on numba's start-up (about a second, once) is worth it
@@ -84,9 +87,15 @@ class ConfusionMatrix:
         self.matrix += other.matrix
         self.ignored += other.ignored
 
-    def compute(self, protocol: str = "dataset", names: Sequence[str] | None = None) -> Scores:
-        """The scores of what was counted so far, under a protocol of `metrics.PROTOCOLS`."""
-        return Scores(self.matrix.copy(), self.ignored, protocol, None if names is None else tuple(names))
+    def compute(
+        self, protocol: str = "dataset", names: Sequence[str] | None = None, images: ImageCounts | None = None
+    ) -> Scores:
+        """The scores of what was counted so far, under a protocol of `metrics.PROTOCOLS`.
+
+        Args:
+            images: the counts of each image, for protocols that average over images.
+        """
+        return Scores(self.matrix.copy(), self.ignored, protocol, None if names is None else tuple(names), images)
 
     def _count(self, predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int]:
         """([K, K] counts, ignored pixels) of flat arrays in main memory."""

@@ -13,12 +13,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import LabelError, nearest
-from .protocols import protocol
+from ..errors import LabelError, RecipeError, nearest
+from .protocols import overlap, protocol
+from .protocols import quotient as _ratio
+
+if TYPE_CHECKING:
+    from .per_image import ImageCounts
 
 PerClass = dict[str, float] | list[float]
 
@@ -45,14 +49,17 @@ class Scores:
         ignored_pixels: how many pixels of the truth were ignored.
         protocol: a name of `metrics.PROTOCOLS`.
         names: the classes; per-class scores are then a dict by name, otherwise a list by number.
+        images: the counts of each image; protocols that average over images need them.
 
-    Raises: LabelError when the names do not fit the matrix; RecipeError for an unknown protocol.
+    Raises: LabelError when the names do not fit the matrix; RecipeError for an unknown protocol, or one that needs the
+        images where there are none.
     """
 
     matrix: np.ndarray
     ignored_pixels: int = 0
     protocol: str = "dataset"
     names: tuple[str, ...] | None = None
+    images: ImageCounts | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", np.asarray(self.matrix, dtype=np.int64))
@@ -60,7 +67,11 @@ class Scores:
             raise LabelError(f"a confusion matrix is square, this one is {' x '.join(map(str, self.matrix.shape))}")
         if self.names is not None and len(self.names) != len(self.matrix):
             raise LabelError(f"{len(self.names)} class names for a confusion matrix of {len(self.matrix)} classes")
-        protocol(self.protocol)
+        if protocol(self.protocol).needs_images and self.images is None:
+            raise RecipeError(
+                f"protocol {self.protocol!r} averages over images, and a confusion matrix has lost them; "
+                f"hand their counts over: compute({self.protocol!r}, images=ImageCounts)"
+            )
 
     @cached_property
     def _hit(self) -> np.ndarray:
@@ -80,11 +91,20 @@ class Scores:
 
     @cached_property
     def _iou(self) -> np.ndarray:
-        return _ratio(self._hit, self._truth + self._predicted - self._hit)
+        return overlap(self._hit, self._truth, self._predicted)
 
     @cached_property
     def _dice(self) -> np.ndarray:
-        return _ratio(2 * self._hit, self._truth + self._predicted)
+        return overlap(self._hit, self._truth, self._predicted, "dice")
+
+    def _mean_of(self, ratio: str) -> float:
+        way = protocol(self.protocol)
+        if way.needs_images:
+            assert self.images is not None
+            sums = way.parts(self.images.hit, self.images.truth, self.images.predicted, ratio).sum(axis=0)
+        else:
+            sums = way.parts(self._hit, self._truth, self._predicted, ratio)
+        return float(way.totals(sums, ratio)[1])
 
     @property
     def pixels(self) -> int:
@@ -98,8 +118,13 @@ class Scores:
 
     @property
     def iou(self) -> PerClass:
-        """|X and Y| / |X or Y| of each class, also called Jaccard."""
+        """|X and Y| / |X or Y| of each class, of all images together under every protocol."""
         return self._by_class(self._iou)
+
+    @property
+    def jaccard(self) -> PerClass:
+        """The Jaccard index of each class: the same number as IoU."""
+        return self.iou
 
     @property
     def dice(self) -> PerClass:
@@ -133,17 +158,17 @@ class Scores:
 
     @property
     def miou(self) -> float:
-        """Mean IoU over the classes that the protocol counts."""
-        return _mean(self._iou, self._counted)
+        """Mean IoU as the protocol takes it."""
+        return self._mean_of("iou")
 
     @property
     def mean_dice(self) -> float:
-        """Mean Dice over the classes that the protocol counts."""
-        return _mean(self._dice, self._counted)
+        """Mean Dice as the protocol takes it."""
+        return self._mean_of("dice")
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 over the classes that the protocol counts."""
+        """Mean F1, as the protocol takes it."""
         return self.mean_dice
 
     @property
@@ -179,7 +204,7 @@ class Scores:
 
     def __getitem__(self, key: str) -> Any:
         """`scores["miou"]`: any entry of `to_dict`, by name, with NaN kept."""
-        known = (*MEANS, *CLASSES, "ignored", "ignored_pixels", "pixels", "protocol")
+        known = (*MEANS, *CLASSES, "jaccard", "ignored", "ignored_pixels", "pixels", "protocol")
         if key not in known:
             raise KeyError(f"there is no score {key!r}{nearest(key, known)}")
         return getattr(self, key)
@@ -197,12 +222,6 @@ class Scores:
 def of_names(values: PerClass, names: Sequence[str]) -> dict[str, float]:
     """Per-class scores by name, whichever form they came in."""
     return values if isinstance(values, dict) else dict(zip(names, values, strict=True))
-
-
-def _ratio(top: Any, bottom: Any) -> np.ndarray:
-    """`top / bottom`, NaN where there is nothing to divide by."""
-    top, bottom = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
-    return np.divide(top, bottom, out=np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan), where=bottom > 0)
 
 
 def _mean(values: np.ndarray, counted: np.ndarray) -> float:

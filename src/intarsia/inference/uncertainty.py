@@ -1,0 +1,140 @@
+"""How sure a prediction is, pixel by pixel: maps [H, W] of 0 (sure) to 1.
+
+    probabilities --entropy--> -sum p log p / log K      spread over all classes
+                  --margin---> 1 - (first - second)      how near the runner-up is
+                  --sets-----> (classes that could be true - 1) / (K - 1), by the sets of `intarsia calibrate`
+    several passes --spread--> sum over classes of the variance of p
+        mc-dropout   with dropout as in training: what the network does not know
+        tta          flipped and scaled: what the picture's pose changes
+
+Yarin Gal, Zoubin Ghahramani. "Dropout as a Bayesian Approximation." ICML 2016. arXiv:1506.02142
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError, nearest
+from .predictor import Predictor
+from .sets import LabelSets
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+KINDS = ("entropy", "margin", "mc-dropout", "tta", "sets")
+SCALES = (0.75, 1.0, 1.25)
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """The entropy of each pixel over its largest possible value, [B, K, H, W] to [B, H, W] of 0..1."""
+    classes = probabilities.shape[1]
+    if classes < 2:
+        return torch.zeros_like(probabilities[:, 0])
+    return (torch.special.entr(probabilities).sum(dim=1) / math.log(classes)).clamp(0, 1)
+
+
+def margin(probabilities: Tensor) -> Tensor:
+    """1 minus the lead of the most probable class, [B, K, H, W] to [B, H, W] of 0..1."""
+    if probabilities.shape[1] < 2:
+        return torch.zeros_like(probabilities[:, 0])
+    first, second = probabilities.topk(2, dim=1).values.unbind(dim=1)
+    return 1 - (first - second)
+
+
+def spread(passes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """(mean probabilities [B, K, H, W], summed variance [B, H, W] of 0..1) of several passes."""
+    stack = torch.stack(list(passes))
+    return stack.mean(dim=0), stack.var(dim=0, unbiased=False).sum(dim=1)
+
+
+def mc_dropout(predictor: Predictor, image: Tensor, passes: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Passes with dropout switched on and everything else, batch norm above all, as in evaluation.
+
+    Args:
+        image: [B, C, H, W] raw integers.
+        passes: networks that are drawn, 2 and more.
+
+    Raises: ModelError when the network has no dropout, or for fewer than two passes.
+    """
+    if passes < 2:
+        raise ModelError(f"{passes} passes have no spread; take two and more, such as 8")
+    devices = [predictor.device] if predictor.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), _dropping(predictor):
+        torch.manual_seed(seed)
+        return spread([predictor.probabilities(image) for _ in range(passes)])
+
+
+def tta(
+    predictor: Predictor, image: Tensor, scales: Sequence[float] = SCALES, flip: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Passes over the image in several sizes, as it is and mirrored; each is brought back before they are compared.
+
+    Args:
+        image: [B, C, H, W] raw integers.
+        scales: factors of its size.
+
+    Raises: ModelError for no scale, or one that is not above 0.
+    """
+    if not scales or any(not factor > 0 for factor in scales):
+        raise ModelError(f"scales are {list(scales)}; give factors above 0, such as 0.75, 1, 1.25")
+    passes = []
+    for factor in scales:
+        seen = _scaled(image, factor)
+        for mirrored in (False, True) if flip else (False,):
+            given = seen.flip(-1) if mirrored else seen
+            found = predictor.probabilities(given)
+            found = found.flip(-1) if mirrored else found
+            if found.shape[2:] != image.shape[2:]:
+                found = nn.functional.interpolate(found, image.shape[2:], mode="bilinear", align_corners=False)
+            passes.append(found)
+    return spread(passes)
+
+
+def uncertainty(predictor: Predictor, image: Tensor, kind: str) -> Tensor:
+    """A map of one of `KINDS`, [B, H, W] float32 of 0..1 on the CPU.
+
+    Args:
+        image: [B, C, H, W] raw integers.
+
+    Raises: ModelError for an unknown kind, or one that the network cannot give.
+    """
+    if kind not in KINDS:
+        raise ModelError(f"there is no uncertainty {kind!r}{nearest(kind, KINDS)}")
+    if kind == "mc-dropout":
+        found = mc_dropout(predictor, image)[1]
+    elif kind == "tta":
+        found = tta(predictor, image)[1]
+    elif kind == "sets":
+        held = LabelSets.of(predictor)(predictor.probabilities(image))
+        found = (held.sum(dim=1) - 1) / max(1, held.shape[1] - 1)
+    else:
+        found = (entropy if kind == "entropy" else margin)(predictor.probabilities(image))
+    return found.float().cpu()
+
+
+def _scaled(image: Tensor, factor: float) -> Tensor:
+    if factor == 1:
+        return image
+    size = [max(1, round(side * factor)) for side in image.shape[2:]]
+    resized = nn.functional.interpolate(image.float(), size, mode="bilinear", align_corners=False)
+    return resized.round().to(image.dtype)
+
+
+@contextmanager
+def _dropping(predictor: Predictor) -> Iterator[None]:
+    """Dropout as in training, and the rest of the network as in evaluation."""
+    found = [m for m in predictor.model.modules() if isinstance(m, DROPOUTS) and m.p > 0]
+    if not found:
+        raise ModelError(
+            f"{type(predictor.model).__name__} has no dropout, so its passes would all be one; use tta, entropy or margin"
+        )
+    predictor.model.eval()
+    for module in found:
+        module.train()
+    try:
+        yield
+    finally:
+        predictor.model.eval()
