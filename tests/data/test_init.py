@@ -235,7 +235,7 @@ class TestRealFolders:
             ("whales", 148, 2),
             ("kvasir5", 5, 2),
             ("lung_cxr17", 10, 2),
-            ("oxford_pets", 80, 3),
+            ("oxford_pets", 80, 2),
             ("drive", 12, 2),
             ("camvid", 468, 12),
             ("dubai_aerial", 54, 5),

@@ -34,27 +34,22 @@ def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | No
 
     if name not in DATASETS:
         raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
-    known = [key for key in inspect.signature(DATASETS[name]).parameters if key not in ("root", "split", "labels")]
+    known = [key for key in inspect.signature(DATASETS[name].open).parameters if key not in ("root", "split", "labels")]
     if unknown := [key for key in options if key not in known]:
         raise DataError(f"data set {name} takes no option {unknown[0]!r}{nearest(unknown[0], known)}")
     if root is None and name != "shapes":
         raise DataError(f"data set {name} needs data.root, the folder where it lies")
-    return DATASETS[name](root, split, labels=labels, **options)
+    return DATASETS[name].open(root, split, labels=labels, **options)
 
 
 def splits(name: str, root: str | Path | None = None, **options: Any) -> tuple[str, ...]:
     """The names of the splits that a data set has where it lies, training first where it has that name."""
-    from .datasets import camvid, folder, voc
+    from .datasets.catalogue import DATASETS
 
-    if name == "shapes":
-        return ("train", "val")
-    if name not in ("camvid", "folder", "voc"):
-        raise DataError(f"there is no data set {name!r}{nearest(name, ('folder', 'camvid', 'voc', 'shapes'))}")
-    if root is None:
+    if name not in DATASETS:
+        raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
+    if root is None and name != "shapes":
         raise DataError(f"data set {name} needs data.root, the folder where it lies")
-    if name == "folder":
-        taken = inspect.signature(folder.splits).parameters
-        found = folder.splits(root, **{key: value for key, value in options.items() if key in taken})
-    else:
-        found = (camvid if name == "camvid" else voc).splits(root)
+    known = inspect.signature(DATASETS[name].splits).parameters
+    found = DATASETS[name].splits(root, **{key: value for key, value in options.items() if key in known})
     return tuple(sorted(found, key=lambda split: (not split.startswith("train"), split)))

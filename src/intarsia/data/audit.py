@@ -6,8 +6,9 @@ It measures and tells; it neither prints nor mends. What it calls an error, trai
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
@@ -17,6 +18,8 @@ from .findings import Audit, Finding
 from .gather import gather
 from .pairs import Pairs
 
+_CLOSELY = 300  # samples of a data set that is made while it is read: of more, not each one's regions are looked at
+
 __all__ = ["Audit", "Finding", "audit"]
 
 
@@ -25,14 +28,33 @@ def audit(*datasets: Any, labels: LabelSpace | None = None) -> Audit:
 
     Args:
         datasets: our own, or anything with `__len__` and `__getitem__`; give all splits at once, so that samples which
-            stand in two of them show. Frequencies and statistics are those of the first.
+            stand in two of them show. Frequencies and statistics are those of the first. Or one folder of images and
+            masks that nobody described: then what its masks mean is inferred, and is among the findings.
         labels: label space of data sets that have no `.labels`.
     """
+    if datasets and isinstance(datasets[0], str | Path):
+        from .doctor.folder import diagnose
+
+        return diagnose(datasets[0]).audit
+    return judge(datasets, examined(datasets), labels)
+
+
+def examined(datasets: Sequence[Any]) -> list[list[Exam]]:
+    """The exam of every sample of each data set.
+
+    Raises: DataError for a data set whose items are no images.
+    """
+    for dataset in datasets:
+        if held := getattr(dataset, "holds", ""):
+            raise DataError(f"{dataset.name} holds {held}; the audit looks at images and their masks")
+    return [list(_examined(d)) for d in datasets]
+
+
+def judge(datasets: Sequence[Any], exams: Sequence[list[Exam]], labels: LabelSpace | None = None) -> Audit:
+    """What follows from the exams; see `audit`."""
     if not datasets:
         raise DataError("audit needs at least one data set")
-    spaces = [getattr(d, "labels", None) or labels for d in datasets]
-    exams = [list(_examined(d)) for d in datasets]
-    return gather(datasets, spaces, exams)
+    return gather(datasets, [getattr(d, "labels", None) or labels for d in datasets], exams)
 
 
 def _examined(dataset: Any) -> Iterator[Exam]:
@@ -41,4 +63,5 @@ def _examined(dataset: Any) -> Iterator[Exam]:
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
             yield from pool.map(lambda item: examine(dataset, item), dataset.items)
     else:
-        yield from (examine_sample(dataset, n) for n in range(len(dataset)))
+        step = -(-len(dataset) // _CLOSELY) or 1
+        yield from (examine_sample(dataset, n, n % step == 0) for n in range(len(dataset)))

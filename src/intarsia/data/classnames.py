@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
+from ..errors import LabelError
+from ..labels import LabelSpace
+
 FILES = (
     "classes.json", "classes.txt", "labels.txt", "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv",
     "classes.csv", "labels.json", "names.txt",
@@ -38,6 +43,17 @@ def named(*folders: Path) -> Named | None:
                     path, names, colors if len(set(colors)) == full else [], ids if len(set(ids)) == full else []
                 )
     return None
+
+
+def labels_file(root: Path) -> LabelSpace | None:
+    """The label space in a folder's labels.yaml; None where there is none that can be read."""
+    path = root / "labels.yaml"
+    if not path.is_file():
+        return None
+    try:
+        return LabelSpace.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, KeyError, TypeError, OSError, UnicodeDecodeError, LabelError):
+        return None
 
 
 Row = tuple[str, str, int | None]  # name, color or "", id

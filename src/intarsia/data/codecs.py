@@ -46,7 +46,7 @@ def read_image(path: str | Path) -> np.ndarray:
         raise DataError(
             f"{path}: an image of {array.dtype} numbers; images are 8 or 16 bit, so scale it and save it as uint8 or uint16"
         )
-    return _upright(array, orientation)
+    return upright(array, orientation)
 
 
 def read_mask(path: str | Path, space: LabelSpace) -> np.ndarray:
@@ -112,7 +112,7 @@ def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise DataError(
             f"{path}: a mask of {array.shape[2]} channels of {array.dtype}; masks are one map of ids, or 8-bit colors"
         )
-    return _upright(array, orientation), palette
+    return upright(array, orientation), palette
 
 
 def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, where: str) -> np.ndarray:
@@ -235,7 +235,7 @@ def _read_npy(path: Path) -> tuple[np.ndarray, int]:
     return array, 1
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Undo an EXIF orientation."""
     return np.ascontiguousarray(_TURNS[orientation](array)) if orientation in _TURNS else array
 

@@ -1,14 +1,22 @@
 """One sample under the label doctor's lens: what is read of it, counted in it, and wrong with it alone."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..errors import DataError, LabelError
 from .codecs import decode_mask, orientation_of, raw_values
+from .doctor.forms import Form, natural
+from .doctor.likeness import fit, gray, grid, thumbnail
+from .doctor.regions import SPECK, gaps, regions, sizes, specks
 from .pairs import Pair, Pairs, mismatch
+
+_KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
 @dataclass
@@ -29,38 +37,80 @@ class Exam:
     picture: bytes = b""  # digest of the image
     mask: bytes = b""  # digest of the labels
     turned: tuple[int, int] = (1, 1)  # EXIF orientation of image and mask
+    image_path: Path | None = None
+    mask_path: Path | None = None
+    mask_size: tuple[int, int] = (0, 0)
+    form: Form | None = None  # how the mask is stored, where nobody said
+    convertible: bool = True  # the image can be gray, RGB or RGBA without loss
+    print: int = 0  # fingerprint of the image, 64 bits
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [16, 16] gray
+    grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
+    tints: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> mean color of its pixels
+    specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
+    objects: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> regions of 1, 2-3, 4-7, ... px
+    gaps: dict[int, int] = field(default_factory=dict)  # raw value -> lines that almost close
+    speck_at: tuple[int, int] | None = None  # (row, column) of one
+    gap_at: tuple[int, int] | None = None
+    closely: bool = False  # whether its regions were looked at
+    fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
 
 def examine(dataset: Pairs, item: Pair) -> Exam:
-    """Look at one pair of files."""
-    exam = Exam(item.name, str(item.mask or item.image))
+    """Look at one pair of files whose masks have a meaning."""
+    exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
     try:
         image = dataset.read(item)
     except DataError as error:
         exam.place, exam.error = str(item.image), ("unreadable", str(error))
         return exam
+    exam.convertible = dataset.channels is not None or image.shape[2] in (1, 3)
     _measure(exam, image)
-    exam.turned = orientation_of(item.image), exam.turned[1]
+    exam.turned = 1 if dataset.image else orientation_of(item.image), exam.turned[1]
     if item.mask is None:
         return exam
     try:
-        stored, palette = decode_mask(item.mask)
-        raw = raw_values(stored, palette, dataset.labels.by_color, str(item.mask))
+        if dataset.raw is not None:
+            raw = dataset.raw(item)
+        else:
+            stored, palette = decode_mask(item.mask)
+            raw = raw_values(stored, palette, dataset.labels.by_color, str(item.mask))
     except LabelError as error:
         exam.error = ("encoding", str(error))
         return exam
     except DataError as error:
         exam.error = ("unreadable", str(error))
         return exam
-    exam.turned = exam.turned[0], orientation_of(item.mask)
+    exam.turned = exam.turned[0], exam.turned[0] if dataset.raw else orientation_of(item.mask)
     _count(exam, raw)
-    if raw.shape != image.shape[:2]:
-        exam.error = ("size", mismatch(item, image.shape, raw.shape))
+    _compare(exam, item, image, raw)
     return exam
 
 
-def examine_sample(dataset: Any, index: int) -> Exam:
-    """Look at one item of a data set that is not made of files."""
+def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, np.ndarray | None] | DataError) -> Exam:
+    """Look at one pair of files of a folder that nobody described; what could not be read is given as its error."""
+    exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
+    if not isinstance(image, DataError):
+        alpha = image.shape[2] in (2, 4) and (image[..., -1] != np.iinfo(image.dtype).max).any()
+        exam.convertible = image.shape[2] <= 4 and not alpha
+        _measure(exam, image)
+        exam.turned = orientation_of(item.image), 1
+    if not isinstance(mask, DataError):
+        assert item.mask is not None
+        raw, exam.form = natural(*mask, item.mask)
+        exam.turned = exam.turned[0], orientation_of(item.mask)
+        _count(exam, raw)
+        if not isinstance(image, DataError):
+            _compare(exam, item, image, raw)
+    for part, place in ((image, item.image), (mask, item.mask)):
+        if isinstance(part, DataError):
+            kind = "mode" if " colors; save it as gray" in str(part) else "unreadable"
+            exam.place, exam.error = str(place), (kind, str(part))
+            break
+    return exam
+
+
+def examine_sample(dataset: Any, index: int, closely: bool = True) -> Exam:
+    """Look at one item of a data set that is not made of files; at its regions too, if `closely`."""
     from .loader import as_sample
 
     try:
@@ -84,7 +134,10 @@ def examine_sample(dataset: Any, index: int) -> Exam:
             return exam
         image = image.astype(np.uint16)
     _measure(exam, image)
-    _count(exam, sample.labels.numpy())
+    raw = sample.labels.numpy()
+    _count(exam, raw)
+    if closely:
+        _compare(exam, Pair(sample.name, Path(sample.name), None), image, raw)
     return exam
 
 
@@ -94,7 +147,7 @@ def _measure(exam: Exam, image: np.ndarray) -> None:
     flat = image.reshape(-1, exam.channels)
     if exam.bits == 8:
         levels = np.arange(256) / 255
-        counts = np.stack([np.bincount(flat[:, c], minlength=256) for c in range(exam.channels)])
+        counts = np.stack([_histogram(image[..., c]) for c in range(exam.channels)])
         exam.sums = np.stack([counts @ levels, counts @ levels**2])
         exam.flat = bool((counts > 0).sum(axis=1).max() == 1)
     else:
@@ -102,16 +155,73 @@ def _measure(exam: Exam, image: np.ndarray) -> None:
         exam.sums = np.stack([scaled.sum(axis=0), (scaled**2).sum(axis=0)])
         exam.flat = bool((flat == flat[:1]).all())
     exam.picture = _digest(image)
+    if min(exam.size) >= 16 and not exam.flat:
+        exam.thumb, exam.print = thumbnail(gray(image))
+
+
+def _histogram(values: np.ndarray) -> np.ndarray:
+    """How often each of 0..255 occurs: Pillow counts bytes as they are, where bincount makes eight of each first."""
+    return np.array(Image.fromarray(np.ascontiguousarray(values)).histogram(), np.int64)
 
 
 def _count(exam: Exam, raw: np.ndarray) -> None:
+    exam.mask_size = (int(raw.shape[0]), int(raw.shape[1]))
     if raw.dtype == np.uint8:
-        counts = np.bincount(raw.ravel(), minlength=256)
+        counts = _histogram(raw)
         exam.values = {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
     else:
-        values, numbers = np.unique(raw, return_counts=True)
+        change = np.ones(raw.shape, bool)  # values are counted a run at a time
+        change[:, 1:] = raw[:, 1:] != raw[:, :-1]
+        start = np.flatnonzero(change)
+        values, place = np.unique(raw.ravel()[start], return_inverse=True)
+        numbers = np.bincount(place.ravel(), np.diff(np.append(start, raw.size))).astype(np.int64)
         exam.values = dict(zip(values.tolist(), numbers.tolist(), strict=True))
     exam.mask = _digest(raw)
+    if min(raw.shape) >= 16:
+        exam.grid = grid(raw)
+
+
+def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None:
+    """Regions of the mask, and how it lies on the image."""
+    exam.closely = True
+    shape = raw.shape
+    if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
+        raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
+    elif len(exam.values) > _KINDS:
+        raw = raw[:0]
+    found = regions(raw)
+    if found is not None:
+        exam.specks, exam.objects = specks(found), sizes(found)
+        tiny, holes = np.flatnonzero(found.areas < SPECK), gaps(found)
+        exam.speck_at = (int(found.boxes[tiny[0], 0]), int(found.boxes[tiny[0], 1])) if len(tiny) else None
+        exam.gaps, exam.gap_at = dict(Counter(value for value, *_ in holes)), holes[0][1:] if holes else None
+    if shape != image.shape[:2]:
+        exam.error = ("size", mismatch(item, image.shape, shape))
+    elif raw.size and min(raw.shape) >= 24:
+        exam.fit = fit(gray(image), raw)
+        exam.tints = _tints(image, raw)
+
+
+def two_ends(values: dict[int, int]) -> bool:
+    """Whether a mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave."""
+    if len(values) <= 8 or max(values) > 255 or min(values) < 0 or max(values) < 239:
+        return False
+    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.8 * sum(values.values())
+
+
+def _tints(image: np.ndarray, raw: np.ndarray) -> dict[int, np.ndarray]:
+    """The mean color of each value's pixels, and how much its gray varies, of some of the pixels."""
+    step = max(1, min(raw.shape) // 96)
+    values = raw[::step, ::step]
+    some = image[::step, ::step, :3] * np.float32(1 if image.dtype == np.uint8 else 1 / 257)
+    if some.shape[2] < 3:
+        some = np.repeat(some[..., :1], 3, axis=2)
+    found = {}
+    for value in np.unique(values)[:64]:
+        inside = some[values == value]
+        if len(inside) >= 24:
+            found[int(value)] = np.append(inside.mean(axis=0), inside.mean(axis=1).std()).astype(np.float32)
+    return found
 
 
 def _digest(array: np.ndarray) -> bytes:

@@ -71,7 +71,10 @@ def _spellings(layout: Layout, pattern: str) -> list[str]:
 def _fewer_values(root: Path, layout: Layout) -> bool:
     """Whether the files taken for images hold fewer values than those taken for masks: then they are the masks."""
     item = pair(root, layout, layout.splits[0] if layout.splits else "")[0][0]
-    image, mask = (read_image(path) for path in (item.image, item.mask) if path)
+    try:
+        image, mask = (read_image(path) for path in (item.image, item.mask) if path)
+    except DataError:  # a damaged file says nothing; the audit names it
+        return False
     return len(np.unique(image)) < len(np.unique(mask))
 
 

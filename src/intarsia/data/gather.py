@@ -10,14 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..labels import IGNORE, LabelSpace
+from .doctor.drawing import drawing, sights
+from .doctor.leaks import leaks
 from .examine import Exam
-from .findings import Audit, Finding, Severity
+from .findings import Audit, Finding, Severity, Sight
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
-def gather(datasets: Sequence[Any], spaces: Sequence[LabelSpace | None], exams: Sequence[list[Exam]]) -> Audit:
-    """The Audit of several splits."""
+def gather(
+    datasets: Sequence[Any],
+    spaces: Sequence[LabelSpace | None],
+    exams: Sequence[list[Exam]],
+    said: Sequence[Finding] = (),
+) -> Audit:
+    """The Audit of several splits; `said` are findings that were made before, about how the masks are stored."""
     splits = _names(datasets)
     everything = [exam for part in exams for exam in part]
     read = [exam for exam in everything if exam.channels]
@@ -31,12 +38,15 @@ def gather(datasets: Sequence[Any], spaces: Sequence[LabelSpace | None], exams: 
         pixels, 1
     )
     findings = [
+        *said,
         *_broken(splits, exams),
         *_mixed(read),
+        *_blank(splits, exams),
         *(f for s, sp, part in zip(splits, spaces, exams, strict=True) for f in _strays(s, sp, part)),
-        *_twins(splits, exams),
+        *leaks(splits, exams),
         *(f for s, d, sp, part in zip(splits, datasets, spaces, exams, strict=True) for f in _about(s, d, sp, part)),
         *_frequencies(splits, spaces, exams),
+        *drawing(space, everything),
     ]
     total = int(counts.sum()) + ignored
     return Audit(
@@ -50,7 +60,10 @@ def gather(datasets: Sequence[Any], spaces: Sequence[LabelSpace | None], exams: 
         bits=bits,
         images=dict(zip(splits, map(len, exams), strict=True)),
         sizes=dict(_common(e.size for e in read)),
+        presence=np.array([_counted(space, [exam])[0] > 0 for exam in exams[0]]) if space else np.zeros((0, 0), bool),
         hash=_hash(splits, exams),
+        objects=_objects(space, exams[0]),
+        forms=dict(_common(e.form.kind for e in everything if e.form)),
     )
 
 
@@ -85,20 +98,28 @@ def _counted(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarra
 
 def _broken(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
     fixes = {
+        "mode": "Save these images as RGB.",
         "unreadable": "Replace these files, or remove them together with their partners.",
         "size": "Export the masks again at the size of their images.",
         "encoding": "Give the meaning of the masks in labels.values, or let `intarsia init` write it.",
     }
     for kind, fix in fixes.items():
         hit = [
-            (split, e)
+            (split, e, e.error[1])
             for split, part in zip(splits, exams, strict=True)
             for e in part
             if e.error and e.error[0] == kind
         ]
         if hit:
             more = f"; and {len(hit) - 1} more like it" if len(hit) > 1 else ""
-            yield Finding(kind, "error", f"{hit[0][1].error[1]}{more}.", _five(e.place for _, e in hit), fix)  # type: ignore[index]
+            yield Finding(
+                kind,
+                "error",
+                f"{hit[0][2].rstrip('.')}{more}.",
+                _five(e.place for _, e, _ in hit),
+                fix,
+                tuple(_sight(s, e) for s, e, _ in hit[:5]),
+            )
 
 
 def _mixed(read: list[Exam]) -> Iterable[Finding]:
@@ -120,12 +141,13 @@ def _mixed(read: list[Exam]) -> Iterable[Finding]:
                 f"Images of different kinds: {told}; a network takes one kind.",
                 _five(e.name for e in read if getattr(e, kind) != usual),
                 fix,
+                sights([e for e in read if getattr(e, kind) != usual]),
             )
     turned = [e for e in read if e.turned[0] != e.turned[1] and e.mask]
     if turned:
         yield Finding(
-            "orientation", "warning", f"{len(turned)} images are turned by their EXIF data in another way than their masks; both are read upright, so check that they fit.",
-            _five(e.name for e in turned), "Save images and masks without EXIF orientation.",
+            "orientation", "warning", f"{len(turned)} {'images are' if len(turned) > 1 else 'image is'} turned by EXIF data in another way than the mask; both are read upright, so check that they fit.",
+            _five(e.name for e in turned), "Save images and masks without EXIF orientation.", sights(turned),
         )  # fmt: skip
     sizes = _common(e.size for e in read)
     if len(sizes) > 1:
@@ -163,6 +185,7 @@ def _strays(split: str, space: LabelSpace | None, exams: list[Exam]) -> Iterable
         f"{exam.place}: {space.describe_stray(stray)}{more}.",
         _five(f"{e.place} ({sum(s.values())} px)" for e, s in hit),
         _proposal(space, worst, exams),
+        sights([e for e, _ in hit]),
     )
 
 
@@ -185,38 +208,6 @@ def _proposal(space: LabelSpace, stray: dict[int, int], exams: list[Exam]) -> st
     return ""
 
 
-def _twins(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
-    """The same picture twice: across splits it makes the score worthless, within one it only counts double."""
-    held: dict[bytes, list[tuple[str, Exam]]] = defaultdict(list)
-    for split, part in zip(splits, exams, strict=True):
-        for exam in part:
-            if exam.picture and not exam.flat:
-                held[exam.picture].append((split, exam))
-    groups = [g for g in held.values() if len(g) > 1]
-    across = [g for g in groups if len({split for split, _ in g}) > 1]
-    within = [g for g in groups if len({split for split, _ in g}) == 1]
-    shown = lambda g: " = ".join(f"{split}/{e.name}" for split, e in g[:3])  # noqa: E731
-    if across:
-        yield Finding(
-            "duplicates_across", "error", f"{_many(len(across), 'image')} in more than one split (the first: {shown(across[0])}), so the score would be measured on what was trained on.",
-            _five(map(shown, across)), "Keep each image in one split.",
-        )  # fmt: skip
-    if within:
-        differ = sum(len({e.mask for _, e in g}) > 1 for g in within)
-        told = f", {differ} of them with different masks" if differ else ""
-        yield Finding(
-            "duplicates",
-            "warning",
-            f"{_many(len(within), 'image')} more than once within a split{told} (the first: {shown(within[0])}).",
-            _five(map(shown, within)),
-            "Remove the copies.",
-        )
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what} stands" if count == 1 else f"{count} {what}s stand"
-
-
 def _about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
     images, masks = getattr(dataset, "unmatched", ((), ()))
     if images or masks:
@@ -235,13 +226,17 @@ def _about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam]
     labeled = [e for e in exams if e.values]
     constant = [e for e in labeled if len(e.values) == 1]
     if constant:
-        severity: Severity = "warning" if len(constant) == len(labeled) and len(labeled) > 1 else "note"
+        all_alike = len(constant) == len(labeled) and len(labeled) > 1
+        severity: Severity = "warning" if all_alike else "note"
+        values = _common(next(iter(e.values)) for e in constant)
+        which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
         yield Finding(
             "constant",
             severity,
-            f"{len(constant)} of the {len(labeled)} masks of {split} hold one value only.",
+            f"{len(constant)} of the {len(labeled)} masks of {split} hold one value only ({which}).",
             _five(e.place for e in constant),
-            "Look at some of them.",
+            "Look at some of them: is there nothing in the image, or was it never labeled?",
+            sights(constant),
         )
     if space is not None and space.num_classes == 2 and not space.by_color:
         small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
@@ -287,6 +282,40 @@ def _frequencies(
                 absent[:5],
                 "Remove the class, or check labels.values.",
             )
+
+
+def _blank(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
+    """Images of one color."""
+    hit = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.flat]
+    if hit:
+        yield Finding(
+            "blank",
+            "warning",
+            f"{len(hit)} {'images have' if len(hit) > 1 else 'image has'} one color only.",
+            _five(str(e.image_path or e.name) for _, e in hit),
+            "Look at them: nothing can be learned from an empty picture.",
+            tuple(_sight(s, e) for s, e in hit[:5]),
+        )
+
+
+def _sight(split: str, exam: Exam) -> Sight:
+    return Sight(exam.name, exam.image_path, exam.mask_path, split)
+
+
+def _objects(space: LabelSpace | None, exams: Iterable[Exam]) -> np.ndarray:
+    """[K, 24] regions of each class by the binary logarithm of their pixels."""
+    merged: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(24, np.int64))
+    for exam in exams:
+        for value, bins in exam.objects.items():
+            merged[value] += bins
+    raw = np.array(sorted(merged), np.int64)
+    if space is None or not len(raw):
+        return np.zeros((space.num_classes if space else 0, 24), np.int64)
+    found = np.zeros((space.num_classes, 24), np.int64)
+    for value, code in zip(raw.tolist(), space.classes_of(raw).tolist(), strict=True):
+        if 0 <= code < space.num_classes:
+            found[code] += merged[value]
+    return found
 
 
 def _five(places: Iterable[str]) -> tuple[str, ...]:

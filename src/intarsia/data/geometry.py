@@ -1,7 +1,8 @@
-"""Where the pixels of a training sample come from: zoom, crop, flip and rotation, drawn once for image and labels.
+"""Where the pixels of a training sample come from: zoom, crop, flip and rotation, drawn once for all of a sample.
 
 The box is cut before it is resized, so that only pixels of the result are ever computed. Image and labels are sampled
-with half-pixel centers: a pixel of the labels names what lies at the middle of the same pixel of the image.
+with half-pixel centers: a pixel of the labels names what lies at the middle of the same pixel of the image. Object
+numbers and depth are taken like labels, never blended; boxes are carried along as the corners they are.
 """
 
 from __future__ import annotations
@@ -49,13 +50,36 @@ def place(
             size, box = crop, _box(rng, (height, width), (max(round(crop[0] / zoom), 1), max(round(crop[1] / zoom), 1)))
         angle = math.radians(rng.uniform(-rotate, rotate)) if rotate else 0.0
         mirror = flip and rng.random() < 0.5
-        labels = _cut_labels(sample.labels, box, size, angle, ignore_index)
+        labels = _cut_map(sample.labels, box, size, angle, ignore_index)
         if max_share >= 1 or attempt == 9 or _largest_share(labels, ignore_index) <= max_share:
             break
-    image = _cut_image(sample.image, box, size, angle)
-    if mirror:
-        image, labels = image.flip(-1), labels.flip(-1)
-    return Sample(image, labels, sample.name)
+    changed = Sample(
+        image=_cut_image(sample.image, box, size, angle),
+        labels=labels,
+        name=sample.name,
+        objects=None if sample.objects is None else _cut_map(sample.objects, box, size, angle, 0),
+        boxes=None if sample.boxes is None else _cut_boxes(sample.boxes, box, size, angle),
+        depth=None if sample.depth is None else _cut_map(sample.depth, box, size, angle, math.nan),
+    )
+    return flipped(changed) if mirror else changed
+
+
+def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
+    """Left and right exchanged, or top and bottom."""
+    axis, boxes = -2 if vertical else -1, sample.boxes
+    if boxes is not None:
+        height, width = sample.labels.shape
+        held = (boxes[:, 2:] > boxes[:, :2]).all(dim=1, keepdim=True)
+        x0, y0, x1, y1 = boxes.unbind(1)
+        turned = (x0, height - y1, x1, height - y0) if vertical else (width - x1, y0, width - x0, y1)
+        boxes = torch.stack(turned, dim=1) * held
+    return sample._replace(
+        image=sample.image.flip(axis),
+        labels=sample.labels.flip(axis),
+        objects=None if sample.objects is None else sample.objects.flip(axis),
+        boxes=boxes,
+        depth=None if sample.depth is None else sample.depth.flip(axis),
+    )
 
 
 def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -66,19 +90,33 @@ def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int
     return top, left, *size
 
 
-def _cut_labels(
-    labels: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, ignore_index: int
+def _cut_map(
+    values: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, outside: float
 ) -> Tensor:
+    """A map [h, w] of labels, object numbers or depths seen through the box: nearest, `outside` beyond the picture."""
     y, x = _sources(box, size, angle)
     if not angle:
         rows, columns = y[:, 0].floor().long(), x[0].floor().long()
-        within = ((rows >= 0) & (rows < labels.shape[0]))[:, None] & ((columns >= 0) & (columns < labels.shape[1]))
-        cut = labels[rows.clamp(0, labels.shape[0] - 1)][:, columns.clamp(0, labels.shape[1] - 1)]
+        within = ((rows >= 0) & (rows < values.shape[0]))[:, None] & ((columns >= 0) & (columns < values.shape[1]))
+        cut = values[rows.clamp(0, values.shape[0] - 1)][:, columns.clamp(0, values.shape[1] - 1)]
     else:
         rows, columns = y.floor().long(), x.floor().long()
-        within = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
-        cut = labels[rows.clamp(0, labels.shape[0] - 1), columns.clamp(0, labels.shape[1] - 1)]
-    return cut if bool(within.all()) else cut.masked_fill(~within, ignore_index)
+        within = (rows >= 0) & (rows < values.shape[0]) & (columns >= 0) & (columns < values.shape[1])
+        cut = values[rows.clamp(0, values.shape[0] - 1), columns.clamp(0, values.shape[1] - 1)]
+    return cut if bool(within.all()) else cut.masked_fill(~within, outside)
+
+
+def _cut_boxes(boxes: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    """Boxes [M, 4] seen through the box: around their turned corners, cut off at the border; zeros where none is left."""
+    top, left, height, width = box
+    x, y = boxes[:, [0, 2, 2, 0]].double(), boxes[:, [1, 1, 3, 3]].double()
+    dx, dy = x - (left + width / 2), y - (top + height / 2)
+    u = (math.cos(angle) * dx - math.sin(angle) * dy + width / 2) * (size[1] / width)
+    v = (math.sin(angle) * dx + math.cos(angle) * dy + height / 2) * (size[0] / height)
+    u, v = u.clamp(0, size[1]), v.clamp(0, size[0])
+    seen = torch.stack([u.amin(1), v.amin(1), u.amax(1), v.amax(1)], dim=1).float()
+    held = (seen[:, 2:] > seen[:, :2]).all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    return seen * held[:, None]
 
 
 def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:

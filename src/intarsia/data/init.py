@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..labels import LabelSpace
-from .classnames import named
+from .classnames import labels_file, named
 from .codecs import read_image
 from .find import find
 from .layout import Layout, listed, pair
@@ -44,7 +44,7 @@ def init(
     root = Path(folder)
     layout = find(root, images, masks)
     said: list[str] = []
-    lists = _lists(root, layout) if not layout.splits else None
+    lists = lists_of(root, layout) if not layout.splits else None
     if lists:
         said.append(f"splits: the lists {lists}")
         train, val, share = "train", "val", None
@@ -61,7 +61,12 @@ def init(
     seen = scan(items, said)
     home = items[0].mask.parent if items[0].mask else root
     file = named(root, *(p for p in (home, home.parent) if root in p.parents)) if classes is None else None
-    space = label_space(root, seen, classes, file, said)
+    known = labels_file(root) if classes is None else None
+    if known is not None and known.by_color == seen.by_color and not known.stray(seen.pixels):
+        space = known
+        said.append("the meaning of the masks is that of labels.yaml")
+    else:
+        space = label_space(root, seen, classes, file, said)
     sizes, channels = _images(items, said)
     recipe = _recipe(root, layout, lists, (train, val), share, space, sizes, channels, len(items))
     where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
@@ -92,7 +97,7 @@ def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, 
     return "train", "val", holdout, layout
 
 
-def _lists(root: Path, layout: Layout) -> str | None:
+def lists_of(root: Path, layout: Layout) -> str | None:
     """The lists train.txt and val.txt whose every line names a pair, as "folder/{split}.txt"."""
     for train in sorted([*root.glob("train.txt"), *root.glob("*/train.txt"), *root.glob("*/*/train.txt")]):
         try:

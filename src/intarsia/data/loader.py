@@ -21,6 +21,7 @@ from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
 
 Change = Callable[[Sample, np.random.Generator], Sample]
+Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
 
 
 class Dataset(Protocol):
@@ -39,6 +40,10 @@ class Loader:
         batch_size: of this process. A last batch of an epoch may be smaller, but not 1: batch norm cannot train on it,
             so that sample waits for another epoch; `dropped` says whether it does.
         change: augmentation, called with the sample and a generator of its own.
+        mix: called with the augmented sample, its generator, and a function that draws one more of its kind.
+        presence: [N, K], which classes each sample holds; needed for `balance`.
+        balance: share of an epoch's places, 0..1, that go to samples drawn for a class: first the class, each as likely as
+            the next, then one of the samples that hold it.
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
         rank, world: this process's share of every epoch, when several train together.
@@ -50,6 +55,9 @@ class Loader:
         *,
         batch_size: int,
         change: Change | None = None,
+        mix: Mix | None = None,
+        presence: np.ndarray | None = None,
+        balance: float = 0.0,
         seed: int = 0,
         workers: int = 0,
         cache: bool = False,
@@ -62,7 +70,11 @@ class Loader:
             raise DataError(f"{len(dataset)} training samples cannot be shared among {world} devices")
         self.dataset, self.batch_size, self.seed, self.workers = dataset, batch_size, seed, workers
         self.rank, self.world = rank, world
-        self.read = _Reader(dataset, change, seed, cache)
+        self.read = _Reader(dataset, change, mix, seed, cache)
+        self.balance = balance
+        self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
+        if balance and not self.holders:
+            raise DataError("a balanced order needs to know which classes each sample holds; let the audit run")
         share = len(dataset) // world
         whole, rest = divmod(share, batch_size)
         self.dropped = rest == 1 and batch_size > 1 and whole > 0
@@ -74,7 +86,13 @@ class Loader:
 
     def order(self, epoch: int) -> np.ndarray:
         """The samples of an epoch, in their order, for this process."""
-        shuffled = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
+        rng = np.random.default_rng((self.seed, epoch))
+        shuffled = rng.permutation(len(self.dataset))
+        for place in range(round(self.balance * len(shuffled))):
+            holders = self.holders[int(rng.integers(len(self.holders)))]
+            shuffled[place] = holders[int(rng.integers(len(holders)))]
+        if self.balance:
+            shuffled = rng.permutation(shuffled)
         return shuffled[self.rank :: self.world][: len(self.dataset) // self.world]
 
     def keys(self, start: int) -> Iterator[list[tuple[int, int]]]:
@@ -136,8 +154,8 @@ class _Failure(NamedTuple):
 class _Reader:
     """(epoch, index) -> augmented Sample, or the _Failure to read it."""
 
-    def __init__(self, dataset: Dataset, change: Change | None, seed: int, cache: bool) -> None:
-        self.dataset, self.change, self.seed = dataset, change, seed
+    def __init__(self, dataset: Dataset, change: Change | None, mix: Mix | None, seed: int, cache: bool) -> None:
+        self.dataset, self.change, self.mix, self.seed = dataset, change, mix, seed
         self.cached: dict[int, Sample] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -146,14 +164,11 @@ class _Reader:
     def __getitem__(self, key: tuple[int, int]) -> Sample | _Failure:
         epoch, index = key
         try:
-            sample = self.cached.get(index) if self.cached is not None else None
-            if sample is None:
-                sample = as_sample(self.dataset[index], index)
-                if self.cached is not None:
-                    self.cached[index] = sample
-            if self.change is None:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            sample = self._changed(index, rng)
+            if self.mix is None:
                 return sample
-            return self.change(sample, np.random.default_rng((self.seed, epoch, index)))
+            return self.mix(sample, rng, lambda: self._changed(int(rng.integers(len(self.dataset))), rng))
         except Exception as error:
             return _Failure(
                 name_of(self.dataset, index),
@@ -162,6 +177,14 @@ class _Reader:
                 traceback.format_exc(),
                 isinstance(error, IntarsiaError),
             )
+
+    def _changed(self, index: int, rng: np.random.Generator) -> Sample:
+        sample = self.cached.get(index) if self.cached is not None else None
+        if sample is None:
+            sample = as_sample(self.dataset[index], index)
+            if self.cached is not None:
+                self.cached[index] = sample
+        return sample if self.change is None else self.change(sample, rng)
 
 
 def _quiet_worker(number: int) -> None:

@@ -16,6 +16,7 @@ from .pairs import Pair
 
 _MANY = 256  # more different colors or grays than this are no classes but smoothing
 _NOTHING = re.compile(r"unlabell?ed|void|unknown|none|unclassified", re.IGNORECASE)  # names that stand for no class
+_TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
 _RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
 
 
@@ -26,6 +27,7 @@ class Scan(NamedTuple):
     pixels: dict[int, int]  # raw value -> pixels
     kinds: Counter[str]  # kind of file -> how many
     palette: dict[int, str]  # id -> its color, where all files have palettes that agree
+    folder: str = ""  # where the masks lie
 
 
 def scan(items: list[Pair], said: list[str]) -> Scan:
@@ -56,7 +58,11 @@ def scan(items: list[Pair], said: list[str]) -> Scan:
             )
         total.update(view)
     return Scan(
-        not ids, dict(sorted(total.items())), Counter(look.kind for look in looks), _painted(looks) if ids else {}
+        not ids,
+        dict(sorted(total.items())),
+        Counter(look.kind for look in looks),
+        _painted(looks) if ids else {},
+        str(items[0].mask.parent) if items[0].mask else "",
     )
 
 
@@ -140,6 +146,9 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         raise LabelError(
             f"{root}: the masks hold {len(seen)} different ids up to {max(seen)}; these look like numbers of objects, not classes"
         )
+    if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
+        said.append("a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored")
+        return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
     ignored = [v for v in seen if v == 255 and len(seen) > 2 and 254 not in seen]
     ids = [v for v in seen if v not in ignored]
     if file is not None and scan.palette and file.colors:

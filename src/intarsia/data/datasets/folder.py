@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ...labels import LabelSpace, infer
 from ..codecs import read_mask
 from ..find import find
 from ..layout import Layout, ending, listed, nothing, pair
-from ..pairs import Pair, Pairs
+from ..pairs import Pairs
 
 
 def folder(
@@ -96,8 +96,8 @@ def splits(
     return _both(root, images, masks) if "{split}" in images else ("all",)
 
 
-def held_out(items: list[Pair], share: float, split: str) -> list[Pair]:
-    """One side of a split by the hash of the names: at least one pair each, and the same ones in every run.
+def held_out(items: list[Any], share: float, split: str) -> list[Any]:
+    """One side of a split by the hash of the items' names: at least one each, and the same ones in every run.
 
     Raises: DataError for another split than "train" and "val", or for a single pair.
     """
@@ -109,8 +109,8 @@ def held_out(items: list[Pair], share: float, split: str) -> list[Pair]:
         )
     order = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
     count = min(max(round(share * len(items)), 1), len(items) - 1)
-    kept = set(order[:count] if split == "val" else order[count:])
-    return [item for item in items if item in kept]
+    kept = {item.name for item in (order[:count] if split == "val" else order[count:])}
+    return [item for item in items if item.name in kept]
 
 
 def _layout(

@@ -3,14 +3,17 @@
 Everingham, Van Gool, Williams, Winn, Zisserman. "The Pascal Visual Object Classes (VOC) Challenge." IJCV 2010.
 
     JPEGImages/NAME.jpg   SegmentationClass/NAME.png (palette, 255 = border)   ImageSets/Segmentation/SPLIT.txt (names)
+    SegmentationObject/NAME.png: the number of each object
 """
 
 from pathlib import Path
 
 from ...errors import DataError, nearest
 from ...labels import Color, LabelSpace
+from ..decoded import Decoded, Raw, read_ids
 from ..layout import Layout, listed
-from ..pairs import Pairs
+from ..pairs import Pair, Pairs
+from . import sbd
 
 NAMES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
@@ -26,14 +29,22 @@ def colors(count: int = 21) -> tuple[Color, ...]:
 LABELS = LabelSpace(tuple(NAMES), colors(), {**dict(enumerate(NAMES)), 255: "ignore"})
 
 
-def voc(root: str | Path, split: str, *, labels: LabelSpace | None = None, masks: str = "SegmentationClass") -> Pairs:
+def voc(
+    root: str | Path,
+    split: str,
+    *,
+    labels: LabelSpace | None = None,
+    masks: str = "SegmentationClass",
+    objects: bool = False,
+) -> Pairs | Decoded:
     """PASCAL VOC's semantic masks, or any data set in its layout.
 
     Args:
         root: the folder with JPEGImages, or the one above it.
-        split: name of a list in ImageSets/Segmentation.
+        split: name of a list in ImageSets/Segmentation; "train_aug" adds the images of SBD, see sbd.py.
         labels: of masks that are not VOC's own.
         masks: folder of the masks, such as SegmentationClassAug.
+        objects: number single objects as well, by SegmentationObject.
     """
     root = Path(root)
     home = next(
@@ -43,13 +54,25 @@ def voc(root: str | Path, split: str, *, labels: LabelSpace | None = None, masks
         raise DataError(
             f"{root}: holds no JPEGImages, nor does VOCdevkit/VOC2012 below it; set data.root to the folder of PASCAL VOC"
         )
+    if split in sbd.NAMES and masks == "SegmentationClass":
+        if objects:
+            raise DataError(f"{split} of PASCAL VOC has no object numbers; leave out `objects`, or take split train")
+        return sbd.train_aug(root, home, labels or LABELS, split)
     lists = home / "ImageSets" / "Segmentation"
     if not (lists / f"{split}.txt").is_file():
         raise DataError(f"{lists}: there is no list {split}.txt{nearest(split, splits(root))}")
     items = listed(home, lists / f"{split}.txt", Layout("JPEGImages", masks))
+    if objects:
+        return Decoded(items, labels or LABELS, _with_objects, name="voc", split=split)
     return Pairs(items, labels or LABELS, name="voc", split=split)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
     """The splits that have a list."""
     return tuple(sorted({p.stem for p in Path(root).glob("**/ImageSets/Segmentation/*.txt")}))
+
+
+def _with_objects(item: Pair) -> Raw:
+    assert item.mask is not None
+    objects = read_ids(item.mask.parents[1] / "SegmentationObject" / item.mask.name)
+    return Raw(read_ids(item.mask), objects)  # the border, 255, is ignored there as well

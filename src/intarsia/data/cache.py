@@ -1,0 +1,150 @@
+"""Decoded samples in one file on disk, written once and read through the page cache by every worker and every run.
+
+    samples.bin   image and labels of each sample, and its objects and depth, raw bytes one behind the other
+    index.json    the key they were made from; shapes, types and offsets
+
+The key is a hash of every image's and mask's path, size and time, of the label space, and of the functions that read
+them with their options: when any of these changes, the cache is built again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import DataError
+from ..structures import Sample
+from .pairs import Pairs
+
+
+class Cached:
+    """A data set of files whose samples come from a cache on disk.
+
+    Args:
+        dataset: of pairs of files.
+        folder: where caches lie; each data set has a folder of its own in it, named by its key.
+        tell: gets (samples written, samples in all) while the cache is built.
+
+    Raises: DataError when a sample cannot be read, the data set is not one of files, or the disk is full.
+    """
+
+    def __init__(self, dataset: Pairs, folder: str | Path, *, tell: Callable[[int, int], None] | None = None) -> None:
+        if not isinstance(dataset, Pairs):
+            raise DataError(
+                f"only data sets of image and mask files are cached on disk, not {type(dataset).__name__}; use cache: true"
+            )
+        self.dataset, self.labels, self.name, self.split = dataset, dataset.labels, dataset.name, dataset.split
+        self.items = dataset.items
+        key = _key(dataset)
+        self.folder = Path(folder) / key[:16]
+        self.built = not (self.folder / "index.json").is_file()
+        if self.built:
+            _build(dataset, self.folder, key, tell)
+        self.index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+        self.bytes = int(self.index["bytes"])
+        self._file: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        if self._file is None:  # opened in the process that reads, so that workers need not inherit it
+            self._file = np.memmap(self.folder / "samples.bin", np.uint8, "r")
+        entry = self.index["samples"][index]
+        image = self._take(entry["image"]).permute(2, 0, 1)
+        maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
+        return Sample(image, self._take(entry["labels"]), entry["name"], **maps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}
+
+    def _take(self, where: dict[str, Any]) -> torch.Tensor:
+        assert self._file is not None
+        dtype = np.dtype(where["dtype"])
+        count = int(np.prod(where["shape"])) * dtype.itemsize
+        held = self._file[where["offset"] : where["offset"] + count]
+        return torch.from_numpy(np.array(held).view(dtype).reshape(where["shape"]))
+
+
+def _key(dataset: Pairs) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    hooks = [_told(hook) for hook in (dataset.image, dataset.raw, dataset.objects, dataset.depth)]
+    digest.update(repr((dataset.labels.to_dict(), dataset.channels, hooks)).encode())
+    seen: dict[Path, list[tuple[str, int, int]]] = {}
+    for item in dataset.items:
+        for path in (item.image, item.mask):
+            if path is not None:
+                if path not in seen:
+                    seen[path] = _stamp(path)
+                digest.update(repr((item.name, seen[path])).encode())
+    return digest.hexdigest()
+
+
+def _stamp(path: Path) -> list[tuple[str, int, int]]:
+    """Path, size and time of a file, or of every file of a folder that holds the parts of masks."""
+    try:
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        return [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    except OSError:
+        raise DataError(f"{path}: there is no such file") from None
+
+
+def _told(hook: Any) -> str:
+    """Which function reads a part of a sample, and what was given to it beforehand."""
+    if isinstance(hook, partial):
+        return f"{_told(hook.func)} {hook.args!r} {hook.keywords!r}"
+    return "" if hook is None else f"{hook.__module__}.{hook.__qualname__}"
+
+
+def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], None] | None) -> None:
+    made = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+        entries, offset = [], 0
+        with (made / "samples.bin").open("wb") as file:
+            for count, sample in enumerate(_read(dataset), 1):
+                entry: dict[str, Any] = {"name": sample.name}
+                held = {"labels": sample.labels, "objects": sample.objects, "depth": sample.depth}
+                for what, array in (("image", sample.image.permute(1, 2, 0)), *held.items()):
+                    if array is None:
+                        continue
+                    raw = np.ascontiguousarray(array.numpy())
+                    entry[what] = {"offset": offset, "shape": list(raw.shape), "dtype": raw.dtype.str}
+                    offset += file.write(raw.data)
+                entries.append(entry)
+                if tell:
+                    tell(count, len(dataset))
+        index = {"key": key, "bytes": offset, "samples": entries}
+        (made / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        if folder.exists():  # of another process that was quicker, or half of one that was killed
+            shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    except OSError as error:
+        if not (folder / "index.json").is_file():
+            raise DataError(
+                f"{folder}: the cache cannot be written ({error.strerror or error}); free room, or use cache: false"
+            ) from None
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _read(dataset: Pairs) -> Iterator[Sample]:
+    """All samples in order, decoded by a few threads, a few ahead."""
+    threads = min(os.cpu_count() or 1, 8)
+    with ThreadPoolExecutor(threads) as pool:
+        ahead = 4 * threads
+        waiting = [pool.submit(dataset.__getitem__, n) for n in range(min(ahead, len(dataset)))]
+        for n in range(len(dataset)):
+            yield waiting.pop(0).result()
+            if n + ahead < len(dataset):
+                waiting.append(pool.submit(dataset.__getitem__, n + ahead))

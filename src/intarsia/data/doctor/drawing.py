@@ -1,0 +1,182 @@
+"""How masks were drawn: specks, lines that do not close, masks that lie on their images the wrong way, labels that stand out."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from ...labels import LabelSpace
+from ..examine import Exam
+from ..findings import Finding, Severity, Sight
+from .likeness import turned
+
+_FEW = 8  # samples: of fewer, none can stand out
+_MANY = 10  # specks a mask is allowed before they are told as a warning
+
+
+def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding]:
+    """The findings about how the masks were drawn."""
+    labeled = [e for e in exams if e.values and e.closely and (e.error is None or e.error[0] == "size")]
+    if not labeled:
+        return
+    ignored = _ignored(space, labeled)
+    whole = all(e.closely for e in exams if e.values and e.error is None)
+    masks = "masks" if whole else "masks that were looked at closely"
+    speckled = [(sum(n for v, n in e.specks.items() if v not in ignored), e) for e in labeled]
+    hit = sorted(((n, e) for n, e in speckled if n), key=lambda h: -h[0])
+    if hit:
+        most = hit[0][0]
+        severity: Severity = "warning" if most >= _MANY else "note"
+        yield Finding(
+            "specks",
+            severity,
+            f"{len(hit)} of the {len(labeled)} {masks} hold regions of fewer than 5 pixels, {sum(n for n, _ in hit)} in all, the most in {hit[0][1].name} ({most}).",
+            tuple(f"{e.place} ({n})" for n, e in hit[:5]),
+            "Remove the slips of the brush; where things are that small, all is well.",
+            tuple(s._replace(spot=e.speck_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
+        )
+    lines = [(sum(n for v, n in e.gaps.items() if v not in ignored), e) for e in labeled if e.gaps]
+    gone = sorted(((n, e) for n, e in lines if n), key=lambda h: -h[0])
+    if gone:
+        yield Finding(
+            "unclosed",
+            "warning" if len(gone) <= 0.3 * len(labeled) else "note",
+            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of one or two pixels keeps open, {sum(n for n, _ in gone)} in all.",
+            tuple(f"{e.place} ({n})" for n, e in gone[:5]),
+            "Close the outlines before they are filled.",
+            tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
+        )
+    yield from _turned(labeled)
+    yield from _standing_out(labeled)
+
+
+def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
+    """The first five of some samples, to look at."""
+    return tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5])
+
+
+def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
+    if space is None:
+        return set()
+    values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps)}), np.int64)
+    codes = space.classes_of(values) if len(values) else values
+    return set(values[codes == space.ignore_index].tolist())
+
+
+def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
+    """Masks whose borders lie on the edges of their images far better when they are turned."""
+    known = [e for e in exams if e.fit]
+    better: dict[int, list[Exam]] = defaultdict(list)
+    for exam in known:
+        way = int(np.argmax(exam.fit))
+        if way and exam.fit[way] > 1.25 * exam.fit[0] and exam.fit[way] > 1.2:
+            better[way].append(exam)
+    usual = float(np.median([e.fit[0] for e in known])) if known else 0.0
+    for way, hit in better.items():
+        if len(hit) >= max(4, 0.6 * len(known)):
+            yield Finding(
+                "flipped",
+                "warning",
+                f"{len(hit)} of the {len(known)} masks would lie on the edges of their images far better if they were {turned(way)}.",
+                tuple(e.place for e in hit[:5]),
+                "Look at some of them; if so, turn the masks (or the images) back.",
+                sights(hit),
+            )
+            return
+    if len(known) < _FEW or usual < 1.3:
+        return
+    own = np.log([e.fit[0] + 0.01 for e in known])
+    width = max(1.48 * float(np.median(np.abs(own - np.median(own)))), 0.12)
+    far = 3.2 + 0.6 * np.log10(len(known))  # among more masks, the worst is worse by chance
+    limit = min(np.exp(np.median(own) - far * width), 0.6 * usual)
+    low = min(np.exp(np.median(own) - (far - 1) * width), 0.7 * usual)
+    lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
+    lost += [e for e in known if e.fit[0] < limit and e not in lost]
+    if lost and len(lost) <= 0.3 * len(known):
+        lost.sort(key=lambda e: e.fit[0])
+        told = {int(np.argmax(e.fit)) for e in lost} - {0}
+        guess = (
+            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {turned(told.pop())}"
+            if len(told) == 1
+            else ""
+        )
+        yield Finding(
+            "misplaced",
+            "warning",
+            f"{len(lost)} of the {len(known)} masks {'do' if len(lost) > 1 else 'does'} not lie on the edges of {'their images' if len(lost) > 1 else 'its image'} as the others do{guess}.",
+            tuple(e.place for e in lost[:5]),
+            "Look at them: a mask may be turned, shifted, or another image's.",
+            sights(lost),
+        )
+
+
+def _standing_out(exams: Sequence[Exam]) -> Iterator[Finding]:
+    """Masks that call a class what elsewhere looks like another one, or whose shares are far from all others'."""
+    if len(exams) < _FEW:
+        return
+    values = sorted({v for e in exams for v in e.tints})
+    seen: dict[int, np.ndarray] = {}
+    for value in values[:64]:
+        rows = [e.tints[value] for e in exams if value in e.tints]
+        if len(rows) >= 4:
+            seen[value] = np.array(rows)
+    spread = {
+        v: (np.median(r, axis=0), np.maximum(1.48 * np.median(np.abs(r - np.median(r, axis=0)), axis=0), 4.0))
+        for v, r in seen.items()
+    }
+    hit = []
+    for exam in exams:
+        total = sum(exam.values.values())
+        held = [v for v in exam.tints if v in spread and exam.values.get(v, 0) >= 0.01 * total]
+        far = {(v, w): _far(exam.tints[v], spread[w]) for v in held for w in spread}
+        worst = 0.0
+        for value in held:
+            other = min((far[value, v] for v in spread if v != value), default=1e9)
+            if far[value, value] > 6 and other < 1.0:
+                worst = max(worst, far[value, value])
+        for one, two in combinations(held, 2):
+            given, exchanged = far[one, one] + far[two, two], far[one, two] + far[two, one]
+            if given > 9 and exchanged < 0.35 * given:
+                worst = max(worst, given)
+        if worst:
+            hit.append((worst, exam))
+    if hit and len(hit) <= max(1, 0.08 * len(exams)):
+        hit.sort(key=lambda h: -h[0])
+        yield Finding(
+            "label_noise",
+            "warning",
+            f"{len(hit)} of the {len(exams)} masks {'give' if len(hit) > 1 else 'gives'} a class to pixels that look like another class elsewhere (the first: {hit[0][1].name}).",
+            tuple(e.place for _, e in hit[:5]),
+            "Look at them: classes may be exchanged.",
+            sights([e for _, e in hit]),
+        )
+    yield from _shares(exams)
+
+
+def _far(tint: np.ndarray, usual: tuple[np.ndarray, np.ndarray]) -> float:
+    """How many usual deviations a class's look is from what it is elsewhere."""
+    middle, width = usual
+    if len(middle) != len(tint):
+        return 0.0
+    return float((np.abs(tint - middle) / width)[:-1].mean())
+
+
+def _shares(exams: Sequence[Exam]) -> Iterator[Finding]:
+    values = sorted({v for e in exams for v in e.values})
+    if len(exams) < 20 or not 1 < len(values) <= 256:
+        return
+    shares = np.array([[e.values.get(v, 0) for v in values] for e in exams], float)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    apart = np.abs(shares - np.median(shares, axis=0)).sum(axis=1)
+    limit = np.median(apart) + 7 * max(1.48 * float(np.median(np.abs(apart - np.median(apart)))), 0.02)
+    order = [int(n) for n in np.argsort(-apart) if apart[n] > limit]
+    if order and len(order) <= 0.1 * len(exams):
+        yield Finding(
+            "unusual",
+            "note",
+            f"{len(order)} of the {len(exams)} masks divide their pixels among the classes unlike all others.",
+            tuple(exams[n].place for n in order[:5]),
+            "Look at them: labels may be wrong, or the scene may be rare.",
+            sights([exams[n] for n in order]),
+        )

@@ -1,0 +1,223 @@
+"""A clean copy of a data set: what a rule can mend is mended, what none can is left out, and both are written down.
+
+images/SPLIT/NAME.jpg   as they came, or as PNG where the file had to change
+masks/SPLIT/NAME.png    class numbers in the classes' colors; 255 (65535 beyond 255 classes) is ignored
+labels.yaml             the label space
+fixed.json              of each file: what was done
+
+The source is only read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from ...errors import DataError, LabelError
+from ...labels import LabelSpace
+from ..codecs import orientation_of, upright, write_labels
+from ..examine import Exam
+from ..pairs import with_channels
+from .folder import Diagnosis, Ward
+from .leaks import AGREE, agreement, copies, near
+from .reading import Case, codes_of, picture
+
+Step = dict[str, str]
+_COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+def mend(found: Diagnosis, out: str | Path) -> list[Step]:
+    """Write the clean copy of a folder.
+
+    Returns: of each file that is not an untouched image or mask: {"file", "action"}, as in fixed.json.
+
+    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left.
+    """
+    tables, lost = found.meaning.tables, found.meaning.lost
+    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out))
+
+
+def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:
+    """Write the clean copy of a data set whose masks have a meaning; see `mend`."""
+    for dataset in datasets:
+        if not hasattr(dataset, "items") or not hasattr(dataset, "labels"):
+            raise DataError("only a data set of files can be mended; correct what makes the samples instead")
+    wards = [
+        Ward(d.split, d.name, [Case(i, e) for i, e in zip(d.items, part, strict=True)], d.unmatched, d.labels)
+        for d, part in zip(datasets, exams, strict=True)
+    ]
+    root = Path(os.path.commonpath([str(c.item.image.absolute().parent) for w in wards for c in w.cases]))
+    return _written(root, wards, datasets[0].labels, {}, {}, Path(out))
+
+
+def _written(
+    root: Path,
+    wards: Sequence[Ward],
+    space: LabelSpace,
+    tables: dict[int, dict[int, int]],
+    lost: dict[int, str],
+    out: Path,
+) -> list[Step]:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: is there already; name a new folder for the clean copy")
+    if root.resolve() == out.resolve() or root.resolve() in out.resolve().parents:
+        raise DataError(f"{out}: lies within {root}, which is never written to; name a folder elsewhere")
+    left = _left_out(wards, lost)
+    everything = [c.exam for w in wards for c in w.cases if id(c.exam) not in left and c.exam.channels]
+    kinds, depths = Counter(e.channels for e in everything), Counter(e.bits for e in everything)
+    channels = (3 if kinds.get(3) else kinds.most_common(1)[0][0]) if len(kinds) > 1 else None
+    plain = LabelSpace(space.names, space.colors)
+    steps: list[Step] = []
+    tasks = [(ward, case) for ward in wards for case in ward.cases]
+
+    def work(task: tuple[Ward, Case]) -> list[Step]:
+        ward, case = task
+        if id(case.exam) in left:
+            return [{"file": str(case.item.image), "action": f"left out: {left[id(case.exam)]}"}]
+        try:
+            return _one(case, space, plain, tables.get(id(case.exam)), ward, out, channels, len(depths) > 1)
+        except (DataError, LabelError) as error:
+            return [{"file": str(case.item.image), "action": f"left out: {error}"}]
+
+    for ward in wards:
+        ward.split = "" if len(wards) == 1 and ward.split in ("all", "data") else ward.split
+        for folder in ("images", "masks"):
+            (out / folder / ward.split).mkdir(parents=True, exist_ok=True)
+        for side, what in zip(ward.unmatched, ("no mask belongs to it", "no image belongs to it"), strict=True):
+            steps += [{"file": str(root / name), "action": f"left out: {what}"} for name in side]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
+        for done in pool.map(work, tasks):
+            steps += done
+    if not any((out / "masks").rglob("*.png")):
+        raise DataError(f"{root}: nothing can be mended by a rule; {steps[0]['file']}: {steps[0]['action']}")
+    for place in [*(out / "images").iterdir(), *(out / "masks").iterdir()]:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+    tree = {**space.to_dict(), "values": dict(plain.values)}
+    (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    (out / "fixed.json").write_text(json.dumps(steps, indent=1, ensure_ascii=False), encoding="utf-8")
+    return steps
+
+
+def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
+    """The samples that no rule mends, and why: of copies, all but one."""
+    splits, exams = [w.split for w in wards], [[c.exam for c in w.cases] for w in wards]
+    left = {id(e): f"the mask {lost[id(e)]}" for part in exams for e in part if id(e) in lost}
+    for part in exams:
+        for exam in part:
+            if exam.error and exam.error[0] in ("unreadable", "encoding"):
+                left[id(exam)] = exam.error[1]
+    rank = {split: n for n, split in enumerate(splits)}  # training comes first, and gives way
+    for group, _ in copies(splits, exams):
+        kept = [(s, e) for s, e in group if id(e) not in left]
+        if len(kept) > 1:
+            if len({e.mask for _, e in kept}) > 1 and len({s for s, _ in kept}) == 1:
+                for s, e in kept:
+                    left[id(e)] = f"the same image stands in {s} with another mask, and nothing says which one is right"
+                continue
+            best = max(kept, key=lambda k: (rank[k[0]], -kept.index(k)))
+            for _, e in kept:
+                if e is not best[1]:
+                    left[id(e)] = f"the same image is {best[0]}/{best[1].name}"
+    for one, two in near(splits, exams):
+        if id(one[1]) in left or id(two[1]) in left or one[0] == two[0] or agreement(one[1], two[1]) < AGREE:
+            continue
+        first, second = sorted((one, two), key=lambda f: rank[f[0]])
+        left[id(first[1])] = f"the same image, saved again, is {second[0]}/{second[1].name}"
+    return left
+
+
+def _one(
+    case: Case, space: LabelSpace, plain: LabelSpace, table: dict[int, int] | None, ward: Ward, out: Path,
+    channels: int | None, mixed_depth: bool,
+) -> list[Step]:  # fmt: skip
+    """Write one pair, and say what was done."""
+    assert case.item.mask is not None or case.parts
+    image, done, told = picture(case.item.image), [], []
+    if case.exam.error and case.exam.error[0] == "mode":
+        done.append("turned into RGB")
+    if channels is not None and image.shape[2] != channels:
+        image = with_channels(image, channels, case.item.image)
+        done.append(f"written with {channels} channels")
+    if mixed_depth and image.dtype != np.uint8:
+        image = (image / 257 + 0.5).astype(np.uint8)
+        done.append("written with 8 bits")
+    turned = orientation_of(case.item.image)
+    if turned != 1:
+        done.append("turned upright as its EXIF data say")
+    labels, change = _labels(case, space, table)
+    if change:
+        told.append(change)
+    way = {2: 1, 3: 3, 4: 2}.get(turned, 0)  # in the words of likeness.turn
+    if way and case.exam.turned[1] == 1 and case.exam.fit and case.exam.fit[way] > 1.15 * case.exam.fit[0]:
+        labels = upright(labels, turned)
+        told.append("turned as the EXIF data of its image say, since its borders then lie on the image's edges")
+    if labels.shape != image.shape[:2]:
+        labels, how = _refit(labels, image.shape[:2], case.item.image, turned)
+        told.append(how)
+    name = case.item.name.replace("/", "_")
+    target = out / "images" / ward.split / name
+    source = case.item.image
+    if not done and source.suffix.lower() in _COPIED:
+        shutil.copyfile(source, target.with_name(name + source.suffix))
+    elif image.dtype == np.uint8 or image.shape[2] == 1:
+        Image.fromarray(image if image.shape[2] > 1 else image[..., 0]).save(target.with_name(name + ".png"))
+    else:
+        shutil.copyfile(source, target.with_name(name + source.suffix))
+    write_labels(out / "masks" / ward.split / f"{name}.png", labels, plain)
+    steps = [{"file": str(source), "action": ", ".join(done)}] if done else []
+    return [*steps, *([{"file": str(case.item.mask), "action": ", ".join(told)}] if told else [])]
+
+
+def _labels(case: Case, space: LabelSpace, table: dict[int, int] | None) -> tuple[np.ndarray, str]:
+    """A mask as class numbers, and what was changed in it."""
+    codes = codes_of(case, space, table)
+    stray = codes < 0
+    labels = np.where(stray, space.ignore_index, codes).astype(space.dtype)
+    done = _told(case.exam, table or {}, space)
+    if stray.any():
+        done.append(f"{int(stray.sum())} px of no class ignored")
+    return labels, ", ".join(done)
+
+
+def _told(exam: Exam, table: dict[int, int], space: LabelSpace) -> list[str]:
+    """Which values of a mask became which classes, where they were not class numbers before."""
+    form = exam.form
+    if form is not None and form.palette is not None and space.by_color:
+        return ["palette indices written as the classes of their colors"]
+    own = np.array(sorted(table or exam.values), np.int64)
+    codes = space.classes_of(np.array([table.get(int(v), int(v)) for v in own], np.int64)) if len(own) else own
+    moved = [(int(v), int(c)) for v, c in zip(own, codes, strict=True) if c >= 0 and v != c]
+    if not moved:
+        return []
+    if len(moved) > 6:
+        return [f"{len(moved)} values written as {len({c for _, c in moved})} classes"]
+    colored = form.colored if form is not None else space.by_color
+    name = {**dict(enumerate(space.names)), space.ignore_index: "ignore"}
+    return ["; ".join(f"{f'#{v:06x}' if colored else v} -> {name[c]}" for v, c in moved)]
+
+
+def _refit(labels: np.ndarray, size: tuple[int, ...], path: Path, turned: int) -> tuple[np.ndarray, str]:
+    """A mask at its image's size where that follows from both sizes.
+
+    Raises: DataError where it does not.
+    """
+    height, width = labels.shape
+    if turned in (5, 6, 7, 8) and (width, height) == tuple(size):  # the image's EXIF turned it, its mask has none
+        return upright(labels, turned), "turned as the EXIF data of its image say"
+    if abs(height * size[1] - width * size[0]) <= 0.01 * height * size[1]:
+        resized = Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST)
+        return np.asarray(resized), f"resized from {width}x{height} to {size[1]}x{size[0]} by the nearest pixel"
+    raise DataError(
+        f"{path}: {size[1]}x{size[0]} pixels, its mask {width}x{height}: nothing says how they belong together"
+    )

@@ -1,0 +1,134 @@
+"""The annotation tools whose exports are read, and those that can be written."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from . import (
+    coco,
+    cvat,
+    geojson,
+    labelbox,
+    labelme,
+    labelstudio,
+    masks,
+    scale,
+    superannotate,
+    supervisely,
+    via,
+    voc_xml,
+    yolo,
+)
+from .record import Project
+
+
+class Tool(NamedTuple):
+    """One export format."""
+
+    title: str  # as the tool calls it
+    recognize: Callable[[Path], bool]  # whether a file or folder looks like this export; reads no more than it must
+    read: Callable[[Path], Project]
+    write: Callable[[Project, Path], None] | None  # None: the tool cannot import such a file
+    says: str  # one sentence: what survives, what does not
+
+
+TOOLS: dict[str, Tool] = {
+    "masks": Tool(
+        title="index masks in class colors, with labels.yaml",
+        recognize=masks.recognize,
+        read=masks.read,
+        write=masks.write,
+        says="holes, pieces, objects and crowds survive; where regions overlap, the later one covers the earlier",
+    ),
+    "coco": Tool(
+        title="COCO instances",
+        recognize=coco.recognize,
+        read=coco.read,
+        write=coco.write,
+        says="everything survives; regions with holes, bitmaps and crowds are written as run lengths",
+    ),
+    "labelme": Tool(
+        title="LabelMe",
+        recognize=labelme.recognize,
+        read=labelme.read,
+        write=labelme.write,
+        says="everything survives; regions with holes are written as masks, which LabelMe draws from version 5.2 on",
+    ),
+    "via": Tool(
+        title="VGG Image Annotator",
+        recognize=via.recognize,
+        read=via.read,
+        write=via.write,
+        says="polygons alone: no holes, no objects of several pieces, no crowds",
+    ),
+    "cvat": Tool(
+        title="CVAT for images 1.1",
+        recognize=cvat.recognize,
+        read=cvat.read,
+        write=cvat.write,
+        says="everything but crowds survives; regions with holes are written as masks",
+    ),
+    "cvat_masks": Tool(
+        title="CVAT Segmentation mask 1.1",
+        recognize=cvat.recognize_masks,
+        read=cvat.read_masks,
+        write=None,
+        says="classes and objects by color; CVAT imports its XML better",
+    ),
+    "supervisely": Tool(
+        title="Supervisely",
+        recognize=supervisely.recognize,
+        read=supervisely.read,
+        write=supervisely.write,
+        says="everything survives, as bitmaps; objects and crowds as tags",
+    ),
+    "labelbox": Tool(
+        title="Labelbox",
+        recognize=labelbox.recognize,
+        read=labelbox.read,
+        write=labelbox.write,
+        says="v1 JSON and NDJSON are read, NDJSON to import is written; masks must lie beside the export",
+    ),
+    "labelstudio": Tool(
+        title="Label Studio",
+        recognize=labelstudio.recognize,
+        read=labelstudio.read,
+        write=labelstudio.write,
+        says="everything survives; regions with holes are written as brush strokes",
+    ),
+    "superannotate": Tool(
+        title="SuperAnnotate",
+        recognize=superannotate.recognize,
+        read=superannotate.read,
+        write=superannotate.write,
+        says="everything survives, as polygons with holes",
+    ),
+    "scale": Tool(
+        title="Scale AI",
+        recognize=scale.recognize,
+        read=scale.read,
+        write=None,
+        says="polygons, boxes and segmentations of finished tasks",
+    ),
+    "rectlabel": Tool(
+        title="RectLabel and PASCAL VOC XML",
+        recognize=voc_xml.recognize,
+        read=voc_xml.read,
+        write=voc_xml.write,
+        says="polygons and boxes alone: no holes, no objects of several pieces, no crowds",
+    ),
+    "yolo": Tool(
+        title="YOLO segmentation text",
+        recognize=yolo.recognize,
+        read=yolo.read,
+        write=yolo.write,
+        says="polygons alone: no holes, no objects of several pieces, no crowds",
+    ),
+    "geojson": Tool(
+        title="GeoJSON over GeoTIFF",
+        recognize=geojson.recognize,
+        read=geojson.read,
+        write=geojson.write,
+        says="everything survives, in the picture's coordinate reference system",
+    ),
+}

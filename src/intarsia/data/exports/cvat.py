@@ -1,0 +1,204 @@
+"""CVAT: "CVAT for images 1.1" (XML), and "Segmentation mask 1.1" (colors, with labelmap.txt).
+
+Shapes of the XML: polygon, box (which may be turned), ellipse, mask (run lengths row by row within its box, zeros first);
+polylines, points and cuboids have no area here. They are drawn by `z_order`, then in the order of the file; those of one
+`group_id` are one object.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...labels import parse_color
+from ..classnames import named
+from ..codecs import decode_mask
+from .files import IMAGES, Beside, counted, head, read_xml, unique
+from .record import Bitmap, Picture, Project, Region
+
+_DRAWN = ("polygon", "box", "ellipse", "mask")
+_THIN = ("polyline", "points", "cuboid", "skeleton", "tag")
+
+
+def recognize(root: Path) -> bool:
+    """An XML file of CVAT, or a folder that holds one."""
+    return _file(root) is not None
+
+
+def recognize_masks(root: Path) -> bool:
+    """A folder with labelmap.txt and SegmentationClass/."""
+    return root.is_dir() and (root / "labelmap.txt").is_file() and (root / "SegmentationClass").is_dir()
+
+
+def read(root: Path) -> Project:
+    """An XML of images.
+
+    Raises: DataError when the file is damaged, or a shape cannot be drawn.
+    """
+    path = _file(root)
+    if path is None:
+        raise DataError(f"{root}: holds no annotations.xml of CVAT for images")
+    tree = read_xml(path)
+    beside = Beside(path.parent)
+    colors, classes = {}, []
+    for label in tree.iterfind("meta//labels/label"):
+        classes.append(label.findtext("name", ""))
+        if color := label.findtext("color"):
+            colors[classes[-1]] = parse_color(color)
+    pictures, thin, taken = [], 0, set[str]()
+    for image in tree.iterfind("image"):
+        called, height, width = image.get("name", ""), int(image.get("height", 0)), int(image.get("width", 0))
+        shapes = []
+        for shape in image:
+            if shape.tag in _THIN:
+                thin += 1
+            elif shape.tag in _DRAWN:
+                where = f"{path}: {shape.tag} {shape.get('label')!r} of {called}"
+                shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, where)))
+            else:
+                raise DataError(f"{path}: {called} holds a {shape.tag!r}, which is no shape of CVAT for images 1.1")
+        regions = tuple(region for _, region in sorted(shapes, key=lambda pair: pair[0]))
+        name = unique(Path(called).with_suffix("").as_posix(), taken)
+        subset = image.get("subset") or ""
+        file = (subset and beside.find(f"{subset}/{called}")) or beside.find(called)
+        pictures.append(Picture(name, file, height, width, regions))
+    seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
+    remarks = (f"{counted(thin, 'shape')} left out: points, lines and tags have no area",) if thin else ()
+    return Project(tuple(dict.fromkeys([*classes, *seen])), tuple(pictures), "cvat", colors, remarks)
+
+
+def write(project: Project, out: Path) -> None:
+    """`annotations.xml`: polygons stay polygons, all else becomes masks."""
+    root = ET.Element("annotations")
+    ET.SubElement(root, "version").text = "1.1"
+    labels = ET.SubElement(ET.SubElement(ET.SubElement(root, "meta"), "task"), "labels")
+    for name in project.classes:
+        label = ET.SubElement(labels, "label")
+        ET.SubElement(label, "name").text = name
+        if name in project.colors:
+            ET.SubElement(label, "color").text = "#{:02x}{:02x}{:02x}".format(*project.colors[name])
+        ET.SubElement(label, "attributes")
+    for number, picture in enumerate(project):
+        file = picture.name + (picture.image.suffix if picture.image else ".png")
+        size = {"width": str(picture.width), "height": str(picture.height)}
+        image = ET.SubElement(root, "image", {"id": str(number), "name": file, **size})
+        groups = {key: n for n, key in enumerate(dict.fromkeys(r.object for r in picture.regions if r.object), 1)}
+        for order, region in enumerate(picture.regions):
+            about: dict[str, Any] = {"label": region.label, "source": "manual", "occluded": "0", "z_order": str(order)}
+            if region.object:
+                about["group_id"] = str(groups[region.object])
+            if region.bitmap is None and len(region.parts) == 1 and len(region.parts[0]) == 1:
+                points = ";".join(f"{x:.6g},{y:.6g}" for x, y in region.parts[0][0])
+                ET.SubElement(image, "polygon", {**about, "points": points})
+                continue
+            mask = region.mask(picture.height, picture.width)
+            if mask.any():
+                rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+                box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+                where = {"left": columns[0], "top": rows[0], "width": box.shape[1], "height": box.shape[0]}
+                runs = ", ".join(map(str, _runs(box)))
+                ET.SubElement(image, "mask", {**about, "rle": runs, **{k: str(v) for k, v in where.items()}})
+    out.mkdir(parents=True, exist_ok=True)
+    ET.indent(root)
+    ET.ElementTree(root).write(out / "annotations.xml", encoding="utf-8", xml_declaration=True)
+
+
+def read_masks(root: Path) -> Project:
+    """Class colors and, where it is there, object colors of "Segmentation mask 1.1"; background is covered by nothing."""
+    known = named(root)
+    if known is None or not known.colors:
+        raise DataError(f"{root / 'labelmap.txt'}: gives no class a color")
+    names = dict(zip((int(c[1:], 16) for c in known.colors), known.names, strict=True))
+    pictures = []
+    for path in sorted((root / "SegmentationClass").rglob("*.png")):
+        name = path.relative_to(root / "SegmentationClass").with_suffix("").as_posix()
+        colors = _colors(path)
+        objects = root / "SegmentationObject" / f"{name}.png"
+        numbers = _colors(objects) if objects.is_file() else colors
+        if numbers.shape != colors.shape:
+            raise DataError(f"{objects}: is not of the size of {path}")
+        if stray := sorted(set(np.unique(colors).tolist()) - set(names)):
+            raise DataError(f"{path}: holds the color #{stray[0]:06x}, which labelmap.txt does not name; add it there")
+        both = np.unique(np.stack([colors.ravel(), numbers.ravel()], axis=1), axis=0)
+        regions = tuple(
+            Region(
+                names[c],
+                bitmap=Bitmap(0, 0, (colors == c) & (numbers == o)),
+                object=f"#{o:06x}" if numbers is not colors else "",
+            )
+            for c, o in both.tolist()
+            if names[c] != "background"
+        )
+        image = next((f for end in IMAGES if (f := _image(root, f"{name}{end}"))), None)
+        height, width = colors.shape
+        pictures.append(Picture(name, image, height, width, regions))
+    colors_of = {name: parse_color(f"#{code:06x}") for code, name in names.items()}
+    classes = tuple(name for name in known.names if name != "background")
+    return Project(classes, tuple(pictures), "cvat_masks", colors_of)
+
+
+def _image(root: Path, file: str) -> Path | None:
+    for folder in ("JPEGImages", "images", ""):
+        if (path := root / folder / file).is_file():
+            return path
+    return None
+
+
+def _colors(path: Path) -> np.ndarray:
+    stored, palette = decode_mask(path)
+    color = (
+        palette[stored] if palette is not None else np.stack([stored] * 3, axis=2) if stored.ndim == 2 else stored
+    )[..., :3].astype(np.int32)
+    return color[..., 0] << 16 | color[..., 1] << 8 | color[..., 2]
+
+
+def _file(root: Path) -> Path | None:
+    for path in sorted(root.glob("*.xml")) if root.is_dir() else [root] if root.suffix == ".xml" else []:
+        if b"<annotations" in head(path):
+            return path
+    return None
+
+
+def _region(shape: ET.Element, where: str) -> Region:
+    about: dict[str, Any] = {
+        "label": shape.get("label", ""),
+        "object": f"group {shape.get('group_id')}" if shape.get("group_id") else "",
+    }
+    try:
+        if shape.tag == "polygon":
+            ring = np.array([[float(v) for v in point.split(",")] for point in shape.attrib["points"].split(";")])
+            if len(ring) < 3:
+                raise DataError(f"{where}: a polygon of {counted(len(ring), 'point')}")
+            return Region(**about, parts=((ring,),))
+        if shape.tag == "mask":
+            left, top, width, height = (int(float(shape.attrib[key])) for key in ("left", "top", "width", "height"))
+            runs = np.array([int(word) for word in shape.attrib["rle"].split(",")])
+            if runs.sum() != width * height:
+                raise DataError(f"{where}: run lengths add up to {runs.sum()}, but its box has {width}x{height} pixels")
+            pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
+            return Region(**about, bitmap=Bitmap(top, left, pixels))
+        if shape.tag == "box":
+            x0, y0, x1, y1 = (float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+            ring = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+        else:
+            turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+            cx, cy, rx, ry = (float(shape.attrib[key]) for key in ("cx", "cy", "rx", "ry"))
+            ring = np.stack([cx + rx * np.cos(turn), cy + ry * np.sin(turn)], axis=1)
+    except (KeyError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{where}: cannot be drawn ({error})") from None
+    angle, middle = np.radians(float(shape.get("rotation") or 0)), (ring.min(axis=0) + ring.max(axis=0)) / 2
+    turned = (ring - middle) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + middle
+    return Region(**about, parts=((turned,),))
+
+
+def _runs(box: np.ndarray) -> list[int]:
+    flat = box.ravel()
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])
+    lengths = np.diff(edges).tolist()
+    return [0, *lengths] if flat[0] else lengths

@@ -1,0 +1,137 @@
+"""The one form between all tools: a project of pictures, each with regions in the order in which they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import LabelError, nearest
+from ...labels import IGNORE, Color, LabelSpace
+from .regions import fill
+
+Ring = (
+    np.ndarray
+)  # [N, 2] float64: x, y in pixels; the top left corner of the picture is (0, 0), a pixel's middle at .5
+Part = tuple[Ring, ...]  # an outline and the holes in it: a point is inside where it lies within an odd number of rings
+
+
+class Bitmap(NamedTuple):
+    """A region given by its pixels."""
+
+    top: int
+    left: int
+    pixels: np.ndarray  # [h, w] bool
+
+
+class Region(NamedTuple):
+    """One annotated region: either parts, whose union it is, or a bitmap."""
+
+    label: str  # the class's name in the tool
+    parts: tuple[Part, ...] = ()
+    bitmap: Bitmap | None = None
+    crowd: bool = False  # many objects that were not told apart
+    object: str = ""  # regions of one picture with the same, nonempty word are one object
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        """[height, width] bool; what lies outside of the picture is cut off."""
+        if self.bitmap is None:
+            return fill(self.parts, height, width)
+        whole = np.zeros((height, width), bool)
+        top, left, pixels = self.bitmap
+        y, x = max(-top, 0), max(-left, 0)
+        seen = pixels[y : max(height - top, 0), x : max(width - left, 0)]
+        whole[top + y : top + y + seen.shape[0], left + x : left + x + seen.shape[1]] = seen
+        return whole
+
+
+class Picture(NamedTuple):
+    """One image and what was drawn on it."""
+
+    name: str  # unique in the project, without the file's ending
+    image: Path | None  # None: the export says nothing of where it lies, or it is not there
+    height: int
+    width: int
+    regions: tuple[Region, ...]  # later ones cover earlier ones
+
+
+@dataclass(frozen=True)
+class Project:
+    """What an export holds.
+
+    Attributes:
+        classes: names in the tool's order.
+        colors: of those classes that have one.
+        pictures: any sequence; reading one may read its file.
+        source: the tool's name in the catalogue.
+        remarks: what the format could not say or we could not use, one sentence each: nothing is dropped in silence.
+    """
+
+    classes: tuple[str, ...]
+    pictures: Sequence[Picture]
+    source: str
+    colors: Mapping[str, Color] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (self.pictures[n] for n in range(len(self.pictures)))
+
+
+def label_space(project: Project, uncovered: str = "background") -> LabelSpace:
+    """The label space in which a project is drawn: raw value 0 is what no region covers, n the n-th class.
+
+    Args:
+        uncovered: the class of pixels that no region covers, or "ignore"; put first unless the project has it.
+    """
+    names = tuple(name for name in project.classes if name != IGNORE)
+    if uncovered != IGNORE and uncovered not in names:
+        names = (uncovered, *names)
+    values: dict[int | str, str] = {0: uncovered, **dict(enumerate(project.classes, 1))}
+    given = project.colors
+    plain = LabelSpace(names, values=values)
+    if not given:
+        return plain
+    spare = iter(c for c in plain.colors if c not in given.values())
+    return LabelSpace(names, tuple(given.get(name) or next(spare) for name in names), values)
+
+
+def draw(picture: Picture, classes: Sequence[str]) -> np.ndarray:
+    """Raw values [H, W]: 0 where nothing is drawn, and n for the n-th of `classes`; later regions cover earlier ones.
+
+    Raises: LabelError for a region whose label is none of `classes`.
+    """
+    canvas = np.zeros((picture.height, picture.width), np.uint8 if len(classes) <= 255 else np.uint16)
+    for region in picture.regions:
+        if region.label not in classes:
+            raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
+        canvas[region.mask(picture.height, picture.width)] = classes.index(region.label) + 1
+    return canvas
+
+
+def draw_objects(picture: Picture) -> np.ndarray:
+    """Object numbers [H, W] int32: 0 where nothing is drawn, then 1, 2, ... in the order of the regions.
+
+    Regions that name the same object share its number; later ones cover earlier ones.
+    """
+    canvas = np.zeros((picture.height, picture.width), np.int32)
+    numbers: dict[str, int] = {}
+    count = 0
+    for region in picture.regions:
+        if not region.object or region.object not in numbers:
+            count += 1
+            if region.object:
+                numbers[region.object] = count
+        number = numbers[region.object] if region.object else count
+        canvas[region.mask(picture.height, picture.width)] = number
+    return canvas
+
+
+def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:
+    """[K, H, W] bool: each class by itself, so that overlaps survive."""
+    held = np.zeros((len(classes), picture.height, picture.width), bool)
+    for region in picture.regions:
+        held[classes.index(region.label)] |= region.mask(picture.height, picture.width)
+    return held

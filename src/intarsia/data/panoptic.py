@@ -1,0 +1,96 @@
+"""COCO's panoptic format: a PNG whose color is a segment's number, and a JSON that says what each segment is.
+
+Kirillov, He, Girshick, Rother, Dollár. "Panoptic Segmentation." CVPR 2019. arXiv:1801.00868
+
+    number = R + 256 G + 65536 B        0: no segment, which is raw value 0
+    segments_info: [{"id": number, "category_id": raw value, "iscrowd": 0 | 1}, ...]
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from ..labels import Color, LabelSpace
+from .decoded import Raw, read_rgb
+from .exports.files import read_json
+from .pairs import Pair
+
+_BYTES = np.array([1, 1 << 8, 1 << 16], np.int32)
+
+
+class Category(NamedTuple):
+    """One class of a panoptic file."""
+
+    number: int
+    name: str
+    color: Color | None
+    thing: bool
+
+
+class Segments:
+    """Decodes the PNGs of one file: category numbers, and an object for each segment of a thing that is no crowd."""
+
+    def __init__(self, known: Mapping[str, list[dict[str, Any]]], things: frozenset[int]) -> None:
+        self.known, self.things = known, things
+
+    def __call__(self, item: Pair) -> Raw:
+        assert item.mask is not None
+        numbers = read_rgb(item.mask) @ _BYTES  # [H, W]
+        seen, places = np.unique(numbers, return_inverse=True)
+        segments = {int(s["id"]): s for s in self.known[item.name]}
+        if lost := [n for n in seen.tolist() if n and n not in segments]:
+            raise DataError(
+                f"{item.mask}: holds segment {lost[0]}, which the JSON does not list; both must be of one release"
+            )
+        classes = np.array([int(segments[n]["category_id"]) if n else 0 for n in seen.tolist()], np.int32)
+        single = [
+            n if n and int(segments[n]["category_id"]) in self.things and not segments[n].get("iscrowd") else 0
+            for n in seen.tolist()
+        ]
+        places = places.reshape(numbers.shape)
+        return Raw(classes[places], np.array(single, np.int32)[places])
+
+
+def read(path: Path, masks: Path, find: Callable[[str], Path | None]) -> tuple[list[Pair], Segments, list[Category]]:
+    """The pairs of a panoptic file, the decoder of their masks, and the categories.
+
+    Args:
+        masks: folder of the PNGs.
+        find: the path of an image by the file name that the JSON calls it by; None where it is not there.
+
+    Raises: DataError that names the first image or mask that is missing.
+    """
+    tree = read_json(path)
+    if not isinstance(tree, dict) or not all(isinstance(tree.get(k), list) for k in ("annotations", "categories")):
+        raise DataError(f"{path}: no panoptic file; it needs images, annotations and categories")
+    called = {image["id"]: str(image["file_name"]) for image in tree.get("images", [])}
+    items, known = [], {}
+    for annotation in tree["annotations"]:
+        if "segments_info" not in annotation:
+            raise DataError(f"{path}: annotations without segments_info; give the panoptic file, not that of instances")
+        mask = masks / annotation["file_name"]
+        name = mask.stem
+        image = find(called.get(annotation["image_id"], name + ".jpg"))
+        if image is None or not mask.is_file():
+            what = mask if image is not None else called.get(annotation["image_id"], annotation["image_id"])
+            raise DataError(f"{path}: {what} is listed, but not there; unpack all of the release")
+        items.append(Pair(name, image, mask))
+        known[name] = annotation["segments_info"]
+    categories = [
+        Category(int(c["id"]), str(c["name"]), tuple(c["color"]) if c.get("color") else None, bool(c.get("isthing", 1)))
+        for c in tree["categories"]
+    ]
+    return items, Segments(known, frozenset(c.number for c in categories if c.thing)), categories
+
+
+def label_space(categories: list[Category]) -> LabelSpace:
+    """The categories as classes, in their order; pixels of no segment are ignored.
+
+    Raises: LabelError when two share a name.
+    """
+    colors = tuple(c.color for c in categories if c.color is not None)
+    values: dict[int | str, str] = {0: "ignore", **{c.number: c.name for c in categories}}
+    return LabelSpace(tuple(c.name for c in categories), colors if len(colors) == len(categories) else (), values)

@@ -1,0 +1,85 @@
+"""Writing a data set of files as tar files, which `datasets/shards.py` reads."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from ..errors import DataError
+from .codecs import read_image
+from .datasets.shards import members
+from .pairs import Pairs
+
+
+def shard(
+    datasets: Sequence[Pairs], out: str | Path, *, size: int = 1000, tell: Callable[[int, int], None] | None = None
+) -> list[Path]:
+    """Write splits of a data set as tar files of the very bytes of their files, and an index of them.
+
+    Where an image or its raw values are put together from several files, or channels are changed, the result is written.
+
+    Args:
+        datasets: one a split, of one label space.
+        out: an empty or new folder.
+        size: samples in a shard.
+        tell: gets (samples written, samples in all).
+
+    Returns: the tar files.
+
+    Raises: DataError when a data set is not one of files, or the folder is not empty.
+    """
+    out = Path(out)
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"{out}: is not empty; shards are written into a new folder")
+    if size < 1:
+        raise DataError(f"size is {size}; a shard holds at least one sample")
+    out.mkdir(parents=True, exist_ok=True)
+    written, done, total = [], 0, sum(map(len, datasets))
+    index: dict[str, Any] = {"shards": {}}
+    for dataset in datasets:
+        if not isinstance(dataset, Pairs):
+            raise DataError(f"only data sets of image and mask files become shards, not {type(dataset).__name__}")
+        for number in range(-(-len(dataset) // size)):
+            path = out / f"{dataset.split}-{number:06d}.tar"
+            with tarfile.open(path, "w") as tar:
+                for item in dataset.items[number * size : (number + 1) * size]:
+                    name = quote(item.name, safe="/ ").replace(".", "%2E")  # a name ends at its first dot
+                    if dataset.image is None and dataset.channels in (None, read_image(item.image).shape[2]):
+                        tar.add(item.image, f"{name}{item.image.suffix.lower()}", filter=_plain)
+                    else:
+                        _add(tar, f"{name}.npy", dataset.read(item))
+                    if item.mask is not None and dataset.raw is None:
+                        tar.add(item.mask, f"{name}.seg{item.mask.suffix.lower()}", filter=_plain)
+                    elif item.mask is not None and dataset.raw is not None:
+                        _add(tar, f"{name}.seg.npy", dataset.raw(item))
+                    done += 1
+                    if tell:
+                        tell(done, total)
+            written.append(path)
+            index["shards"][path.name] = members(path)
+    index["labels"] = datasets[0].labels.to_dict()
+    (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    return written
+
+
+def _add(tar: tarfile.TarFile, name: str, array: np.ndarray) -> None:
+    """An array as a member."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    member = tarfile.TarInfo(name)
+    member.size = content.tell()
+    content.seek(0)
+    tar.addfile(_plain(member), content)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without owner and time, so that the same files make the same tar."""
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    member.mode = 0o644
+    return member

@@ -1,0 +1,284 @@
+"""Augmentation moves image, labels, objects, boxes and depth together, to a fraction of a pixel, and repeats itself."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from intarsia.data.augment import Augmentation, borrowed
+from intarsia.data.cache import Cached
+from intarsia.data.datasets.folder import folder
+from intarsia.data.degrade import blur, cutout, noise
+from intarsia.data.geometry import flipped, place
+from intarsia.data.loader import Loader
+from intarsia.data.mix import boxes_of, classmix, copy_paste, cutmix, mosaic
+from intarsia.errors import DataError
+from intarsia.labels import LabelSpace
+from intarsia.structures import Sample
+
+IGNORE = 255
+
+
+def ramp(height: int = 90, width: int = 120, name: str = "ramp") -> Sample:
+    """The image says where each of its pixels comes from, in hundredths; labels, objects and depth say so in whole pixels."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    image = torch.stack([100 * x + 50, 100 * y + 50, 0 * x], dim=0).to(torch.int32)
+    objects = ((x // 30) + 4 * (y // 30) + 1).to(torch.int32)
+    boxes = torch.tensor([(30 * c, 30 * r, 30 * c + 30, 30 * r + 30) for r in range(3) for c in range(4)]).float()
+    return Sample(image, x.to(torch.uint8), name, objects, boxes, y.float())
+
+
+@pytest.mark.parametrize("rotate", [0.0, 25.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_all_of_a_sample_moves_together_to_a_fraction_of_a_pixel(rotate: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), scale=(0.8, 2.0), flip=True, rotate=rotate)
+    inside = made.labels != IGNORE
+    middle = torch.zeros_like(inside)
+    middle[2:-2, 2:-2] = True
+    # away from the picture's own border, where the image fades into its mean
+    keep = inside & middle & (made.labels > 3) & (made.labels < 116) & (made.depth > 3) & (made.depth < 86)
+    assert keep.float().mean() > 0.3
+    x, y = made.image[0] / 100, made.image[1] / 100
+    assert (x - (made.labels + 0.5))[keep].abs().max() <= 0.52 + 0.01
+    assert (y - (made.depth + 0.5))[keep].abs().max() <= 0.52 + 0.01
+    assert ((x - (made.labels + 0.5))[keep].mean()).abs() < 0.05  # no bias by half a pixel anywhere
+    numbers = (made.labels // 30 + 4 * (made.depth.nan_to_num() // 30) + 1)[inside]
+    assert torch.equal(made.objects[inside].float(), numbers.float())
+    assert (made.objects[~inside] == 0).all() and made.depth[~inside].isnan().all()
+
+
+@pytest.mark.parametrize("rotate", [0.0, 30.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_boxes_enclose_their_objects(rotate: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), scale=(0.5, 3.0), flip=True, rotate=rotate)
+    seen = boxes_of(made.objects, 12)
+    for own, drawn in zip(made.boxes, seen, strict=True):
+        if drawn.any():
+            assert (own[:2] <= drawn[:2] + 0.51).all() and (own[2:] >= drawn[2:] - 0.51).all()
+            if not rotate:
+                assert (own - drawn).abs().max() <= 1.01
+
+
+def test_flipping_twice_changes_nothing() -> None:
+    sample = ramp()
+    for vertical in (False, True):
+        once = flipped(sample, vertical=vertical)
+        for mine, theirs in zip(flipped(once, vertical=vertical), sample, strict=True):
+            assert mine == theirs if isinstance(mine, str) else torch.equal(mine, theirs)
+        assert torch.equal(boxes_of(once.objects, 12), once.boxes)
+
+
+def gray(value: int, label: int, name: str = "a") -> Sample:
+    return Sample(
+        torch.full((3, 40, 60), value, dtype=torch.uint8), torch.full((40, 60), label, dtype=torch.uint8), name
+    )
+
+
+def test_blur_keeps_the_mean_and_spreads_a_point_as_a_gaussian_does() -> None:
+    image = torch.zeros(1, 61, 61, dtype=torch.int32)
+    image[0, 30, 30] = 60000
+
+    class Fixed:
+        def uniform(self, low: float, high: float) -> float:
+            return high
+
+    soft = blur(image, Fixed(), sigma=2.5)[0].double()
+    assert abs(soft.sum() - 60000) < 300
+    at = torch.arange(61) - 30.0
+    assert abs((soft.sum(0) * at**2).sum() / soft.sum() - 2.5**2) < 0.2
+    assert torch.equal(blur(gray(7, 0).image, np.random.default_rng(0), sigma=3), gray(7, 0).image)
+
+
+def test_noise_has_the_deviation_it_was_drawn_with_and_stays_in_range() -> None:
+    class Fixed:
+        def __init__(self) -> None:
+            self.rng = np.random.default_rng(0)
+
+        def uniform(self, low: float, high: float) -> float:
+            return high
+
+        def standard_normal(self, *given):
+            return self.rng.standard_normal(*given)
+
+    made = noise(torch.full((3, 100, 100), 128, dtype=torch.uint8), Fixed(), amount=0.05).double()
+    assert abs(made.mean() - 128) < 0.3 and abs(made.std() - 0.05 * 255) < 0.3
+    bright = noise(torch.full((3, 50, 50), 254, dtype=torch.uint8), Fixed(), amount=0.5)
+    assert bright.dtype == torch.uint8 and bright.min() >= 0 and (bright == 255).float().mean() > 0.4
+
+
+def test_cutout_leaves_no_label_where_it_painted() -> None:
+    sample = ramp()._replace(objects=None, boxes=None, depth=None)
+    made = cutout(sample, np.random.default_rng(3), share=0.5, ignore_index=IGNORE)
+    changed = (made.image != sample.image).any(0)
+    assert changed.any() and (made.labels[changed] == IGNORE).all()
+    assert torch.equal(made.labels[made.labels != IGNORE], sample.labels[made.labels != IGNORE])
+
+
+@pytest.mark.parametrize("kind", ["cutmix", "classmix", "mosaic"])
+def test_mixing_moves_pixels_and_labels_together(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    samples = [gray(10 * n, n, str(n)) for n in range(1, 5)]
+    if kind == "classmix":
+        samples[1].labels[:, 30:], samples[1].image[:, :, 30:] = 7, 70
+    for _ in range(5):
+        if kind == "mosaic":
+            made = mosaic(samples, rng)
+            assert len(made.labels.unique()) == 4
+        elif kind == "cutmix":
+            made = cutmix(samples[0], samples[1], rng)
+        else:
+            made = classmix(samples[0], samples[1], rng, ignore_index=IGNORE)
+            assert made.labels.unique().tolist() in ([1, 2], [1, 7])
+        assert torch.equal(made.image, (10 * made.labels.int()).to(torch.uint8).expand(3, -1, -1))
+        assert made.name == "1"
+
+
+def test_copy_paste_keeps_both_numberings_apart() -> None:
+    below, above = ramp(name="below"), ramp(name="above")
+    made = copy_paste(below, above._replace(image=above.image + 1), np.random.default_rng(0))
+    pasted = made.objects > 12
+    assert pasted.any() and not pasted.all()
+    assert torch.equal(pasted, made.image[2] == 1)
+    assert torch.equal(made.objects[pasted] - 12, above.objects[pasted])
+    assert torch.equal(made.boxes, boxes_of(made.objects, 24))
+    with pytest.raises(DataError, match="a: augment.copy_paste moves objects, but the data set knows none"):
+        copy_paste(gray(1, 1), gray(2, 2), np.random.default_rng(0))
+
+
+def test_a_batch_with_everything_on_repeats_itself_and_ignores_the_workers() -> None:
+    data = [gray(10 * n, n, str(n)) for n in range(1, 9)]
+    change = Augmentation(
+        IGNORE, crop=(32, 32), scale=(0.5, 2.0), flip=True, flip_vertical=True, rotate=10, brightness=0.2, blur=1.0,
+        noise=0.02, cutout=0.3, cutmix=0.25, classmix=0.25, mosaic=0.25,
+    )  # fmt: skip
+    loaders = [Loader(data, batch_size=4, change=change, mix=change.mix, seed=5, workers=w) for w in (0, 2)]
+    first, second = ([next(stream) for _ in range(3)] for stream in (loader.stream(2) for loader in loaders))
+    for mine, theirs in zip(first, second, strict=True):
+        assert torch.equal(mine.image, theirs.image) and torch.equal(mine.labels, theirs.labels)
+
+
+def test_samples_of_two_sizes_cannot_be_mixed() -> None:
+    mix = Augmentation(IGNORE, cutmix=1.0).mix
+    small = Sample(torch.zeros(3, 8, 9, dtype=torch.uint8), torch.zeros(8, 9, dtype=torch.uint8), "small")
+    with pytest.raises(
+        DataError, match="a and small cannot be mixed: one is 60x40 with 3 channels of uint8, the other 9x8"
+    ):
+        mix(gray(1, 1), np.random.default_rng(0), lambda: small)
+
+
+def test_a_balanced_order_shows_rare_classes_often_and_is_drawn_from_the_seed() -> None:
+    presence = np.zeros((100, 2), bool)
+    presence[:, 0], presence[7, 1] = True, True
+    data = [gray(0, 0, str(n)) for n in range(100)]
+    plain = Loader(data, batch_size=10)
+    even = Loader(data, batch_size=10, presence=presence, balance=0.5)
+    assert sorted(plain.order(0)) == list(range(100))
+    counts = [int((even.order(epoch) == 7).sum()) for epoch in range(20)]
+    assert 20 < np.mean(counts) < 30  # half of the places, half of them for the class that only one sample holds
+    assert np.array_equal(even.order(3), even.order(3)) and not np.array_equal(even.order(3), even.order(4))
+    with pytest.raises(DataError, match="needs to know which classes each sample holds; let the audit run"):
+        Loader(data, batch_size=10, balance=0.5)
+
+
+class Compose:
+    """What albumentations' Compose looks like from outside."""
+
+    def __init__(self, *transforms) -> None:
+        self.transforms, self.seed = transforms, None
+
+    def set_random_seed(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self, *args, force_apply: bool = False, **data):
+        shift = self.seed % 3
+        return {"image": data["image"][:, ::-1] + shift, "mask": data["mask"][:, ::-1]}
+
+
+class PadIfNeeded:
+    fill_mask = 0
+
+
+def test_a_compose_by_its_looks() -> None:
+    sample = ramp()._replace(image=ramp().image.to(torch.uint8), objects=None, boxes=None, depth=None)
+    change = borrowed(Compose(), IGNORE)
+    made, again = (change(sample, np.random.default_rng(2)) for _ in range(2))
+    assert torch.equal(made.labels, sample.labels.flip(-1)) and torch.equal(made.image, again.image)
+    with pytest.raises(DataError, match="PadIfNeeded fills masks with 0, which names a class .* give it fill_mask=255"):
+        borrowed(Compose(PadIfNeeded()), IGNORE)
+    with pytest.raises(DataError, match="ramp: has objects, boxes or depth"):
+        change(ramp(), np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"augment is called as augment\(sample, generator\)"):
+        borrowed(lambda sample: sample, IGNORE)
+
+
+def test_a_function_of_ones_own_sees_the_sample_first() -> None:
+    own = borrowed(lambda sample, rng: sample._replace(image=sample.image + 1), IGNORE)
+    change = replace(Augmentation(IGNORE), own=own)
+    assert (change(gray(4, 0), np.random.default_rng(0)).image == 5).all()
+
+
+def test_normalized_floats_are_refused() -> None:
+    class Floats(Compose):
+        def __call__(self, *args, force_apply: bool = False, **data):
+            return {"image": data["image"] / 255, "mask": data["mask"]}
+
+    with pytest.raises(DataError, match=r"a: augment made an image of float64 .* raw integers as they came, uint8"):
+        borrowed(Floats(), IGNORE)(gray(4, 0), np.random.default_rng(0))
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    from PIL import Image
+
+    root = tmp_path / "data"
+    for part in ("images", "masks"):
+        (root / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for n in range(4):
+        Image.fromarray(rng.integers(0, 255, (20 + n, 30, 3), np.uint8)).save(root / "images" / f"{n}.png")
+        Image.fromarray(rng.integers(0, 2, (20 + n, 30), np.uint8)).save(root / "masks" / f"{n}.png")
+    return root
+
+
+def opened(root):
+    return folder(root, "all", labels=LabelSpace(("a", "b")))
+
+
+def test_a_disk_cache_gives_what_the_files_hold_and_is_built_once(pairs, tmp_path) -> None:
+    told: list[tuple[int, int]] = []
+    cached = Cached(opened(pairs), tmp_path / "cache", tell=lambda *given: told.append(given))
+    assert cached.built and told[-1] == (4, 4) and cached.bytes == sum((20 + n) * 30 * 4 for n in range(4))
+    for mine, theirs in zip(cached, opened(pairs), strict=True):
+        assert torch.equal(mine.image, theirs.image) and torch.equal(mine.labels, theirs.labels)
+        assert mine.name == theirs.name and mine.image.dtype == theirs.image.dtype
+    assert not Cached(opened(pairs), tmp_path / "cache").built
+
+
+def test_a_changed_file_or_another_label_space_builds_the_cache_again(pairs, tmp_path) -> None:
+    Cached(opened(pairs), tmp_path / "cache")
+    other = folder(pairs, "all", labels=LabelSpace(("a", "b"), values={0: "b", 1: "a"}))
+    assert Cached(other, tmp_path / "cache").built
+    path = pairs / "masks" / "0.png"
+    path.write_bytes((pairs / "masks" / "0.png").read_bytes() + b"\0")
+    assert Cached(opened(pairs), tmp_path / "cache").built
+
+
+def test_a_broken_file_leaves_no_half_cache(pairs, tmp_path) -> None:
+    (pairs / "images" / "2.png").write_bytes(b"no image")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"2\.png"):
+            Cached(opened(pairs), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+    with pytest.raises(DataError, match="only data sets of image and mask files are cached on disk, not list"):
+        Cached([gray(0, 0)], tmp_path / "cache")
+
+
+def test_depth_that_is_unknown_stays_so() -> None:
+    sample = ramp()
+    sample.depth[10:20] = math.nan
+    made = place(sample, np.random.default_rng(0), ignore_index=IGNORE, flip=True)
+    assert int(made.depth.isnan().sum()) == 10 * 120
