@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from . import report as report
     from . import training as training
     from .checkpoint import Checkpoint as Checkpoint
+    from .checkpoint import load_foreign as load_foreign
     from .config import Recipe as Recipe
     from .encoders import Encoder as Encoder
     from .errors import IntarsiaError as IntarsiaError
@@ -56,6 +57,7 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "LabelSpace": "labels",
     "Recipe": "config",
     "Checkpoint": "checkpoint",
+    "load_foreign": "checkpoint",
     "ConfusionMatrix": "metrics",
     "Encoder": "encoders",
     "Sample": "structures",

@@ -24,6 +24,9 @@ class Sample(NamedTuple):
     image: Tensor  # [C, H, W]  uint8, or int32 holding 16-bit values; usually a channels-last view of the decoded file
     labels: Tensor  # [H, W]  class numbers and the ignore index; uint8, or int32 beyond 255 classes
     name: str  # unique within its data set; names the files that `predict` and the report write
+    objects: Tensor | None = None  # [H, W] int32  object numbers from 1; 0 where there is none
+    boxes: Tensor | None = None  # [M, 4] float32  x0, y0, x1, y1 in pixels; row n is object n + 1's; zeros: not in view
+    depth: Tensor | None = None  # [H, W] float32  meters; nan where unknown
 
 
 class Batch(NamedTuple):

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/README.md")
+DOCUMENTS = (
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/README.md", "docs/networks.md", "docs/metrics.md",
+    "docs/operators.md", "docs/data.md", "docs/trust.md",
+)  # fmt: skip
 SMALL = ", ".join(f'"{c}"' for c in "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false".split())
 
 

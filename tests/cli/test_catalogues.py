@@ -1,6 +1,7 @@
 """`models`, `recipe` and `data list`: what there is to choose from."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,27 +15,124 @@ def test_models_as_json(run_cli) -> None:
     assert {"fcn8s", "fcn16s", "fcn32s", "segnet", "unet", "pspnet", "fpn", "deeplabv3plus"} <= set(found)
     for entry in found.values():
         assert {"name", "title", "paper", "year", "idea", "deck_row", "parameters"} <= set(entry)
-        assert entry["parameters"] > 1e6
+        assert entry["parameters"] > 1e5
     assert found["pspnet"]["paper"] == "arXiv:1612.01105"
     assert found["deeplabv3plus"]["deck_row"] == "B14"
 
 
-def test_models_as_a_table(run_cli) -> None:
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_models_as_a_table(run_cli, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     code, out, _ = run_cli("models")
+    lines = out.splitlines()
     assert code == 0
-    assert all(word in out for word in ("pspnet", "2017", "arXiv:1612.01105", "134.4 M"))
-    assert max(map(len, out.splitlines())) <= 100
+    assert max(map(len, lines)) <= columns
+    assert all(word in out for word in ("pspnet", "2017", "134.4 M", "context: look at a pixel's surroundings"))
+    row = next(n for n, line in enumerate(lines) if line.startswith("fcn16s "))
+    assert all(word in lines[row] for word in ("2015", "134.4 M", "221.7", "arXiv:1411.4038"))
+    assert "FCN-32s with one skip" in lines[row if columns == 120 else row + 1]
+    assert lines[0].split() == ["name", "year", "params", "GFLOPs", "paper", *(["idea"] if columns == 120 else [])]
+    assert lines[0].index("paper") == lines[row].index("arXiv"), "the columns of all families stand below each other"
+
+
+def names(out: str) -> list[str]:
+    return [entry["name"] for entry in json.loads(out)]
+
+
+def test_filters(run_cli) -> None:
+    every = json.loads(run_cli("models", "--json")[1])
+    context = [e["name"] for e in every if e["family"] == "context"]
+    assert names(run_cli("models", "--family", "context", "--json")[1]) == context
+    years = {e["name"]: e["year"] for e in every}
+    found = names(run_cli("models", "--since", 2016, "--until", 2018, "--json")[1])
+    assert set(found) == {name for name, year in years.items() if 2016 <= year <= 2018}
+    small = json.loads(run_cli("models", "--max-parameters", "31.1M", "--json")[1])
+    assert {"unet", "segnet"} <= {e["name"] for e in small}
+    assert all(e["parameters"] <= 31_100_000 for e in small)
+    assert "pspnet" in run_cli("models", "--family", "context", "--until", 2017)[1]
+    assert "unet" not in run_cli("models", "--family", "context")[1]
+    code, out, _ = run_cli("models", "--max-parameters", "1k")
+    assert (code, out) == (0, "No architecture is all of that; leave a filter out.\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--family contxt", "there is no family 'contxt'; did you mean 'context'?"),
+        ("--since 2018 --until 2016", "no year is both since 2018 and until 2016; give the earlier one to --since"),
+        ("--max-parameters lots", "--max-parameters is 'lots'; write a number, such as 10M, 800k or 3000000"),
+        ("pspnet --until 2018", "--until filters the list; leave it out to see 'pspnet'"),
+    ],
+)
+def test_a_filter_that_makes_no_sense(run_cli, line: str, words: str) -> None:
+    code, out, err = run_cli("models", *line.split())
+    assert (code, out, err) == (2, "", f"error: {words}\n")
+
+
+@pytest.mark.parametrize(("text", "number"), [("10M", 10**7), ("2.5 m", 2_500_000), ("800k", 800_000), ("12", 12)])
+def test_sizes_are_read(text: str, number: int) -> None:
+    from intarsia.cli.models import count
+
+    assert count(text) == number
 
 
 def test_one_model_in_full(run_cli) -> None:
     code, out, _ = run_cli("models", "pspnet")
+    flat = " ".join(out.split())
     assert code == 0
     assert "Pyramid Scene Parsing Network" in out  # the header of its file
     assert "Departures from the paper" in out
-    assert "encoder" in out
+    for words in (
+        "https://arxiv.org/abs/1612.01105",
+        "67,949,930 with num_classes=21, encoder='resnet101'",
+        "509.5 for one image of 512x512; a multiply-add counts two",
+        "any network of timm that yields a feature pyramid",
+        "convnext_tiny",
+        "mIoU: V 85.4",
+        "row B8",
+        "intarsia summary pspnet",
+    ):
+        assert words in flat, words
     options = {o["key"]: o for o in json.loads(run_cli("models", "pspnet", "--json")[1])["options"]}
     assert options["model.pspnet.encoder"]["default"] == "resnet101"
     assert all(o["meaning"] for o in options.values())
+
+
+def test_a_choice_of_few_encoders_is_listed(run_cli) -> None:
+    assert json.loads(run_cli("models", "fcn32s", "--json")[1])["encoders"] == ["vgg16", "alexnet"]
+    assert json.loads(run_cli("models", "segnet", "--json")[1])["encoders"] == []
+    assert "encoders" not in run_cli("models", "segnet")[1].split("Options")[0].split("family")[1]
+
+
+def test_the_encoders_that_are_named_are_pyramids() -> None:
+    from intarsia.cli.models import ENCODERS
+    from intarsia.encoders import levels_of
+
+    assert all({2, 3, 4, 5} <= set(levels_of(name)) for name in ENCODERS)
+
+
+def test_measured_scores_stand_in_their_file(root: Path) -> None:
+    """A score of ours in the catalogue is one that a command wrote."""
+    from intarsia.models.catalogue import ARCHITECTURES
+
+    measured = {name: entry.measured for name, entry in ARCHITECTURES.items() if entry.measured}
+    for name, text in measured.items():
+        score, file = re.search(r" (\d+\.\d)\b", text), re.search(r"benchmarks/results/\w+\.jsonl", text)
+        assert score and file, name
+        lines = [json.loads(line) for line in (root / file[0]).read_text().splitlines()]
+        latest = {line["seed"]: line["miou"] for line in lines if line["system"] == "intarsia"}
+        assert float(score[1]) == round(sum(latest.values()) / len(latest), 1), name
+
+
+def test_markdown_is_compact(run_cli) -> None:
+    from intarsia.models.catalogue import ARCHITECTURES
+
+    out = run_cli("models", "--markdown")[1]
+    rows = [line for line in out.splitlines() if line.startswith("| `")]
+    assert sorted(line.split("`")[1] for line in rows) == sorted(ARCHITECTURES)
+    assert "| `pspnet` | 2017 | [1612.01105](https://arxiv.org/abs/1612.01105) | 67.9 M | 509.5 |" in out
+    assert all(line.count(" | ") == 5 for line in rows)
+    assert out.count("| name | year |") == len({entry.family for entry in ARCHITECTURES.values()})
 
 
 def test_an_unknown_model(run_cli) -> None:

@@ -130,3 +130,56 @@ def test_init_where_there_is_nothing(run_cli, tmp_path: Path) -> None:
     code, _, err = run_cli("init", tmp_path / "gone", "--out", tmp_path / "r.yaml")
     assert code == 2
     assert "gone" in err
+
+
+def test_terms_of_use_are_told_once(run_cli, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    told = [run_cli("data", "audit", "voc", "--root", tmp_path) for _ in range(2)]
+    assert [code for code, _, _ in told] == [2, 2]
+    assert ["Flickr's terms" in err for _, _, err in told] == [True, False]
+
+
+def test_samples_are_shown_before_and_after_augmentation(run_cli, photos: Path, recipe: Path, tmp_path: Path) -> None:
+    for source in (photos, recipe):
+        out = tmp_path / "sheets" / "samples.png"
+        code, told, err = run_cli("data", "show", source, "--count", 2, "--times", 2, "--out", out)
+        assert (code, err) == (0, "") and "2 of" in told
+        with Image.open(out) as picture:
+            assert picture.width > 4 * 180 and picture.height > 2 * 180
+
+
+def test_a_folder_becomes_shards_that_can_be_audited(run_cli, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tars"
+    code, told, err = run_cli("data", "shard", photos, "--out", out, "--size", 2)
+    assert (code, err) == (0, "") and "6 samples in" in told
+    assert len(list(out.glob("*.tar"))) >= 3
+    assert run_cli("data", "audit", "shards", "--root", out)[0] == 0
+
+
+def test_an_export_is_converted_and_trained_on(run_cli, photos: Path, tmp_path: Path) -> None:
+    """Index masks become COCO, COCO becomes masks again; both are opened as data sets."""
+    from intarsia.data import open as open_data
+
+    (photos / "labels.yaml").write_text("classes: [ground, disk, bar]\nuncovered: ground\n")
+    code, out, err = run_cli("data", "convert", photos, "--to", "coco", "--out", tmp_path / "coco")
+    assert (code, err) == (0, "") and "6 pictures" in out and "2 classes (disk, bar)" in out
+    code, out, _ = run_cli(
+        "data", "convert", tmp_path / "coco", "--to", "masks", "--out", tmp_path / "masks", "--uncovered", "ground"
+    )
+    assert code == 0
+    for n in range(6):
+        name = f"scene_{n}.png"
+        before, after = (np.asarray(Image.open(top / "masks" / name)) for top in (photos, tmp_path / "masks"))
+        assert np.array_equal(before, after)
+    data = open_data("export", tmp_path / "coco", "train", holdout=0.34)
+    assert len(data) == 4 and data.labels.names == ("background", "disk", "bar")
+    assert data[0].objects is not None and data[0].objects.max() >= 1
+    assert run_cli("data", "audit", tmp_path / "masks")[0] == 0
+
+
+def test_tools_are_listed(run_cli) -> None:
+    code, out, err = run_cli("data", "tools")
+    assert (code, err) == (0, "") and "LabelMe" in out and "VGG Image Annotator" in out
+    assert set(json.loads(run_cli("data", "tools", "--json")[1])) >= {"coco", "labelme", "via", "masks"}
+    code, _, err = run_cli("data", "convert", "nowhere", "--to", "coco", "--out", "x")
+    assert code == 2 and "there is no such file or folder" in err

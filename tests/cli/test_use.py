@@ -40,6 +40,26 @@ def test_evaluate_for_people_and_its_report(run_cli, trained: Path, tmp_path: Pa
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing beside the file is needed
 
 
+def test_evaluate_shows_every_protocol_and_more_metrics(run_cli, trained: Path, tmp_path: Path) -> None:
+    code, out, err = run_cli(
+        "evaluate", trained, "--protocol", "all", "--metrics", "boundary, calibration,topk,trimap", "--out", tmp_path
+    )
+    assert code == 0, err
+    for word in ("mmsegmentation", "detectron2", "paddleseg", "monai", "micro", "torchvision", "csail"):
+        assert word in out
+    for words in ("boundary: IoU of the boundaries", "ece 0.", "accuracy@5 1.000", "trimap: IoU within 5 pixels"):
+        assert words in out
+    assert max(map(len, out.splitlines())) <= 100 or str(tmp_path) in out
+    stored = json.loads((tmp_path / "scores.json").read_text())
+    assert len(stored["miou_by_protocol"]) == 8 and stored["measures"].keys() == {
+        "boundary",
+        "calibration",
+        "topk",
+        "trimap",
+    }
+    assert (tmp_path / "images.safetensors").is_file()
+
+
 def test_evaluate_on_a_recipe_of_other_data(run_cli, recipe: Path, tmp_path: Path) -> None:
     assert run_cli("train", recipe, "train.steps=1", "--out", tmp_path / "run")[0] == 0
     code, out, err = run_cli("evaluate", tmp_path / "run", recipe, "--split", "train", "--json")
@@ -60,6 +80,7 @@ def test_evaluate_refuses_data_of_other_classes(run_cli, trained: Path, recipe: 
         (["{run}", "--split", "vla"], "did you mean 'val'?"),
         (["{run}", "no_such_data"], "no_such_data"),
         (["{run}", "--protocol", "datset"], "did you mean 'dataset'?"),
+        (["{run}", "--metrics", "boundry"], "did you mean 'boundary'?"),
         (["{run}", "camvid"], "root"),
     ],
 )

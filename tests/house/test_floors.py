@@ -23,7 +23,7 @@ FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 ONLY = {"models": {"encoders", "blocks", "structures", "errors"}, "losses": {"structures", "errors"}}
 STANDING = (  # the rooms that exist today
     "errors structures labels blocks config encoders losses models metrics data draw "
-    "checkpoint inference evaluation report training cli"
+    "checkpoint inference evaluation report training study lab cli"
 ).split()
 
 

@@ -11,8 +11,8 @@ from source_tree import PACKAGE
 import intarsia
 
 NAMES = (
-    "build train evaluate Predictor Prediction Score LabelSpace Recipe Checkpoint ConfusionMatrix Encoder Sample SemanticLogits "
-    "IntarsiaError"
+    "build train evaluate Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
+    "SemanticLogits IntarsiaError"
 ).split()
 ROOMS = (
     "blocks checkpoint data draw encoders errors evaluation inference labels losses metrics models report training"

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import IntarsiaError
-from . import data, demo, evaluate, init, models, predict, recipe, train
+from . import calibrate, compare, data, demo, evaluate, init, lab, models, predict, recipe, study, summary, train
 from .terminal import console, refuse
 
 app = typer.Typer(
@@ -32,9 +32,14 @@ app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("calibrate")(calibrate.calibrate)
 app.command("predict")(predict.predict)
+app.command("study")(study.study)
 app.command("models")(models.models)
+app.command("summary")(summary.summary)
 app.add_typer(recipe.app, name="recipe")
+app.command("lab")(lab.lab)
 
 
 @app.callback(invoke_without_command=True)

@@ -22,9 +22,19 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Which part of the data set.")] = "val",
     root: Root = None,
-    protocol: Annotated[str, typer.Option(help="What absent classes, ignored pixels and averaging mean.")] = "dataset",
+    protocol: Annotated[
+        str, typer.Option(help="What absent classes, ignored pixels and averaging mean; 'all' shows all side by side.")
+    ] = "dataset",
+    metrics: Annotated[
+        str, typer.Option(help="What to measure as well: boundary, trimap, boundary_f, surface, calibration, topk.")
+    ] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Also look where the errors are: borders, small objects, confidence.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once; those of one size go together.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder for scores.json and report.html.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for scores.json, images.safetensors and report.html.", metavar="DIR")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on a data set, and write a report."""
@@ -35,10 +45,26 @@ def evaluate(
     if source is not None and is_recipe(source):
         data = opened(source, root, [split])[0]
     command = shlex.join(["intarsia", *context.obj])
-    score = run(model, data, split=split, root=root, out=out, protocol=protocol, batch_size=batch_size, command=command)
+    wanted = [name.strip() for name in metrics.split(",") if name.strip()]
+    score = run(
+        model,
+        data,
+        split=split,
+        root=root,
+        out=out,
+        protocol=protocol,
+        batch_size=batch_size,
+        command=command,
+        metrics=wanted,
+        full=full,
+    )
     if as_json:
         return answer({**score.to_dict(), **({"report": out / "report.html"} if out else {})})
     show(score)
+    if protocol == "all":
+        show_protocols(score)
+    show_measures(score)
+    show_errors(score)
     if out:
         console().print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
     return None
@@ -61,6 +87,65 @@ def show(score: Any) -> None:
     out.print(
         f"{score.images} images in {duration(score.seconds)}; {percent(scores.ignored)} % of the pixels are ignored"
     )
+
+
+def show_protocols(score: Any) -> None:
+    """The mIoU and the mean Dice under every protocol, side by side."""
+    from ..metrics import PROTOCOLS
+
+    rows = []
+    for name, miou in score.by_protocol.items():
+        way = PROTOCOLS[name]
+        says = way.absent if way.over == "classes" else f"{way.averaging}; {way.absent}"
+        rows.append((name, percent(miou), percent(score.under(name).mean_dice), says))
+    console().print(table("Protocols", ("protocol", ">mIoU", ">Dice", "what it means"), rows))
+
+
+def show_measures(score: Any) -> None:
+    """What was measured beside the confusion matrix: a row a class where there are classes, and a line of means."""
+    from ..evaluation import MEASURES
+
+    out, names = console(), score.space.names
+    for name, found in score.measures.items():
+        fields = found._asdict() if hasattr(found, "_asdict") else {"iou": _row(found.iou), "mean": found.miou}
+        for key, value in list(fields.items()):
+            if isinstance(value, dict):  # top-k: one number for each k
+                fields.update({f"{key}@{k}": v for k, v in value.items()})
+        columns = {key: v for key, v in fields.items() if isinstance(v, list) and len(v) == len(names)}
+        columns = {key: v for key, v in columns.items() if all(isinstance(number, float) for number in v)}
+        out.print(f"\n{name}: {MEASURES[name].says}", markup=False)
+        if columns:
+            cells = zip(*columns.values(), strict=True)
+            rows = [(of, *map(_told, row)) for of, row in zip(names, cells, strict=True)]
+            out.print(table(None, ("class", *(f">{key}" for key in columns)), rows))
+        means = {key: value for key, value in fields.items() if isinstance(value, float)}
+        out.print("   ".join(f"{key} {_told(value)}" for key, value in means.items()), markup=False)
+
+
+def show_errors(score: Any) -> None:
+    """Where the errors are: by distance from the borders, and by the size of objects."""
+    if (found := score.anatomy) is None:
+        return
+    out, wrong = console(), sum(band.wrong for band in found.distances) or 1
+    rows = [(band.says, percent(band.error), percent(band.wrong / wrong)) for band in found.distances]
+    out.print(table("Pixels by distance from a border", ("distance, px", ">wrong", ">of all errors"), rows))
+    objects = [
+        (
+            size.says,
+            size.objects,
+            percent(1 - size.recall),
+            percent(size.found / size.objects if size.objects else None),
+        )
+        for size in found.sizes
+    ]
+    out.print(table("Objects by area", ("area, px", ">objects", ">missed", ">found"), objects))
+    risk = f"; of the surest half {percent(found.risk.at(0.5))} % are wrong" if len(found.risk.risk) else ""
+    out.print(f"expected calibration error {found.calibration.ece:.3f}{risk}", markup=False)
+
+
+def _told(value: float) -> str:
+    """Shares 0..1 and distances alike, with three digits after the point; "-" where there is none."""
+    return "-" if value != value else f"{value:.3f}"
 
 
 def _row(values: Any) -> list[float]:

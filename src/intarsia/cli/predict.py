@@ -23,17 +23,27 @@ def predict(
     alpha: Annotated[float, typer.Option(min=0, max=1, help="How strongly the overlay covers the picture.")] = 0.5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead.")] = 1,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write a map of 0 (sure) to 1, DIR/uncertainty/<name>.npy and .png: entropy, margin, mc-dropout, tta "
+            "(variances, whose root the picture shows) or sets (how many classes could be true)."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
-    from ..inference import Predictor, expand
+    from ..errors import ModelError, nearest
+    from ..inference import KINDS, Predictor, expand
 
+    if uncertainty is not None and uncertainty not in KINDS:
+        raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
     for path in paths:
         if any(target.exists() and path.samefile(target) for target in targets(path, out)):
             raise DataError(f"the result for {path} would be written over it; choose another folder with --out")
     predictor = Predictor.load(model, device=device)
-    lines = run(predictor, paths, out, alpha=alpha, workers=workers, quiet=as_json)
+    lines = run(predictor, paths, out, alpha=alpha, workers=workers, quiet=as_json, unsure=uncertainty)
     failed = [line for line in lines if "error" in line]
     if as_json:
         tree: dict[str, Any] = {
@@ -61,7 +71,14 @@ def targets(path: Path, out: Path) -> tuple[Path, Path]:
 
 
 def run(
-    predictor: Any, paths: Sequence[Path], out: Path, *, alpha: float, workers: int, quiet: bool
+    predictor: Any,
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    alpha: float,
+    workers: int,
+    quiet: bool,
+    unsure: str | None = None,
 ) -> list[dict[str, Any]]:
     """Predict and write one picture after the other; one that cannot be read is told and does not stop the others.
 
@@ -82,12 +99,14 @@ def run(
 
         for prediction in predictor.stream(paths, workers=workers, failed=failed):
             path = paths[len(lines)]  # results and failures come in the order of the paths
-            said = {"note": prediction.note} if prediction.note else {}
+            said: dict[str, Any] = {"note": prediction.note} if prediction.note else {}
             if said:
                 console(error=True).print(f"{path}: {prediction.note}", markup=False, soft_wrap=True)
             labels, overlay = targets(path, out)
             prediction.save(labels)
             prediction.overlay(alpha).save(overlay)
+            if unsure is not None:
+                said["uncertainty"] = _unsure(predictor, prediction, unsure, out)
             height, width = prediction.labels.shape
             shares = prediction.shares()
             note(
@@ -105,6 +124,24 @@ def run(
                 most = ", ".join(f"{name} {share:.0%}" for name, share in _largest(shares))
                 console().print(f"{path} -> {labels}  ({most})", markup=False, soft_wrap=True)
     return lines
+
+
+def _unsure(predictor: Any, prediction: Any, kind: str, out: Path) -> Path:
+    """Write the map of one picture as numbers and as a gray picture; returns the path of the numbers."""
+    import numpy as np
+    from PIL import Image
+
+    from ..inference import uncertainty
+    from ..inference.inputs import fit_channels, to_tensor
+
+    image = to_tensor(fit_channels(prediction.image, predictor.in_channels)[0])
+    found = uncertainty(predictor, image, kind)[0].numpy()
+    path = out / "uncertainty" / f"{prediction.path.stem}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, found)
+    seen = np.sqrt(found) if kind in ("mc-dropout", "tta") else found
+    Image.fromarray((255 * seen.clip(0, 1)).round().astype(np.uint8)).save(path.with_suffix(".png"))
+    return path
 
 
 def _largest(shares: dict[str, float]) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config import Recipe
 from ..errors import DataError, nearest
+from .terms import tell
 
 
 def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[Any]:
@@ -23,6 +24,7 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
     from ..data.datasets.catalogue import DATASETS
 
     if source in DATASETS:
+        tell(source)
         return [data.open(source, root, split) for split in splits or data.splits(source, root)]
     if Path(source).is_dir():
         tree, _ = data.init(Path(source))
@@ -48,6 +50,7 @@ def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None) ->
         raise DataError("the recipe names no data set; give it a key `data`, or name a data set or a folder instead")
     labels = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     chosen = recipe.data
+    tell(chosen.name)
     wanted = splits or [split for split in (chosen.train, chosen.val) if split]
     return [data.open(chosen.name, root or chosen.root, split, labels, **chosen.options) for split in wanted]
 
@@ -56,3 +59,11 @@ def _loaded(source: Any) -> Recipe:
     from ..training.recipe import load
 
     return load(source)
+
+
+def augmentation_of(source: str) -> dict[str, Any]:
+    """The augmentation that a recipe names; a usual one for a data set or a folder."""
+    if is_recipe(source):
+        return _loaded(source).augment.model_dump()
+    colors = {"brightness": 0.25, "contrast": 0.25, "saturation": 0.25, "hue": 0.03}
+    return {"crop": (256, 256), "scale": (0.5, 2.0), "flip": True, "max_share": 0.75, **colors}

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .terminal import AsJson, answer, console
+from .terms import tell
 
 
 def train(
@@ -33,7 +34,10 @@ def train(
 ) -> int:
     """Train a model."""
     from ..training import train as run
+    from ..training.recipe import load
 
+    if (data := load(recipe, overrides or ()).data) is not None:
+        tell(data.name)
     folder = out or Path("runs") / Path(recipe).stem
     try:
         last = run(recipe, *(overrides or ()), out=folder, resume=resume, start=start, quiet=as_json)

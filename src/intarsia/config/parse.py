@@ -145,6 +145,12 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
         raise RecipeError(
             f"{where}: augment.scale without augment.crop makes images of many sizes, which fit into no batch; add augment.crop: [height, width]"
         )
+    mixed = ("cutmix", "classmix", "copy_paste", "mosaic")
+    if (total := sum(getattr(recipe.augment, name) for name in mixed)) > 1 + 1e-9:
+        raise RecipeError(
+            f"{where}: augment: the probabilities of {', '.join(mixed)} add up to {total:g}; at most one happens to a "
+            "sample, so keep their sum at or below 1"
+        )
     return recipe
 
 

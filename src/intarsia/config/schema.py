@@ -74,6 +74,7 @@ class Augment(_Frozen):
         default=(1.0, 1.0), description="Range of the random zoom; 2.0 shows things twice as large."
     )
     flip: bool = Field(default=False, description="Mirror left and right with probability one half.")
+    flip_vertical: bool = Field(default=False, description="Turn upside down with probability one half.")
     rotate: float = Field(default=0.0, ge=0, le=180, description="Largest rotation, in degrees either way.")
     brightness: float = Field(default=0.0, ge=0, lt=1, description="Largest relative change of brightness.")
     contrast: float = Field(default=0.0, ge=0, lt=1, description="Largest relative change of contrast.")
@@ -86,6 +87,19 @@ class Augment(_Frozen):
         le=0.5,
         description="Largest turn of the hue, as a share of the color circle (three channels only).",
     )
+    blur: float = Field(default=0.0, ge=0, le=20, description="Largest deviation of a Gaussian blur, in pixels.")
+    noise: float = Field(
+        default=0.0, ge=0, lt=1, description="Largest deviation of Gaussian noise, as a share of the full scale."
+    )
+    cutout: float = Field(
+        default=0.0, ge=0, lt=1, description="Largest side of a rectangle painted over, as a share of the picture's."
+    )
+    cutmix: float = Field(default=0.0, ge=0, le=1, description="Probability of a rectangle of another sample.")
+    classmix: float = Field(default=0.0, ge=0, le=1, description="Probability of half of another sample's classes.")
+    copy_paste: float = Field(
+        default=0.0, ge=0, le=1, description="Probability of another sample's objects, where the data set knows them."
+    )
+    mosaic: float = Field(default=0.0, ge=0, le=1, description="Probability of four samples around a point.")
     max_share: float = Field(
         default=1.0,
         gt=0,
@@ -156,9 +170,19 @@ class Train(_Frozen):
     workers: int = Field(
         default=2, ge=0, description="Processes that read and augment images; 0: the main process does."
     )
-    cache: bool = Field(
+    balance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the samples that are drawn for a class, all classes alike, so that rare ones come often.",
+    )
+    cache: bool | Literal["disk"] = Field(
         default=False,
-        description="Keep decoded images in memory shared by the workers (the whole training set must fit).",
+        description="true: keep decoded images in memory, once in each worker; disk: in one file under cache_dir, "
+        "written once and shared by all workers and runs.",
+    )
+    cache_dir: str | None = Field(
+        default=None, description="Where disk caches lie; null: intarsia in the user's cache folder."
     )
     devices: PositiveInt | Literal["auto"] = Field(
         default="auto", description="How many devices; several machines through torchrun or SLURM."

@@ -1,9 +1,13 @@
 """One HTML file a run that needs nothing beside it: no script, no font, no request.
 
 scores, log.jsonl, a few pictures - write -> report.html
+two models on the same images - write_versus -> compare.html
+many runs under one budget - write_study -> study.html
 """
 
 from .page import write
 from .pictures import Picture
+from .study import write_study
+from .versus import write_versus
 
-__all__ = ["Picture", "write"]
+__all__ = ["Picture", "write", "write_study", "write_versus"]

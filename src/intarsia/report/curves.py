@@ -43,7 +43,12 @@ def charts(log: Path) -> list[Chart]:
                 "Validation mIoU, %",
                 says,
                 _svg(
-                    "Validation mIoU in percent", says, line, dots=len(line) <= 60, start=loss[0][0] if loss else None
+                    "Validation mIoU in percent",
+                    says,
+                    line,
+                    dots=len(line) <= 60,
+                    start=loss[0][0] if loss else None,
+                    within=(0, 100),
                 ),
             )
         )
@@ -102,12 +107,14 @@ def _svg(
     faint: Sequence[tuple[float, float]] = (),
     dots: bool = False,
     start: float | None = None,
+    within: tuple[float, float] = (-math.inf, math.inf),
 ) -> str:
-    """One line, its axes and the value it ends with; `faint` is drawn behind it."""
+    """One line, its axes and the value it ends with; `faint` is drawn behind it, and no y tick lies outside `within`."""
     behind = _thinned(list(faint)) if faint else []
     xs = [x for x, _ in (*line, *behind)] + ([] if start is None else [start])
     ys = [y for _, y in line] + sorted(y for _, y in behind)[: max(1, round(0.98 * len(behind)))]  # a spike is cut off
     x_ticks, y_ticks = ticks(min(xs), max(xs), 5), ticks(min(ys), max(ys), 4)
+    y_ticks = [y for y in y_ticks if within[0] <= y <= within[1]]
     x_low, x_high = min(xs), max(max(xs), min(xs) + 1)
     y_low, y_high = y_ticks[0], y_ticks[-1]
 

@@ -7,16 +7,18 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS, Scores
 from ..metrics.scores import of_names
+from ..metrics.significance import Bootstrap
 from .curves import charts
 from .machine import machine, now, versions
-from .pictures import Picture, panels
+from .pictures import Picture, example, panels
+from .reliability import reliability, risk
 
 LARGEST_MATRIX = 40  # classes up to which the confusion matrix is printed whole
 CONFUSIONS = 8
@@ -36,6 +38,8 @@ def write(
     best: Sequence[Picture] = (),
     log: str | Path | None = None,
     baseline: float | None = None,
+    trust: Bootstrap | None = None,
+    anatomy: Any = None,
 ) -> Path:
     """Write a report as one HTML file that needs nothing beside it.
 
@@ -49,19 +53,12 @@ def write(
         worst, best: images to show, the most extreme first.
         log: the run's log.jsonl, for the curves.
         baseline: mIoU 0..1 of a classifier that sees single pixels' colors only.
+        trust: the intervals of `metrics.bootstrap`.
+        anatomy: where the errors are, an `evaluation.Anatomy`.
 
     Raises: OSError when the file cannot be written.
     """
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters.update(
-        percent=percent, ink=ink, clock=clock, hexed=hexed, count=lambda n: f"{n:,}".replace(",", "\u202f")
-    )
-    page = environment.get_template("page.html").render(
+    page = template("page.html").render(
         title=title,
         scores=scores,
         protocol=PROTOCOLS[scores.protocol],
@@ -81,11 +78,17 @@ def write(
         ],
         charts=charts(Path(log)) if log else [],
         baseline=baseline,
+        trust=trust,
+        spans=trust.classes if trust else {},
+        anatomy=anatomy,
+        reliability=reliability(anatomy.calibration.curve) if anatomy else "",
+        risk=risk(anatomy.risk) if anatomy else "",
+        examples=[(c, example(c.picture, c.actual, c.called, space)) for c in anatomy.confusions] if anatomy else [],
         command=command,
         facts={**(facts or {}), "machine": machine(), "time": now()},
         versions=versions(),
     )
-    return _replaced(Path(path), page)
+    return replaced(Path(path), page)
 
 
 class Line(NamedTuple):
@@ -171,7 +174,32 @@ def clock(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _replaced(path: Path, text: str) -> Path:
+def template(name: str) -> Any:
+    """A page of this folder, with the filters that all of them use."""
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters.update(
+        percent=percent,
+        points=points,
+        ink=ink,
+        clock=clock,
+        hexed=hexed,
+        count=lambda n: f"{n:,}".replace(",", "\u202f"),
+    )
+    return environment.get_template(name)
+
+
+def points(value: float | None) -> str:
+    """A difference of 0..1 in points with its sign, or a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:+.1f}".replace("-", "−")
+
+
+def replaced(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

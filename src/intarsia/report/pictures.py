@@ -57,6 +57,20 @@ def panels(picture: Picture, space: LabelSpace) -> tuple[Panel, ...]:
     return tuple(_panel(caption, alt, image, how) for caption, alt, image, how in views)
 
 
+def example(picture: Picture, actual: str, called: str, space: LabelSpace) -> tuple[Panel, ...]:
+    """The image, and on it in red the pixels of one class that were called another."""
+    a, b = space.names.index(actual), space.names.index(called)
+    only = np.where((picture.truth == a) & (picture.predicted == b), np.full_like(picture.truth, b), picture.truth)
+    image = viewable(picture.image)
+    alt = f"Where {actual} is called {called} in {picture.name}, in red"
+    return (
+        _panel("image", f"The image {picture.name}", image, Image.Resampling.LANCZOS),
+        _panel(
+            f"{actual} called {called}", alt, error_map(picture.truth, only, space, image), Image.Resampling.NEAREST
+        ),
+    )
+
+
 def _panel(caption: str, alt: str, image: Image.Image, how: Image.Resampling) -> Panel:
     if image.width > WIDTH:
         image = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), how)

@@ -33,6 +33,7 @@ def train(
     out: str | Path,
     model: nn.Module | None = None,
     data: Any = None,
+    augment: Any = None,
     resume: bool = False,
     start: str | Path | None = None,
     quiet: bool = False,
@@ -45,6 +46,8 @@ def train(
         out: the run's folder; it must not hold another run, unless `resume` continues it.
         model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits or their tensor.
         data: a data set of your own, or a pair (train, val) of them, instead of the recipe's.
+        augment: a function (sample, generator) -> sample of your own, or an albumentations `Compose`; it sees each training
+            sample before the recipe's augmentation does.
         resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so.
         start: a checkpoint whose weights to start from, also when it knows other classes.
         quiet: print nothing.
@@ -57,7 +60,7 @@ def train(
     out = Path(out)
     plan = recipes.load(recipe, overrides)
     old = found(out, plan, resume)
-    run = prepared(plan, out, old, model, data, start)
+    run = prepared(plan, out, old, model, data, start, augment)
     if old is not None:
         run.restore(old)
     write_down(run)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..config import Recipe
 from ..config.schema import Loss
 from ..data import Audit, audit
 from ..data import open as open_dataset
-from ..data.color import jitter
-from ..data.geometry import place
+from ..data.augment import Augmentation, borrowed
+from ..data.cache import Cached
 from ..errors import TrainingError
 from ..labels import LabelSpace
 from ..structures import Sample
@@ -119,16 +120,20 @@ def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[f
     return [float(w) for w in weights / weights[seen].mean()]
 
 
-def augmentation(recipe: Recipe, labels: LabelSpace) -> Any:
-    """The recipe's augmentation as one function of a sample and its generator."""
-    return partial(_augment, wish=recipe.augment.model_dump(), ignore_index=labels.ignore_index)
+def augmentation(recipe: Recipe, labels: LabelSpace, own: Any = None) -> Augmentation:
+    """The recipe's augmentation; a user's own function, where there is one, sees each sample first."""
+    change = None if own is None else borrowed(own, labels.ignore_index)
+    return Augmentation(ignore_index=labels.ignore_index, own=change, **recipe.augment.model_dump())
 
 
-def _augment(sample: Sample, rng: np.random.Generator, *, wish: dict[str, Any], ignore_index: int) -> Sample:
-    geometry = {key: wish[key] for key in ("crop", "scale", "flip", "rotate", "max_share")}
-    colors = {key: wish[key] for key in ("brightness", "contrast", "saturation", "hue")}
-    placed = place(sample, rng, ignore_index=ignore_index, **geometry)
-    return placed._replace(image=jitter(placed.image, rng, **colors))
+def cached(recipe: Recipe, dataset: Any) -> tuple[Any, str]:
+    """The training set through a cache on disk where the recipe wants one, and a sentence about it."""
+    if recipe.train.cache != "disk":
+        return dataset, ""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intarsia"
+    held = Cached(dataset, recipe.train.cache_dir or usual)
+    size = f"{held.bytes / 1e9:.1f} GB" if held.bytes >= 1e8 else f"{held.bytes / 1e6:.1f} MB"
+    return held, f"cache of {size} {'written to' if held.built else 'found in'} {held.folder}"
 
 
 def hardware(recipe: Recipe) -> tuple[str, str, bool, str]:

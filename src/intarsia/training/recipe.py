@@ -20,11 +20,11 @@ SHORT = {  # the recipe that a data set's bare name stands for
 
 def catalogues() -> dict[str, config.Catalogue]:
     """Name -> constructor for every choice in a recipe."""
-    from ..data.datasets.catalogue import DATASETS
+    from ..data.datasets.catalogue import CONSTRUCTORS as SETS
     from ..losses import LOSSES
     from ..models.catalogue import CONSTRUCTORS
 
-    return {"model": CONSTRUCTORS, "data": DATASETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    return {"model": CONSTRUCTORS, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def names() -> list[str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
-    "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.log_every",
+    "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
     "train.checkpoint_every", "train.tensorboard", "evaluate.every", "evaluate.batch_size",
 }  # fmt: skip
 
@@ -115,13 +115,19 @@ class Run:
 
 
 def prepared(
-    recipe: Recipe, out: Path, old: Checkpoint | None, model: nn.Module | None, data: Any, start: str | Path | None
+    recipe: Recipe,
+    out: Path,
+    old: Checkpoint | None,
+    model: nn.Module | None,
+    data: Any,
+    start: str | Path | None,
+    augment: Any = None,
 ) -> Run:
     """A run at its first step: data opened and examined, network built, engine running.
 
     Args:
         old: the run to go on with; its state is not taken yet.
-        model, data, start: as for `train`.
+        model, data, start, augment: as for `train`.
 
     Raises: RecipeError, DataError, EncoderError, ModelError, CheckpointError or TrainingError; nothing is written yet.
     """
@@ -153,13 +159,20 @@ def prepared(
         heads = prepare.head_tensors(CONSTRUCTORS[named], labels.head_size, options) if named else set()
         remarks.append(prepare.transplant(model, donor, labels, heads))
         mean, std = (donor.mean, donor.std) if donor.in_channels == material.channels else (mean, std)
+    change = prepare.augmentation(recipe, labels, augment)
+    train, told_of_cache = prepare.cached(recipe, material.train)
+    if told_of_cache:
+        remarks.append(told_of_cache)
     loader = Loader(
-        material.train,
+        train,
         batch_size=recipe.train.batch_size,
-        change=prepare.augmentation(recipe, labels),
+        change=change,
+        mix=change.mix if change.mixes else None,
+        presence=material.audit.presence if material.audit else None,
+        balance=recipe.train.balance,
         seed=recipe.seed,
         workers=recipe.train.workers,
-        cache=recipe.train.cache,
+        cache=recipe.train.cache is True,
         rank=fabric.global_rank,
         world=fabric.world_size,
     )

@@ -1,0 +1,72 @@
+"""`intarsia calibrate`: held-out images in; a temperature, and on request label sets, into the checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from .terminal import AsJson, Root, answer, console, table
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE", help="A data set's name, a folder, or a recipe; none: what the model was trained on."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part of it; never the one that was trained on.")] = "val",
+    root: Root = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Fit label sets as well, which hold the truth of so large a share of pixels.")
+    ] = None,
+    score: Annotated[str, typer.Option(help="Of the label sets: lac (smallest sets) or aps.")] = "lac",
+    as_json: AsJson = False,
+) -> None:
+    """Make a model's probabilities honest on held-out images, and keep that in its checkpoint."""
+    import dataclasses
+
+    from .. import checkpoint as files
+    from ..evaluation.entry import dataset_of
+    from ..evaluation.reliance import Part, fit_sets, fit_temperature
+    from ..inference import Predictor
+    from .source import is_recipe, opened
+
+    predictor = Predictor.load(model)
+    data: Any = source
+    if source is not None and is_recipe(source):
+        data = opened(source, root, [split])[0]
+    dataset = dataset_of(predictor, data, split, root)[0]
+    found = fit_temperature(predictor, dataset)
+    kept: dict[str, Any] = {**found.to_dict(), "data": f"{getattr(dataset, 'name', '')} {split}".strip()}
+    if coverage is not None:
+        predictor.temperature = found.value
+        others = Part(dataset, range(1 if len(dataset) > 1 else 0, len(dataset), 2))  # those that T was not fitted on
+        kept["sets"] = fit_sets(predictor, others, coverage, score=score).to_dict()
+    stored = files.load(model, state=True)
+    path = files.save(model, dataclasses.replace(stored, calibration=kept))
+    if as_json:
+        return answer({**kept, "checkpoint": path})
+    rows = [
+        (told, f"{before:.4f}", f"{after:.4f}")
+        for told, (before, after) in (
+            ("negative log-likelihood", found.nll),
+            ("expected calibration error", found.ece),
+        )
+    ]
+    out = console()
+    out.print(table(None, ("", ">before", ">after"), rows))
+    one = "the same image" if sum(found.images) == 2 and len(dataset) == 1 else f"{found.images[1]} others"
+    out.print(f"temperature {found.value:.3f}, fitted on {found.images[0]} images and measured on {one}", markup=False)
+    if "sets" in kept:
+        sets = kept["sets"]
+        out.print(
+            f"label sets: threshold {sets['threshold']:.4f} ({sets['score']}) from {sets['images']} images; on average over "
+            f"images like these, they hold the truth of {100 * sets['coverage']:g} % of an image's pixels at least",
+            markup=False,
+            soft_wrap=True,
+        )
+    out.print(f"kept in {path}; no pixel's class changes", markup=False, soft_wrap=True)
+    return None

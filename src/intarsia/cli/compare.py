@@ -1,0 +1,103 @@
+"""`intarsia compare`: two models, or two folders of predictions, on the same images; which is better, and can one tell."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import DataError
+from .terminal import AsJson, Root, answer, console, percent, table
+
+
+def compare(
+    context: typer.Context,
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A run's folder, a checkpoint, or a folder of label maps from any tool.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What is true: a data set's name, a folder or a recipe; none: what the model was trained on.",
+            metavar="SOURCE",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "val",
+    root: Root = None,
+    classes: Annotated[
+        str, typer.Option(help="Names of the classes of a folder of label maps, in order: sky,road,car.")
+    ] = "",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Predictions hold the values of the data set's masks, not class numbers.")
+    ] = False,
+    protocol: Annotated[str, typer.Option(help="What absent classes, ignored pixels and averaging mean.")] = "dataset",
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.json.", metavar="DIR")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which of two models is better, and whether that can be told."""
+    from ..evaluation import compare as run
+
+    names = [name.strip() for name in classes.split(",") if name.strip()] or None
+    truth: Any = None if labels is None else _truth(labels, root, split, names)
+    command = shlex.join(["intarsia", *context.obj])
+    verdict = run(a, b, truth, split=split, root=root, raw=raw, protocol=protocol, out=out, command=command)
+    if as_json:
+        return answer({**verdict.to_dict(), **({"report": out / "compare.html"} if out else {})})
+    show(verdict)
+    if out:
+        console().print(f"report: {out / 'compare.html'}", markup=False, soft_wrap=True)
+    return None
+
+
+def _truth(source: str, root: str | None, split: str, classes: list[str] | None) -> Any:
+    """The labels to hold both against: a folder of label maps alone, or whatever SOURCE may be."""
+    from ..data.datasets.catalogue import DATASETS
+    from ..evaluation import MaskFolder
+    from .source import opened
+
+    if source in DATASETS or not Path(source).is_dir():
+        return opened(source, root, [split])[0]
+    if classes is None:
+        try:
+            return opened(source, root, [split])[0]
+        except DataError as error:
+            try:
+                return MaskFolder(source)
+            except DataError:
+                raise error from None
+    return MaskFolder(source, classes)
+
+
+def show(verdict: Any) -> None:
+    """The verdict for people: one row a class, and the sentence last."""
+    a, b = verdict.names
+    changes = [*verdict.classes.items(), ("all classes", verdict.mean)]
+    rows = [
+        (
+            name,
+            points(change.value.value),
+            f"{points(change.value.low)} to {points(change.value.high)}",
+            "-" if change.p != change.p else f"{change.p:.4f}",
+            "" if not change.real else f"{b if change.value.value > 0 else a} is better",
+        )
+        for name, change in changes
+    ]
+    out = console()
+    out.print(table(None, ("class", ">B - A", ">95 %", ">p", "can be told"), rows))
+    out.print(f"A {a}: mIoU {percent(verdict.miou[0])}   B {b}: mIoU {percent(verdict.miou[1])}", markup=False)
+    most = [row for row in verdict.images[:3] if row[1] != row[2]]
+    if most:
+        told = ", ".join(f"{name} ({points(other - one)})" for name, one, other in most)
+        out.print(f"changed most: {told}", markup=False, soft_wrap=True)
+    out.print(
+        f"points of IoU; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}", markup=False
+    )
+    out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
+
+
+def points(value: float) -> str:
+    """A difference of 0..1 in points, with its sign."""
+    return "-" if value != value else f"{100 * value:+.1f}"

@@ -1,0 +1,90 @@
+"""`intarsia study`: several networks under one budget; what each scores and costs, and which differences are real."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .terminal import AsJson, Root, answer, console, percent, table
+from .terms import tell
+
+
+def study(
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="Architectures, with commas between: unet,fpn.", metavar="NAMES")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of every run's recipe: train.batch_size=4")
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="Encoders for each: resnet18,mobilenetv2_100.", metavar="NAMES")] = "",
+    minutes: Annotated[float, typer.Option(min=0.01, help="Of training, for each run.")] = 5.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each network.")] = 1,
+    data: Annotated[str, typer.Option(help="A data set's name, or a recipe.")] = "shapes",
+    root: Root = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/study.", metavar="DIR")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train several networks under one budget, and say which differences are real."""
+    from ..study import study as run
+
+    tell(data)
+    folder = out or Path("runs/study")
+
+    def say(line: str) -> None:
+        if not as_json:
+            console().print(line, markup=False, soft_wrap=True)
+
+    try:
+        found = run(
+            _names(model),
+            _names(encoder),
+            *(overrides or ()),
+            minutes=minutes,
+            seeds=seeds,
+            data=data,
+            root=root,
+            out=folder,
+            command=shlex.join(["intarsia", *context.obj]),
+            say=say,
+        )
+    except KeyboardInterrupt as stopped:
+        told = f"interrupted: {stopped}" if str(stopped) else "interrupted"
+        console(error=True).print(f"{told}; the same command goes on", markup=False, soft_wrap=True)
+        return 130
+    if as_json:
+        answer({**found.to_dict(), "report": folder / "study.html"})
+        return 0
+    show(found)
+    console().print(f"report: {folder / 'study.html'}", markup=False, soft_wrap=True)
+    return 0
+
+
+def show(found: Any) -> None:
+    """The study for people: a row a network, a line a pair, and the answer last."""
+    rows = [
+        (
+            e.name,
+            percent(e.miou.value),
+            f"{percent(e.miou.low)} to {percent(e.miou.high)}",
+            f"{e.parameters / 1e6:.2f} M",
+            f"{e.gflops:.2f}",
+            f"{e.speed:.1f}",
+        )
+        for e in found.entries
+    ]
+    out = console()
+    out.print(table(None, ("network", ">mIoU", ">interval", ">parameters", ">GFLOPs", ">images/s"), rows))
+    for pair in found.pairs:
+        out.print(f"{pair.b} - {pair.a}: {pair.verdict}; {pair.says}", markup=False, soft_wrap=True)
+    out.print(
+        f"{found.images} images of {found.data}; {found.budget} each; protocol {found.protocol!r}",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(found.answer, style="bold", markup=False, soft_wrap=True)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

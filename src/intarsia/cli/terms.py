@@ -1,0 +1,27 @@
+"""The terms of use of a data set, told once on each machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .terminal import console
+
+
+def tell(name: str, again: bool = False) -> None:
+    """Print the terms of a data set on standard error when it is used for the first time, or each time."""
+    from ..data.datasets.catalogue import DATASETS
+
+    entry = DATASETS.get(name)
+    if entry is None or not entry.terms:
+        return
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    told = usual / "intarsia" / "terms" / name
+    try:
+        if told.is_file() and told.read_text(encoding="utf-8") == entry.terms and not again:
+            return
+        told.parent.mkdir(parents=True, exist_ok=True)
+        told.write_text(entry.terms, encoding="utf-8")
+    except OSError:
+        pass  # told again next time
+    console(error=True).print(f"{name}: {entry.terms}", markup=False, soft_wrap=True)

@@ -1,0 +1,54 @@
+"""The page that sets two models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..labels import LabelSpace
+from ..metrics import PROTOCOLS
+from .machine import now, versions
+from .page import replaced, template
+from .pictures import Panel, Picture, panels
+from .spans import spans
+
+
+def write_versus(
+    path: str | Path,
+    *,
+    verdict: Any,
+    space: LabelSpace,
+    shown: Sequence[tuple[Picture, Picture]] = (),
+    command: str = "",
+) -> Path:
+    """Write a comparison as one HTML file that needs nothing beside it.
+
+    Args:
+        verdict: an `evaluation.Verdict`.
+        shown: the images that changed most, as A and as B see them.
+
+    Raises: OSError when the file cannot be written.
+    """
+    changes = [("all classes", verdict.mean), *verdict.classes.items()]
+    rows = [(name, *(100 * x for x in change.value), change.real) for name, change in changes]
+    says = f"{verdict.sentence}. Differences of each class with their intervals; to the right {verdict.names[1]} is better."
+    page = template("versus.html").render(
+        verdict=verdict,
+        protocol=PROTOCOLS[verdict.protocol],
+        chart=spans(rows, "points", says, zero=True),
+        changes=changes,
+        colors={"all classes": None, **dict(zip(space.names, space.colors, strict=True))},
+        space=space,
+        shown=[(a, b, _views(a, b, space)) for a, b in shown],
+        command=command,
+        time=now(),
+        versions=versions(),
+    )
+    return replaced(Path(path), page)
+
+
+def _views(a: Picture, b: Picture, space: LabelSpace) -> list[Panel]:
+    """Image, truth, then prediction and errors of A and of B."""
+    one, other = panels(a, space), panels(b, space)
+    return [one[0], one[2], one[3], one[1], other[2], other[3]]

@@ -1,0 +1,8 @@
+"""Experiments over many runs under one budget, and one page that answers them.
+
+study(models, encoders, minutes) - train each - score each on the same images - compare every pair -> study.html
+"""
+
+from .experiment import Entry, Pair, Study, study
+
+__all__ = ["Entry", "Pair", "Study", "study"]
