@@ -33,9 +33,14 @@ def test_normalize(full: int, dtype: torch.dtype) -> None:
     assert torch.allclose(normalize(image, mean, std).double(), expected, atol=1e-5)
 
 
-def test_normalize_keeps_channels_last() -> None:
-    image = torch.zeros(2, 5, 7, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
-    assert normalize(image, (0.5,) * 3, (0.5,) * 3).is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (3, 5, 7), (1, 4, 1, 1)])
+def test_normalize_keeps_channels_last(shape: tuple[int, ...]) -> None:
+    planes = torch.randint(0, 256, shape, dtype=torch.uint8)
+    pixels = planes.movedim(-3, -1).contiguous().movedim(-1, -3)
+    mean, std = [0.1, 0.2, 0.3, 0.4][: shape[-3]], [0.5, 0.4, 0.3, 0.2][: shape[-3]]
+    made = normalize(pixels, mean, std)
+    assert made.movedim(-3, -1).is_contiguous()
+    assert torch.equal(made, normalize(planes, mean, std))
 
 
 def test_brightness_contrast_and_saturation_are_torchvisions() -> None:

