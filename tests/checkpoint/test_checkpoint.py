@@ -494,6 +494,9 @@ def test_what_is_not_there(tmp_path):
         load(tmp_path / "empty")
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         load(tmp_path / "nowhere" / "at" / "all")
+    (tmp_path / "photo.png").touch()
+    with pytest.raises(CheckpointError, match=r"there is no checkpoint '.*runs'; choose from 'best\.safetensors'$"):
+        load(tmp_path / "runs")  # neither a picture nor an empty folder is one
 
 
 POISONED = """

@@ -145,6 +145,7 @@ def test_exponents_without_a_point_are_numbers() -> None:
         (["model.num_classes=4"], "model.num_classes: is not set here; it follows from the data and its labels"),
         (["model.dropout=lots"], "model.dropout: input should be a valid number"),
         (["model.norm=layer"], "model.norm: input should be 'batch' or 'group', but 'layer' was given"),
+        (["model.nmae=unet"], "r.yaml: model.nmae: pspnet takes no such option; did you mean 'name'?"),
         (["loss.smoth=1"], "loss.smoth: dice takes no such option; did you mean 'smooth'?"),
         (["data.image=here"], "data.image: folder takes no such option; did you mean 'images'?"),
         (

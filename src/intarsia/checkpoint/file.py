@@ -221,7 +221,8 @@ def _absent(given: Path, path: Path) -> str:
         return f"{given}: the folder holds no {LAST}{instead}"
     if path.exists():
         return f"{path}: is no ordinary file; name a checkpoint"
-    near = nearest(given.name, [p.name for p in given.parent.iterdir()]) if given.parent.is_dir() else ""
+    beside = given.parent.iterdir() if given.parent.is_dir() else ()
+    near = nearest(given.name, sorted(p.name for p in beside if p.suffix == SUFFIX or (p / LAST).is_file()))
     return f"there is no checkpoint {str(given)!r}{near}"
 
 

@@ -158,15 +158,13 @@ def got(
     as_json: AsJson = False,
 ) -> None:
     """Download a data set that is offered to everybody; type it again after a cut, and it goes on."""
-    from ..data.datasets.catalogue import DATASETS
+    from ..data import named
     from ..data.datasets.offered import OFFERED
     from ..data.download import RECORD, get
-    from ..errors import DataError, nearest
+    from ..errors import DataError
     from .terms import tell
 
-    if name not in DATASETS:
-        raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
-    entry, place = DATASETS[name], root or Path("data") / name
+    entry, place = named(name), root or Path("data") / name
     if not OFFERED.get(name):
         told = f"its makers hand it out themselves, so get it by hand\n{entry.steps}" if entry.steps else entry.title
         raise DataError(f"{name} is not to be downloaded: {told}")

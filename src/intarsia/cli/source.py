@@ -31,7 +31,9 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
         return of_recipe(_loaded(tree), root, splits)
     if is_recipe(source):
         return of_recipe(_loaded(source), root, splits)
-    raise DataError(f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS)}")
+    raise DataError(
+        f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS) or '; `intarsia data list` names the data sets'}"
+    )
 
 
 def is_recipe(source: str) -> bool:

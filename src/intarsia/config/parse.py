@@ -175,9 +175,9 @@ def _choice(
         if key not in parameters:
             if key in given:
                 raise RecipeError(f"{where}.{key}: is not set here; it follows from the data and its labels")
-            raise RecipeError(
-                f"{where}.{key}: {name} takes no such option{nearest(key, [*parameters, *own]) or '; it takes none'}"
-            )
+            takes = [*parameters, *own]
+            near = nearest(key, [*takes, "name"]) if takes else "; it takes none"
+            raise RecipeError(f"{where}.{key}: {name} takes no such option{near}")
         if isinstance(value, bool) and "bool" not in str(hints[key]) and hints[key] is not Any:
             raise RecipeError(f"{where}.{key}: {value!r} was given, where {spelled(hints[key])} is needed")
         if isinstance(value, float) and not math.isfinite(value):

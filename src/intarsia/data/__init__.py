@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from .audit import Audit, Finding, audit
 from .init import init
 from .pairs import Pair, Pairs
+
+if TYPE_CHECKING:
+    from .datasets.catalogue import Entry
 
 __all__ = ["Audit", "Finding", "Pair", "Pairs", "audit", "init", "open", "splits"]
 
@@ -30,26 +33,34 @@ def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | No
 
     Raises: DataError for an unknown name or option, with the nearest one, and for whatever is wrong with the files.
     """
-    from .datasets.catalogue import DATASETS
-
-    if name not in DATASETS:
-        raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
-    known = [key for key in inspect.signature(DATASETS[name].open).parameters if key not in ("root", "split", "labels")]
+    entry = named(name)
+    known = [key for key in inspect.signature(entry.open).parameters if key not in ("root", "split", "labels")]
     if unknown := [key for key in options if key not in known]:
         raise DataError(f"data set {name} takes no option {unknown[0]!r}{nearest(unknown[0], known)}")
     if root is None and name != "shapes":
         raise DataError(f"data set {name} needs data.root, the folder where it lies")
-    return DATASETS[name].open(root, split, labels=labels, **options)
+    return entry.open(root, split, labels=labels, **options)
+
+
+def named(name: str) -> Entry:
+    """The row of `datasets.catalogue` of that name.
+
+    Raises: DataError with the nearest name.
+    """
+    from .datasets.catalogue import DATASETS
+
+    if name not in DATASETS:
+        raise DataError(
+            f"there is no data set {name!r}{nearest(name, DATASETS) or '; `intarsia data list` names them all'}"
+        )
+    return DATASETS[name]
 
 
 def splits(name: str, root: str | Path | None = None, **options: Any) -> tuple[str, ...]:
     """The names of the splits that a data set has where it lies, training first where it has that name."""
-    from .datasets.catalogue import DATASETS
-
-    if name not in DATASETS:
-        raise DataError(f"there is no data set {name!r}{nearest(name, DATASETS)}")
+    entry = named(name)
     if root is None and name != "shapes":
         raise DataError(f"data set {name} needs data.root, the folder where it lies")
-    known = inspect.signature(DATASETS[name].splits).parameters
-    found = DATASETS[name].splits(root, **{key: value for key, value in options.items() if key in known})
+    known = inspect.signature(entry.splits).parameters
+    found = entry.splits(root, **{key: value for key, value in options.items() if key in known})
     return tuple(sorted(found, key=lambda split: (not split.startswith("train"), split)))
