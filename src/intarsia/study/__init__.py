@@ -3,6 +3,7 @@
 study(models, encoders, minutes) - train each - score each on the same images - compare every pair -> study.html
 """
 
-from .experiment import Entry, Pair, Study, study
+from .answer import Entry, Pair, Study
+from .experiment import study
 
 __all__ = ["Entry", "Pair", "Study", "study"]

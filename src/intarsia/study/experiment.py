@@ -1,13 +1,8 @@
 """A study: several networks trained under one budget, scored on the same images, and told apart where that can be.
 
-    models x encoders x seeds --train--> out/<network>-seed<n>/last.safetensors    a finished run is not trained again
-                              --score--> out/<network>-seed<n>/images.safetensors  counts of each validation image
-                              --pairs--> which differences are real, with Holm's correction over all pairs
-
-The seeds of one network are counted together: its IoU is that of all its predictions of the same images. The paired
-test says whether these trained networks differ on images of this kind; that training again would give the same order
-is another question, and with two seeds and more a difference is only called real if, besides, no run of the worse
-network reaches one of the better.
+models x encoders x seeds --train--> out/<network>-seed<n>/last.safetensors    a finished run is not trained again
+                          --score--> out/<network>-seed<n>/images.safetensors  counts of each validation image
+                          --pairs--> which differences are real, with Holm's correction over all pairs
 """
 
 from __future__ import annotations
@@ -16,24 +11,22 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from .. import config, report
 from ..config import Recipe
 from ..errors import DataError, ModelError, RecipeError, TrainingError, nearest
-from ..evaluation import judge, score
-from ..evaluation.compare import holm, sentence, told_apart
+from ..evaluation import score
 from ..inference import Predictor
 from ..metrics import ImageCounts, bootstrap, latency, over_seeds
-from ..metrics.significance import Interval, Seeds
 from ..models import count_flops
 from ..models.catalogue import CONSTRUCTORS
 from ..training import train
 from ..training.recipe import SHORT, load, names
+from .answer import Entry, Study, listed, pairs, plain_json, together
 
 RESULT = "result.json"
 COUNTS = "images.safetensors"
@@ -51,91 +44,6 @@ USUAL = {  # what a data set without a packaged recipe is trained with
     "schedule": {"name": "poly", "power": 0.9, "warmup": 0.05},
     "train": {"batch_size": 8, "ema": 0.99},
 }
-
-
-class Entry(NamedTuple):
-    """One network of a study: its score over its seeds, and what it costs.
-
-    Args:
-        miou: of all its predictions together, with the interval over images.
-        seeds: mean and deviation of its runs' own mIoU; `runs`: those.
-        classes: IoU of each class.
-        parameters, gflops: of the network, the latter at the size of the first validation image.
-        speed: images a second, one image at a time, on this machine.
-        steps: optimizer steps of each run within the budget.
-    """
-
-    name: str
-    model: str
-    encoder: str | None
-    miou: Interval
-    seeds: Seeds
-    runs: tuple[float, ...]
-    classes: dict[str, float]
-    parameters: int
-    gflops: float
-    speed: float
-    steps: tuple[int, ...]
-
-
-class Pair(NamedTuple):
-    """Two networks: B - A, its p after Holm, and the verdict: "real", "these runs only" or "not told apart"."""
-
-    a: str
-    b: str
-    value: Interval
-    p: float
-    verdict: str
-    says: str
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What a study has found, the best network first."""
-
-    entries: list[Entry]
-    pairs: list[Pair]
-    images: int
-    size: tuple[int, int]
-    budget: str
-    data: str
-    protocol: str
-    trained: int  # runs trained in this call; the others were finished before
-
-    @property
-    def answer(self) -> str:
-        """The result in one or two sentences."""
-        best = self.entries[0]
-        told = f"{best.name} scores highest, mIoU {best.miou}"
-        if len(self.entries) == 1:
-            return told
-        mine = [p for p in self.pairs if best.name in (p.a, p.b)]
-        beaten = [p.a if p.b == best.name else p.b for p in mine if p.verdict == "real"]
-        others = [p.a if p.b == best.name else p.b for p in mine if p.verdict != "real"]
-        if not beaten:
-            return f"{told}, but no other network can be told from it on {self.images} images"
-        if not others:
-            return f"{told}, and every difference from it is real"
-        return f"{told}; it is really better than {_listed(beaten)}, and cannot be told from {_listed(others)}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON; None where there is no number."""
-        tree = {
-            "answer": self.answer,
-            "entries": [
-                {**e._asdict(), "miou": list(e.miou), "seeds": e.seeds._asdict(), "runs": list(e.runs), "steps": list(e.steps)}
-                for e in self.entries
-            ],
-            "pairs": [{**p._asdict(), "value": list(p.value)} for p in self.pairs],
-            "images": self.images,
-            "size": list(self.size),
-            "budget": self.budget,
-            "data": self.data,
-            "protocol": self.protocol,
-            "trained": self.trained,
-        }  # fmt: skip
-        plain: dict[str, Any] = _plain(tree)
-        return plain
 
 
 def study(
@@ -211,7 +119,7 @@ def _networks(models: Sequence[str], encoders: Sequence[str]) -> list[tuple[str,
         takes = "encoder" in config.signature(CONSTRUCTORS[model])[0]
         found += [(f"{model}-{e}", model, e) for e in encoders] if takes and encoders else [(model, model, None)]
     if encoders and all(encoder is None for _, _, encoder in found):
-        raise ModelError(f"{_listed(list(models))} takes no encoder; leave --encoder out")
+        raise ModelError(f"{listed(list(models))} takes no encoder; leave --encoder out")
     called = [name for name, _, _ in found]
     if twice := {name for name in called if called.count(name) > 1}:
         raise ModelError(f"{sorted(twice)[0]} is listed twice; a study trains each network once for each seed")
@@ -252,7 +160,7 @@ def _unspoiled(home: Path, recipe: Recipe) -> None:
 
     Raises: TrainingError when it was trained otherwise.
     """
-    if (home / RESULT).is_file() and _result(home).get("recipe") != _plain(recipe.to_dict()):
+    if (home / RESULT).is_file() and _result(home).get("recipe") != plain_json(recipe.to_dict()):
         raise TrainingError(
             f"{home} holds a finished run of another recipe; study into another --out, or remove that folder"
         )
@@ -293,7 +201,7 @@ def _score(home: Path, recipe: Recipe) -> None:
         "images_per_second": speed.fps,
         "size": [height, width],
     }
-    (home / RESULT).write_text(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (home / RESULT).write_text(json.dumps(plain_json(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int) -> Study:
@@ -302,7 +210,7 @@ def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int)
     for name, recipes in plans.items():
         homes = [_home(folder, name, seed) for seed in range(len(recipes))]
         results = [_result(home) for home in homes]
-        pooled[name] = _together([ImageCounts.load(home / COUNTS) for home in homes])
+        pooled[name] = together([ImageCounts.load(home / COUNTS) for home in homes])
         whole = bootstrap(pooled[name], protocol)
         runs = tuple(_number(result["miou"]) for result in results)
         model = recipes[0].model
@@ -333,7 +241,7 @@ def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int)
     images = len(next(iter(pooled.values())))
     return Study(
         entries,
-        _pairs(entries, pooled, protocol),
+        pairs(entries, pooled, protocol),
         images,
         tuple(results[0]["size"]),
         budget,
@@ -343,40 +251,5 @@ def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int)
     )
 
 
-def _together(counts: Sequence[ImageCounts]) -> ImageCounts:
-    """Several predictions of the same images, counted together, image by image."""
-    first = counts[0]
-    total = sum((other.rows for other in counts[1:]), start=first.rows.copy())
-    return ImageCounts.of(total[:, 0], total[:, 1], total[:, 2], first.names, first.classes)
-
-
-def _pairs(entries: Sequence[Entry], pooled: Mapping[str, ImageCounts], protocol: str) -> list[Pair]:
-    couples = [(a, b) for n, b in enumerate(entries) for a in entries[n + 1 :]]  # b is the better one
-    verdicts = [judge(pooled[a.name], pooled[b.name], names=(a.name, b.name), protocol=protocol) for a, b in couples]
-    found = []
-    for (a, b), verdict, p in zip(couples, verdicts, holm([v.mean.p for v in verdicts]), strict=True):
-        change = told_apart(verdict.mean.value, p, verdict.mean.needed, verdict.level, len(verdict.images))
-        apart = min(b.runs) > max(a.runs)
-        word = "not told apart" if not change.real else "real" if apart else "these runs only"
-        says = sentence(a.name, b.name, change, len(verdict.images), alike=verdict.alike)
-        if word == "these runs only":
-            says += ", but its seeds overlap with the other's"
-        found.append(Pair(a.name, b.name, change.value, p, word, says))
-    return found
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _plain(tree: Any) -> Any:
-    """What JSON gives back of it: tuples are lists, NaN is None."""
-    if isinstance(tree, Mapping):
-        return {str(key): _plain(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_plain(value) for value in tree]
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
