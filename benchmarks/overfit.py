@@ -42,6 +42,7 @@ OPTIONS: dict[str, dict] = {  # where the contract tests' size is too small to h
     "feature_pyramids_image": {"encoder": "resnet18", "channels": 64, "scales": 2, "output_stride": 8},
     **{f"feature_pyramids_{kind}": {"encoder": "resnet18", "channels": 64} for kind in ("single", "hierarchy", "topdown")},
     "rtseg_unet": {"encoder": "resnet18"},
+    "deeplabv3plus": {"encoder": "resnet18", "channels": 128, "output_stride": 8},
     "lraspp": {}, "enet": {}, "erfnet": {}, "fast_scnn": {}, "bisenetv2": {}, "ddrnet23slim": {},
     "ladder_densenet": {"encoder": "densenet121"},
     "wide_resnet38": {"width": 16, "channels": 64},
