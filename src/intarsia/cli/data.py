@@ -92,11 +92,10 @@ def audit(
         datasets = opened(source, root, split)
         exams = examined(datasets)
         found, space = judge(datasets, exams), getattr(datasets[0], "labels", None)
-        files = [d for d in datasets if isinstance(d, data.Pairs)]
         cases = [
-            Case(i, e)
+            Case(i, e, dataset=d)
             for d, p in zip(datasets, exams, strict=True)
-            if d in files
+            if isinstance(d, data.Pairs)
             for i, e in zip(d.items, p, strict=True)
         ]
         read = reader(cases, space) if space else None

@@ -248,6 +248,8 @@ def _about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam]
             )  # fmt: skip
     if sentence := getattr(dataset, "inferred", ""):
         yield Finding("inferred", "note", f"{split}: {sentence}.")
+    for sentence in getattr(dataset, "remarks", ()):
+        yield Finding("remark", "note", f"{split}: {sentence.rstrip('.')}.")
 
 
 def _frequencies(
