@@ -18,7 +18,7 @@ class Drawing:
 
     source: str
     classes: tuple[str, ...]
-    pictures: dict[str, Picture] = field(repr=False)  # the export is one of each pair's files
+    pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
 
     def __call__(self, item: Pair) -> Raw:
         picture = self.pictures[item.name]
@@ -39,9 +39,13 @@ def drawn(
     if lost:
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
         raise DataError(f"{project.source}: the images of {shown} are not found beside the export; put them there")
-    items = [Pair(picture.name, picture.image, place) for picture in pictures if picture.image is not None]
-    if place.suffix == ".zip":  # its images lie elsewhere each time that it is opened
-        items = [item._replace(files=(place,)) for item in items]
+    packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
+    around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
+    items = [
+        Pair(picture.name, picture.image, place, (around,) if packed else (picture.image, around))
+        for picture in pictures
+        if picture.image is not None
+    ]
     return Pairs(
         items,
         labels or label_space(project, uncovered),
