@@ -229,9 +229,12 @@ def show_samples(
     from ..data.augment import Augmentation
     from ..data.loader import as_sample
     from ..draw.sheet import sheet
+    from ..errors import DataError
     from .source import augmentation_of, opened
 
     dataset = opened(source, root, [split] if split else None)[0]
+    if held := getattr(dataset, "holds", ""):
+        raise DataError(f"{dataset.name} holds {held}; samples are shown of images and their masks")
     space = dataset.labels
     change = Augmentation(space.ignore_index, **augmentation_of(source))
     picked = [n * len(dataset) // min(count, len(dataset)) for n in range(min(count, len(dataset)))]

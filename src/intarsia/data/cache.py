@@ -43,9 +43,8 @@ class Cached:
 
     def __init__(self, dataset: Pairs, folder: str | Path, *, tell: Callable[[int, int], None] | None = None) -> None:
         if not isinstance(dataset, Pairs):
-            raise DataError(
-                f"only data sets of image and mask files are cached on disk, not {type(dataset).__name__}; use cache: true"
-            )
+            what = getattr(dataset, "holds", type(dataset).__name__)
+            raise DataError(f"only data sets of image and mask files are cached on disk, not {what}; use cache: true")
         self.dataset, self.labels, self.name, self.split = dataset, dataset.labels, dataset.name, dataset.split
         self.items = dataset.items
         key = _key(dataset)

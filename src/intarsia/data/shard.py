@@ -41,7 +41,8 @@ def shard(
         raise DataError(f"size is {size}; a shard holds at least one sample")
     for dataset in datasets:
         if not isinstance(dataset, Pairs):
-            raise DataError(f"only data sets of image and mask files become shards, not {type(dataset).__name__}")
+            what = getattr(dataset, "holds", type(dataset).__name__)
+            raise DataError(f"only data sets of image and mask files become shards, not {what}")
         if dataset.labels != datasets[0].labels:
             raise DataError(
                 f"{dataset.split} has other labels than {datasets[0].split}; write them into folders of their own"
