@@ -21,6 +21,7 @@ from intarsia.data.findings import Sight
 from intarsia.data.loader import Loader
 from intarsia.data.shard import shard
 from intarsia.errors import DataError
+from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
 
 OBJECTS = {"nuclei", "davis", "cityscapes", "coco_panoptic", "export", "coco_export", "zipped", "waymo", "shards"}
@@ -185,3 +186,15 @@ def test_splits_of_several_meanings_are_no_shards_of_one_folder(root: Path, tmp_
     both = [intarsia.data.open("cityscapes", root, "train", classes=k) for k in (19, 34)]
     with pytest.raises(DataError, match="train has other labels than train; write them into folders of their own"):
         shard(both, tmp_path / "tars")
+
+
+def test_samples_that_others_made_hold_class_numbers_whatever_their_files_held() -> None:
+    class Own(list):
+        labels = LabelSpace(("ground", "roof"), values={7: "ground", 9: "roof"})
+
+    rng = np.random.default_rng(0)
+    made = [rng.integers(0, 2, (20, 28), np.uint8) for _ in range(3)]
+    image = [rng.integers(0, 255, (3, 20, 28), np.uint8) for _ in made]
+    own = Own(Sample(torch.from_numpy(i), torch.from_numpy(m), str(n)) for n, (i, m) in enumerate(zip(image, made, strict=True)))  # fmt: skip
+    found = intarsia.data.audit(own)
+    assert not found.errors and found.counts.tolist() == np.bincount(np.stack(made).ravel()).tolist()
