@@ -216,8 +216,19 @@ def shards(root: Path) -> Any:
     return intarsia.data.open("shards", root / "tars", "all")
 
 
+def _seeded(kind: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """The same miniature whatever was made before."""
+
+    def make(root: Path) -> Any:
+        global _rng
+        _rng = np.random.default_rng(5)
+        return kind(root)
+
+    return make
+
+
 KINDS: dict[str, Callable[[Path], Any]] = {
-    kind.__name__: kind
+    kind.__name__: _seeded(kind)
     for kind in (
         folder, one_hot, drive, isbi2012, nuclei, davis, cityscapes, coco_panoptic, nyu_depth, planes, export, coco_export, zipped,
         waymo, shards,
