@@ -369,3 +369,47 @@ def test_values_that_are_written_out_are_not_inferred(tmp_path: Path) -> None:
     guessed = folder(tmp_path, "all", labels=LabelSpace(("ground", "thing")))
     assert set(guessed[0].labels.unique().tolist()) == {0, 1}
     assert "255 is 'thing'" in guessed.inferred
+
+
+def test_a_folder_of_masks_for_each_class(tmp_path) -> None:
+    """Laid over each other in the order of the classes, as `init` writes them down or as the user lists them."""
+    rng = np.random.default_rng(4)
+    painted = {}
+    for n in range(4):
+        for part in ("images", "masks/car", "masks/road"):
+            (tmp_path / part).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (6, 8, 3), np.uint8)).save(tmp_path / f"images/{n}.jpg")
+        for name in ("car", "road")[: 1 + (n > 0)]:
+            painted[name, str(n)] = rng.random((6, 8)) < 0.5
+            Image.fromarray(painted[name, str(n)].astype(np.uint8) * 255).save(tmp_path / f"masks/{name}/{n}.png")
+    tree, told = intarsia.data.init(tmp_path)
+    assert tree["data"]["masks"] == "masks/{class}" and tree["labels"]["classes"] == ["background", "car", "road"]
+    assert "classes lie over each other in their order" in told
+    options = {key: tree["data"][key] for key in ("images", "masks", "holdout")}
+    train, val = (intarsia.data.open("folder", tmp_path, s, LabelSpace.from_dict(tree["labels"]), **options) for s in ("train", "val"))  # fmt: skip
+    assert len(train) == 3 and len(val) == 1
+    turned = LabelSpace(("background", "road", "car"))
+    other = folder(tmp_path, "all", labels=turned, images="images", masks="masks/{class}")
+    for dataset in (train, val, other):
+        for sample in (dataset[n] for n in range(len(dataset))):
+            wish = np.zeros((6, 8), int)
+            for number, name in enumerate(dataset.labels.names[1:], 1):
+                if (name, sample.name) in painted:
+                    wish[painted[name, sample.name]] = number
+            assert np.array_equal(sample.labels, wish)
+    options = {"images": "images", "masks": "masks/{class}"}
+    with pytest.raises(
+        DataError, match=r"masks/road is of no class; did you mean 'rode'.*list it under labels.classes"
+    ):
+        folder(tmp_path, "all", labels=LabelSpace(("background", "car", "rode")), **options)
+    with pytest.raises(DataError, match=r"there is no folder masks/bus for 'bus'"):
+        folder(tmp_path, "all", labels=LabelSpace(("background", "car", "road", "bus")), **options)
+    with pytest.raises(DataError, match=r"masks of one class a file have no values; leave out labels.values"):
+        folder(
+            tmp_path, "all", labels=LabelSpace(("a", "car", "road"), values={0: "car", 1: "a", 2: "road"}), **options
+        )
+    (tmp_path / "masks/car/0.png").unlink()
+    assert folder(tmp_path, "all", labels=turned, **options).unmatched == (("images/0.jpg",), ())
+    Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / "masks/road/1.png")
+    with pytest.raises(DataError, match=r"(car|road)/1\.png: \dx\d pixels, unlike the masks of its other classes"):
+        folder(tmp_path, "all", labels=turned, **options)[0]

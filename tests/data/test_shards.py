@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 
 import intarsia.data
+from intarsia.data.cache import Cached
 from intarsia.data.datasets.folder import folder
 from intarsia.data.loader import Loader
+from intarsia.data.pairs import Pair, Pairs
 from intarsia.data.shard import shard
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
@@ -117,6 +119,40 @@ def test_shards_are_shuffled_and_resumed_as_files_are(packed, pairs) -> None:
     for _ in range(3):
         mine, theirs = map(next, streams)
         assert mine.names == theirs.names and torch.equal(mine.image, theirs.image)
+
+
+def test_what_a_server_holds_is_cached_until_its_index_changes(served, packed, pairs, tmp_path) -> None:
+    def again() -> Cached:
+        return Cached(intarsia.data.open("shards", served, "all"), tmp_path / "cache")
+
+    same(first := again(), pairs)
+    assert first.built and not again().built
+    (packed / "index.json").write_text((packed / "index.json").read_text() + "\n")
+    assert again().built
+
+
+def test_shards_of_several_writers_may_share_names(pairs, tmp_path) -> None:
+    shard([pairs], tmp_path / "tars", size=3)
+    first, second = sorted((tmp_path / "tars").glob("*.tar"))
+    second.write_bytes(first.read_bytes())
+    (tmp_path / "tars/index.json").unlink()
+    found = intarsia.data.open("shards", tmp_path / "tars", "all", SPACE)
+    assert [item.name for item in found.items][::3] == ["v1.0 b", "all-000001/v1.0 b"]
+    assert torch.equal(found[3].labels, pairs[0].labels)
+
+
+def test_masks_of_every_type_and_images_without_one(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (8, 6), (9, 9, 9)).save(tmp_path / "in/x.png")
+    Image.new("L", (8, 6), 1).save(tmp_path / "in/x.bmp")
+    pair = Pair("x", tmp_path / "in/x.png", tmp_path / "in/x.bmp")
+    shard([Pairs([pair, Pair("y", tmp_path / "in/x.png", None)], SPACE, name="n", split="a")], tmp_path / "tars")
+    found = intarsia.data.open("shards", tmp_path / "tars", "a")
+    assert found[0].labels.unique().tolist() == [1] and found[1].labels.unique().tolist() == [255]
+    with tarfile.open(tmp_path / "b-0.tar", "w") as tar:
+        tar.add(tmp_path / "in/x.png", "z.png")
+    with pytest.raises(DataError, match=r"b-0\.tar: z has no mask; a mask is called z\.seg\.png"):
+        intarsia.data.open("shards", tmp_path, "b", SPACE)
 
 
 @pytest.mark.parametrize("served", [Whole], indirect=True)

@@ -92,11 +92,10 @@ def audit(
         datasets = opened(source, root, split)
         exams = examined(datasets)
         found, space = judge(datasets, exams), getattr(datasets[0], "labels", None)
-        files = [d for d in datasets if isinstance(d, data.Pairs)]
         cases = [
-            Case(i, e)
+            Case(i, e, dataset=d)
             for d, p in zip(datasets, exams, strict=True)
-            if d in files
+            if isinstance(d, data.Pairs)
             for i, e in zip(d.items, p, strict=True)
         ]
         read = reader(cases, space) if space else None
@@ -228,9 +227,12 @@ def show_samples(
     from ..data.augment import Augmentation
     from ..data.loader import as_sample
     from ..draw.sheet import sheet
+    from ..errors import DataError
     from .source import augmentation_of, opened
 
     dataset = opened(source, root, [split] if split else None)[0]
+    if held := getattr(dataset, "holds", ""):
+        raise DataError(f"{dataset.name} holds {held}; samples are shown of images and their masks")
     space = dataset.labels
     change = Augmentation(space.ignore_index, **augmentation_of(source))
     picked = [n * len(dataset) // min(count, len(dataset)) for n in range(min(count, len(dataset)))]

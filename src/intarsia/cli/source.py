@@ -25,7 +25,9 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
 
     if source in DATASETS:
         tell(source)
-        return [data.open(source, root, split) for split in splits or data.splits(source, root)]
+        if not (wanted := splits or data.splits(source, root)):
+            raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
+        return [data.open(source, root, split) for split in wanted]
     if Path(source).is_dir():
         tree, _ = data.init(Path(source))
         return of_recipe(_loaded(tree), root, splits)

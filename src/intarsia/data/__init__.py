@@ -14,12 +14,12 @@ from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from .audit import Audit, Finding, audit
 from .init import init
-from .pairs import Pair, Pairs
+from .pairs import Pair, Pairs, Raw
 
 if TYPE_CHECKING:
     from .datasets.catalogue import Entry
 
-__all__ = ["Audit", "Finding", "Pair", "Pairs", "audit", "init", "open", "splits"]
+__all__ = ["Audit", "Finding", "Pair", "Pairs", "Raw", "audit", "init", "open", "splits"]
 
 
 def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | None = None, **options: Any) -> Any:

@@ -54,7 +54,15 @@ def judge(datasets: Sequence[Any], exams: Sequence[list[Exam]], labels: LabelSpa
     """What follows from the exams; see `audit`."""
     if not datasets:
         raise DataError("audit needs at least one data set")
-    return gather(datasets, [getattr(d, "labels", None) or labels for d in datasets], exams)
+    return gather(datasets, [_read_by(d, labels) for d in datasets], exams)
+
+
+def _read_by(dataset: Any, labels: LabelSpace | None) -> LabelSpace | None:
+    """What the values that were counted mean: raw ones in files, class numbers in samples that others made."""
+    space = getattr(dataset, "labels", None) or labels
+    if space is None or isinstance(dataset, Pairs):
+        return space
+    return LabelSpace(space.names, space.colors)
 
 
 def _examined(dataset: Any) -> Iterator[Exam]:

@@ -3,8 +3,8 @@
     samples.bin   image and labels of each sample, and its objects and depth, raw bytes one behind the other
     index.json    the key they were made from; shapes, types and offsets
 
-The key is a hash of every image's and mask's path, size and time, of the label space, and of the functions that read
-them with their options: when any of these changes, the cache is built again.
+The key is a hash of this program's version, of path, size and time of every file that a sample is read from, of the label
+space, and of the functions that read them with their options: when any of these changes, the cache is built again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import torch
 
+from .. import __version__
 from ..errors import DataError
 from ..structures import Sample
 from .pairs import Pairs
@@ -40,9 +43,8 @@ class Cached:
 
     def __init__(self, dataset: Pairs, folder: str | Path, *, tell: Callable[[int, int], None] | None = None) -> None:
         if not isinstance(dataset, Pairs):
-            raise DataError(
-                f"only data sets of image and mask files are cached on disk, not {type(dataset).__name__}; use cache: true"
-            )
+            what = getattr(dataset, "holds", type(dataset).__name__)
+            raise DataError(f"only data sets of image and mask files are cached on disk, not {what}; use cache: true")
         self.dataset, self.labels, self.name, self.split = dataset, dataset.labels, dataset.name, dataset.split
         self.items = dataset.items
         key = _key(dataset)
@@ -78,15 +80,16 @@ class Cached:
 
 def _key(dataset: Pairs) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    hooks = [_told(hook) for hook in (dataset.image, dataset.raw, dataset.objects, dataset.depth)]
-    digest.update(repr((dataset.labels.to_dict(), dataset.channels, hooks)).encode())
-    seen: dict[Path, list[tuple[str, int, int]]] = {}
+    hooks = [_told(hook) for hook in (dataset.image_hook, dataset.mask_hook)]
+    digest.update(repr((__version__, dataset.labels.to_dict(), dataset.channels, hooks)).encode())
+    seen: dict[Path, bytes] = {}
     for item in dataset.items:
-        for path in (item.image, item.mask):
-            if path is not None:
-                if path not in seen:
-                    seen[path] = _stamp(path)
-                digest.update(repr((item.name, seen[path])).encode())
+        digest.update(repr((item.name, item.mask is None)).encode())
+        files = (item.image, item.mask) if item.files is None else item.files
+        for path in filter(None, files):
+            if path not in seen:
+                seen[path] = hashlib.blake2b(repr(_stamp(path)).encode(), digest_size=16).digest()
+            digest.update(seen[path])
     return digest.hexdigest()
 
 
@@ -100,10 +103,22 @@ def _stamp(path: Path) -> list[tuple[str, int, int]]:
 
 
 def _told(hook: Any) -> str:
-    """Which function reads a part of a sample, and what was given to it beforehand."""
+    """Which function reads a part of a sample, and what was given to it beforehand.
+
+    Raises: DataError for what would look different in every process.
+    """
+    if hook is None:
+        return ""
     if isinstance(hook, partial):
         return f"{_told(hook.func)} {hook.args!r} {hook.keywords!r}"
-    return "" if hook is None else f"{hook.__module__}.{hook.__qualname__}"
+    if is_dataclass(hook):
+        return f"{type(hook).__module__} {hook!r}"
+    if not isinstance(hook, FunctionType):
+        raise DataError(
+            f"a part of the data set is read by {type(hook).__name__}, whose options the cache cannot see; "
+            "read it by a function, a functools.partial or a dataclass"
+        )
+    return f"{hook.__module__}.{hook.__qualname__}"
 
 
 def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], None] | None) -> None:

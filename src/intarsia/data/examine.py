@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, LabelError
-from .codecs import decode_mask, orientation_of, raw_values
+from .codecs import orientation_of
 from .doctor.forms import Form, natural
 from .doctor.likeness import fit, gray, grid, thumbnail
 from .doctor.regions import SPECK, gaps, regions, sizes, specks
@@ -57,7 +57,7 @@ class Exam:
 
 def examine(dataset: Pairs, item: Pair) -> Exam:
     """Look at one pair of files whose masks have a meaning."""
-    exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
+    exam = Exam(item.name, dataset.place(item), image_path=item.image, mask_path=item.mask)
     try:
         image = dataset.read(item)
     except DataError as error:
@@ -65,24 +65,22 @@ def examine(dataset: Pairs, item: Pair) -> Exam:
         return exam
     exam.convertible = dataset.channels is not None or image.shape[2] in (1, 3)
     _measure(exam, image)
-    exam.turned = 1 if dataset.image else orientation_of(item.image), exam.turned[1]
-    if item.mask is None:
-        return exam
+    turned = 1 if dataset.image_hook else orientation_of(item.image)
+    exam.turned = turned, 1
     try:
-        if dataset.raw is not None:
-            raw = dataset.raw(item)
-        else:
-            stored, palette = decode_mask(item.mask)
-            raw = raw_values(stored, palette, dataset.labels.by_color, str(item.mask))
+        raw = dataset.decode(item)
     except LabelError as error:
         exam.error = ("encoding", str(error))
         return exam
     except DataError as error:
         exam.error = ("unreadable", str(error))
         return exam
-    exam.turned = exam.turned[0], exam.turned[0] if dataset.raw else orientation_of(item.mask)
-    _count(exam, raw)
-    _compare(exam, item, image, raw)
+    if raw is None:
+        return exam
+    assert item.mask is not None
+    exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
+    _count(exam, raw.classes)
+    _compare(exam, image, raw.classes, dataset.misfit(item, image, raw))
     return exam
 
 
@@ -100,7 +98,9 @@ def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, n
         exam.turned = exam.turned[0], orientation_of(item.mask)
         _count(exam, raw)
         if not isinstance(image, DataError):
-            _compare(exam, item, image, raw)
+            fits = raw.shape == image.shape[:2]
+            told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
+            _compare(exam, image, raw, told)
     for part, place in ((image, item.image), (mask, item.mask)):
         if isinstance(part, DataError):
             kind = "mode" if " colors; save it as gray" in str(part) else "unreadable"
@@ -137,7 +137,7 @@ def examine_sample(dataset: Any, index: int, closely: bool = True) -> Exam:
     raw = sample.labels.numpy()
     _count(exam, raw)
     if closely:
-        _compare(exam, Pair(sample.name, Path(sample.name), None), image, raw)
+        _compare(exam, image, raw, "")
     return exam
 
 
@@ -181,10 +181,9 @@ def _count(exam: Exam, raw: np.ndarray) -> None:
         exam.grid = grid(raw)
 
 
-def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None:
-    """Regions of the mask, and how it lies on the image."""
+def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> None:
+    """Regions of the mask, and how it lies on the image, unless a sentence says that their sizes differ."""
     exam.closely = True
-    shape = raw.shape
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
@@ -195,8 +194,8 @@ def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None
         tiny, holes = np.flatnonzero(found.areas < SPECK), gaps(found)
         exam.speck_at = (int(found.boxes[tiny[0], 0]), int(found.boxes[tiny[0], 1])) if len(tiny) else None
         exam.gaps, exam.gap_at = dict(Counter(value for value, *_ in holes)), holes[0][1:] if holes else None
-    if shape != image.shape[:2]:
-        exam.error = ("size", mismatch(item, image.shape, shape))
+    if misfit:
+        exam.error = ("size", misfit)
     elif raw.size and min(raw.shape) >= 24:
         exam.fit = fit(gray(image), raw)
         exam.tints = _tints(image, raw)

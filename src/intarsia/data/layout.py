@@ -1,11 +1,11 @@
-"""How a folder of images and masks is laid out: finding the files, and which mask belongs to which image."""
+"""How a folder of images and masks is laid out: finding a release and its files, and which mask belongs to which image."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DataError
+from ..errors import DataError, nearest
 from .codecs import SUFFIXES
 from .pairs import Pair
 
@@ -169,3 +169,42 @@ def nothing(folders: Mapping[str, Iterable[str]]) -> str:
         for folder, names in sorted(folders.items(), key=lambda f: -len(list(f[1])))[:2]
     ]
     return f"no image has a mask of its name ({'; '.join(shown)}); masks need the image's name, or one more ending such as _mask"
+
+
+def top(root: str | Path, signs: Sequence[str], tree: str, below: Sequence[str] = ()) -> Path:
+    """The folder that a release was unpacked to: `root`, or a folder below it, that holds all of `signs`.
+
+    Args:
+        signs: files or folders that must be there.
+        tree: of the release, for the message.
+        below: folders within root that may be the one.
+
+    Raises: DataError that says what is missing and shows the tree.
+    """
+    root = Path(root)
+    for folder in (root, *(root / b for b in below)):
+        if folder.is_dir() and all((folder / sign).exists() for sign in signs):
+            return folder
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder; expected\n{tree}")
+    lacking = " and ".join(sign for sign in signs if not (root / sign).exists())
+    raise DataError(f"{root}: holds no {lacking}; expected\n{tree}")
+
+
+def one_of(split: str, known: Sequence[str], root: Path, tree: str) -> str:
+    """A split's name, when it is there.
+
+    Raises: DataError with the nearest name and the tree.
+    """
+    if split not in known:
+        raise DataError(f"{root}: there is no split {split!r}{nearest(split, known)}; expected\n{tree}")
+    return split
+
+
+def choice(option: str, value: object, known: Sequence[object]) -> None:
+    """Refuse a value that an option does not take.
+
+    Raises: DataError with the values that it takes.
+    """
+    if value not in known:
+        raise DataError(f"{option} is {value!r}; choose from {', '.join(map(repr, known))}")

@@ -1,5 +1,6 @@
 """Image and mask files side by side, and the data set that reads them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import torch
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from ..structures import Sample
-from .codecs import read_image, read_labels
+from .codecs import read_image, read_mask
 
 
 class Pair(NamedTuple):
@@ -19,24 +20,37 @@ class Pair(NamedTuple):
     name: str  # unique within the data set
     image: Path
     mask: Path | None
+    files: tuple[Path, ...] | None = None  # all that the sample is read from, where that is not these two alone
+
+    def also(self, *files: Path) -> "Pair":
+        """The same pair, read from more files than its own two."""
+        return self._replace(files=(self.image, *([self.mask] if self.mask else []), *files))
 
 
-Read = Callable[[Pair], np.ndarray]
+class Raw(NamedTuple):
+    """What is known of an image's pixels, as its files have it."""
+
+    classes: np.ndarray  # [H, W] raw values, which the label space maps
+    objects: np.ndarray | None = None  # [H, W] a number of its own for each object, 0 where there is none
+    depth: np.ndarray | None = None  # [H, W] meters, nan where unknown
+    kept: bool = False  # these object numbers mean something beyond this image, so the sample has them as they are
 
 
 class Pairs:
     """A data set of image and mask files; its items are Samples.
 
     Args:
+        items: each says which files it is read from: by these a cache on disk knows whether it is still good.
         labels: what the values in the masks mean.
         name, split: of the data set, for messages and reports.
+        image: reads a pair's image [H, W, C], where its file is none that every program knows.
+        decode: reads what is known of a pair's pixels, where that is more than the ids or colors of one mask file. Both
+            are functions of a module, `functools.partial` of one, or dataclasses that can be called, so that they
+            travel to other processes, and a cache knows them again. It is not asked where there is no mask.
         inferred: one sentence about what was taken for granted of the labels; empty when nothing was.
         unmatched: files that found no partner and are left out: (images without a mask, masks without an image).
+        remarks: what else is left out, one sentence each.
         channels: 1, 3 or 4: read every image as gray, RGB or RGBA where that loses nothing; None: as it is.
-        image: reads a pair's image [H, W, C], where its file is none that every program knows.
-        raw: reads a pair's raw mask values [H, W], where they stand in several files or behind a formula.
-        objects, depth: read a pair's object numbers [H, W] and meters [H, W], where a data set knows them. All four are
-            functions of a module, or `functools.partial` of one, so that worker processes can be started with them.
 
     Raises: DataError when there are no pairs, or two of them share a name.
     """
@@ -48,17 +62,16 @@ class Pairs:
         *,
         name: str,
         split: str,
+        image: Callable[[Pair], np.ndarray] | None = None,
+        decode: Callable[[Pair], Raw] | None = None,
         inferred: str = "",
         unmatched: tuple[Sequence[str], Sequence[str]] = ((), ()),
+        remarks: Sequence[str] = (),
         channels: int | None = None,
-        image: Read | None = None,
-        raw: Read | None = None,
-        objects: Read | None = None,
-        depth: Read | None = None,
     ) -> None:
-        self.image, self.raw, self.objects, self.depth = image, raw, objects, depth
         self.items, self.labels, self.name, self.split = tuple(items), labels, name, split
-        self.inferred, self.channels = inferred, channels
+        self.image_hook, self.mask_hook = image, decode
+        self.inferred, self.channels, self.remarks = inferred, channels, tuple(remarks)
         self.unmatched = tuple(unmatched[0]), tuple(unmatched[1])
         if not self.items:
             raise DataError(f"{name}: split {split!r} holds no pairs of image and mask")
@@ -69,6 +82,8 @@ class Pairs:
                     f"{name}: {seen[item.name].image} and {item.image} share the name {item.name!r}; rename one"
                 )
             seen[item.name] = item
+        uses = Counter(path for item in self.items for path in {item.image, item.mask})
+        self._shared = {path for path, count in uses.items() if count > 1}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -79,30 +94,66 @@ class Pairs:
         Raises: DataError or LabelError that names the file.
         """
         item = self.items[index]
-        image = self.read(item)
-        if item.mask is None:
-            labels = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
-        elif self.raw is None:
-            labels = read_labels(item.mask, self.labels)
-        else:
-            try:
-                labels = self.labels.encode(self.raw(item))
-            except LabelError as error:
-                raise LabelError(f"{item.mask}: {error}") from None
-        maps = {
-            "objects": None if self.objects is None or item.mask is None else self.objects(item).astype(np.int32),
-            "depth": None if self.depth is None else self.depth(item).astype(np.float32),
-        }
-        for what, read in (("mask", labels), ("objects", maps["objects"]), ("depth", maps["depth"])):
-            if read is not None and read.shape != image.shape[:2]:
-                raise DataError(mismatch(item, image.shape, read.shape, what))
-        given = {key: None if read is None else torch.from_numpy(read) for key, read in maps.items()}
-        return Sample(as_tensor(image).permute(2, 0, 1), as_tensor(labels), item.name, **given)
+        return self.sample(item, self.read(item), self.decode(item))
 
     def read(self, item: Pair) -> np.ndarray:
         """The image of a pair: [H, W, C] uint8 or uint16."""
-        image = read_image(item.image) if self.image is None else self.image(item)
+        image = read_image(item.image) if self.image_hook is None else self.image_hook(item)
         return image if self.channels is None else with_channels(image, self.channels, item.image)
+
+    def decode(self, item: Pair) -> Raw | None:
+        """What is known of a pair's pixels, before the label space maps it; None without a mask."""
+        if item.mask is None:
+            return None
+        return Raw(read_mask(item.mask, self.labels)) if self.mask_hook is None else self.mask_hook(item)
+
+    def sample(self, item: Pair, image: np.ndarray, raw: Raw | None) -> Sample:
+        """A Sample of what `read` and `decode` gave.
+
+        Raises: LabelError for values without a meaning; DataError when the sizes differ.
+        """
+        picture = as_tensor(image).permute(2, 0, 1)
+        if raw is None:
+            nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
+            return Sample(picture, as_tensor(nothing), item.name)
+        try:
+            labels = self.labels.encode(raw.classes)
+        except LabelError as error:
+            raise LabelError(f"{self.place(item)}: {error}") from None
+        if told := self.misfit(item, image, raw):
+            raise DataError(told)
+        objects, depth = raw.objects, raw.depth
+        if objects is not None:
+            objects = objects.astype(np.int32) if raw.kept else numbered(objects, labels != self.labels.ignore_index)
+        return Sample(
+            picture,
+            as_tensor(labels),
+            item.name,
+            None if objects is None else torch.from_numpy(objects),
+            depth=None if depth is None else torch.from_numpy(depth.astype(np.float32)),
+        )
+
+    def place(self, item: Pair) -> str:
+        """What to call a pair's mask, or its image where it has none: the file, and the pair where others share the file."""
+        return self._called(item.mask or item.image, item)
+
+    def misfit(self, item: Pair, image: np.ndarray, raw: Raw) -> str:
+        """The sentence about a mask, objects or depth of another size than the image; empty where they fit."""
+        for what, array in (("mask", raw.classes), ("objects", raw.objects), ("depth", raw.depth)):
+            if array is not None and array.shape != image.shape[:2]:
+                return mismatch(self._called(item.image, item), self.place(item), image.shape, array.shape, what)
+        return ""
+
+    def _called(self, path: Path, item: Pair) -> str:
+        return f"{path}: {item.name}" if path in self._shared else str(path)
+
+
+def numbered(codes: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Object numbers 1, 2, ... in the order of their codes, [H, W] int32; 0 where the code is 0 or pixels do not count."""
+    kept = np.where(counted, codes, 0)
+    known, places = np.unique(kept, return_inverse=True)
+    numbers = np.cumsum(known != 0) * (known != 0)
+    return numbers[places.reshape(kept.shape)].astype(np.int32)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
@@ -132,10 +183,17 @@ def with_channels(image: np.ndarray, channels: int, path: Path) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def mismatch(item: Pair, image: Sequence[int], mask: Sequence[int], what: str = "mask") -> str:
-    """The sentence about an image and a mask of different sizes."""
-    turned = " (height and width swapped: is one of them turned?)" if tuple(image[:2]) == (mask[1], mask[0]) else ""
-    if not turned and abs(image[0] * mask[1] - image[1] * mask[0]) <= 0.01 * image[0] * mask[1]:
-        turned = " (the same shape: was one of them resized?)"
-    told = "depth is" if what == "depth" else f"{what} {item.mask} {'are' if what == 'objects' else 'is'}"
-    return f"{item.image} is {image[1]}x{image[0]} pixels, but its {told} {mask[1]}x{mask[0]}{turned}; they must be of one size"
+def mismatch(image: str, mask: str, size: Sequence[int], other: Sequence[int], what: str = "mask") -> str:
+    """The sentence about an image and a mask of different sizes.
+
+    Args:
+        image, mask: what the files are called.
+        size, other: their shapes [H, W, ...].
+    """
+    hint = " (height and width swapped: is one of them turned?)" if tuple(size[:2]) == (other[1], other[0]) else ""
+    if not hint and abs(size[0] * other[1] - size[1] * other[0]) <= 0.01 * size[0] * other[1]:
+        hint = " (the same shape: was one of them resized?)"
+    told = "depth is" if what == "depth" else f"{what} {mask} {'are' if what == 'objects' else 'is'}"
+    return (
+        f"{image} is {size[1]}x{size[0]} pixels, but its {told} {other[1]}x{other[0]}{hint}; they must be of one size"
+    )

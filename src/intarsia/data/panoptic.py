@@ -7,6 +7,7 @@ Kirillov, He, Girshick, Rother, Dollár. "Panoptic Segmentation." CVPR 2019. arX
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +15,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..labels import Color, LabelSpace
-from .decoded import Raw, read_rgb
 from .exports.files import read_json
-from .pairs import Pair
+from .idmaps import read_rgb
+from .pairs import Pair, Raw
 
 _BYTES = np.array([1, 1 << 8, 1 << 16], np.int32)
 
@@ -30,11 +31,12 @@ class Category(NamedTuple):
     thing: bool
 
 
+@dataclass(frozen=True)
 class Segments:
     """Decodes the PNGs of one file: category numbers, and an object for each segment of a thing that is no crowd."""
 
-    def __init__(self, known: Mapping[str, list[dict[str, Any]]], things: frozenset[int]) -> None:
-        self.known, self.things = known, things
+    known: Mapping[str, list[dict[str, Any]]] = field(repr=False)  # the JSON file is one of each pair's files
+    things: frozenset[int]
 
     def __call__(self, item: Pair) -> Raw:
         assert item.mask is not None
@@ -77,7 +79,7 @@ def read(path: Path, masks: Path, find: Callable[[str], Path | None]) -> tuple[l
         if image is None or not mask.is_file():
             what = mask if image is not None else called.get(annotation["image_id"], annotation["image_id"])
             raise DataError(f"{path}: {what} is listed, but not there; unpack all of the release")
-        items.append(Pair(name, image, mask))
+        items.append(Pair(name, image, mask).also(path))
         known[name] = annotation["segments_info"]
     categories = [
         Category(int(c["id"]), str(c["name"]), tuple(c["color"]) if c.get("color") else None, bool(c.get("isthing", 1)))

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import DataError
 from .codecs import read_image
-from .datasets.shards import members
-from .pairs import Pairs
+from .datasets.shards import UNLABELED, members
+from .pairs import Pair, Pairs
 
 
 def shard(
@@ -21,7 +21,8 @@ def shard(
 ) -> list[Path]:
     """Write splits of a data set as tar files of the very bytes of their files, and an index of them.
 
-    Where an image or its raw values are put together from several files, or channels are changed, the result is written.
+    Where an image or its raw values are put together from several files, or channels are changed, the result is written;
+    objects and depth are written beside them.
 
     Args:
         datasets: one a split, of one label space.
@@ -31,32 +32,30 @@ def shard(
 
     Returns: the tar files.
 
-    Raises: DataError when a data set is not one of files, or the folder is not empty.
+    Raises: DataError when a data set is not one of files, they differ in their label spaces, or the folder is not empty.
     """
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; shards are written into a new folder")
     if size < 1:
         raise DataError(f"size is {size}; a shard holds at least one sample")
+    for dataset in datasets:
+        if not isinstance(dataset, Pairs):
+            what = getattr(dataset, "holds", type(dataset).__name__)
+            raise DataError(f"only data sets of image and mask files become shards, not {what}")
+        if dataset.labels != datasets[0].labels:
+            raise DataError(
+                f"{dataset.split} has other labels than {datasets[0].split}; write them into folders of their own"
+            )
     out.mkdir(parents=True, exist_ok=True)
     written, done, total = [], 0, sum(map(len, datasets))
     index: dict[str, Any] = {"shards": {}}
     for dataset in datasets:
-        if not isinstance(dataset, Pairs):
-            raise DataError(f"only data sets of image and mask files become shards, not {type(dataset).__name__}")
         for number in range(-(-len(dataset) // size)):
             path = out / f"{dataset.split}-{number:06d}.tar"
             with tarfile.open(path, "w") as tar:
                 for item in dataset.items[number * size : (number + 1) * size]:
-                    name = quote(item.name, safe="/ ").replace(".", "%2E")  # a name ends at its first dot
-                    if dataset.image is None and dataset.channels in (None, read_image(item.image).shape[2]):
-                        tar.add(item.image, f"{name}{item.image.suffix.lower()}", filter=_plain)
-                    else:
-                        _add(tar, f"{name}.npy", dataset.read(item))
-                    if item.mask is not None and dataset.raw is None:
-                        tar.add(item.mask, f"{name}.seg{item.mask.suffix.lower()}", filter=_plain)
-                    elif item.mask is not None and dataset.raw is not None:
-                        _add(tar, f"{name}.seg.npy", dataset.raw(item))
+                    _write(tar, dataset, item)
                     done += 1
                     if tell:
                         tell(done, total)
@@ -65,6 +64,27 @@ def shard(
     index["labels"] = datasets[0].labels.to_dict()
     (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
     return written
+
+
+def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> None:
+    """The members of one sample."""
+    name = quote(item.name, safe="/ ").replace(".", "%2E")  # a name ends at its first dot
+    if dataset.image_hook is None and dataset.channels in (None, read_image(item.image).shape[2]):
+        tar.add(item.image, f"{name}{item.image.suffix.lower()}", filter=_plain)
+    else:
+        _add(tar, f"{name}.npy", dataset.read(item))
+    if item.mask is None:
+        tar.addfile(_plain(tarfile.TarInfo(f"{name}.{UNLABELED}")))
+    elif dataset.mask_hook is None:
+        tar.add(item.mask, f"{name}.seg{item.mask.suffix.lower()}", filter=_plain)
+    else:
+        raw = dataset.decode(item)
+        assert raw is not None
+        sample = dataset.sample(item, dataset.read(item), raw)
+        _add(tar, f"{name}.seg.npy", raw.classes)
+        for what, array in (("objects", sample.objects), ("depth", sample.depth)):
+            if array is not None:
+                _add(tar, f"{name}.{what}.npy", array.numpy())
 
 
 def _add(tar: tarfile.TarFile, name: str, array: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Data sets with a decoder: object numbers, other processes, the audit, and the catalogue's rows."""
+"""Data sets with a decoder of their own: object numbers, other processes, the audit, and the catalogue's rows."""
 
 import pickle
 from pathlib import Path
@@ -11,8 +11,8 @@ from PIL import Image
 import intarsia.data
 from intarsia.data.datasets.catalogue import DATASETS
 from intarsia.data.datasets.kitti_step import kitti_step
-from intarsia.data.decoded import numbered
 from intarsia.data.loader import Loader
+from intarsia.data.pairs import numbered
 from intarsia.errors import DataError
 
 NEW = (

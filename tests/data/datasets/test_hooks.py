@@ -11,7 +11,7 @@ import intarsia.data
 from intarsia.data.cache import Cached
 from intarsia.data.datasets.nuclei import nuclei
 from intarsia.data.loader import Loader
-from intarsia.data.pairs import Pair, Pairs
+from intarsia.data.pairs import Pair, Pairs, Raw
 from intarsia.data.shard import shard
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
@@ -63,8 +63,8 @@ def test_workers_read_them(root: Path) -> None:
     assert batch.labels.sum() == 3 * 4
 
 
-def square(side: int, item: Pair) -> np.ndarray:
-    return np.ones((side, side), np.float32)
+def square(what: str, item: Pair) -> Raw:
+    return Raw(np.zeros((4, 5), np.uint8), **{what: np.ones((3, 3), np.float32)})
 
 
 def test_maps_of_another_size_are_told_by_what_they_are(root: Path) -> None:
@@ -72,6 +72,6 @@ def test_maps_of_another_size_are_told_by_what_they_are(root: Path) -> None:
     mask = root / "stage1_train/aa/masks/0.png"
     space = LabelSpace(("a", "b"), values={0: "a", 255: "b"})
     for what, told in (("depth", "its depth is 3x3"), ("objects", r"its objects .*0\.png are 3x3")):
-        dataset = Pairs([Pair("aa", image, mask)], space, name="x", split="all", **{what: partial(square, 3)})
+        dataset = Pairs([Pair("aa", image, mask)], space, name="x", split="all", decode=partial(square, what))
         with pytest.raises(DataError, match=rf"aa\.png is 5x4 pixels, but {told}; they must be of one size"):
             dataset[0]

@@ -50,7 +50,7 @@ def test_what_is_wrong_is_named(root: Path) -> None:
     with pytest.raises(DataError, match=r"train-volume\.tif has 10 slices, but .*train-labels\.tif has 9"):
         isbi2012(root, "train")
     stack(root / "train-labels.tif", [np.full((6, 8), 7, np.uint8)] * 10)
-    with pytest.raises(LabelError, match=r"train-labels\.tif: the mask holds 7 \(48 px\)"):
+    with pytest.raises(LabelError, match=r"train-labels\.tif: slice_000: the mask holds 7 \(48 px\)"):
         isbi2012(root, "train")[0]
     (root / "train-volume.tif").write_text("no picture")
     with pytest.raises(DataError, match=r"train-volume\.tif: no TIFF that can be read"):

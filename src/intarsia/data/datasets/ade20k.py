@@ -16,9 +16,9 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import LabelSpace, parse_color
-from ..decoded import Decoded, Raw, choice, one_of, read_ids, read_rgb, top
-from ..layout import Layout, nothing, pair
-from ..pairs import Pair, Pairs
+from ..idmaps import read_ids, read_rgb
+from ..layout import Layout, choice, nothing, one_of, pair, top
+from ..pairs import Pair, Pairs, Raw
 
 TREE = """    ADEChallengeData2016/images/{training,validation}/ADE_*.jpg          classes: 150
     ADEChallengeData2016/annotations/{training,validation}/ADE_*.png
@@ -67,7 +67,7 @@ def ade20k(
     classes: Literal[150, "150", "full"] = "150",
     objects: bool = False,
     names: str | None = None,
-) -> Pairs | Decoded:
+) -> Pairs:
     """ADE20K: the scene parsing benchmark of 150 classes, or the full release with objects.
 
     Args:
@@ -85,14 +85,15 @@ def ade20k(
         items, left = pair(root, Layout("images/{split}", "annotations/{split}"), _FOLDERS[split])
         if not items:
             raise DataError(f"{root}: {nothing({'images': left[0], 'annotations': left[1]})}")
+        decode = None
         if objects:
-            return Decoded(items, labels or LABELS, _with_objects, name="ade20k", split=split)
-        return Pairs(items, labels or LABELS, name="ade20k", split=split, unmatched=left)
+            items, decode = [item.also(_instances(item)) for item in items], _with_objects
+        return Pairs(items, labels or LABELS, name="ade20k", split=split, unmatched=left, decode=decode)
     masks = sorted((root / _FOLDERS[split]).rglob("*_seg.png"))
     items = [
         Pair(m.name.removesuffix("_seg.png"), m.with_name(m.name.removesuffix("_seg.png") + ".jpg"), m) for m in masks
     ]
-    return Decoded(items, labels or full_labels(root, names), decode_full, name="ade20k", split=split)
+    return Pairs(items, labels or full_labels(root, names), name="ade20k", split=split, decode=decode_full)
 
 
 def splits(root: str | Path, *, classes: int | str = "150") -> tuple[str, ...]:
@@ -102,10 +103,14 @@ def splits(root: str | Path, *, classes: int | str = "150") -> tuple[str, ...]:
     return tuple(name for name, folder in _FOLDERS.items() if any((home / inner / folder).is_dir() for home in homes))
 
 
+def _instances(item: Pair) -> Path:
+    assert item.mask is not None
+    return item.mask.parents[2] / "annotations_instance" / item.mask.parent.name / item.mask.name
+
+
 def _with_objects(item: Pair) -> Raw:
     assert item.mask is not None
-    numbers = read_rgb(item.mask.parents[2] / "annotations_instance" / item.mask.parent.name / item.mask.name)
-    return Raw(read_ids(item.mask), numbers[..., 1])
+    return Raw(read_ids(item.mask), read_rgb(_instances(item))[..., 1])
 
 
 def decode_full(item: Pair) -> Raw:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import one_of, top
-from ..layout import Layout, nothing, pair
+from ..layout import Layout, nothing, one_of, pair, top
 from ..pairs import Pairs
 from .cityscapes import TRAIN_IDS
 

@@ -10,8 +10,7 @@ from typing import Literal, NamedTuple
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import choice, one_of, top
-from ..layout import Layout, nothing, pair
+from ..layout import Layout, choice, nothing, one_of, pair, top
 from ..pairs import Pairs
 from .folder import held_out
 

@@ -22,7 +22,7 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import decode_mask, read_image
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 ORGANS = ("left lung", "right lung", "heart", "left clavicle", "right clavicle")  # in the order in which they are drawn
@@ -60,13 +60,15 @@ def chest_xray(
     ending = "" if source == "montgomery" else "_mask"
     pairs = [(path, masks / f"{path.stem}{ending}.png") for path in sorted(folder.glob("*.png"))]
     items = [Pair(path.stem, path, mask) for path, mask in pairs if mask.is_file()]
-    for item in items:
-        if source == "montgomery" and not _right(item).is_file():
-            raise DataError(f"{_right(item)}: there is no such file, but {item.image.name} needs it")
+    if source == "montgomery":
+        for item in items:
+            if not _right(item).is_file():
+                raise DataError(f"{_right(item)}: there is no such file, but {item.image.name} needs it")
+        items = [item.also(_right(item)) for item in items]
     left = tuple(path.name for path, mask in pairs if not mask.is_file())
     if split != "all":
         items = held_out(items, holdout, split)
-    return Pairs(items, labels or LUNGS, name=source, split=split, unmatched=(left, ()), raw=_lungs)
+    return Pairs(items, labels or LUNGS, name=source, split=split, unmatched=(left, ()), decode=_lungs)
 
 
 def splits(root: str | Path, *, source: str = "jsrt") -> tuple[str, ...]:
@@ -100,8 +102,9 @@ def _jsrt(root: Path, split: str, labels: LabelSpace | None) -> Pairs:
             image = home / f"{path.stem}.IMG"
             if not image.is_file():
                 raise DataError(f"{image}: there is no such file, but {path} needs it")
-            items.append(Pair(path.stem, image, root / fold / "masks"))
-    return Pairs(items, labels or JSRT, name="jsrt", split=split, image=_radiograph, raw=_organs)
+            masks = root / fold / "masks"
+            items.append(Pair(path.stem, image, masks, (image, *(masks / organ / path.name for organ in ORGANS))))
+    return Pairs(items, labels or JSRT, name="jsrt", split=split, image=_radiograph, decode=_organs)
 
 
 def _radiograph(item: Pair) -> np.ndarray:
@@ -113,13 +116,13 @@ def _radiograph(item: Pair) -> np.ndarray:
     return (blocks * 4).clip(0, 65535).astype(np.uint16)[..., None]
 
 
-def _organs(item: Pair) -> np.ndarray:
+def _organs(item: Pair) -> Raw:
     canvas = np.zeros((1024, 1024), np.uint8)
     for number, plane in enumerate(planes(item), 1):
         if plane.shape != canvas.shape:
             raise DataError(f"{item.name}: SCR's mask of the {ORGANS[number - 1]} is not 1024x1024")
         canvas[plane] = number
-    return canvas
+    return Raw(canvas)
 
 
 def _right(item: Pair) -> Path:
@@ -127,11 +130,11 @@ def _right(item: Pair) -> Path:
     return item.mask.parent.parent / "rightMask" / item.mask.name
 
 
-def _lungs(item: Pair) -> np.ndarray:
+def _lungs(item: Pair) -> Raw:
     """Both lungs; grays of a smoothed mask are cut at 127."""
     assert item.mask is not None
     files = [item.mask]
     if item.mask.parent.name == "leftMask":
         files.append(_right(item))
     drawn = [read_image(path)[..., 0] > 127 for path in files]
-    return np.logical_or.reduce(drawn).astype(np.uint8)
+    return Raw(np.logical_or.reduce(drawn).astype(np.uint8))

@@ -15,8 +15,9 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace, parse_color
 from ..codecs import read_mask
-from ..decoded import Decoded, Raw, choice, one_of, read_ids, top
-from ..pairs import Pair, Pairs
+from ..idmaps import read_ids
+from ..layout import choice, one_of, top
+from ..pairs import Pair, Pairs, Raw
 from ..panoptic import read as read_panoptic
 
 TREE = """    leftImg8bit/{train,val,test}/CITY/*_leftImg8bit.png
@@ -62,7 +63,7 @@ def cityscapes(
     classes: Literal[19, 34, 8, 7] = 19,
     objects: bool = False,
     panoptic: bool = False,
-) -> Pairs | Decoded:
+) -> Pairs:
     """Cityscapes by its label ids.
 
     Args:
@@ -82,25 +83,26 @@ def cityscapes(
             raise DataError("panoptic masks of Cityscapes are made of gtFine; leave out `annotations`")
         file = root / "gtFine" / f"cityscapes_panoptic_{split}.json"
         pairs, segments, _ = read_panoptic(file, file.with_suffix(""), lambda name: _image(root, split, name))
-        return Decoded(pairs, space, segments, name="cityscapes", split=split)
-    kind = "instanceIds" if objects else "labelIds"
+        return Pairs(pairs, space, name="cityscapes", split=split, decode=segments)
     items, left = [], []
     for image in sorted((root / "leftImg8bit" / split).glob("*/*_leftImg8bit.png")):
         name = image.name.removesuffix("_leftImg8bit.png")
         mask = root / annotations / split / image.parent.name / f"{name}_{annotations}_labelIds.png"
-        if objects and mask.is_file() and not mask.with_name(mask.name.replace("labelIds", kind)).is_file():
-            raise DataError(f"{mask}: there is no {kind}.png beside it, which tells objects apart; set objects: false")
-        if mask.is_file():
-            items.append(Pair(name, image, mask))
-        else:
+        if not mask.is_file():
             left.append(str(image.relative_to(root)))
+            continue
+        item = Pair(name, image, mask)
+        if objects and not _instances(item).is_file():
+            raise DataError(
+                f"{mask}: there is no instanceIds.png beside it, which tells objects apart; set objects: false"
+            )
+        items.append(item.also(_instances(item)) if objects else item)
     if not items:
         raise DataError(
             f"{root}: no image of split {split!r} has a mask *_{annotations}_labelIds.png; expected\n{TREE}"
         )
-    if objects:
-        return Decoded(items, space, _with_objects, name="cityscapes", split=split)
-    return Pairs(items, space, name="cityscapes", split=split, unmatched=(left, ()))
+    decode = _with_objects if objects else None
+    return Pairs(items, space, name="cityscapes", split=split, unmatched=(left, ()), decode=decode)
 
 
 def splits(root: str | Path, *, annotations: str = "gtFine") -> tuple[str, ...]:
@@ -118,7 +120,12 @@ def _image(root: Path, split: str, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def _instances(item: Pair) -> Path:
+    assert item.mask is not None
+    return item.mask.with_name(item.mask.name.replace("labelIds", "instanceIds"))
+
+
 def _with_objects(item: Pair) -> Raw:
     assert item.mask is not None
-    codes = read_ids(item.mask.with_name(item.mask.name.replace("labelIds", "instanceIds"))).astype(np.int32)
+    codes = read_ids(_instances(item)).astype(np.int32)
     return Raw(read_mask(item.mask, LABELS), np.where(codes >= 1000, codes, 0))

@@ -12,12 +12,12 @@ from typing import Literal
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import Decoded, choice, one_of, top
 from ..exports.coco import read as read_instances
-from ..exports.record import label_space
+from ..layout import choice, one_of, top
+from ..pairs import Pairs
 from ..panoptic import label_space as panoptic_labels
 from ..panoptic import read as read_panoptic
-from .export import Drawn
+from .export import drawn
 
 TREE = """    {train2017,val2017}/NAME.jpg                    or images/{train2017,val2017}/NAME.jpg
     annotations/instances_{train2017,val2017}.json
@@ -32,7 +32,7 @@ def coco(
     labels: LabelSpace | None = None,
     masks: Literal["instances", "panoptic"] = "instances",
     uncovered: str = "background",
-) -> Drawn | Decoded:
+) -> Pairs:
     """COCO as semantic masks with object numbers.
 
     Args:
@@ -50,7 +50,7 @@ def coco(
     file = root / "annotations" / f"{masks}_{full}.json"
     if masks == "instances":
         project = read_instances(file)
-        return Drawn(project, project.pictures, labels or label_space(project, uncovered), split)
+        return drawn(project, project.pictures, file, split, labels, uncovered)
     if uncovered != "background":
         raise DataError("panoptic masks of COCO cover all that counts; leave out `uncovered`")
     folder = next((f for f in (root / full, root / "images" / full, root / "images") if f.is_dir()), root / full)
@@ -60,7 +60,7 @@ def coco(
         return path if path.is_file() else None
 
     items, segments, categories = read_panoptic(file, file.with_suffix(""), find)
-    return Decoded(items, labels or panoptic_labels(categories), segments, name="coco", split=split)
+    return Pairs(items, labels or panoptic_labels(categories), name="coco", split=split, decode=segments)
 
 
 def splits(root: str | Path, *, masks: str = "instances") -> tuple[str, ...]:

@@ -11,8 +11,7 @@ from typing import Literal
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import choice, one_of, top
-from ..layout import Layout, nothing, pair
+from ..layout import Layout, choice, nothing, one_of, pair, top
 from ..pairs import Pairs
 
 TREE = """    images/{train2017,val2017}/NAME.jpg

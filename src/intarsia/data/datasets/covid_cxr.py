@@ -21,7 +21,7 @@ from ...errors import DataError, nearest
 from ...labels import LabelSpace
 from ..codecs import decode_mask
 from ..exports.files import size_of
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 CLASSES = (
@@ -62,12 +62,12 @@ def covid_cxr(
         for needed in (image, *(crop.file for crop in crops[name])):
             if not needed.is_file():
                 raise DataError(f"{needed}: there is no such file, but structure.csv lists it")
-        items.append(Pair(name, image, root / "structure.csv"))
+        items.append(Pair(name, image, root / "structure.csv").also(*(crop.file for crop in crops[name])))
     if split != "all":
         items = held_out(items, holdout, split)
     space = labels or (LABELS if only is None else LabelSpace(("background", only)))
     number = None if only is None else CLASSES.index(only)
-    return Pairs(items, space, name="covid_cxr", split=split, channels=3, raw=partial(_raw, crops, number))
+    return Pairs(items, space, name="covid_cxr", split=split, channels=3, decode=partial(_decode, crops, number))
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -120,11 +120,11 @@ def _planes(crops: list[Crop], item: Pair) -> np.ndarray:
     return found
 
 
-def _raw(crops: dict[str, list[Crop]], only: int | None, item: Pair) -> np.ndarray:
+def _decode(crops: dict[str, list[Crop]], only: int | None, item: Pair) -> Raw:
     drawn = _planes(crops[item.name], item)
     if only is not None:
-        return drawn[only].astype(np.uint8)
+        return Raw(drawn[only].astype(np.uint8))
     canvas = np.zeros(drawn.shape[1:], np.uint8)
     for number, plane in enumerate(drawn, 1):
         canvas[plane] = number
-    return canvas
+    return Raw(canvas)

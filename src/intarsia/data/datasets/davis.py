@@ -18,7 +18,7 @@ import numpy as np
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
 from ..codecs import decode_mask
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 
 LABELS = LabelSpace(
     ("background", "object"), ((0, 0, 0), (128, 0, 0)), {0: "background", "1..254": "object", 255: "object"}
@@ -56,7 +56,7 @@ def davis(
         for frame in found:
             mask = masks / sequence / f"{frame.stem}.png"
             items.append(Pair(f"{sequence}/{frame.stem}", frame, mask if mask.is_file() else None))
-    return Pairs(items, labels or LABELS, name="davis", split=split, raw=_numbers, objects=_objects)
+    return Pairs(items, labels or LABELS, name="davis", split=split, decode=_decode)
 
 
 def splits(root: str | Path, *, year: int = 2017) -> tuple[str, ...]:
@@ -76,12 +76,9 @@ def _lists(root: Path, year: int) -> Path:
     return root / "ImageSets" / "480p" if year == 2016 and not home.is_dir() else home
 
 
-def _numbers(item: Pair) -> np.ndarray:
+def _decode(item: Pair) -> Raw:
+    """An object keeps its number through all frames of its sequence."""
     assert item.mask is not None
     stored = decode_mask(item.mask)[0]
-    return stored[..., 0] if stored.ndim == 3 else stored
-
-
-def _objects(item: Pair) -> np.ndarray:
-    numbers = _numbers(item).astype(np.int32)
-    return np.where(numbers == 255, 1, numbers)
+    numbers = stored[..., 0] if stored.ndim == 3 else stored
+    return Raw(numbers, np.where(numbers == 255, 1, numbers), kept=True)

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
 from ..codecs import decode_mask
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 
 LABELS = LabelSpace(
     ("background", "vessel"), ((30, 30, 30), (230, 60, 60)), {0: "background", 1: "vessel", 2: "ignore"}
@@ -51,8 +51,8 @@ def drive(
         for needed in (mask, _field(image)):
             if not needed.is_file():
                 raise DataError(f"{needed}: there is no such file, but {image.name} needs it")
-        items.append(Pair(image.stem, image, mask))
-    return Pairs(items, labels or LABELS, name="drive", split=split, raw=_raw)
+        items.append(Pair(image.stem, image, mask).also(_field(image)))
+    return Pairs(items, labels or LABELS, name="drive", split=split, decode=_decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -62,12 +62,12 @@ def splits(root: str | Path) -> tuple[str, ...]:
     )
 
 
-def _raw(item: Pair) -> np.ndarray:
+def _decode(item: Pair) -> Raw:
     assert item.mask is not None
     vessel, view = (_painted(path) for path in (item.mask, _field(item.image)))
     if vessel.shape != view.shape:
         raise DataError(f"{_field(item.image)} is not of the size of {item.mask}")
-    return np.where(view, vessel.astype(np.uint8), np.uint8(2))
+    return Raw(np.where(view, vessel.astype(np.uint8), np.uint8(2)))
 
 
 def _field(image: Path) -> Path:

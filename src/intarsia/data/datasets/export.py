@@ -1,50 +1,59 @@
 """What an annotation tool exported, trained on as it is: masks are drawn when a sample is read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
-from ...structures import Sample
-from ..codecs import read_image
 from ..exports.convert import read
 from ..exports.record import Picture, Project, draw, draw_objects, label_space
-from ..pairs import as_tensor
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 
-class Drawn:
-    """A data set of pictures with regions; its items are Samples with object numbers.
+@dataclass(frozen=True)
+class Drawing:
+    """Decodes a picture: its regions drawn, later ones over earlier ones, and numbered in their order."""
+
+    source: str
+    classes: tuple[str, ...]
+    pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
+
+    def __call__(self, item: Pair) -> Raw:
+        picture = self.pictures[item.name]
+        return Raw(draw(picture, self.classes), draw_objects(picture), kept=True)
+
+
+def drawn(
+    project: Project, pictures: Sequence[Picture], place: Path, split: str, labels: LabelSpace | None, uncovered: str
+) -> Pairs:
+    """Some pictures of an export as a data set.
+
+    Args:
+        place: the export itself, a file or a folder.
 
     Raises: DataError when pictures are missing.
     """
-
-    def __init__(self, project: Project, pictures: Sequence[Picture], labels: LabelSpace, split: str) -> None:
-        self.project, self.items, self.labels, self.split = project, tuple(pictures), labels, split
-        self.name, self.remarks = project.source, project.remarks
-        lost = [picture.name for picture in self.items if picture.image is None]
-        if lost:
-            shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-            raise DataError(f"{project.source}: the images of {shown} are not found beside the export; put them there")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Sample:
-        picture = self.items[index]
-        assert picture.image is not None
-        image = read_image(picture.image)
-        if image.shape[:2] != (picture.height, picture.width):
-            raise DataError(
-                f"{picture.image} is {image.shape[1]}x{image.shape[0]} pixels, but was annotated as "
-                f"{picture.width}x{picture.height}; put the image there that was annotated"
-            )
-        labels = self.labels.encode(draw(picture, self.project.classes))
-        objects = torch.from_numpy(draw_objects(picture).astype(np.int32))
-        return Sample(as_tensor(image).permute(2, 0, 1), as_tensor(labels), picture.name, objects)
+    lost = [picture.name for picture in pictures if picture.image is None]
+    if lost:
+        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        raise DataError(f"{project.source}: the images of {shown} are not found beside the export; put them there")
+    packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
+    around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
+    items = [
+        Pair(picture.name, picture.image, place, (around,) if packed else (picture.image, around))
+        for picture in pictures
+        if picture.image is not None
+    ]
+    return Pairs(
+        items,
+        labels or label_space(project, uncovered),
+        name=project.source,
+        split=split,
+        decode=Drawing(project.source, project.classes, {picture.name: picture for picture in pictures}),
+        remarks=project.remarks,
+    )
 
 
 def export(
@@ -56,7 +65,7 @@ def export(
     file: str | None = None,
     uncovered: str = "background",
     holdout: float | None = None,
-) -> Drawn:
+) -> Pairs:
     """The export of an annotation tool.
 
     Args:
@@ -71,14 +80,14 @@ def export(
     if not place.exists():
         raise DataError(f"{place}: there is no such file or folder{nearest(split, splits(root, file=file))}")
     project = read(place, tool)
-    pictures = project.pictures
+    pictures = list(project.pictures)
     if holdout is not None and split != "all":
-        pictures = held_out(list(pictures), holdout, split)
+        pictures = held_out(pictures, holdout, split)
     elif holdout is None and split != "all" and (file is None or "{split}" not in file):
         raise DataError(
             f"{root}: has no splits, so {split!r} is unknown; set data.holdout: 0.2 for a random fifth as 'val', or ask for 'all'"
         )
-    return Drawn(project, pictures, labels or label_space(project, uncovered), split)
+    return drawn(project, pictures, place, split, labels, uncovered)
 
 
 def splits(root: str | Path, *, file: str | None = None, holdout: float | None = None) -> tuple[str, ...]:

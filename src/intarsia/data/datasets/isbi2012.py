@@ -15,7 +15,7 @@ from PIL import Image
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 
 LABELS = LabelSpace(("membrane", "cell"), ((40, 40, 40), (240, 240, 240)), {0: "membrane", 255: "cell"})
 
@@ -41,7 +41,7 @@ def isbi2012(root: str | Path, split: str, *, labels: LabelSpace | None = None, 
     first = pages[0] - max(1, round(holdout * pages[0]))
     kept = {"train": range(first), "val": range(first, pages[0]), "all": range(pages[0])}[split]
     items = [Pair(f"slice_{n:03d}", volume, truth) for n in kept]
-    return Pairs(items, labels or LABELS, name="isbi2012", split=split, image=_image, raw=_raw)
+    return Pairs(items, labels or LABELS, name="isbi2012", split=split, image=_image, decode=_decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -71,6 +71,6 @@ def _image(item: Pair) -> np.ndarray:
     return page(item.image, int(item.name.rpartition("_")[2]))[..., None]
 
 
-def _raw(item: Pair) -> np.ndarray:
+def _decode(item: Pair) -> Raw:
     assert item.mask is not None
-    return page(item.mask, int(item.name.rpartition("_")[2]))
+    return Raw(page(item.mask, int(item.name.rpartition("_")[2])))

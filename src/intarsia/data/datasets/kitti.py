@@ -15,9 +15,9 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import read_mask
-from ..decoded import Decoded, Raw, choice, one_of, read_ids, top
-from ..layout import Layout, nothing, pair
-from ..pairs import Pair, Pairs
+from ..idmaps import read_ids
+from ..layout import Layout, choice, nothing, one_of, pair, top
+from ..pairs import Pair, Pairs, Raw
 from .cityscapes import FIRST_THING, LABELS, SPACES
 from .folder import held_out
 
@@ -34,7 +34,7 @@ def kitti(
     classes: Literal[19, 34, 8, 7] = 19,
     objects: bool = False,
     holdout: float | None = None,
-) -> Pairs | Decoded:
+) -> Pairs:
     """KITTI's pixel-level semantic segmentation; the masks of its test images are not public.
 
     Args:
@@ -52,9 +52,10 @@ def kitti(
         raise DataError(f"{root}: {nothing({'training/image_2': left[0], 'training/semantic': left[1]})}")
     if holdout is not None:
         items = held_out(items, holdout, split)
+    decode = None
     if objects:
-        return Decoded(items, labels or SPACES[classes], _with_objects, name="kitti", split=split)
-    return Pairs(items, labels or SPACES[classes], name="kitti", split=split, unmatched=left)
+        items, decode = [item.also(_instances(item)) for item in items], _with_objects
+    return Pairs(items, labels or SPACES[classes], name="kitti", split=split, unmatched=left, decode=decode)
 
 
 def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]:
@@ -62,7 +63,12 @@ def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]
     return ("train",) if holdout is None else ("train", "val")
 
 
+def _instances(item: Pair) -> Path:
+    assert item.mask is not None
+    return item.mask.parents[1] / "instance" / item.mask.name
+
+
 def _with_objects(item: Pair) -> Raw:
     assert item.mask is not None
-    codes = read_ids(item.mask.parents[1] / "instance" / item.mask.name).astype(np.int32)
+    codes = read_ids(_instances(item)).astype(np.int32)
     return Raw(read_mask(item.mask, LABELS), np.where((codes % 256 > 0) & (codes // 256 >= FIRST_THING), codes, 0))

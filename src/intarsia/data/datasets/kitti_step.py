@@ -12,15 +12,16 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import Decoded, Raw, one_of, read_rgb, top
-from ..pairs import Pair
+from ..idmaps import read_rgb
+from ..layout import one_of, top
+from ..pairs import Pair, Pairs, Raw
 from .cityscapes import TRAIN_IDS
 
 TREE = """    images/{train,val,test}/SEQUENCE/FRAME.png
     panoptic_maps/{train,val}/SEQUENCE/FRAME.png"""
 
 
-def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Decoded:
+def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Pairs:
     """KITTI-STEP, frame by frame in the order of time; people and cars are numbered.
 
     Args:
@@ -35,7 +36,7 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
         if not image.is_file():
             raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below\n{TREE}")
         items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
-    return Decoded(items, labels or TRAIN_IDS, _decode, name="kitti_step", split=split)
+    return Pairs(items, labels or TRAIN_IDS, name="kitti_step", split=split, decode=_decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

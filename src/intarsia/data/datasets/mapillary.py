@@ -16,10 +16,10 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import Color, LabelSpace, parse_color
-from ..decoded import Decoded, Raw, choice, one_of, read_ids, top
 from ..exports.files import read_json
-from ..layout import Layout, nothing, pair
-from ..pairs import Pair, Pairs
+from ..idmaps import read_ids
+from ..layout import Layout, choice, nothing, one_of, pair, top
+from ..pairs import Pair, Pairs, Raw
 
 TREE = """    config_v1.2.json config_v2.0.json
     {training,validation,testing}/images/NAME.jpg
@@ -109,7 +109,7 @@ def mapillary(
     version: Literal["v1.2", "v2.0"] = "v1.2",
     evaluated: bool = True,
     objects: bool = False,
-) -> Pairs | Decoded:
+) -> Pairs:
     """Mapillary Vistas.
 
     Args:
@@ -128,10 +128,11 @@ def mapillary(
         raise DataError(f"{root}: {nothing({f'{folder}/images': left[0], f'{folder}/{version}/labels': left[1]})}")
     entries = known(root, version)
     space = labels or label_space(entries, evaluated)
+    things = None
     if objects:
+        items = [item.also(_instances(item)) for item in items]
         things = Things(tuple(n for n, entry in enumerate(entries) if entry.thing))
-        return Decoded(items, space, things, name="mapillary", split=split)
-    return Pairs(items, space, name="mapillary", split=split, unmatched=left)
+    return Pairs(items, space, name="mapillary", split=split, unmatched=left, decode=things)
 
 
 def splits(root: str | Path, *, version: str = "v1.2") -> tuple[str, ...]:
@@ -177,5 +178,10 @@ class Things:
 
     def __call__(self, item: Pair) -> Raw:
         assert item.mask is not None
-        codes = read_ids(item.mask.parents[1] / "instances" / item.mask.name).astype(np.int32)
+        codes = read_ids(_instances(item)).astype(np.int32)
         return Raw(read_ids(item.mask), np.where(np.isin(codes >> 8, self.numbers), codes + 1, 0))
+
+
+def _instances(item: Pair) -> Path:
+    assert item.mask is not None
+    return item.mask.parents[1] / "instances" / item.mask.name

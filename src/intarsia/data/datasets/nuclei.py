@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import decode_mask
 from ..exports.files import size_of
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 Runs = dict[str, list[list[int]]]  # of each image: of each nucleus: start, length, start, length, ...
@@ -55,9 +55,7 @@ def nuclei(
         raise DataError(f"{Path(root) / str(table)}: has no line for {missing[0]} ({len(missing)} images in all)")
     if split != "all":
         items = held_out(items, holdout, split)
-    return Pairs(
-        items, labels or LABELS, name="nuclei", split=split, channels=3, raw=partial(_raw, runs), objects=partial(_objects, runs)
-    )  # fmt: skip
+    return Pairs(items, labels or LABELS, name="nuclei", split=split, channels=3, decode=partial(_decode, runs))
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -65,13 +63,10 @@ def splits(root: str | Path) -> tuple[str, ...]:
     return ("train", "val")
 
 
-def _objects(runs: Runs | None, item: Pair) -> np.ndarray:
+def _decode(runs: Runs | None, item: Pair) -> Raw:
     height, width = size_of(item.image)
-    return _files(item, height, width) if runs is None else _drawn(runs[item.name], height, width, item)
-
-
-def _raw(runs: Runs | None, item: Pair) -> np.ndarray:
-    return (_objects(runs, item) > 0).astype(np.uint8)
+    numbers = _files(item, height, width) if runs is None else _drawn(runs[item.name], height, width, item)
+    return Raw((numbers > 0).astype(np.uint8), numbers)
 
 
 def _files(item: Pair, height: int, width: int) -> np.ndarray:

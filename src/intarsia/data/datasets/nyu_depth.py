@@ -15,8 +15,8 @@ import numpy as np
 
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
-from ..codecs import read_image
-from ..pairs import Pair, Pairs
+from ..codecs import read_image, read_mask
+from ..pairs import Pair, Pairs, Raw
 
 NAMES = (
     "wall floor cabinet bed chair sofa table door window bookshelf picture counter blinds desk shelves curtain dresser "
@@ -46,8 +46,11 @@ def nyu_depth(root: str | Path, split: str, *, labels: LabelSpace | None = None,
         mask = root / "Label" / f"{name}.png"
         if image is None or not mask.is_file():
             raise DataError(f"{file}: {name!r} has no RGB/{name}.jpg or no Label/{name}.png")
-        items.append(Pair(name, image, mask))
-    return Pairs(items, labels or LABELS, name="nyu_depth", split=split, depth=depth, image=_fused if fused else None)
+        item = Pair(name, image, mask)
+        items.append(item.also(_far(item)))
+    return Pairs(
+        items, labels or LABELS, name="nyu_depth", split=split, decode=_decode, image=_fused if fused else None
+    )
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -57,14 +60,26 @@ def splits(root: str | Path) -> tuple[str, ...]:
 
 def depth(item: Pair) -> np.ndarray:
     """[H, W] float32 meters, nan where the sensor saw nothing."""
-    folder = item.image.parent.parent / "Depth"
-    if (path := folder / f"{item.name}.npy").is_file():
+    path = _far(item)
+    if path.suffix == ".npy":
         meters = np.load(path, allow_pickle=False).astype(np.float32)
-    elif (path := folder / f"{item.name}.png").is_file():
-        meters = read_image(path)[..., 0].astype(np.float32) / 1000
     else:
-        raise DataError(f"{folder}: holds no {item.name}.npy and no {item.name}.png")
+        meters = read_image(path)[..., 0].astype(np.float32) / 1000
     return np.where(meters > 0, meters, np.float32(np.nan))
+
+
+def _far(item: Pair) -> Path:
+    """The file of an image's depth."""
+    folder = item.image.parent.parent / "Depth"
+    for path in (folder / f"{item.name}.npy", folder / f"{item.name}.png"):
+        if path.is_file():
+            return path
+    raise DataError(f"{folder}: holds no {item.name}.npy and no {item.name}.png")
+
+
+def _decode(item: Pair) -> Raw:
+    assert item.mask is not None
+    return Raw(read_mask(item.mask, LABELS), depth=depth(item))
 
 
 def _fused(item: Pair) -> np.ndarray:

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import Decoded, Raw, choice, one_of, read_mat, top
-from ..pairs import Pair, Pairs
+from ..idmaps import read_mat
+from ..layout import choice, one_of, top
+from ..pairs import Pair, Pairs, Raw
 from .voc import NAMES as VOC
 
 TREE = """    VOC2010/JPEGImages/NAME.jpg
@@ -83,7 +84,7 @@ def pascal_context(
     labels: LabelSpace | None = None,
     classes: Literal[59, 33, 459] = 59,
     background: bool = True,
-) -> Pairs | Decoded:
+) -> Pairs:
     """PASCAL-Context, from the release's .mat files or from masks of 59 or 33 classes.
 
     Args:
@@ -107,9 +108,7 @@ def pascal_context(
                 raise DataError(f"{_list(home, split)}: lists {name}, but there is no {path}")
         items.append(Pair(name, image, mask))
     space = labels or label_space(classes, numbers, background)
-    if ending == ".mat":
-        return Decoded(items, space, _decode, name="pascal_context", split=split)
-    return Pairs(items, space, name="pascal_context", split=split)
+    return Pairs(items, space, name="pascal_context", split=split, decode=_decode if ending == ".mat" else None)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

@@ -7,13 +7,11 @@ Wang, Shi, Song, Shen. "Object Detection Combining Recognition and Segmentation.
 
 from pathlib import Path
 
-import numpy as np
-
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..codecs import decode_mask
+from ..idmaps import read_ids
 from ..layout import Layout, pair
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 LABELS = LabelSpace(("background", "pedestrian"), ((0, 0, 0), (220, 20, 60)), {0: "background", "1..255": "pedestrian"})
@@ -32,7 +30,7 @@ def penn_fudan(root: str | Path, split: str, *, labels: LabelSpace | None = None
     items, left = pair(home, Layout("PNGImages", "PedMasks", "", "_mask"), split)
     if split != "all":
         items = held_out(items, holdout, split)
-    return Pairs(items, labels or LABELS, name="penn_fudan", split=split, unmatched=left, objects=_objects)
+    return Pairs(items, labels or LABELS, name="penn_fudan", split=split, unmatched=left, decode=_decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -40,6 +38,7 @@ def splits(root: str | Path) -> tuple[str, ...]:
     return ("train", "val")
 
 
-def _objects(item: Pair) -> np.ndarray:
+def _decode(item: Pair) -> Raw:
     assert item.mask is not None
-    return decode_mask(item.mask)[0]
+    numbers = read_ids(item.mask)
+    return Raw(numbers, numbers)

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import LabelSpace
-from ..decoded import Decoded, Raw, choice, one_of, read_ids, top
-from ..pairs import Pair, Pairs
+from ..idmaps import read_ids
+from ..layout import choice, one_of, top
+from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
 TREE = """    images/NAME.jpg
@@ -47,7 +48,7 @@ def pets(
     classes: Literal["pet", "species", "breeds"] = "pet",
     border: Literal["ignore", "class"] = "ignore",
     holdout: float | None = None,
-) -> Pairs | Decoded:
+) -> Pairs:
     """Oxford-IIIT Pet: background and the pet, the cat or dog, or its breed.
 
     Args:
@@ -80,7 +81,7 @@ def pets(
         known = {_FIRST + n: name for n, name in sorted({(row.number, row.breed) for row in every})}
     numbers = {row.name: _FIRST + (row.species if classes == "species" else row.number) for row in rows}
     space = labels or label_space(known, border)
-    return Decoded(items, space, Trimaps(numbers), name="pets", split=split, channels=3)
+    return Pairs(items, space, name="pets", split=split, channels=3, decode=Trimaps(numbers))
 
 
 def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ doi:10.1109/ICCV.2011.6126343
 train_aug is all of SBD and VOC's train, without VOC's val: 10,582 images. VOC's own mask counts where there is one.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import read_mask
-from ..decoded import Decoded, Raw, read_mat
+from ..idmaps import read_mat
 from ..layout import Layout, listed
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 
 NAMES = ("train_aug", "trainaug")  # of the split, both in use
 TREE = """    VOC2012/JPEGImages/NAME.jpg
@@ -27,7 +28,7 @@ TREE = """    VOC2012/JPEGImages/NAME.jpg
     VOC2012/SegmentationClassAug/NAME.png     or benchmark_RELEASE/dataset/{cls/NAME.mat,train.txt,val.txt}"""
 
 
-def train_aug(root: Path, home: Path, labels: LabelSpace, split: str) -> Pairs | Decoded:
+def train_aug(root: Path, home: Path, labels: LabelSpace, split: str) -> Pairs:
     """VOC's training images with SBD's masks, from PNGs where they are there, else from SBD's own files.
 
     Args:
@@ -57,20 +58,15 @@ def train_aug(root: Path, home: Path, labels: LabelSpace, split: str) -> Pairs |
             if not path.is_file():
                 raise DataError(f"{sbd}: {name} belongs to {split}, but there is no {path}")
         items.append(Pair(name, image, mask))
-    return Decoded(items, labels, Masks(labels), name="voc", split=split)
+    return Pairs(items, labels, name="voc", split=split, decode=partial(_decode, labels))
 
 
-class Masks:
-    """Decodes a PNG of VOC, or a .mat of SBD."""
-
-    def __init__(self, labels: LabelSpace) -> None:
-        self.labels = labels
-
-    def __call__(self, item: Pair) -> Raw:
-        assert item.mask is not None
-        if item.mask.suffix != ".mat":
-            return Raw(read_mask(item.mask, self.labels))
-        return Raw(np.asarray(read_mat(item.mask, "GTcls")["Segmentation"][0, 0]))
+def _decode(labels: LabelSpace, item: Pair) -> Raw:
+    """A PNG of VOC, or a .mat of SBD."""
+    assert item.mask is not None
+    if item.mask.suffix != ".mat":
+        return Raw(read_mask(item.mask, labels))
+    return Raw(np.asarray(read_mat(item.mask, "GTcls")["Segmentation"][0, 0]))
 
 
 def _find(root: Path, home: Path) -> Path | None:

@@ -1,29 +1,35 @@
 """Samples in tar files (WebDataset's form), on this machine or on a server: for sets larger than the disk.
 
     train-000000.tar    0001.jpg  0001.seg.png  0002.jpg  0002.seg.png  ...
+                        0001.objects.npy  0001.depth.npy  where they are known; 0003.unlabeled instead of a mask
     index.json          where each file lies in its tar, and the label space; written by `intarsia data shard`
 
 A tar is read by its members' places, not from front to back: locally with a seek, from a server with a request for
 those bytes alone. So shards are shuffled and resumed exactly as files are, and nothing is kept on the disk.
 """
 
+import hashlib
 import json
 import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import numpy as np
+
 from ...errors import DataError, IntarsiaError, nearest
 from ...labels import LabelSpace
-from ...structures import Sample
-from ..codecs import SUFFIXES, read_image, read_labels
-from ..pairs import as_tensor
+from ..codecs import SUFFIXES, read_image, read_mask
+from ..pairs import Pair, Pairs, Raw
 
-MASKS = ("seg.png", "mask.png", "label.png", "seg.tif", "seg.npy")  # what follows a sample's name, for its mask
+MASKS = ("seg", "mask", "label")  # what stands between a sample's name and its mask's type
+UNLABELED = "unlabeled"  # an empty member instead of a mask: nothing in the image has a label
 
 
 class Place(NamedTuple):
@@ -35,63 +41,43 @@ class Place(NamedTuple):
     ending: str
 
 
-class Item(NamedTuple):
-    """One sample of a shard."""
+@dataclass(frozen=True)
+class Tars:
+    """Where the members of samples lie, by name and by what they are."""
 
-    name: str
-    image: Place
-    mask: Place | None
+    root: str
+    stamp: str  # of a server's index, which changes with it; local tars have times of their own
+    places: dict[str, dict[str, Place]] = field(repr=False)
 
+    def read(self, name: str, what: str, decode: Callable[[Path], Any]) -> Any:
+        """What `decode` makes of a member.
 
-class Shards:
-    """A data set of tar files; its items are Samples.
-
-    Raises: DataError that names shard and member when bytes cannot be read or decoded.
-    """
-
-    def __init__(self, root: str, split: str, items: Sequence[Item], labels: LabelSpace) -> None:
-        self.root, self.split, self.items, self.labels, self.name = root, split, tuple(items), labels, "shards"
-        if not self.items:
-            raise DataError(f"{root}: the shards of {split!r} hold no sample")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Sample:
-        item = self.items[index]
-        image = self._decoded(item.image, item.name, read_image)
-        if item.mask is None:
-            raise DataError(f"{item.image.shard}: {item.name} has no mask; a mask is called {item.name}.{MASKS[0]}")
-        labels = self._decoded(item.mask, item.name, lambda path: read_labels(path, self.labels))
-        if labels.shape != image.shape[:2]:
-            raise DataError(
-                f"{item.image.shard}: {item.name} is {image.shape[1]}x{image.shape[0]} pixels, but its mask is "
-                f"{labels.shape[1]}x{labels.shape[0]}; they must be of one size"
-            )
-        return Sample(as_tensor(image).permute(2, 0, 1), as_tensor(labels), item.name)
-
-    def _decoded(self, place: Place, name: str, read: Any) -> Any:
+        Raises: DataError or LabelError that names shard and member.
+        """
+        place = self.places[name][what]
         content = _bytes(f"{self.root.rstrip('/')}/{place.shard}", place.offset, place.size)
         with tempfile.NamedTemporaryFile(suffix=f".{place.ending.rsplit('.', 1)[-1]}") as file:
             file.write(content)
             file.flush()
             try:
-                return read(Path(file.name))
+                return decode(Path(file.name))
             except IntarsiaError as error:
                 told = str(error).replace(file.name, f"{place.shard}: {name}.{place.ending}")
                 raise type(error)(told) from None
 
 
-def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Shards:
+def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Pairs:
     """Tar files of images and masks.
 
     Args:
         root: a folder, or the address of one (https://...), with SPLIT-*.tar and, for an address, index.json.
         split: what the names of its shards begin with.
         labels: the meaning of the masks, where index.json does not tell.
+
+    Raises: DataError when there are no such shards, or a sample has no image or no mask.
     """
     root = str(root)
-    index = _index(root)
+    index, stamp = _index(root)
     known = sorted({name.rpartition("-")[0] for name in index["shards"]})
     names = [name for name in index["shards"] if name.rpartition("-")[0] == split]
     if not names:
@@ -99,35 +85,69 @@ def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) ->
     space = labels or (LabelSpace.from_dict(index["labels"]) if index.get("labels") else None)
     if space is None:
         raise DataError(f"{root}: its index.json tells no classes; list them under labels.classes")
-    items = []
+    items: list[Pair] = []
+    held: dict[str, dict[str, Place]] = {}
     for shard in names:
+        file = Path(shard if _remote(root) else f"{root}/{shard}")
         for name, members in index["shards"][shard].items():
-            places = {ending: Place(shard, offset, size, ending) for ending, (offset, size) in members.items()}
-            image = next((p for e, p in places.items() if f".{e.lower()}" in SUFFIXES), None)
-            if image is None:
-                raise DataError(f"{shard}: {name} has no image; its members end in {', '.join(places)}")
-            items.append(Item(unquote(name), image, next((places[e] for e in MASKS if e in places), None)))
-    return Shards(root, split, items, space)
+            called = unquote(name)
+            called = f"{shard.removesuffix('.tar')}/{called}" if called in held else called
+            held[called] = _sorted(shard, name, {e: Place(shard, at, size, e) for e, (at, size) in members.items()})
+            mask = file if "mask" in held[called] else None
+            items.append(Pair(called, file, mask, () if _remote(root) else None))
+    tars = Tars(root, stamp, held)
+    read, decode = partial(_image, tars), partial(_decode, tars, space)
+    return Pairs(items, space, name="shards", split=split, image=read, decode=decode)
+
+
+def _sorted(shard: str, name: str, members: dict[str, Place]) -> dict[str, Place]:
+    """The members of a sample by what they are."""
+    found = {"image": next((p for e, p in members.items() if f".{e.lower()}" in SUFFIXES), None)}
+    if found["image"] is None:
+        raise DataError(f"{shard}: {name} has no image; its members end in {', '.join(members)}")
+    masks = [f"{word}{suffix}" for word in MASKS for suffix in SUFFIXES]
+    found["mask"] = next((members[e] for e in masks if e in members), None)
+    if found["mask"] is None and UNLABELED not in members:
+        raise DataError(f"{shard}: {name} has no mask; a mask is called {name}.seg.png")
+    found["objects"], found["depth"] = members.get("objects.npy"), members.get("depth.npy")
+    return {what: place for what, place in found.items() if place is not None}
+
+
+def _image(tars: Tars, item: Pair) -> np.ndarray:
+    return tars.read(item.name, "image", read_image)
+
+
+def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
+    maps = {what: tars.read(item.name, what, _array) for what in ("objects", "depth") if what in tars.places[item.name]}
+    return Raw(tars.read(item.name, "mask", lambda path: read_mask(path, labels)), **maps, kept=True)
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: no readable array of numbers ({error})") from None
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
     """What the names of the shards begin with."""
-    return tuple(sorted({name.rpartition("-")[0] for name in _index(str(root))["shards"]}))
+    return tuple(sorted({name.rpartition("-")[0] for name in _index(str(root))[0]["shards"]}))
 
 
-def _index(root: str) -> dict[str, Any]:
-    """index.json, or, of a folder without it, what the tars' own headers say."""
+def _index(root: str) -> tuple[dict[str, Any], str]:
+    """index.json, or, of a folder without it, what the tars' own headers say; and what tells a server's from a later one."""
     if _remote(root):
-        return json.loads(_bytes(f"{root.rstrip('/')}/index.json"))
+        content, changed = _asked(urllib.request.Request(f"{root.rstrip('/')}/index.json"))
+        return json.loads(content), f"{changed} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(f"{root}: there is no such folder")
     if (folder / "index.json").is_file():
-        return json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        return json.loads((folder / "index.json").read_text(encoding="utf-8")), ""
     tars = sorted(folder.glob("*-*.tar"))
     if not tars:
         raise DataError(f"{root}: holds no tar files called SPLIT-NUMBER.tar; `intarsia data shard` writes them")
-    return {"shards": {path.name: members(path) for path in tars}}
+    return {"shards": {path.name: members(path) for path in tars}}, ""
 
 
 def members(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
@@ -149,23 +169,31 @@ def _remote(root: str) -> bool:
     return root.startswith(("http://", "https://"))
 
 
-def _bytes(place: str, offset: int = 0, size: int | None = None) -> bytes:
-    """Part of a file, or all of it."""
-    try:
-        if not _remote(place):
+def _bytes(place: str, offset: int, size: int) -> bytes:
+    """Part of a file."""
+    if _remote(place):
+        request = urllib.request.Request(place, headers={"Range": f"bytes={offset}-{offset + size - 1}"})
+        content, _ = _asked(request, expected=206)
+    else:
+        try:
             with open(place, "rb") as file:
                 file.seek(offset)
-                content = file.read(-1 if size is None else size)
-        else:
-            request = urllib.request.Request(place)
-            if size is not None:
-                request.add_header("Range", f"bytes={offset}-{offset + size - 1}")
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                if size is not None and answer.status != 206:
-                    raise DataError(f"{place}: the server sends whole files only; use one that answers range requests")
-                content = answer.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise DataError(f"{place}: cannot be read ({getattr(error, 'reason', None) or error})") from None
-    if size is not None and len(content) != size:
+                content = file.read(size)
+        except OSError as error:
+            raise DataError(f"{place}: cannot be read ({error})") from None
+    if len(content) != size:
         raise DataError(f"{place}: ends at byte {offset + len(content)}, within a sample; copy the shard again")
     return content
+
+
+def _asked(request: urllib.request.Request, expected: int = 200) -> tuple[bytes, str]:
+    """What a server answers, and when it says that this was changed."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            if answer.status != expected:
+                raise DataError(
+                    f"{request.full_url}: the server sends whole files only; use one that answers range requests"
+                )
+            return answer.read(), f"{answer.headers.get('ETag')} {answer.headers.get('Last-Modified')}"
+    except (urllib.error.URLError, OSError) as error:
+        raise DataError(f"{request.full_url}: cannot be read ({getattr(error, 'reason', None) or error})") from None

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ...errors import DataError, nearest
 from ...labels import Color, LabelSpace
-from ..decoded import Decoded, Raw, read_ids
+from ..idmaps import read_ids
 from ..layout import Layout, listed
-from ..pairs import Pair, Pairs
+from ..pairs import Pair, Pairs, Raw
 from . import sbd
 
 NAMES = (
@@ -36,7 +36,7 @@ def voc(
     labels: LabelSpace | None = None,
     masks: str = "SegmentationClass",
     objects: bool = False,
-) -> Pairs | Decoded:
+) -> Pairs:
     """PASCAL VOC's semantic masks, or any data set in its layout.
 
     Args:
@@ -62,9 +62,10 @@ def voc(
     if not (lists / f"{split}.txt").is_file():
         raise DataError(f"{lists}: there is no list {split}.txt{nearest(split, splits(root))}")
     items = listed(home, lists / f"{split}.txt", Layout("JPEGImages", masks))
+    decode = None
     if objects:
-        return Decoded(items, labels or LABELS, _with_objects, name="voc", split=split)
-    return Pairs(items, labels or LABELS, name="voc", split=split)
+        items, decode = [item.also(_instances(item)) for item in items], _with_objects
+    return Pairs(items, labels or LABELS, name="voc", split=split, decode=decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -72,7 +73,11 @@ def splits(root: str | Path) -> tuple[str, ...]:
     return tuple(sorted({p.stem for p in Path(root).glob("**/ImageSets/Segmentation/*.txt")}))
 
 
+def _instances(item: Pair) -> Path:
+    assert item.mask is not None
+    return item.mask.parents[1] / "SegmentationObject" / item.mask.name
+
+
 def _with_objects(item: Pair) -> Raw:
     assert item.mask is not None
-    objects = read_ids(item.mask.parents[1] / "SegmentationObject" / item.mask.name)
-    return Raw(read_ids(item.mask), objects)  # the border, 255, is ignored there as well
+    return Raw(read_ids(item.mask), read_ids(_instances(item)))  # the border, 255, is ignored there as well

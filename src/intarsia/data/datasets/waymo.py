@@ -10,19 +10,18 @@ Only some frames are labeled; these make up the data set. Reading it takes the e
 """
 
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
-from ...errors import DataError, LabelError, extra, nearest
+from ...errors import DataError, extra, nearest
 from ...labels import LabelSpace, parse_color
-from ...structures import Sample
-from ..decoded import numbered, one_of, top
-from ..pairs import as_tensor
+from ..layout import one_of, top
+from ..pairs import Pair, Pairs, Raw
 
 TREE = """    {training,validation}/camera_image/CONTEXT.parquet
     {training,validation}/camera_segmentation/CONTEXT.parquet"""
@@ -56,44 +55,7 @@ class Place(NamedTuple):
     row: int
 
 
-class Item(NamedTuple):
-    """One labeled image."""
-
-    name: str  # CONTEXT_TIME_CAMERA
-    image: Place
-    mask: Place
-
-
-class Waymo:
-    """A data set of rows of Parquet files; its items are Samples with object numbers.
-
-    Raises: DataError that names file and image when a row is missing or damaged; LabelError for unknown classes.
-    """
-
-    def __init__(self, items: Sequence[Item], labels: LabelSpace, split: str) -> None:
-        self.items, self.labels, self.name, self.split = tuple(items), labels, "waymo", split
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Sample:
-        item = self.items[index]
-        where = f"{item.mask.file}: {item.name}"
-        image = _decoded(_cell(item.image, [_IMAGE])[_IMAGE], f"{item.image.file}: {item.name}")
-        cell = _cell(item.mask, [_LABEL, _DIVISOR])
-        panoptic = _decoded(cell[_LABEL], where).astype(np.int32)
-        if panoptic.shape != image.shape[:2] or panoptic.ndim != 2:
-            raise DataError(f"{where}: a label of shape {panoptic.shape} for an image of {image.shape[:2]}")
-        classes, number = np.divmod(panoptic, int(cell[_DIVISOR]))
-        try:
-            labels = self.labels.encode(classes)
-        except LabelError as error:
-            raise LabelError(f"{where}: {error}") from None
-        objects = numbered(np.where(number > 0, panoptic, 0), labels != self.labels.ignore_index)
-        return Sample(as_tensor(image).permute(2, 0, 1), as_tensor(labels), item.name, torch.from_numpy(objects))
-
-
-def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cameras: Sequence[str] = CAMERAS) -> Waymo:
+def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cameras: Sequence[str] = CAMERAS) -> Pairs:
     """The labeled images of Waymo Open, version 2.
 
     Args:
@@ -109,7 +71,9 @@ def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cam
     one_of(split, splits(root), root, TREE)
     folder = root / _FOLDERS[split]
     wanted = {CAMERAS.index(camera) + 1 for camera in cameras}
-    items = []
+    items: list[Pair] = []
+    images_of: dict[str, Place] = {}
+    masks_of: dict[str, Place] = {}
     for file in sorted((folder / "camera_segmentation").glob("*.parquet")):
         images = folder / "camera_image" / file.name
         if not images.is_file():
@@ -121,10 +85,12 @@ def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cam
             name = f"{key[0]}_{key[1]}_{CAMERAS[key[2] - 1]}"
             if key not in known:
                 raise DataError(f"{images}: holds no image of {name}, which is labeled; get the file again")
-            items.append(Item(name, known[key], place))
+            items.append(Pair(name, images, file))
+            images_of[name], masks_of[name] = known[key], place
     if not items:
         raise DataError(f"{folder}: no labeled image of {', '.join(cameras)}")
-    return Waymo(items, labels or LABELS, split)
+    read, decode = partial(_image, images_of), partial(_panoptic, masks_of)
+    return Pairs(items, labels or LABELS, name="waymo", split=split, image=read, decode=decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -132,6 +98,21 @@ def splits(root: str | Path) -> tuple[str, ...]:
     return tuple(
         s for s, f in _FOLDERS.items() if next((Path(root) / f / "camera_segmentation").glob("*.parquet"), None)
     )
+
+
+def _image(places: dict[str, Place], item: Pair) -> np.ndarray:
+    image = _decoded(_cell(places[item.name], [_IMAGE])[_IMAGE], f"{item.image}: {item.name}")
+    return image if image.ndim == 3 else image[..., None]
+
+
+def _panoptic(places: dict[str, Place], item: Pair) -> Raw:
+    where = f"{item.mask}: {item.name}"
+    cell = _cell(places[item.name], [_LABEL, _DIVISOR])
+    panoptic = _decoded(cell[_LABEL], where).astype(np.int32)
+    if panoptic.ndim != 2:
+        raise DataError(f"{where}: a label of shape {panoptic.shape}; get the file again")
+    classes, number = np.divmod(panoptic, int(cell[_DIVISOR]))
+    return Raw(classes, np.where(number > 0, panoptic, 0))
 
 
 def _open(file: Path, columns: Sequence[str]) -> Any:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..examine import Exam
-from ..findings import Finding, Sight
+from ..findings import Finding, Severity, Sight
 from .likeness import pairs
 
 SAME = 1.6, 12  # mean and largest difference of thumbnails up to which a picture is another one saved again
@@ -44,24 +44,22 @@ def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Findin
     groups = list(copies(splits, exams))
     across, within = [g for g, far in groups if far], [g for g, far in groups if not far]
     if across:
-        yield Finding(
+        yield _finding(
             "duplicates_across",
             "error",
             f"{_many(len(across), 'image')} in more than one split (the first: {_shown(across[0])}), so the score would be measured on what was trained on.",
-            tuple(map(_shown, across[:5])),
+            across,
             "Keep each image in one split.",
-            _sights(across),
         )
     if within:
         differ = [g for g in within if len({e.mask for _, e in g}) > 1]
         told = f", {len(differ)} of them with different masks" if differ else ""
-        yield Finding(
+        yield _finding(
             "duplicates",
             "warning",
             f"{_many(len(within), 'image')} more than once within a split{told} (the first: {_shown(within[0])}).",
-            tuple(map(_shown, [*differ, *(g for g in within if g not in differ)][:5])),
+            [*differ, *(g for g in within if g not in differ)],
             "Remove the copies.",
-            _sights([*differ, *within]),
         )
     again = near(splits, exams)
     frames = {id(e): key for part in exams for e in part if (key := _row(e.name))}
@@ -74,22 +72,20 @@ def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Findin
         elif agreement(a[1], b[1]) >= AGREE and not _follow(frames.get(id(a[1])), frames.get(id(b[1]))):
             similar.append([a, b])
     if leaked:
-        yield Finding(
+        yield _finding(
             "near_duplicates_across",
             "error",
             f"{_many(len(leaked), 'image')} in more than one split, saved again (the first: {_shown(leaked[0])}): files differ, but picture and mask do not.",
-            tuple(map(_shown, leaked[:5])),
+            leaked,
             "Keep each image in one split.",
-            _sights(leaked),
         )
     if similar:
-        yield Finding(
+        yield _finding(
             "near_duplicates",
             "warning",
             f"{len(similar)} pairs of images within a split are hardly different (the first: {_shown(similar[0])}).",
-            tuple(map(_shown, similar[:5])),
+            similar,
             "Remove copies that were saved again; frames of a still camera may stay.",
-            _sights(similar),
         )
     yield from _disagreeing([*([g[0], g[1]] for g, _ in groups), *([a, b] for a, b in again)])
     yield from _frames(splits, exams)
@@ -105,13 +101,12 @@ def agreement(one: Exam, two: Exam) -> float:
 def _disagreeing(groups: list[list[Found]]) -> Iterator[Finding]:
     hit = [g for g in groups if 0 <= agreement(g[0][1], g[1][1]) < AGREE]
     if hit:
-        yield Finding(
+        yield _finding(
             "contradiction",
             "warning",
             f"{len(hit)} {'pair' if len(hit) == 1 else 'pairs'} of one picture with different masks (the first: {_shown(hit[0])}, alike on {agreement(hit[0][0][1], hit[0][1][1]):.0%} of the pixels), so at least one mask is wrong.",
-            tuple(map(_shown, hit[:5])),
+            hit,
             "Look at both masks, and keep the better one.",
-            _sights(hit),
         )
 
 
@@ -131,13 +126,12 @@ def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Find
                 if apart <= _FRAMES and apart < 0.5 * _usual(row):
                     hit.append([(split, a), (other, b)])
     if hit:
-        yield Finding(
+        yield _finding(
             "frames",
             "warning",
             f"{len(hit)} pairs of neighboring video frames stand on both sides of a split (the first: {_shown(hit[0])}), so the score flatters.",
-            tuple(map(_shown, hit[:5])),
+            hit,
             "Put whole videos on one side, by lists of names.",
-            _sights(hit),
         )
 
 
@@ -162,6 +156,11 @@ def _row(name: str) -> tuple[str, int] | None:
 
 def _follow(one: tuple[str, int] | None, two: tuple[str, int] | None) -> bool:
     return one is not None and two is not None and one[0] == two[0] and abs(one[1] - two[1]) <= 2
+
+
+def _finding(kind: str, severity: Severity, message: str, groups: Sequence[Sequence[Found]], fix: str) -> Finding:
+    """A finding about groups of samples; the first of them are shown."""
+    return Finding(kind, severity, message, tuple(map(_shown, groups[:5])), fix, _sights(groups))
 
 
 def _shown(group: Sequence[Found]) -> str:

@@ -27,7 +27,7 @@ from ...errors import DataError, LabelError
 from ...labels import LabelSpace
 from ..codecs import orientation_of, upright, write_labels
 from ..examine import Exam
-from ..pairs import with_channels
+from ..pairs import Pairs, with_channels
 from .folder import Diagnosis, Ward
 from .leaks import AGREE, agreement, copies, near
 from .reading import Case, codes_of, picture
@@ -50,10 +50,16 @@ def mend(found: Diagnosis, out: str | Path) -> list[Step]:
 def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:
     """Write the clean copy of a data set whose masks have a meaning; see `mend`."""
     for dataset in datasets:
-        if not hasattr(dataset, "items") or not hasattr(dataset, "labels"):
+        if not isinstance(dataset, Pairs):
             raise DataError("only a data set of files can be mended; correct what makes the samples instead")
     wards = [
-        Ward(d.split, d.name, [Case(i, e) for i, e in zip(d.items, part, strict=True)], d.unmatched, d.labels)
+        Ward(
+            d.split,
+            d.name,
+            [Case(i, e, dataset=d) for i, e in zip(d.items, part, strict=True)],
+            d.unmatched,
+            d.labels,
+        )
         for d, part in zip(datasets, exams, strict=True)
     ]
     root = Path(os.path.commonpath([str(c.item.image.absolute().parent) for w in wards for c in w.cases]))
@@ -118,6 +124,10 @@ def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
             if exam.error and exam.error[0] in ("unreadable", "encoding"):
                 left[id(exam)] = exam.error[1]
     rank = {split: n for n, split in enumerate(splits)}  # training comes first, and gives way
+    for ward in wards:
+        for case in ward.cases:
+            if case.item.mask is None and not case.parts:
+                left[id(case.exam)] = "it has no mask"
     for group, _ in copies(splits, exams):
         kept = [(s, e) for s, e in group if id(e) not in left]
         if len(kept) > 1:
@@ -143,7 +153,12 @@ def _one(
 ) -> list[Step]:  # fmt: skip
     """Write one pair, and say what was done."""
     assert case.item.mask is not None or case.parts
-    image, done, told = picture(case.item.image), [], []
+    image, done, told = picture(case), [], []
+    own = case.dataset is not None and case.dataset.image_hook is not None  # the file alone is not the image
+    if own:
+        done.append("written as its data set reads it")
+    if case.dataset is not None and case.dataset.channels is not None:
+        channels = case.dataset.channels
     if case.exam.error and case.exam.error[0] == "mode":
         done.append("turned into RGB")
     if channels is not None and image.shape[2] != channels:
@@ -152,7 +167,7 @@ def _one(
     if mixed_depth and image.dtype != np.uint8:
         image = (image / 257 + 0.5).astype(np.uint8)
         done.append("written with 8 bits")
-    turned = orientation_of(case.item.image)
+    turned = 1 if own else orientation_of(case.item.image)
     if turned != 1:
         done.append("turned upright as its EXIF data say")
     labels, change = _labels(case, space, table)
@@ -165,13 +180,17 @@ def _one(
     if labels.shape != image.shape[:2]:
         labels, how = _refit(labels, image.shape[:2], case.item.image, turned)
         told.append(how)
+    if case.dataset is not None and case.dataset.mask_hook is not None:
+        told.append("written as its data set reads it, without objects and depth")
     name = case.item.name.replace("/", "_")
     target = out / "images" / ward.split / name
     source = case.item.image
     if not done and source.suffix.lower() in _COPIED:
         shutil.copyfile(source, target.with_name(name + source.suffix))
-    elif image.dtype == np.uint8 or image.shape[2] == 1:
+    elif image.shape[2] == 1 or (image.dtype == np.uint8 and image.shape[2] <= 4):
         Image.fromarray(image if image.shape[2] > 1 else image[..., 0]).save(target.with_name(name + ".png"))
+    elif own:
+        np.save(target.with_name(name + ".npy"), image)
     else:
         shutil.copyfile(source, target.with_name(name + source.suffix))
     write_labels(out / "masks" / ward.split / f"{name}.png", labels, plain)

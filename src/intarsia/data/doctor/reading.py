@@ -12,19 +12,21 @@ from PIL import Image
 
 from ...errors import DataError, LabelError
 from ...labels import LabelSpace
-from ..codecs import decode_mask, raw_values, read_image
+from ..codecs import decode_mask, read_image
 from ..examine import Exam
 from ..findings import Sight
-from ..pairs import Pair
+from ..pairs import Pair, Pairs
+from ..planes import laid_over
 from .forms import natural
 
 
 class Case(NamedTuple):
-    """One pair of files, what was found of it, and, for masks of one class a file, those files."""
+    """One pair of files, what was found of it, and who reads it, where that is not the doctor by itself."""
 
     item: Pair
     exam: Exam
-    parts: tuple[Path, ...] = ()
+    parts: tuple[Path, ...] = ()  # masks of one class a file
+    dataset: Pairs | None = None
 
 
 def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None]:
@@ -32,30 +34,19 @@ def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None]:
     if not case.parts:
         assert case.item.mask is not None
         return decode_mask(case.item.mask)
-    whole: np.ndarray | None = None
-    for number, path in enumerate(case.parts, 1):
-        if not path.is_file():
-            continue
-        part = decode_mask(path)[0]
-        part = part if part.ndim == 2 else part[..., :3].max(axis=2)
-        inside = part > part.max(initial=0) // 2
-        if whole is None:
-            whole = np.zeros(part.shape, np.uint8)
-        if whole.shape != part.shape:
-            raise DataError(f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the masks of its other classes")
-        whole[inside] = number
-    assert whole is not None
-    return whole, None
+    return laid_over(dict(enumerate(case.parts, 1))), None
 
 
-def picture(path: Path) -> np.ndarray:
-    """An image in any mode that Pillow can turn into RGB."""
+def picture(case: Case) -> np.ndarray:
+    """An image [H, W, C] as its data set reads it, or else in any mode that Pillow can turn into RGB."""
+    if case.dataset is not None and case.dataset.image_hook is not None:
+        return case.dataset.read(case.item)
     try:
-        return read_image(path)
+        return read_image(case.item.image)
     except DataError as error:
         if " colors; save it as gray" not in str(error):
             raise
-    with Image.open(path) as image:
+    with Image.open(case.item.image) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -68,8 +59,10 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
     Raises: DataError or LabelError when it cannot be read.
     """
     assert case.item.mask is not None
-    if case.exam.form is None:
-        raw = raw_values(*decode_mask(case.item.mask), space.by_color, str(case.item.mask))
+    if case.dataset is not None:
+        known = case.dataset.decode(case.item)
+        assert known is not None
+        raw = known.classes
     else:
         raw = natural(*decode(case), case.item.mask)[0]
     if table is not None:
@@ -82,13 +75,15 @@ def reader(
     cases: Iterable[Case], space: LabelSpace, tables: Mapping[int, Mapping[int, int]] | None = None
 ) -> Callable[[Sight], tuple[np.ndarray | None, np.ndarray | None]]:
     """What a report shows of a sight: its image, and its class numbers, -1 where a value has no meaning; None where it has none."""
-    known = {case.item.image: case for case in cases}
+    known = {(case.item.name, case.item.image): case for case in cases}
 
     def read(sight: Sight) -> tuple[np.ndarray | None, np.ndarray | None]:
         image = labels = None
+        if sight.image is None:
+            return None, None
+        case = known.get((sight.name, sight.image))
         with suppress(DataError):
-            image = picture(sight.image) if sight.image else None
-        case = known.get(sight.image) if sight.image else None
+            image = picture(case or Case(Pair(sight.name, sight.image, None), Exam(sight.name, "")))
         if case is not None and case.item.mask is not None:
             with suppress(DataError, LabelError):
                 labels = codes_of(case, space, (tables or {}).get(id(case.exam)))

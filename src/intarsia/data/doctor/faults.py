@@ -1,0 +1,229 @@
+"""What is wrong with files, with the values in masks, and with how often classes occur: findings, a kind a function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...labels import IGNORE, LabelSpace
+from ..examine import Exam
+from ..findings import Finding, Severity, Sight
+from .counts import commonest, counted
+from .drawing import sights
+
+
+def broken(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
+    """Files that cannot be read, and masks that do not fit their images."""
+    fixes = {
+        "mode": "Save these images as RGB.",
+        "unreadable": "Replace these files, or remove them together with their partners.",
+        "size": "Export the masks again at the size of their images.",
+        "encoding": "Give the meaning of the masks in labels.values, or let `intarsia init` write it.",
+    }
+    for kind, fix in fixes.items():
+        hit = [
+            (split, e, e.error[1])
+            for split, part in zip(splits, exams, strict=True)
+            for e in part
+            if e.error and e.error[0] == kind
+        ]
+        if hit:
+            more = f"; and {len(hit) - 1} more like it" if len(hit) > 1 else ""
+            yield Finding(
+                kind,
+                "error",
+                f"{hit[0][2].rstrip('.')}{more}.",
+                _five(e.place for _, e, _ in hit),
+                fix,
+                tuple(_sight(s, e) for s, e, _ in hit[:5]),
+            )
+
+
+def mixed(read: list[Exam]) -> Iterable[Finding]:
+    """Images of several kinds, and those that lie on their side."""
+    for kind, unit, values in (
+        ("channels", "channel", commonest(e.channels for e in read)),
+        ("bits", "bit", commonest(e.bits for e in read)),
+    ):
+        if len(values) > 1:
+            told = " and ".join(f"{n} of {v} {unit}{'s' if v > 1 else ''}" for v, n in values.items())
+            usual = next(iter(values))
+            fix = (
+                "Convert the files, or set data.channels where that loses nothing."
+                if kind == "channels"
+                else "Convert the files to one depth."
+            )
+            yield Finding(
+                kind,
+                "error",
+                f"Images of different kinds: {told}; a network takes one kind.",
+                _five(e.name for e in read if getattr(e, kind) != usual),
+                fix,
+                sights([e for e in read if getattr(e, kind) != usual]),
+            )
+    turned = [e for e in read if e.turned[0] != e.turned[1] and e.mask]
+    if turned:
+        yield Finding(
+            "orientation", "warning", f"{len(turned)} {'images are' if len(turned) > 1 else 'image is'} turned by EXIF data in another way than the mask; both are read upright, so check that they fit.",
+            _five(e.name for e in turned), "Save images and masks without EXIF orientation.", sights(turned),
+        )  # fmt: skip
+    sizes = commonest(e.size for e in read)
+    if len(sizes) > 1:
+        low, high = min(sizes, key=lambda s: s[0] * s[1]), max(sizes, key=lambda s: s[0] * s[1])
+        yield Finding(
+            "sizes",
+            "note",
+            f"Images have {len(sizes)} sizes, from {low[1]}x{low[0]} to {high[1]}x{high[0]}.",
+            (),
+            "Train on crops (augment.crop), or with a batch size of 1.",
+        )
+
+
+def blank(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
+    """Images of one color."""
+    hit = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.flat]
+    if hit:
+        yield Finding(
+            "blank",
+            "warning",
+            f"{len(hit)} {'images have' if len(hit) > 1 else 'image has'} one color only.",
+            _five(str(e.image_path or e.name) for _, e in hit),
+            "Look at them: nothing can be learned from an empty picture.",
+            tuple(_sight(s, e) for s, e in hit[:5]),
+        )
+
+
+def strays(split: str, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
+    """Values in masks that have no meaning."""
+    if space is None:
+        return
+    worst: dict[int, int] = defaultdict(int)
+    hit: list[tuple[Exam, dict[int, int]]] = []
+    for exam in exams:
+        if stray := _stray(space, exam.values):
+            hit.append((exam, stray))
+            for value, count in stray.items():
+                worst[value] += count
+    if not hit:
+        return
+    exam, stray = max(hit, key=lambda h: sum(h[1].values()))
+    more = (
+        f"; in all {len(hit)} of the {len(exams)} masks of {split} hold such values, {sum(worst.values())} px"
+        if len(hit) > 1
+        else ""
+    )
+    yield Finding(
+        "stray",
+        "error",
+        f"{exam.place}: {space.describe_stray(stray)}{more}.",
+        _five(f"{e.place} ({sum(s.values())} px)" for e, s in hit),
+        _proposal(space, worst, exams),
+        sights([e for e, _ in hit]),
+    )
+
+
+def _stray(space: LabelSpace, values: dict[int, int]) -> dict[int, int]:
+    return space.stray(values) if values else {}
+
+
+def _proposal(space: LabelSpace, stray: dict[int, int], exams: list[Exam]) -> str:
+    """What would mend stray values, where the whole of them shows a pattern."""
+    seen = {v for e in exams for v in e.values}
+    if space.by_color:
+        return "The colors look smoothed: save masks as PNG, without resampling or JPEG." if len(stray) > 64 else ""
+    if space.num_classes == 2 and len(stray) > 3 and max(seen) <= 255:
+        return f'The masks are smoothed or went through JPEG; write labels.values: {{"0..127": {space.names[0]}, "128..255": {space.names[1]}}}.'
+    if 0 not in seen and set(stray) == {space.num_classes}:
+        wish = ", ".join(f"{n + 1}: {name}" for n, name in enumerate(space.names[:3]))
+        return f"The ids seem to start at 1; write labels.values: {{{wish}, ...}}."
+    if set(stray) == {255} and space.num_classes > 2:
+        return "Write `255: ignore` if these pixels have no label."
+    return ""
+
+
+def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
+    """What was left out, masks of one value, two ways to write a class, and what was taken for granted."""
+    images, masks = getattr(dataset, "unmatched", ((), ()))
+    if images or masks:
+        told = [
+            f"{len(names)} {what} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+            for names, what in ((images, "images without a mask"), (masks, "masks without an image"))
+            if names
+        ]
+        yield Finding(
+            "unmatched",
+            "warning",
+            f"{split} leaves out {' and '.join(told)}.",
+            _five([*images[:5], *masks[:5]]),
+            "Rename them if they belong together; otherwise all is well.",
+        )
+    labeled = [e for e in exams if e.values]
+    constant = [e for e in labeled if len(e.values) == 1]
+    if constant:
+        all_alike = len(constant) == len(labeled) and len(labeled) > 1
+        severity: Severity = "warning" if all_alike else "note"
+        values = commonest(next(iter(e.values)) for e in constant)
+        which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
+        yield Finding(
+            "constant",
+            severity,
+            f"{len(constant)} of the {len(labeled)} masks of {split} hold one value only ({which}).",
+            _five(e.place for e in constant),
+            "Look at some of them: is there nothing in the image, or was it never labeled?",
+            sights(constant),
+        )
+    if space is not None and space.num_classes == 2 and not space.by_color:
+        small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
+        large = [e for e in labeled if set(e.values) <= {0, 255} and 255 in e.values]
+        if small and large and space.values.get(255) == IGNORE:
+            yield Finding(
+                "mixed_encoding", "error", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
+                _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
+            )  # fmt: skip
+    if sentence := getattr(dataset, "inferred", ""):
+        yield Finding("inferred", "note", f"{split}: {sentence}.")
+    for sentence in getattr(dataset, "remarks", ()):
+        yield Finding("remark", "note", f"{split}: {sentence.rstrip('.')}.")
+
+
+def frequencies(
+    splits: Sequence[str], spaces: Sequence[LabelSpace | None], exams: Sequence[list[Exam]]
+) -> Iterable[Finding]:
+    """Classes that never occur, and pixels that do not count."""
+    for number, (split, space, part) in enumerate(zip(splits, spaces, exams, strict=True)):
+        if space is None:
+            continue
+        counts, ignored = counted(space, part)
+        total = int(counts.sum()) + ignored
+        absent = tuple(name for name, count in zip(space.names, counts, strict=True) if count == 0)
+        if total and not counts.sum():
+            yield Finding(
+                "ignored", "error", f"Every pixel of {split} is ignored, so nothing counts.", (), "Check labels.values."
+            )
+        elif total and ignored > 0.5 * total:
+            yield Finding(
+                "ignored",
+                "warning",
+                f"{ignored / total:.1%} of the pixels of {split} are ignored.",
+                (),
+                "Check labels.values.",
+            )
+        if absent and counts.sum():
+            what = "cannot be learned" if number == 0 else "has no score there"
+            shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+            yield Finding(
+                "absent",
+                "warning",
+                f"{split} holds no pixel of {shown}, which {what}.",
+                absent[:5],
+                "Remove the class, or check labels.values.",
+            )
+
+
+def _sight(split: str, exam: Exam) -> Sight:
+    return Sight(exam.name, exam.image_path, exam.mask_path, split)
+
+
+def _five(places: Iterable[str]) -> tuple[str, ...]:
+    return tuple(list(places)[:5])
