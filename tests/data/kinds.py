@@ -51,17 +51,6 @@ def folder(root: Path) -> Any:
     return intarsia.data.open("folder", root, "all", labels, images="images", masks="masks", channels=3)
 
 
-def one_hot(root: Path) -> Any:
-    """A folder for each class; they overlap, and one image has no mask of the second."""
-    for n, name in enumerate(NAMES):
-        put(root / f"images/{name}.jpg", photo(3))
-        put(root / f"masks/car/{name}.png", (blobs(0, 1) * 255).astype(np.uint8))
-        if n:
-            put(root / f"masks/road/{name}.png", (blobs(0, 1, 1) * 255).astype(np.uint8))
-    labels = LabelSpace(("background", "road", "car"))
-    return intarsia.data.open("folder", root, "all", labels, images="images", masks="masks/{class}")
-
-
 def drive(root: Path) -> Any:
     for n in range(21, 25):
         put(root / f"training/images/{n}_training.tif", photo(3))
@@ -230,7 +219,7 @@ def _seeded(kind: Callable[[Path], Any]) -> Callable[[Path], Any]:
 KINDS: dict[str, Callable[[Path], Any]] = {
     kind.__name__: _seeded(kind)
     for kind in (
-        folder, one_hot, drive, isbi2012, nuclei, davis, cityscapes, coco_panoptic, nyu_depth, planes, export, coco_export, zipped,
+        folder, drive, isbi2012, nuclei, davis, cityscapes, coco_panoptic, nyu_depth, planes, export, coco_export, zipped,
         waymo, shards,
     )
 }  # fmt: skip

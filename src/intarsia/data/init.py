@@ -20,7 +20,6 @@ from .find import find
 from .layout import Layout, listed, pair
 from .meaning import label_space, scan
 from .pairs import Pair
-from .planes import CLASS, folders_of, planes
 
 
 def init(
@@ -45,8 +44,7 @@ def init(
     root = Path(folder)
     layout = find(root, images, masks)
     said: list[str] = []
-    parts = [p.name for p in folders_of(root, layout)] if masks is None else []
-    lists = lists_of(root, layout) if not layout.splits and not parts else None
+    lists = lists_of(root, layout) if not layout.splits else None
     if lists:
         said.append(f"splits: the lists {lists}")
         train, val, share = "train", "val", None
@@ -60,8 +58,6 @@ def init(
         ]
     if not items:
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
-    if parts:
-        return _of_parts(root, layout, classes or ["background", *parts], share, said)
     seen = scan(items, said)
     home = items[0].mask.parent if items[0].mask else root
     file = named(root, *(p for p in (home, home.parent) if root in p.parents)) if classes is None else None
@@ -77,20 +73,6 @@ def init(
     rivals = [f"masks could also be {', '.join(layout.rivals)}; choose with masks="] if layout.rivals else []
     table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()]
     return recipe, "\n".join([where, *rivals, *said, "  value in the masks       no.  class", *table])
-
-
-def _of_parts(
-    root: Path, layout: Layout, classes: list[str], share: float | None, said: list[str]
-) -> tuple[dict[str, Any], str]:
-    """The recipe for a folder of masks for each class, and the text about it."""
-    layout = layout._replace(masks=(Path(layout.masks).parent / CLASS).as_posix())
-    space = LabelSpace(tuple(classes))
-    items, _, _ = planes(root, "", layout, space)
-    sizes, channels = _images(items, said)
-    said.append("classes lie over each other in their order; where none is painted, it is the first")
-    recipe = _recipe(root, layout, None, ("train", "val"), share, space, sizes, channels, len(items))
-    where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, a folder of masks a class in {layout.masks}"
-    return recipe, "\n".join([where, *said, *(f"  {number:>3}  {name}" for _, number, name in space.rows())])
 
 
 def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, float | None, Layout]:

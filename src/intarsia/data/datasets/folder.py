@@ -4,7 +4,6 @@ images/NAME.jpg  masks/NAME.png                    images: images         masks:
 train/images/NAME.jpg  train/masks/NAME.png        images: "{split}/images"   masks: "{split}/masks"
 NAME.jpg  NAME_mask.png in one folder              images: .   masks: .   mask_suffix: _mask    holdout: 0.2
 train.txt with two paths, or one name, a line      list: "{split}.txt"
-images/NAME.jpg  masks/CLASS/NAME.png              masks: "masks/{class}"    labels.classes: [background, CLASS, ...]
 """
 
 import hashlib
@@ -21,7 +20,6 @@ from ..codecs import read_mask
 from ..find import find
 from ..layout import Layout, ending, listed, nothing, pair
 from ..pairs import Pairs
-from ..planes import CLASS, planes
 
 
 def folder(
@@ -43,8 +41,7 @@ def folder(
         split: a name that {split} stands for in the folders or the list; with `holdout`, "train" or "val"; "all" for every pair of
             a folder without splits.
         images: folder of the images below root; {split} stands for the split's name, * for any one folder. Found when absent.
-        masks: folder of the masks, in the same words; {class} stands for a class's name where each has a folder: the first of
-            labels.classes is what no mask covers, the others lie over each other in their order.
+        masks: folder of the masks, in the same words.
         image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg".
         mask_suffix: how a mask's file name ends: "_mask".
         list: file with a pair of paths, or one name, a line; {split} stands for the split's name.
@@ -64,28 +61,20 @@ def folder(
         raise DataError(f"data.holdout is {holdout}; give the share of pairs to validate on, between 0 and 1")
     layout = _layout(root, images, masks, image_suffix, mask_suffix, list)
     left: tuple[Sequence[str], Sequence[str]] = ((), ())
-    decode = None
     if list is not None:
-        if CLASS in (masks or ""):
-            raise DataError(f"{root}: a list names one mask for each image; leave out `list`, or {CLASS} in `masks`")
         items = listed(root, _list_file(root, list, split), layout)
     else:
         assert layout is not None
         _check_split(root, split, layout, holdout)
-        if CLASS in layout.masks:
-            items, decode, left = planes(root, split, layout, labels)
-        else:
-            items, left = pair(root, layout, split)
+        items, left = pair(root, layout, split)
         if not items:
             raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
     if holdout is not None and split != "all":
         items = held_out(items, holdout, split)
     inferred = ""
-    if not labels.explicit and not labels.by_color and decode is None:
+    if not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
-    return Pairs(
-        items, labels, name=root.name, split=split, decode=decode, inferred=inferred, unmatched=left, channels=channels
-    )
+    return Pairs(items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels)
 
 
 def splits(
@@ -171,7 +160,6 @@ def _both(root: Path, images: str, masks: str) -> tuple[str, ...]:
 
 def _taken(root: Path, pattern: str, files: bool = False) -> tuple[str, ...]:
     """The names that stand for {split} in what is there."""
-    pattern = pattern.replace(CLASS, "*")
     before, _, after = pattern.partition("{split}")
     depth = len(Path(before + "x").parts) - 1
     start, rest = before.rpartition("/")[2], after.partition("/")[0]

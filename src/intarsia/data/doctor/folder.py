@@ -12,14 +12,13 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..classnames import labels_file, named
-from ..codecs import SUFFIXES, read_image
+from ..codecs import SUFFIXES, decode_mask, read_image
 from ..examine import Exam, inspect
-from ..find import MASKS, find
+from ..find import IMAGES, MASKS, find
 from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
-from ..planes import folders_of
 from .encoding import Meaning, infer, renamed
 from .reading import Case, decode
 
@@ -53,7 +52,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     """
     root = Path(root)
     layout = find(root)
-    parts = folders_of(root, layout)
+    parts, layout = _one_hot(root, layout)
     wards = _wards(root, layout, parts)
     if splits:
         wards = [w for w in wards if w.split in splits] or wards
@@ -129,13 +128,37 @@ def _wards(root: Path, layout: Layout, parts: tuple[Path, ...]) -> list[Ward]:
     return [ward for _, ward in sorted(wards, key=lambda w: w[0])]
 
 
+def _one_hot(root: Path, layout: Layout) -> tuple[tuple[Path, ...], Layout]:
+    """The folders of masks that hold one class each, where the masks found are one of them."""
+    home = root / layout.masks
+    if "{split}" in layout.masks or "*" in layout.masks or home.parent == root.parent or home == root:
+        return (), layout
+    images = root / layout.images
+    siblings = [p for p in sorted(home.parent.iterdir()) if p.is_dir() and p not in (images, images.parent)]
+    if len(siblings) < 2 or home not in siblings:
+        return (), layout
+    names = {f.name for f in home.iterdir()}
+    alike = [p for p in siblings if p == home or 2 * len(names & {f.name for f in p.iterdir()}) >= len(names)]
+    if len(alike) < 2 or any(MASKS.search(p.name) or IMAGES.fullmatch(p.name) for p in alike):
+        return (), layout
+    for folder in alike:
+        for path in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)[:4]:
+            try:
+                stored, _ = decode_mask(path)
+            except DataError:
+                continue
+            if (stored.ndim == 3 and (stored[..., :3] != stored[..., :1]).any()) or len(np.unique(stored)) > 2:
+                return (), layout
+    return tuple(alike), layout
+
+
 def _about_parts(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> Finding:
     return Finding(
         "one_hot",
-        "warning",
-        f"{(root / layout.masks).parent} holds one folder of masks for each of {len(classes)} classes ({', '.join(classes[:6])}); they are laid over each other, so that of two classes in one place the later folder is seen.",
+        "error",
+        f"{(root / layout.masks).parent} holds one folder of masks for each of {len(classes)} classes ({', '.join(classes[:6])}), which no training reads; one mask must hold all classes.",
         tuple(str((root / layout.masks).parent / c) for c in classes[:5]),
-        "List the classes in another order where another one belongs on top, as `intarsia init --classes` does.",
+        "Lay them over each other, as --fix does, where the later folder is on top.",
         tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5]),
     )
 

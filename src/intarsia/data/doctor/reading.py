@@ -16,7 +16,6 @@ from ..codecs import decode_mask, read_image
 from ..examine import Exam
 from ..findings import Sight
 from ..pairs import Pair, Pairs
-from ..planes import laid_over
 from .forms import natural
 
 
@@ -34,7 +33,20 @@ def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None]:
     if not case.parts:
         assert case.item.mask is not None
         return decode_mask(case.item.mask)
-    return laid_over(dict(enumerate(case.parts, 1))), None
+    whole: np.ndarray | None = None
+    for number, path in enumerate(case.parts, 1):
+        if not path.is_file():
+            continue
+        part = decode_mask(path)[0]
+        part = part if part.ndim == 2 else part[..., :3].max(axis=2)
+        inside = part > part.max(initial=0) // 2
+        if whole is None:
+            whole = np.zeros(part.shape, np.uint8)
+        if whole.shape != part.shape:
+            raise DataError(f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the masks of its other classes")
+        whole[inside] = number
+    assert whole is not None
+    return whole, None
 
 
 def picture(case: Case) -> np.ndarray:
