@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import DataError
 from .terminal import AsJson, Root, answer, console, percent, table
 
 
@@ -39,9 +38,10 @@ def compare(
 ) -> None:
     """Say which of two models is better, and whether that can be told."""
     from ..evaluation import compare as run
+    from .source import truth_of
 
     names = [name.strip() for name in classes.split(",") if name.strip()] or None
-    truth: Any = None if labels is None else _truth(labels, root, split, names)
+    truth: Any = None if labels is None else truth_of(labels, root, split, names)
     command = shlex.join(["intarsia", *context.obj])
     verdict = run(a, b, truth, split=split, root=root, raw=raw, protocol=protocol, out=out, command=command)
     if as_json:
@@ -50,25 +50,6 @@ def compare(
     if out:
         console().print(f"report: {out / 'compare.html'}", markup=False, soft_wrap=True)
     return None
-
-
-def _truth(source: str, root: str | None, split: str, classes: list[str] | None) -> Any:
-    """The labels to hold both against: a folder of label maps alone, or whatever SOURCE may be."""
-    from ..data.datasets.catalogue import DATASETS
-    from ..evaluation import MaskFolder
-    from .source import opened
-
-    if source in DATASETS or not Path(source).is_dir():
-        return opened(source, root, [split])[0]
-    if classes is None:
-        try:
-            return opened(source, root, [split])[0]
-        except DataError as error:
-            try:
-                return MaskFolder(source)
-            except DataError:
-                raise error from None
-    return MaskFolder(source, classes)
 
 
 def show(verdict: Any) -> None:

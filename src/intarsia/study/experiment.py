@@ -26,7 +26,7 @@ from .. import config, report
 from ..config import Recipe
 from ..errors import DataError, ModelError, RecipeError, TrainingError, nearest
 from ..evaluation import judge, score
-from ..evaluation.compare import holm, sentence, told_apart
+from ..evaluation.verdict import holm, sentence, told_apart
 from ..inference import Predictor
 from ..metrics import ImageCounts, bootstrap, latency, over_seeds
 from ..metrics.significance import Interval, Seeds
