@@ -126,7 +126,10 @@ def pictures(tmp_path: Path) -> tuple[Path, Path, list]:
         moved[0] = np.where(wrong, 20, moved[0])
         moved[1] = np.where(moved[0] < 20, moved[1], 0)
         kept.append([np.stack(pair, axis=-1) for pair in (moved, (kinds, numbers))])
-        for (k, m), ids, classes in (((moved[0], moved[1]), files[0], files[1]), ((kinds, numbers), files[2], files[3])):
+        for (k, m), ids, classes in (
+            ((moved[0], moved[1]), files[0], files[1]),
+            ((kinds, numbers), files[2], files[3]),
+        ):
             ids[f"view_{n}"] = k * 1000 + m * 70000
             classes[f"view_{n}"] = {int(s): int(k[ids[f"view_{n}"] == s][0]) for s in np.unique(ids[f"view_{n}"])}
     return panoptic(tmp_path / "seen", *files[:2]), panoptic(tmp_path / "truth", *files[2:]), kept
@@ -240,7 +243,9 @@ def test_the_truth_as_its_own_detections(run_cli: Run, objects: Path, tmp_path: 
     found = [{**a, "score": 1.0} for a in truth["annotations"] if not a["iscrowd"]]
     tree = scored(run_cli, dump(found, tmp_path / "results.json"), objects)
     assert tree["masks"]["ap"] == tree["boxes"]["ap"] == 1.0
-    code, out, _ = run_cli("score", tmp_path / "results.json", objects)
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / "all.json").write_text(objects.read_text())
+    code, out, _ = run_cli("score", tmp_path / "results.json", tmp_path / "truth")
     assert code == 0 and "AP75" in out and "person" in out and f"{len(found)} detections" in out
 
 
@@ -309,7 +314,9 @@ def test_tracks_as_the_paper_counts_them(run_cli: Run, drives: tuple) -> None:
 # mistakes
 
 
-def test_mistakes_in_folders_are_one_sentence(run_cli: Run, maps: tuple[Path, Path], drives: tuple, tmp_path: Path) -> None:
+def test_mistakes_in_folders_are_one_sentence(
+    run_cli: Run, maps: tuple[Path, Path], drives: tuple, tmp_path: Path
+) -> None:
     seen, truth = maps
 
     def refused(*arguments: object, words: str) -> None:
@@ -364,7 +371,9 @@ def test_mistakes_in_panoptic_files_are_one_sentence(run_cli: Run, pictures: tup
 
     refused(lambda t: one(t)["segments_info"][0].update(category_id=99), "has category 99, which is none of the 4")
     refused(lambda t: one(t)["segments_info"].pop(), "holds segments that it does not list")
-    refused(lambda t: one(t)["segments_info"].append({"id": 5, "category_id": 11}), "lists segment 5, which has no pixels")
+    refused(
+        lambda t: one(t)["segments_info"].append({"id": 5, "category_id": 11}), "lists segment 5, which has no pixels"
+    )
     refused(lambda t: one(t)["segments_info"].append(first["segments_info"][0]), "twice")
     refused(lambda t: t["annotations"].pop(), "1 of 5 images have no prediction, such as 4")
     refused(lambda t: one(t).update(image_id=77), "have no prediction, such as 0")
@@ -428,6 +437,19 @@ def test_files_that_are_something_else(run_cli: Run, objects: Path, tmp_path: Pa
         ((objects, objects, "--as", "panoptic"), "is no panoptic file"),
         ((objects, objects, "--protocol", "csail"), "--protocol says nothing about instances predictions"),
         ((tmp_path / "gone.json", objects), "gone.json: there is no such file"),
+        ((objects.parent, objects), "there are 4 JSON files in it or beside it; name the JSON itself"),
     ):
         code, _, err = run_cli("score", *given)
         assert code == 2 and err.count("\n") == 1 and words in err, err
+
+
+def test_cocos_panoptic_sample_as_instances(run_cli: Run, shared_data: Path, tmp_path: Path) -> None:
+    """The same sample in the official detection format: run lengths, stuff and crowds among them."""
+    truth = shared_data / "panopticapi_sample" / "sample_data" / "panoptic_coco_detection_format.json"
+    folder_of(truth.parent, "panopticapi_sample")
+    listed = json.loads(truth.read_text())["annotations"]
+    found = [{**a, "score": 0.5} for a in listed if not a["iscrowd"]]
+    tree = scored(run_cli, dump(found, tmp_path / "results.json"), truth)
+    assert tree["masks"]["ap"] == tree["masks"]["ar100"] == tree["boxes"]["ap"] == 1.0
+    fewer = scored(run_cli, dump(found[1:], tmp_path / "results.json"), truth)
+    assert fewer["masks"]["ap"] < 1.0 and fewer["detections"] == len(found) - 1

@@ -10,6 +10,7 @@ from PIL import Image
 
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, compare, judge
+from intarsia.evaluation.compare import _called
 from intarsia.evaluation.verdict import holm, sentence, told_apart
 from intarsia.metrics import ImageCounts
 from intarsia.metrics.significance import Interval
@@ -211,3 +212,10 @@ def test_on_the_command_line(run_cli, folders: tuple[Path, Path, Path], tmp_path
     assert "good is better by" in out and "changed most: scene_" in out
     code, out, err = run_cli("compare", good, good, "--labels", truth, "--json")
     assert code == 0 and json.loads(out)["better"] is None
+
+
+def test_names_are_short_and_whole() -> None:
+    assert _called(Path("runs/lr_0.1"), Path("runs/lr_0.2")) == ("lr_0.1", "lr_0.2")
+    assert _called(Path("a/best.safetensors"), Path("a/last.safetensors")) == ("best", "last")
+    assert _called(Path("a/last.safetensors"), Path("b/last.safetensors")) == ("a/last", "b/last")
+    assert _called(Path("a"), Path("a")) == ("A", "B")

@@ -22,13 +22,16 @@ def score(
     truth: Annotated[
         str,
         typer.Argument(
-            metavar="TRUTH", help="The same of what is true; for label maps also a data set's name, a folder or a recipe."
+            metavar="TRUTH",
+            help="The same of what is true; for label maps also a data set's name, a folder or a recipe.",
         ),
     ],
     kind: Annotated[
         str,
         typer.Option(
-            "--as", help="semantic, panoptic, instances or video; told from TRUTH by itself, all but video.", metavar="KIND"
+            "--as",
+            help="semantic, panoptic, instances or video; told from TRUTH by itself, all but video.",
+            metavar="KIND",
         ),
     ] = "",
     classes: Annotated[
@@ -188,7 +191,9 @@ def show_panoptic(found: Any) -> None:
     columns = ("class", "", ">PQ", ">SQ", ">RQ", ">matched", ">invented", ">missed")
     out.print(table(None, columns, rows))
     absent = len(found.names) - scores.all.classes
-    out.print(f"in percent; {found.images} images; {absent} of {len(found.names)} classes occur nowhere and do not count")
+    out.print(
+        f"in percent; {found.images} images; {absent} of {len(found.names)} classes occur nowhere and do not count"
+    )
 
 
 def show_instances(found: Any) -> None:

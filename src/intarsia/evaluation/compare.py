@@ -159,8 +159,9 @@ def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> ImageCou
 
 def _called(a: Path, b: Path) -> tuple[str, str]:
     """Names as short as they can be and still differ."""
+    a, b = (p.with_suffix("") if p.suffix == ".safetensors" else p for p in (a, b))  # a folder's ".5" is no ending
     for parts in range(1, max(len(a.parts), len(b.parts)) + 1):
-        one, other = ("/".join(p.with_suffix("").parts[-parts:]) for p in (a, b))
+        one, other = ("/".join(p.parts[-parts:]) for p in (a, b))
         if one != other:
             return one, other
     return "A", "B"

@@ -25,6 +25,7 @@ from ..data.exports.regions import mask_of, unpacked
 from ..errors import DataError
 from ..metrics import AveragePrecision, Objects
 from ..metrics.average_precision import PrecisionScores
+from .panoptic import only_json
 from .polygons import fill
 
 
@@ -54,7 +55,7 @@ def score_instances(predictions: str | Path, truth: str | Path) -> Instances:
 
     Raises: DataError for other files, and for results whose image, category, score or shape does not fit, by their place.
     """
-    path, file = Path(predictions), Path(truth)
+    path, file = only_json(Path(predictions)), only_json(Path(truth))
     images, categories, annotations = _truth(file)
     names = tuple(str(c["name"]) for c in categories)
     number = {c["id"]: n for n, c in enumerate(categories)}
@@ -84,7 +85,8 @@ class _Shape:
     """One object: its description, and its mask and box when they are asked for."""
 
     def __init__(self, described: Mapping[str, Any], size: tuple[int, int], where: str) -> None:
-        self.described, self.size, self.where, self._mask = described, size, where, None
+        self.described, self.size, self.where = described, size, where
+        self._mask: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -153,7 +155,9 @@ def _by_image(listed: Sequence[Any], images: Any, number: Any, what: str) -> dic
     for n, entry in enumerate(listed):
         for key, known, of in (("image_id", images, "images"), ("category_id", number, "categories")):
             if entry.get(key) not in known:
-                raise DataError(f"{what} {n} has {key} {entry.get(key)!r}, which is none of the truth's {len(known)} {of}")
+                raise DataError(
+                    f"{what} {n} has {key} {entry.get(key)!r}, which is none of the truth's {len(known)} {of}"
+                )
         held.setdefault(entry["image_id"], []).append((n, entry))
     return held
 
@@ -163,7 +167,9 @@ def _all_or_none(results: Sequence[Mapping[str, Any]], key: str, where: str, nee
     with_it = [n for n, r in enumerate(results) if r.get(key)]
     if with_it and len(with_it) < len(results):
         other = next(n for n, r in enumerate(results) if not r.get(key))
-        raise DataError(f"{where}: result {with_it[0]} has a {key} and result {other} has none; give it to all or to none")
+        raise DataError(
+            f"{where}: result {with_it[0]} has a {key} and result {other} has none; give it to all or to none"
+        )
     if not with_it and (bare := [n for n, r in enumerate(results) if not r.get(needs)]):
         raise DataError(f"{where}: result {bare[0]} has neither {needs} nor {key}")
     return bool(with_it)

@@ -1,8 +1,8 @@
 """Panoptic predictions of any tool against a truth, both in COCO's form: a JSON, and a PNG of segment numbers an image.
 
-    NAME.json    annotations: [{"image_id", "file_name", "segments_info": [{"id", "category_id", "iscrowd"}]}]
-                 categories: [{"id", "name", "isthing"}], of the truth; a prediction need not repeat them
-    NAME/*.png   beside it; segment = R + 256 G + 65536 B, 0 is void
+NAME.json    annotations: [{"image_id", "file_name", "segments_info": [{"id", "category_id", "iscrowd"}]}]
+             categories: [{"id", "name", "isthing"}], of the truth; a prediction need not repeat them
+NAME/*.png   beside it; segment = R + 256 G + 65536 B, 0 is void
 """
 
 from __future__ import annotations
@@ -93,14 +93,22 @@ def score_panoptic(predictions: str | Path, truth: str | Path) -> Panoptic:
     return Panoptic(metric.compute(), names, things, len(theirs.images))
 
 
+def only_json(given: Path) -> Path:
+    """The JSON file that a path means: itself, or of a folder the one in it or, of the same name, beside it.
+
+    Raises: DataError when a folder has none, or several.
+    """
+    if not given.is_dir():
+        return given
+    held = [f for f in (*sorted(given.glob("*.json")), given.with_name(given.name + ".json")) if f.is_file()]
+    if len(held) != 1:
+        what = f"are {len(held)} JSON files" if held else "is no JSON file"
+        raise DataError(f"{given}: there {what} in it or beside it; name the JSON itself")
+    return held[0]
+
+
 def _opened(given: Path) -> _File:
-    path = given
-    if given.is_dir():
-        held = [f for f in (*sorted(given.glob("*.json")), given.with_name(given.name + ".json")) if f.is_file()]
-        if len(held) != 1:
-            what = f"{len(held)} JSON files" if held else "no JSON file"
-            raise DataError(f"{given}: there is {what} in it or beside it; name the panoptic JSON itself")
-        path = held[0]
+    path = only_json(given)
     tree = read_json(path)
     listed = tree.get("annotations") if isinstance(tree, dict) else None
     needed = {"image_id", "file_name", "segments_info"}

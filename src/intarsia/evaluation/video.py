@@ -1,7 +1,7 @@
 """Tracked segments that any tool has predicted against a truth, both as PNGs of KITTI-STEP.
 
-    FOLDER/SEQUENCE/FRAME.png     R = class, 255 void; 256 G + B = track, 0 for none
-    FOLDER/FRAME.png              a single sequence
+FOLDER/SEQUENCE/FRAME.png     R = class, 255 void; 256 G + B = track, 0 for none
+FOLDER/FRAME.png              a single sequence
 """
 
 from __future__ import annotations
