@@ -59,6 +59,7 @@ def show(verdict: Any) -> None:
     rows = [
         (
             name,
+            *map(percent, verdict.iou.get(name, verdict.miou)),
             points(change.value.value),
             f"{points(change.value.low)} to {points(change.value.high)}",
             "-" if change.p != change.p else f"{change.p:.4f}",
@@ -67,18 +68,22 @@ def show(verdict: Any) -> None:
         for name, change in changes
     ]
     out = console()
-    out.print(table(None, ("class", ">B - A", ">95 %", ">p", "can be told"), rows))
+    out.print(table(None, ("class", ">A", ">B", ">B - A", ">95 %", ">p", "can be told"), rows))
     out.print(f"A {a}: mIoU {percent(verdict.miou[0])}   B {b}: mIoU {percent(verdict.miou[1])}", markup=False)
     most = [row for row in verdict.images[:3] if row[1] != row[2]]
     if most:
         told = ", ".join(f"{name} ({points(other - one)})" for name, one, other in most)
         out.print(f"changed most: {told}", markup=False, soft_wrap=True)
     out.print(
-        f"points of IoU; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}", markup=False
+        f"IoU in percent, differences in points; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}",
+        markup=False,
     )
     out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
 
 
 def points(value: float) -> str:
     """A difference of 0..1 in points, with its sign."""
-    return "-" if value != value else f"{100 * value:+.1f}"
+    if value != value:
+        return "-"
+    rounded = round(100 * value, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"

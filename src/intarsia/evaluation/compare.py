@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from .scoring import read_samples, score
 from .semantic import score_masks
 from .verdict import RESAMPLES, Verdict, judge
 
-SHOWN = 6  # images side by side
+SHOWN = 6  # images side by side, as many as can be for each of the two
 
 
 def compare(
@@ -170,10 +169,10 @@ def _called(a: Path, b: Path) -> tuple[str, str]:
 def _shown(
     verdict: Verdict, sides: Sequence[_Side], dataset: Any, space: LabelSpace, raw: bool
 ) -> list[tuple[report.Picture, report.Picture]]:
-    """The images that changed most, as A and as B see them."""
+    """The images that changed most, in favor of either, as A and as B see them."""
     if dataset is None or any(side.counts is not None for side in sides):
         return []
-    wanted = {n: row for n, row in enumerate(verdict.images[:SHOWN]) if row[1] != row[2] and not math.isnan(row[1])}
+    wanted = {n: verdict.images[n] for n in telling(verdict.images)}
     by_name = {row[0]: n for n, row in wanted.items()}
     eyes = [_eye(side, space, raw) for side in sides]
     found: dict[int, tuple[report.Picture, report.Picture]] = {}
@@ -186,6 +185,19 @@ def _shown(
             if len(found) == len(wanted):
                 break
     return [found[n] for n in sorted(found)]
+
+
+def telling(images: Sequence[tuple[str, float, float]], shown: int = SHOWN) -> list[int]:
+    """Places of the images to look at: those that changed most, half of them for A and half for B, as far as there are.
+
+    Args:
+        images: (name, mIoU of A, mIoU of B), the largest change first. Neighbors of one video change alike; without the
+            halves, they would show one side alone.
+    """
+    sides = [[n for n, (_, a, b) in enumerate(images) if (b - a) * sign > 0] for sign in (-1, 1)]
+    half = shown // 2
+    spare = [max(0, half - len(side)) for side in sides]
+    return sorted(sides[0][: half + spare[1]] + sides[1][: half + spare[0]])
 
 
 def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Tensor]:

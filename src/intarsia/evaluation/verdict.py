@@ -19,6 +19,7 @@ import numpy as np
 
 from ..metrics import ImageCounts
 from ..metrics import compare as paired
+from ..metrics.protocols import overlap
 from ..metrics.significance import Comparison, Interval
 
 RESAMPLES = 10_000
@@ -47,12 +48,14 @@ class Verdict:
     Args:
         names: what A and B are called.
         miou: of A and of B.
+        iou: of each class, of A and of B.
         mean: of the mIoU; `classes`: of the IoU of each class.
         images: (name, mIoU of A, mIoU of B) of each image alone, the largest change first.
     """
 
     names: tuple[str, str]
     miou: tuple[float, float]
+    iou: dict[str, tuple[float, float]]
     mean: Change
     classes: dict[str, Change]
     images: list[tuple[str, float, float]]
@@ -82,6 +85,7 @@ class Verdict:
             "sentence": self.sentence,
             "better": self.better,
             "miou": [_or_none(x) for x in self.miou],
+            "iou": {name: [_or_none(x) for x in values] for name, values in self.iou.items()},
             "mean": plain(self.mean),
             "classes": {name: plain(change) for name, change in self.classes.items()},
             "images": len(self.images),
@@ -119,7 +123,9 @@ def judge(
     each.sort(key=lambda row: -abs(row[2] - row[1]) if not math.isnan(row[2] - row[1]) else 1.0)
     alike = bool(np.array_equal(a.rows, b.rows))
     miou = (a.miou(protocol), b.miou(protocol))
-    return Verdict(names, miou, mean, changes, each, protocol, resamples, level, alike)
+    each_iou = [overlap(*counts.rows.sum(axis=0)).tolist() for counts in (a, b)]
+    iou = dict(zip(a.classes, zip(*each_iou, strict=True), strict=True))
+    return Verdict(names, miou, iou, mean, changes, each, protocol, resamples, level, alike)
 
 
 def holm(values: Sequence[float]) -> list[float]:
