@@ -77,6 +77,7 @@ def show(verdict: Any) -> None:
     out.print(
         f"IoU in percent, differences in points; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}",
         markup=False,
+        soft_wrap=True,
     )
     out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
 
