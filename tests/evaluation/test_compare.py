@@ -10,7 +10,8 @@ from PIL import Image
 
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, compare, judge
-from intarsia.evaluation.compare import holm, sentence, told_apart
+from intarsia.evaluation.compare import _called, telling
+from intarsia.evaluation.verdict import holm, sentence, told_apart
 from intarsia.metrics import ImageCounts
 from intarsia.metrics.significance import Interval
 
@@ -211,3 +212,27 @@ def test_on_the_command_line(run_cli, folders: tuple[Path, Path, Path], tmp_path
     assert "good is better by" in out and "changed most: scene_" in out
     code, out, err = run_cli("compare", good, good, "--labels", truth, "--json")
     assert code == 0 and json.loads(out)["better"] is None
+
+
+def test_names_are_short_and_whole() -> None:
+    assert _called(Path("runs/lr_0.1"), Path("runs/lr_0.2")) == ("lr_0.1", "lr_0.2")
+    assert _called(Path("a/best.safetensors"), Path("a/last.safetensors")) == ("best", "last")
+    assert _called(Path("a/last.safetensors"), Path("b/last.safetensors")) == ("a/last", "b/last")
+    assert _called(Path("a"), Path("a")) == ("A", "B")
+
+
+def test_each_of_the_two_is_shown_where_it_gains() -> None:
+    """Frames of a video change alike; the largest changes would all be in favor of one."""
+    images = [(f"{n}", 0.5, 0.5 - 0.01 * (20 - n)) for n in range(9)] + [("x", 0.5, 0.55), ("y", 0.5, 0.51)]
+    assert telling(images) == [0, 1, 2, 3, 9, 10]
+    assert telling(images[:9]) == [0, 1, 2, 3, 4, 5] and telling(images[9:]) == [0, 1]
+    assert telling([("same", 0.5, 0.5), ("none", math.nan, math.nan)]) == []
+
+
+def test_the_iou_of_each_class_stands_beside_its_difference() -> None:
+    a, b = two(0.7, 0.8)
+    verdict = judge(a, b, resamples=100)
+    assert verdict.to_dict()["iou"].keys() == set(CLASSES)
+    for name, (one, other) in verdict.iou.items():
+        assert other - one == pytest.approx(verdict.classes[name].value.value)
+    assert np.mean([one for one, _ in verdict.iou.values()]) == pytest.approx(verdict.miou[0])

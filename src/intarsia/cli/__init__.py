@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import IntarsiaError
-from . import calibrate, compare, data, demo, evaluate, init, lab, models, predict, recipe, study, summary, train
+from . import calibrate, compare, data, demo, evaluate, init, lab, models, predict, recipe, score, study, summary, train
 from .terminal import console, refuse
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("calibrate")(calibrate.calibrate)
 app.command("predict")(predict.predict)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import DataError
 from .terminal import AsJson, Root, answer, console, percent, table
 
 
@@ -39,9 +38,10 @@ def compare(
 ) -> None:
     """Say which of two models is better, and whether that can be told."""
     from ..evaluation import compare as run
+    from .source import truth_of
 
     names = [name.strip() for name in classes.split(",") if name.strip()] or None
-    truth: Any = None if labels is None else _truth(labels, root, split, names)
+    truth: Any = None if labels is None else truth_of(labels, root, split, names)
     command = shlex.join(["intarsia", *context.obj])
     verdict = run(a, b, truth, split=split, root=root, raw=raw, protocol=protocol, out=out, command=command)
     if as_json:
@@ -52,25 +52,6 @@ def compare(
     return None
 
 
-def _truth(source: str, root: str | None, split: str, classes: list[str] | None) -> Any:
-    """The labels to hold both against: a folder of label maps alone, or whatever SOURCE may be."""
-    from ..data.datasets.catalogue import DATASETS
-    from ..evaluation import MaskFolder
-    from .source import opened
-
-    if source in DATASETS or not Path(source).is_dir():
-        return opened(source, root, [split])[0]
-    if classes is None:
-        try:
-            return opened(source, root, [split])[0]
-        except DataError as error:
-            try:
-                return MaskFolder(source)
-            except DataError:
-                raise error from None
-    return MaskFolder(source, classes)
-
-
 def show(verdict: Any) -> None:
     """The verdict for people: one row a class, and the sentence last."""
     a, b = verdict.names
@@ -78,6 +59,7 @@ def show(verdict: Any) -> None:
     rows = [
         (
             name,
+            *map(percent, verdict.iou.get(name, verdict.miou)),
             points(change.value.value),
             f"{points(change.value.low)} to {points(change.value.high)}",
             "-" if change.p != change.p else f"{change.p:.4f}",
@@ -86,18 +68,23 @@ def show(verdict: Any) -> None:
         for name, change in changes
     ]
     out = console()
-    out.print(table(None, ("class", ">B - A", ">95 %", ">p", "can be told"), rows))
+    out.print(table(None, ("class", ">A", ">B", ">B - A", ">95 %", ">p", "can be told"), rows))
     out.print(f"A {a}: mIoU {percent(verdict.miou[0])}   B {b}: mIoU {percent(verdict.miou[1])}", markup=False)
     most = [row for row in verdict.images[:3] if row[1] != row[2]]
     if most:
         told = ", ".join(f"{name} ({points(other - one)})" for name, one, other in most)
         out.print(f"changed most: {told}", markup=False, soft_wrap=True)
     out.print(
-        f"points of IoU; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}", markup=False
+        f"IoU in percent, differences in points; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}",
+        markup=False,
+        soft_wrap=True,
     )
     out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
 
 
 def points(value: float) -> str:
     """A difference of 0..1 in points, with its sign."""
-    return "-" if value != value else f"{100 * value:+.1f}"
+    if value != value:
+        return "-"
+    rounded = round(100 * value, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"

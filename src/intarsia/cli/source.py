@@ -38,6 +38,28 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
     )
 
 
+def truth_of(source: str, root: str | None, split: str, classes: Any = None) -> Any:
+    """The labels to hold predictions against: a folder of label maps alone, or whatever SOURCE may be.
+
+    Args:
+        classes: of a folder of label maps, as `MaskFolder` takes them; a folder is then taken for one.
+    """
+    from ..data.datasets.catalogue import DATASETS
+    from ..evaluation import MaskFolder
+
+    if source in DATASETS or not Path(source).is_dir():
+        return opened(source, root, [split])[0]
+    if classes is None:
+        try:
+            return opened(source, root, [split])[0]
+        except DataError as error:
+            try:
+                return MaskFolder(source)
+            except DataError:
+                raise error from None
+    return MaskFolder(source, classes)
+
+
 def is_recipe(source: str) -> bool:
     """Whether SOURCE is a recipe, packaged or a file, rather than a data set's name or a folder."""
     from ..training.recipe import names

@@ -8,7 +8,6 @@ result is clamped once, at the end, and hue turns in the YIQ plane instead of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -34,7 +33,8 @@ def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
 
     Returns: float32 of the same shape and memory layout.
     """
-    scale, shift = _affine(tuple(mean), tuple(std), full_scale(image), image.device)
+    m, s = (torch.tensor(tuple(v), dtype=torch.float64) for v in (mean, std))
+    scale, shift = (1 / (full_scale(image) * s)).float().to(image.device), (-m / s).float().to(image.device)
     pixels = image.movedim(-3, -1)
     if not pixels.is_contiguous():
         return image.to(torch.float32).mul_(scale.view(-1, 1, 1)).add_(shift.view(-1, 1, 1))
@@ -44,12 +44,6 @@ def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
     )  # a row at once: seven times faster than pixels
     rows.mul_(scale.repeat(width)).add_(shift.repeat(width))
     return rows.view(pixels.shape).movedim(-1, -3)
-
-
-@lru_cache(maxsize=32)
-def _affine(mean: tuple[float, ...], std: tuple[float, ...], full: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    m, s = (torch.tensor(v, dtype=torch.float64) for v in (mean, std))
-    return (1 / (full * s)).float().to(device), (-m / s).float().to(device)
 
 
 def jitter(

@@ -2,12 +2,32 @@
 
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
+predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ
 """
 
-from .compare import Verdict, compare, judge
+from .compare import compare
 from .entry import evaluate
-from .masks import MaskFolder
+from .instances import score_instances
+from .masks import MaskFolder, Predictions
 from .measures import MEASURES
+from .panoptic import score_panoptic
 from .scoring import Score, score
+from .semantic import score_masks
+from .verdict import Verdict, judge
+from .video import score_video
 
-__all__ = ["MEASURES", "MaskFolder", "Score", "Verdict", "compare", "evaluate", "judge", "score"]
+__all__ = [
+    "MEASURES",
+    "MaskFolder",
+    "Predictions",
+    "Score",
+    "Verdict",
+    "compare",
+    "evaluate",
+    "judge",
+    "score",
+    "score_instances",
+    "score_masks",
+    "score_panoptic",
+    "score_video",
+]

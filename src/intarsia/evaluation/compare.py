@@ -1,19 +1,9 @@
-"""Two models on the same images: which one is better, whether chance alone would do it, and where they differ.
-
-    A, B --counts of each image--> paired bootstrap    how large the difference is, with its interval
-                                   permutation test    how often swapping A and B image by image gives as much
-                                   `needed`            how many images would tell, where these do not
-
-A difference is called real when the interval of the bootstrap leaves out 0 and p stays below 1 - level. Among classes
-the p-values are raised after Holm first, because of twenty classes without any difference one has p < 0.05 by chance.
-"""
+"""Two models on the same images, whatever form they come in: opened, counted alike, judged, and shown side by side."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,84 +15,15 @@ from .. import report
 from ..errors import CheckpointError, DataError
 from ..inference import Predictor
 from ..labels import LabelSpace
-from ..metrics import ConfusionMatrix, ImageCounts
-from ..metrics import compare as paired
-from ..metrics.significance import Comparison, Interval
+from ..metrics import ImageCounts
 from ..structures import Sample
 from .entry import dataset_of
 from .masks import MaskFolder, Predictions
-from .scoring import read_samples, same_classes, score
+from .scoring import read_samples, score
+from .semantic import score_masks
+from .verdict import RESAMPLES, Verdict, judge
 
-RESAMPLES = 10_000
-SHOWN = 6  # images side by side
-
-
-class Change(NamedTuple):
-    """What the step from A to B changes: one class, or all of them.
-
-    Args:
-        value: B - A with its interval, of 0..1.
-        p: of the permutation test; among classes after Holm.
-        real: whether it can be told from none.
-        needed: about how many such images would tell it; None where there is no difference at all.
-    """
-
-    value: Interval
-    p: float
-    real: bool
-    needed: int | None
-
-
-@dataclass(frozen=True, eq=False)
-class Verdict:
-    """What the comparison of A and B has found.
-
-    Args:
-        names: what A and B are called.
-        miou: of A and of B.
-        mean: of the mIoU; `classes`: of the IoU of each class.
-        images: (name, mIoU of A, mIoU of B) of each image alone, the largest change first.
-    """
-
-    names: tuple[str, str]
-    miou: tuple[float, float]
-    mean: Change
-    classes: dict[str, Change]
-    images: list[tuple[str, float, float]]
-    protocol: str
-    resamples: int
-    level: float
-    alike: bool
-
-    @property
-    def better(self) -> str | None:
-        """Which of the two is better, if that can be told."""
-        return self.names[self.mean.value.value > 0] if self.mean.real else None
-
-    @property
-    def sentence(self) -> str:
-        """The answer in one sentence."""
-        return sentence(*self.names, self.mean, len(self.images), alike=self.alike)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data; None where there is no number."""
-        plain = lambda c: {  # noqa: E731
-            "difference": [_or_none(x) for x in c.value], "p": _or_none(c.p), "real": c.real, "needed": c.needed
-        }  # fmt: skip
-        return {
-            "a": self.names[0],
-            "b": self.names[1],
-            "sentence": self.sentence,
-            "better": self.better,
-            "miou": [_or_none(x) for x in self.miou],
-            "mean": plain(self.mean),
-            "classes": {name: plain(change) for name, change in self.classes.items()},
-            "images": len(self.images),
-            "per_image": [{"name": n, "a": _or_none(a), "b": _or_none(b)} for n, a, b in self.images],
-            "protocol": self.protocol,
-            "resamples": self.resamples,
-            "level": self.level,
-        }
+SHOWN = 6  # images side by side, as many as can be for each of the two
 
 
 def compare(
@@ -154,68 +75,6 @@ def compare(
             command=command or f"intarsia.evaluation.compare({str(a)!r}, {str(b)!r})",
         )
     return verdict
-
-
-def judge(
-    a: ImageCounts,
-    b: ImageCounts,
-    *,
-    names: tuple[str, str] = ("A", "B"),
-    protocol: str = "dataset",
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Verdict:
-    """The verdict on two models from what they counted on the same images.
-
-    Raises: DataError when the two do not hold the same images and labels.
-    """
-    found: Comparison = paired(a, b, protocol, resamples=resamples, seed=seed, level=level)
-    place = {name: n for n, name in enumerate(b.names)}
-    b = b.take([place[name] for name in a.names])
-    raised = holm([change.p for change in found.classes.values()])
-    changes = {
-        name: told_apart(d.value, p, d.needed, level, len(a))
-        for (name, d), p in zip(found.classes.items(), raised, strict=True)
-    }
-    mean = told_apart(found.mean.value, found.mean.p, found.mean.needed, level, len(a))
-    each = list(zip(a.names, a.each().tolist(), b.each().tolist(), strict=True))
-    each.sort(key=lambda row: -abs(row[2] - row[1]) if not math.isnan(row[2] - row[1]) else 1.0)
-    alike = bool(np.array_equal(a.rows, b.rows))
-    miou = (a.miou(protocol), b.miou(protocol))
-    return Verdict(names, miou, mean, changes, each, protocol, resamples, level, alike)
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """p-values of several questions at once, raised so that the chance of any false yes stays what it says.
-
-    Sture Holm. "A Simple Sequentially Rejective Multiple Test Procedure." Scandinavian Journal of Statistics 1979.
-    """
-    held = sorted((p, n) for n, p in enumerate(values) if not math.isnan(p))
-    raised, highest = [math.nan] * len(values), 0.0
-    for rank, (p, n) in enumerate(held):
-        highest = max(highest, min(1.0, (len(held) - rank) * p))
-        raised[n] = highest
-    return raised
-
-
-def sentence(a: str, b: str, change: Change, images: int, alike: bool = False) -> str:
-    """A difference in words: "A is better by 1.8 points [0.6, 3.1]"."""
-    many = f"{images} image{'s' if images != 1 else ''}"
-    value, low, high = change.value
-    if alike:
-        return f"{a} and {b} score exactly the same on {many}"
-    if math.isnan(value):
-        return f"{a} and {b} cannot be compared: there is no score on {many}"
-    if change.real:
-        better, sign = (b, 1) if value > 0 else (a, -1)
-        ends = sorted((sign * low, sign * high))
-        return f"{better} is better by {100 * abs(value):.1f} points [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
-    if change.needed is None:
-        return f"no difference can be told apart with {many}"
-    return f"no difference can be told apart with {many}; about {change.needed:,} would be needed".replace(
-        ",", "\u202f"
-    )
 
 
 class _Side(NamedTuple):
@@ -292,43 +151,16 @@ def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> ImageCou
         found = score(side.predictor, dataset)
         assert found.counts is not None
         return found.counts
-    predict, counts = Predictions(side.path, space, raw), ImageCounts(space.num_classes, space.names)
-    if not len(dataset):
-        raise DataError("the data set is empty; there is nothing to compare")
-    known = [item.name for item in getattr(dataset, "items", ())] or list(getattr(dataset, "files", ()))
-    predict.require(known)
-    same_classes(space, getattr(dataset, "labels", None))
-    for sample in read_samples(dataset, 2):
-        own = ConfusionMatrix(space.num_classes, space.ignore_index)
-        own.update(predict(sample), sample.labels)
-        counts.update(sample.name, own)
-    return counts
-
-
-def told_apart(value: Interval, p: float, needed: int | None, level: float, images: int) -> Change:
-    """A difference with its verdict; where only the permutation test misses it, `needed` follows from its p."""
-    real = bool((value.low > 0 or value.high < 0) and p < 1 - level)
-    if not real and needed is not None and needed <= images:
-        needed = _until(p, level, images)
-    return Change(value, p, real, needed)
-
-
-def _until(p: float, level: float, images: int) -> int | None:
-    """About how many images bring p down to 1 - level, if the difference stays; None when that is out of sight."""
-    from scipy.special import ndtri
-
-    here, there = -float(ndtri(p / 2)), -float(ndtri((1 - level) / 2))
-    if not here > 0.01:
-        return None
-    exact = max(images * (there / here) ** 2, images + 1)
-    unit = 10 ** max(0, math.ceil(math.log10(exact)) - 2)
-    return math.ceil(exact / unit - 1e-9) * unit
+    found = score_masks(Predictions(side.path, space, raw), dataset)
+    assert found.counts is not None
+    return found.counts
 
 
 def _called(a: Path, b: Path) -> tuple[str, str]:
     """Names as short as they can be and still differ."""
+    a, b = (p.with_suffix("") if p.suffix == ".safetensors" else p for p in (a, b))  # a folder's ".5" is no ending
     for parts in range(1, max(len(a.parts), len(b.parts)) + 1):
-        one, other = ("/".join(p.with_suffix("").parts[-parts:]) for p in (a, b))
+        one, other = ("/".join(p.parts[-parts:]) for p in (a, b))
         if one != other:
             return one, other
     return "A", "B"
@@ -337,10 +169,10 @@ def _called(a: Path, b: Path) -> tuple[str, str]:
 def _shown(
     verdict: Verdict, sides: Sequence[_Side], dataset: Any, space: LabelSpace, raw: bool
 ) -> list[tuple[report.Picture, report.Picture]]:
-    """The images that changed most, as A and as B see them."""
+    """The images that changed most, in favor of either, as A and as B see them."""
     if dataset is None or any(side.counts is not None for side in sides):
         return []
-    wanted = {n: row for n, row in enumerate(verdict.images[:SHOWN]) if row[1] != row[2] and not math.isnan(row[1])}
+    wanted = {n: verdict.images[n] for n in telling(verdict.images)}
     by_name = {row[0]: n for n, row in wanted.items()}
     eyes = [_eye(side, space, raw) for side in sides]
     found: dict[int, tuple[report.Picture, report.Picture]] = {}
@@ -355,6 +187,19 @@ def _shown(
     return [found[n] for n in sorted(found)]
 
 
+def telling(images: Sequence[tuple[str, float, float]], shown: int = SHOWN) -> list[int]:
+    """Places of the images to look at: those that changed most, half of them for A and half for B, as far as there are.
+
+    Args:
+        images: (name, mIoU of A, mIoU of B), the largest change first. Neighbors of one video change alike; without the
+            halves, they would show one side alone.
+    """
+    sides = [[n for n, (_, a, b) in enumerate(images) if (b - a) * sign > 0] for sign in (-1, 1)]
+    half = shown // 2
+    spare = [max(0, half - len(side)) for side in sides]
+    return sorted(sides[0][: half + spare[1]] + sides[1][: half + spare[0]])
+
+
 def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Tensor]:
     if side.predictor is not None:
         model = side.predictor
@@ -365,7 +210,3 @@ def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Tensor
 def _picture(sample: Sample, miou: float, eye: Callable[[Sample], Tensor]) -> report.Picture:
     image = np.array(sample.image.permute(1, 2, 0).numpy(), order="C")
     return report.Picture(sample.name, miou, image, np.array(sample.labels.numpy()), np.array(eye(sample).numpy()))
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value

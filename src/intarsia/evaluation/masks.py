@@ -5,7 +5,7 @@ folder/NAME.png   class numbers, or with `raw` the values that the data set's ow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..data.codecs import SUFFIXES, decode_mask, read_labels, read_mask
 from ..errors import DataError, LabelError, nearest
-from ..labels import LabelSpace
+from ..labels import IGNORE, LabelSpace
 from ..structures import Sample
 
 
@@ -23,19 +23,17 @@ class MaskFolder:
     """A folder of label maps as a data set whose images are black: true labels without their pictures.
 
     Args:
-        folder: label maps of class numbers, one file an image.
-        classes: the classes' names; None: they are called by number, up to the largest one that occurs.
+        folder: label maps, one file an image.
+        classes: the classes' names, or what their values mean; None: they are called by number, up to the largest one
+            that occurs.
 
     Raises: DataError when it holds no label map, or one cannot be read.
     """
 
-    def __init__(self, folder: str | Path, classes: Sequence[str] | None = None) -> None:
+    def __init__(self, folder: str | Path, classes: Sequence[str] | LabelSpace | None = None) -> None:
         self.folder, self.name, self.split = Path(folder), Path(folder).name, ""
         self.files = files(self.folder)
-        if classes is None:
-            highest = max(map(_highest, self.files.values()))
-            classes = [str(n) for n in range(highest + 1)]
-        self.labels = LabelSpace(tuple(classes))
+        self.labels = classes if isinstance(classes, LabelSpace) else space_of([self.folder], classes)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -62,8 +60,8 @@ class Predictions:
         plain = LabelSpace(space.names, space.colors)
         self.reads = space if raw else plain
 
-    def require(self, names: Sequence[str]) -> None:
-        """See that every image has a prediction.
+    def require(self, names: Sequence[str], only: bool = False) -> None:
+        """See that every image has a prediction, and with `only` that every prediction has an image.
 
         Raises: DataError naming one that has none.
         """
@@ -72,6 +70,11 @@ class Predictions:
             near = nearest(Path(missing[0]).name, self.files)
             raise DataError(
                 f"{self.folder}: {len(missing)} of {len(names)} images have no prediction, such as {missing[0]!r}{near}"
+            )
+        if only and (spare := sorted(set(self.files) - {self._key(name) for name in names})):
+            raise DataError(
+                f"{self.folder}: {len(spare)} of {len(self.files)} predictions have no labels, such as {spare[0]!r}; "
+                "score each part of a data set by itself, or take them away"
             )
 
     def __call__(self, sample: Sample) -> Tensor:
@@ -133,9 +136,36 @@ def tensor(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(labels.astype(np.int32) if labels.dtype == np.uint16 else np.array(labels))
 
 
-def _highest(path: Path) -> int:
+def space_of(
+    folders: Sequence[Path], classes: Sequence[str] | int | None = None, ignore: Sequence[int] = ()
+) -> LabelSpace:
+    """What the values of label maps mean: the classes in the order of their values, those that are ignored left out.
+
+    Args:
+        folders: where classes that are not given are looked for; they are called by their values.
+        classes: their names, or how many there are.
+        ignore: values that do not count; none: 255, and beyond 255 classes 65535.
+
+    Raises: DataError when a file cannot be read; LabelError for names that cannot be.
+    """
+    if wrong := [value for value in ignore if not 0 <= value <= 65535]:
+        raise LabelError(f"value {wrong[0]} cannot be ignored; label maps hold 0 to 65535")
+    count = classes if isinstance(classes, int) else None if classes is None else len(classes)
+    if count is None:
+        taken = set(ignore) or {255, 65535}
+        highest = max((_highest(path, taken) for folder in folders for path in files(folder).values()), default=0)
+        values = [value for value in range(highest + 1) if not ignore or value not in taken]
+    else:
+        values = [value for value in range(count + len(ignore)) if value not in ignore][:count]
+    names = list(map(str, values)) if classes is None or isinstance(classes, int) else list(classes)
+    if not ignore:
+        return LabelSpace(tuple(names))
+    return LabelSpace(tuple(names), values={**dict(zip(values, names, strict=True)), **dict.fromkeys(ignore, IGNORE)})
+
+
+def _highest(path: Path, ignored: Collection[int]) -> int:
     array: Any = decode_mask(path)[0]
     if array.ndim != 2:
         raise DataError(f"{path}: a color picture is no map of class numbers")
-    held = array[array != 255] if array.dtype == np.uint8 else array
-    return int(held.max(initial=0))
+    held = np.unique(array)
+    return int(held[~np.isin(held, list(ignored))].max(initial=0))

@@ -159,7 +159,7 @@ def score(
             raise type(error)(f"{samples[0].name}: {error}") from error
         predicted = space.decide(logits).cpu()
         for n, (sample, labels) in enumerate(zip(samples, predicted, strict=True)):
-            own = _counted(space, sample, labels)
+            own = counted(space, sample, labels)
             confusion.merge(own)
             counts.update(sample.name, own)
             miou = own.compute().miou
@@ -215,7 +215,11 @@ def same_classes(space: LabelSpace, other: Any) -> None:
     )
 
 
-def _counted(space: LabelSpace, sample: Sample, predicted: Tensor) -> ConfusionMatrix:
+def counted(space: LabelSpace, sample: Sample, predicted: Tensor) -> ConfusionMatrix:
+    """The confusion matrix of one image.
+
+    Raises: LabelError that names the image.
+    """
     own = ConfusionMatrix(space.num_classes, space.ignore_index)
     try:
         own.update(predicted, sample.labels)

@@ -195,7 +195,10 @@ def template(name: str) -> Any:
 
 def points(value: float | None) -> str:
     """A difference of 0..1 in points with its sign, or a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:+.1f}".replace("-", "−")
+    if value is None or math.isnan(value):
+        return "–"
+    rounded = round(100 * value, 1)
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
 def replaced(path: Path, text: str) -> Path:

@@ -30,7 +30,6 @@ def write_study(path: str | Path, *, study: Any, command: str = "") -> Path:
         protocol=PROTOCOLS[study.protocol],
         chart=spans(rows, "%", f"{study.answer}. mIoU of each network with its interval.", label=260),
         cost=_cost(study.entries),
-        verdict={**{(p.a, p.b): p for p in study.pairs}, **{(p.b, p.a): p for p in study.pairs}},
         several=len(study.entries[0].runs) > 1,
         command=command,
         machine=machine(),

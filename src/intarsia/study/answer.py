@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..evaluation import judge
-from ..evaluation.compare import holm, sentence, told_apart
+from ..evaluation.verdict import holm, sentence, told_apart
 from ..metrics import ImageCounts
 from ..metrics.significance import Interval, Seeds
 
@@ -80,9 +80,10 @@ class Study:
         others = [p.a if p.b == best.name else p.b for p in mine if p.verdict != "real"]
         if not beaten:
             return f"{told}, but no other network can be told from it on {self.images} images"
+        once = "; one seed each, so training again may turn it" if len(best.runs) == 1 else ""
         if not others:
-            return f"{told}, and every difference from it is real"
-        return f"{told}; it is really better than {listed(beaten)}, and cannot be told from {listed(others)}"
+            return f"{told}, and every difference from it is real{once}"
+        return f"{told}; it is really better than {listed(beaten)}, and cannot be told from {listed(others)}{once}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data for JSON; None where there is no number."""

@@ -6,6 +6,7 @@ Everything for people goes to standard error, so that standard output stays free
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 from ..errors import extra
 from ..evaluation import Score
 from .prepare import Material
+from .run import standing
 
 
 class Log:
@@ -125,14 +127,26 @@ class Log:
     def validated(self, step: int, epoch: float, seconds: float, score: Score | None) -> None:
         """A validation's numbers; None where there is no validation set."""
         if score is None:
-            return
+            return None
         tree = score.scores.to_dict()
         keep = {key: tree[key] for key in ("miou", "accuracy", "iou")}
+        rest = f"accuracy {100 * score.scores.accuracy:.2f} ({score.seconds:.0f} s)"
+        if math.isnan(score.miou):
+            reached = standing(score)
+            held = None if math.isnan(reached) else reached
+            absent = ", ".join(name for name, iou in score.iou.items() if math.isnan(iou))
+            self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, standing=held, **keep)
+            if held is None:
+                return self.say(f"step {step}: no pixel of the validation set has a label")
+            self.miou = f"  val {100 * reached:.1f}"
+            self.say(
+                f"step {step}: val mIoU is no number under protocol {score.scores.protocol!r} (nowhere: {absent}); the best is "
+                f"chosen by the mean over the classes that occur, {100 * reached:.2f}; {rest}"
+            )
+            return None
         self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **keep)
         self.miou = f"  val mIoU {100 * score.miou:.1f}"
-        self.say(
-            f"step {step}: val mIoU {100 * score.miou:.2f}, accuracy {100 * tree['accuracy']:.2f} ({score.seconds:.0f} s)"
-        )
+        return self.say(f"step {step}: val mIoU {100 * score.miou:.2f}, {rest}")
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():

@@ -6,7 +6,7 @@
 
 The engine under it is Lightning Fabric: devices, precision, and several processes started by torchrun or SLURM.
 A run's folder holds `last.safetensors` (the weights to ship, and everything that `resume` needs), `best.safetensors`
-(best on the validation set), `recipe.yaml` (resolved), `audit.json` and `log.jsonl`.
+(best on the validation set, see `run.standing`), `recipe.yaml` (resolved), `audit.json` and `log.jsonl`.
 """
 
 from __future__ import annotations
@@ -73,8 +73,10 @@ def train(
         _steps(run, log, asked)
         if run.progress >= 1:
             log.validated(run.step, run.epoch, run.seconds, run.validate())
-            if run.material.val is None:
+            if run.best < 0:  # nothing to choose by
                 run.save("best.safetensors", with_state=False)
+                if run.material.val is not None:
+                    log.say("no pixel of the validation set has a label; best.safetensors is the last")
         run.save("last.safetensors", with_state=True)
         run.fabric.barrier()
         if run.progress < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Run:
     remarks: list[str]  # what a person should know before the first step
     step: int = 0
     seconds: float = 0.0  # of training and loading
-    best: float = -1.0  # mIoU on the validation set
+    best: float = -1.0  # the standing on the validation set that best.safetensors has
 
     @property
     def epoch(self) -> float:
@@ -106,12 +107,22 @@ class Run:
             wish = self.recipe.evaluate
             with self.ema.applied() if self.ema else nullcontext():
                 result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
-            if result.miou > self.best:
-                self.best = result.miou
+            if (reached := standing(result)) > self.best:
+                self.best = reached
                 self.save("best.safetensors", with_state=False)
         self.model.train()
         self.fabric.barrier()
         return result
+
+
+def standing(score: Score) -> float:
+    """What the best checkpoint is chosen by: the mIoU under the recipe's protocol, and where that is no number, because a
+    class occurs neither in the truth nor in the prediction, the mean over the classes that do (protocol "dataset").
+
+    Under the protocols that can be no number ("torchvision") the two means agree wherever both are numbers, so that
+    validations stay comparable. NaN where no pixel has a label.
+    """
+    return score.under("dataset").miou if math.isnan(score.miou) else score.miou
 
 
 def prepared(

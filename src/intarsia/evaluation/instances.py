@@ -1,0 +1,203 @@
+"""Objects that any tool has detected against a truth, both in COCO's form: instances, and a list of results.
+
+    truth        {"images": [{"id", "height", "width"}], "categories": [...], "annotations": [{"image_id", "category_id",
+                  "bbox", "segmentation", "area", "iscrowd"}]}
+    predictions  [{"image_id", "category_id", "score", "bbox" and/or "segmentation"}]
+
+Masks are scored where predictions have segmentations (polygons, or run lengths, plain or compressed); boxes always, which
+are those around the masks where no other are given. Small, medium or large is a true object by its `area`, a detected
+one by its mask's pixels, or by its box where that is scored and given. (Of results that have both, the official evaluator
+takes the boxes' sizes for masks, too; where one form alone is given, all numbers are its own.) It drops results of classes
+that the truth does not list; here they are errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.exports.files import read_json
+from ..data.exports.regions import mask_of, unpacked
+from ..errors import DataError
+from ..metrics import AveragePrecision, Objects
+from ..metrics.average_precision import PrecisionScores
+from .panoptic import only_json
+from .polygons import fill
+
+
+class Instances(NamedTuple):
+    """AP and AR of masks and of boxes, None for what the predictions do not have; `classes` of each follow the names."""
+
+    masks: PrecisionScores | None
+    boxes: PrecisionScores | None
+    names: tuple[str, ...]
+    images: int
+    objects: int
+    detections: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data; NaN where there is nothing to find."""
+        kinds = {"masks": self.masks, "boxes": self.boxes}
+        told = {
+            kind: {**found._asdict(), "classes": dict(zip(self.names, found.classes, strict=True))}
+            for kind, found in kinds.items()
+            if found is not None
+        }
+        return {**told, "images": self.images, "objects": self.objects, "detections": self.detections}
+
+
+def score_instances(predictions: str | Path, truth: str | Path) -> Instances:
+    """Average precision of COCO results.
+
+    Raises: DataError for other files, and for results whose image, category, score or shape does not fit, by their place.
+    """
+    path, file = only_json(Path(predictions)), only_json(Path(truth))
+    images, categories, annotations = _truth(file)
+    names = tuple(str(c["name"]) for c in categories)
+    number = {c["id"]: n for n, c in enumerate(categories)}
+    results = _results(path)
+    real = _by_image(annotations, images, number, f"{file}: annotation")
+    found = _by_image(results, images, number, f"{path}: result")
+    scored = [f"{path}: result {n}" for n, r in enumerate(results) if not _is_number(r.get("score"))]
+    if scored:
+        raise DataError(f"{scored[0]} has no score, a number; {len(scored)} of {len(results)} lack one")
+    with_masks = _all_or_none(results, "segmentation", str(path), needs="bbox")
+    if with_masks and (bare := [n for n, a in enumerate(annotations) if not a.get("segmentation")]):
+        raise DataError(f"{file}: annotation {bare[0]} has no segmentation to score masks with; {len(bare)} lack one")
+    masks, boxes = AveragePrecision(len(names)), AveragePrecision(len(names))
+    for image in sorted(images, key=_order):  # so that equal scores stand as in the official evaluator
+        size = images[image]
+        ours = [_Shape(r, size, f"{path}: result {n}") for n, r in found.get(image, ())]
+        theirs = [_Shape(a, size, f"{file}: annotation {n}") for n, a in real.get(image, ())]
+        if with_masks:
+            masks.update(_objects(ours, size, number, True, False), _objects(theirs, size, number, True, True))
+        boxes.update(_objects(ours, size, number, False, False), _objects(theirs, size, number, False, True))
+    return Instances(
+        masks.compute() if with_masks else None, boxes.compute(), names, len(images), len(annotations), len(results)
+    )
+
+
+class _Shape:
+    """One object: its description, and its mask and box when they are asked for."""
+
+    def __init__(self, described: Mapping[str, Any], size: tuple[int, int], where: str) -> None:
+        self.described, self.size, self.where = described, size, where
+        self._mask: np.ndarray | None = None
+
+    @property
+    def mask(self) -> np.ndarray:
+        """[H, W] bool."""
+        if self._mask is None:
+            self._mask = _drawn(self.described["segmentation"], *self.size, self.where)
+        return self._mask
+
+    @property
+    def box(self) -> list[float]:
+        """(x0, y0, x1, y1): as given, else around the mask."""
+        if given := self.described.get("bbox"):
+            if len(given) != 4 or not all(map(_is_number, given)) or min(given[2:]) < 0:
+                raise DataError(f"{self.where}: bbox is {given}; give x, y, width and height, in pixels")
+            x, y, width, height = map(float, given)
+            return [x, y, x + width, y + height]
+        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
+        if not len(rows):
+            return [0.0, 0.0, 0.0, 0.0]
+        return [float(columns[0]), float(rows[0]), float(columns[-1]) + 1, float(rows[-1]) + 1]
+
+
+def _objects(shapes: Sequence[_Shape], size: tuple[int, int], number: Any, as_masks: bool, true: bool) -> Objects:
+    drawn = np.array([s.mask if as_masks else s.box for s in shapes])
+    if not shapes:
+        drawn = np.zeros((0, *size), bool) if as_masks else np.zeros((0, 4))
+    classes = np.array([number[s.described["category_id"]] for s in shapes], np.int64)
+    if not true:
+        scores = np.array([s.described["score"] for s in shapes], np.float64)
+        around = shapes and not as_masks and not any(s.described.get("bbox") for s in shapes)
+        return Objects(drawn, classes, scores, areas=np.array([s.mask.sum() for s in shapes]) if around else None)
+    own = drawn.sum(axis=(1, 2)) if as_masks else (drawn[:, 2] - drawn[:, 0]) * (drawn[:, 3] - drawn[:, 1])
+    areas = [float(s.described.get("area", area)) for s, area in zip(shapes, own, strict=True)]
+    return Objects(drawn, classes, crowd=[bool(s.described.get("iscrowd")) for s in shapes], areas=np.array(areas))
+
+
+def _truth(path: Path) -> tuple[dict[Any, tuple[int, int]], list[Any], list[Any]]:
+    """({image: (height, width)}, categories, annotations)."""
+    tree = read_json(path)
+    if not isinstance(tree, dict) or not all(
+        isinstance(tree.get(k), list) for k in ("images", "annotations", "categories")
+    ):
+        raise DataError(f"{path}: is no file of COCO instances; it needs images, annotations and categories")
+    images = {}
+    for image in tree["images"]:
+        if not image.get("height") or not image.get("width"):
+            raise DataError(f"{path}: image {image.get('id')!r} has no height and width")
+        images[image["id"]] = (int(image["height"]), int(image["width"]))
+    if not images or not tree["categories"]:
+        raise DataError(f"{path}: lists no {'images' if not images else 'categories'}; there is nothing to score")
+    return images, tree["categories"], tree["annotations"]
+
+
+def _results(path: Path) -> list[dict[str, Any]]:
+    tree = read_json(path)
+    listed = tree.get("annotations") if isinstance(tree, dict) else tree
+    if not isinstance(listed, list) or not all(isinstance(r, dict) for r in listed):
+        raise DataError(
+            f"{path}: holds no COCO results; give a list of image_id, category_id, score, and bbox or segmentation"
+        )
+    return listed
+
+
+def _by_image(listed: Sequence[Any], images: Any, number: Any, what: str) -> dict[Any, list[tuple[int, Any]]]:
+    held: dict[Any, list[tuple[int, Any]]] = {}
+    for n, entry in enumerate(listed):
+        for key, known, of in (("image_id", images, "images"), ("category_id", number, "categories")):
+            if entry.get(key) not in known:
+                raise DataError(
+                    f"{what} {n} has {key} {entry.get(key)!r}, which is none of the truth's {len(known)} {of}"
+                )
+        held.setdefault(entry["image_id"], []).append((n, entry))
+    return held
+
+
+def _all_or_none(results: Sequence[Mapping[str, Any]], key: str, where: str, needs: str) -> bool:
+    """Whether all results have a key; where none has it, all need the other one."""
+    with_it = [n for n, r in enumerate(results) if r.get(key)]
+    if with_it and len(with_it) < len(results):
+        other = next(n for n, r in enumerate(results) if not r.get(key))
+        raise DataError(
+            f"{where}: result {with_it[0]} has a {key} and result {other} has none; give it to all or to none"
+        )
+    if not with_it and (bare := [n for n, r in enumerate(results) if not r.get(needs)]):
+        raise DataError(f"{where}: result {bare[0]} has neither {needs} nor {key}")
+    return bool(with_it)
+
+
+def _drawn(segmentation: Any, height: int, width: int, where: str) -> np.ndarray:
+    """The mask [H, W] of polygons or run lengths."""
+    try:
+        if isinstance(segmentation, dict):
+            if list(segmentation.get("size", ())) != [height, width]:
+                raise DataError(
+                    f"run lengths of size {segmentation.get('size')}, but the image is [{height}, {width}] (height, width)"
+                )
+            counts = segmentation.get("counts", [])
+            return mask_of(unpacked(counts) if isinstance(counts, str) else counts, height, width)
+        mask = np.zeros((height, width), bool)
+        for ring in segmentation:
+            if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(_is_number, ring)):
+                raise DataError("a polygon is a list of x and y, three points at least")
+            mask |= fill(np.array(ring, np.float64).reshape(-1, 2), height, width)
+        return mask
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _order(image: Any) -> tuple[bool, Any]:
+    return (isinstance(image, str), image)

@@ -1,0 +1,108 @@
+"""Tracked segments that any tool has predicted against a truth, both as PNGs of KITTI-STEP.
+
+FOLDER/SEQUENCE/FRAME.png     R = class, 255 void; 256 G + B = track, 0 for none
+FOLDER/FRAME.png              a single sequence
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.datasets.cityscapes import TRAIN_IDS
+from ..data.decoded import read_rgb
+from ..errors import DataError, IntarsiaError, LabelError, nearest
+from ..metrics import Frame, TrackingQuality
+from ..metrics.video import TrackingScores
+
+CLASSES = TRAIN_IDS.names  # those of KITTI-STEP
+THINGS = ("person", "car")
+VOID = 255
+
+
+class Tracks(NamedTuple):
+    """STQ of all sequences together and of each, with the classes' names and the things among them."""
+
+    scores: TrackingScores
+    names: tuple[str, ...]
+    things: tuple[str, ...]
+    frames: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data; NaN where there are no tracks."""
+        return {
+            **{key: getattr(self.scores, key) for key in ("stq", "aq", "sq")},
+            "iou": dict(zip(self.names, self.scores.iou, strict=True)),
+            "things": list(self.things),
+            "sequences": {
+                name: dict(zip(("stq", "aq", "sq"), values, strict=True))
+                for name, values in self.scores.sequences.items()
+            },
+            "frames": self.frames,
+        }
+
+
+def score_video(
+    predictions: str | Path,
+    truth: str | Path,
+    *,
+    classes: Sequence[str] = CLASSES,
+    things: Sequence[str] | None = None,
+) -> Tracks:
+    """Segmentation and tracking quality of folders of frames.
+
+    Args:
+        classes: names, in the order of their numbers.
+        things: those of them whose objects are tracked; None: person and car, as in KITTI-STEP.
+
+    Raises: DataError or LabelError for folders without frames, frames that only one of both has, sizes that differ, and
+        numbers outside the classes.
+    """
+    names = tuple(classes)
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise LabelError(f"class {repeated[0]!r} is listed twice; class names must differ")
+    tracked = tuple(things) if things is not None else tuple(name for name in THINGS if name in names)
+    if unknown := [name for name in tracked if name not in names]:
+        raise LabelError(f"there is no class {unknown[0]!r} to track{nearest(unknown[0], names)}")
+    if not tracked:
+        raise LabelError("no class is tracked; name the things among the classes, such as person and car")
+    ours, theirs = _frames(Path(predictions)), _frames(Path(truth))
+    for one, other, folder, lacks in (
+        (theirs, ours, predictions, "have no prediction"),
+        (ours, theirs, truth, "have no truth"),
+    ):
+        if odd := [key for key in one if key not in other]:
+            name = "/".join(filter(None, odd[0]))
+            raise DataError(f"{folder}: {len(odd)} of {len(one)} frames {lacks}, such as {name!r}")
+    metric = TrackingQuality(len(names), [names.index(name) for name in tracked], VOID)
+    for key, path in theirs.items():
+        truth_of, found = _frame(path), _frame(ours[key])
+        if truth_of.classes.shape != found.classes.shape:
+            (h, w), (height, width) = found.classes.shape, truth_of.classes.shape
+            raise DataError(
+                f"{ours[key]}: the prediction is {w}x{h} pixels, but the truth is {width}x{height}; predict in the frame's own size"
+            )
+        try:
+            metric.update(found, truth_of, key[0])
+        except IntarsiaError as error:
+            raise type(error)(f"{ours[key]} against {path}: {error}") from None
+    return Tracks(metric.compute(), names, tracked, len(theirs))
+
+
+def _frames(folder: Path) -> dict[tuple[str, str], Path]:
+    """{(sequence, frame): file}, in the order of time; the sequence has no name where frames lie in the folder itself."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
+    found = {("", path.stem): path for path in sorted(folder.glob("*.png"))}
+    found |= {(path.parent.name, path.stem): path for path in sorted(folder.glob("*/*.png"))}
+    if not found:
+        raise DataError(f"{folder}: holds no frames; expected SEQUENCE/FRAME.png")
+    return found
+
+
+def _frame(path: Path) -> Frame:
+    red, green, blue = np.moveaxis(read_rgb(path), 2, 0)
+    return Frame(red, green * 256 + blue)

@@ -1,0 +1,106 @@
+"""Which step's weights best.safetensors holds, under protocols whose mean can be no number as well."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import intarsia
+from intarsia.evaluation import Score
+from intarsia.labels import LabelSpace
+from intarsia.metrics import ConfusionMatrix
+from intarsia.training.run import standing
+
+SPACE = LabelSpace(("dark", "bright", "nowhere"))
+
+
+class Squares:
+    """A bright square on the dark; of three classes the last occurs nowhere."""
+
+    labels = SPACE
+
+    def __init__(self, count: int, ignored: bool = False) -> None:
+        self.count, self.ignored = count, ignored
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, str]:
+        labels = torch.zeros(32, 32, dtype=torch.uint8)
+        labels[index : index + 12, 5:20] = 1
+        image = (labels * 200).repeat(3, 1, 1) + 20
+        return image, torch.full_like(labels, 255) if self.ignored else labels, f"{self.count}-{index}"
+
+
+class NeverTheLast(nn.Module):
+    """Scores each pixel by its color; the last class is never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classify = nn.Conv2d(3, 2, 1)
+        with torch.no_grad():  # at first all is dark, or the wrong way round
+            self.classify.weight.copy_(torch.tensor([1.0, -1.0])[:, None, None, None].expand(2, 3, 1, 1) * 0.2)
+            self.classify.bias.zero_()
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits = self.classify(image)
+        return torch.cat([logits, torch.full_like(logits[:, :1], -1e4)], dim=1)
+
+
+def wish(protocol: str) -> dict[str, Any]:
+    return {
+        "optimizer": {"name": "adamw", "lr": 0.06},
+        "train": {"steps": 6, "batch_size": 2, "workers": 0, "log_every": 1, "precision": "float32", "audit": False},
+        "evaluate": {"every": 1, "protocol": protocol},
+        "seed": 3,
+    }
+
+
+def validations(out: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == "val"]
+
+
+@pytest.mark.parametrize("protocol", ["torchvision", "dataset", "csail"])
+def test_the_best_step_is_kept_though_a_class_occurs_nowhere(
+    tmp_path: Path, protocol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    intarsia.train(wish(protocol), model=NeverTheLast(), data=(Squares(8), Squares(4)), out=tmp_path)
+    lines = validations(tmp_path)
+    key = "standing" if protocol == "torchvision" else "miou"
+    reached = [line[key] for line in lines]
+    best = intarsia.checkpoint.load(tmp_path / "best.safetensors")
+    assert len(lines) == 6 and reached[0] < max(reached)
+    assert best.notes["step"] == lines[int(np.argmax(reached))]["step"]
+    told = capsys.readouterr().err
+    words = "val mIoU is no number under protocol 'torchvision' (nowhere: nowhere); the best is chosen by the mean over"
+    assert (words in told) == (protocol == "torchvision")
+    assert all((line["miou"] is None) == (protocol == "torchvision") for line in lines)
+
+
+def test_what_is_chosen_by_orders_steps_alike_under_both_protocols() -> None:
+    """Where a mean of torchvision's is a number it is the standing; a step without one is ranked on the same scale."""
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        truth, called = random.integers(0, 3, (2, 500))
+        for last in (2, 1):
+            confusion = ConfusionMatrix(3)
+            confusion.update(called.clip(max=last), truth.clip(max=last))
+            score = Score(confusion.compute("torchvision", SPACE.names), SPACE, [], 0.0)
+            assert np.isnan(score.miou) == (last == 1)
+            assert standing(score) == pytest.approx(confusion.compute("dataset").miou)
+
+
+def test_a_validation_set_without_labels_chooses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = (Squares(8), Squares(4, ignored=True))
+    last = intarsia.train(wish("dataset"), model=NeverTheLast(), data=data, out=tmp_path)
+    best = intarsia.checkpoint.load(tmp_path / "best.safetensors")
+    assert best.notes["step"] == 6
+    weights = intarsia.checkpoint.load(last).weights
+    assert all(torch.equal(weights[name], best.weights[name]) for name in weights)
+    assert "no pixel of the validation set has a label; best.safetensors is the last" in capsys.readouterr().err
+    assert {line["standing"] for line in validations(tmp_path)} == {None}
