@@ -41,7 +41,7 @@ class Graph(nn.Module):
         self.labels = predictor.labels
         self.mean, self.std, self.temperature = predictor.mean, predictor.std, predictor.temperature
         self.bits = bits
-        # computed here: what a trace computes and `normalize` keeps would be a tensor without values
+        # as buffers, so that the graph holds numbers instead of their computation
         mean, std = (torch.tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (self.mean, self.std))
         self.register_buffer("scale", (1 / ((2**bits - 1) * std)).float())
         self.register_buffer("shift", (-mean / std).float())
