@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.decoded import read_rgb
 from ..data.exports.files import read_json
+from ..data.idmaps import read_rgb
 from ..errors import DataError, IntarsiaError
 from ..metrics import PanopticQuality, Segments
 from ..metrics.panoptic import PanopticScores

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.datasets.cityscapes import TRAIN_IDS
-from ..data.decoded import read_rgb
+from ..data.idmaps import read_rgb
 from ..errors import DataError, IntarsiaError, LabelError, nearest
 from ..metrics import Frame, TrackingQuality
 from ..metrics.video import TrackingScores
