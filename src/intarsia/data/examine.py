@@ -42,8 +42,8 @@ class Exam:
     mask_size: tuple[int, int] = (0, 0)
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
-    print: int = 0  # fingerprint of the image, 64 bits
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [16, 16] gray
+    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each, for four ways to turn it
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [32, 32] gray
     grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
     tints: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> mean color of its pixels
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
@@ -156,7 +156,7 @@ def _measure(exam: Exam, image: np.ndarray) -> None:
         exam.flat = bool((flat == flat[:1]).all())
     exam.picture = _digest(image)
     if min(exam.size) >= 16 and not exam.flat:
-        exam.thumb, exam.print = thumbnail(gray(image))
+        exam.thumb, exam.prints = thumbnail(gray(image))
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
