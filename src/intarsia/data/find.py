@@ -50,7 +50,7 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
     ]
     others = dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)
-    if best.images != best.masks and _maskness(best.images) == _maskness(best.masks) and _fewer_values(root, best):
+    if best.images != best.masks and _exchanged(root, best):
         best = best._replace(
             images=best.masks, masks=best.images, image_suffix=best.mask_suffix, mask_suffix=best.image_suffix
         )
@@ -68,14 +68,18 @@ def _spellings(layout: Layout, pattern: str) -> list[str]:
     ]
 
 
-def _fewer_values(root: Path, layout: Layout) -> bool:
-    """Whether the files taken for images hold fewer values than those taken for masks: then they are the masks."""
-    item = pair(root, layout, layout.splits[0] if layout.splits else "")[0][0]
-    try:
-        image, mask = (read_image(path) for path in (item.image, item.mask) if path)
-    except DataError:  # a damaged file says nothing; the audit names it
-        return False
-    return len(np.unique(image)) < len(np.unique(mask))
+def _exchanged(root: Path, layout: Layout) -> bool:
+    """Whether the files taken for images are the masks: they hold fewer values; few indeed where the names say otherwise."""
+    items = pair(root, layout, layout.splits[0] if layout.splits else "", [])[0]
+    named = maskness(layout.images) != maskness(layout.masks)
+    votes = []
+    for item in items[:: max(len(items) // 5, 1)][:5]:
+        try:
+            image, mask = (len(np.unique(read_image(path))) for path in (item.image, item.mask) if path)
+        except DataError:  # a damaged file says nothing; the audit names it
+            continue
+        votes.append(image <= 64 and mask > 100 and mask > 4 * image if named else image < mask)
+    return 2 * sum(votes) > len(votes)
 
 
 def _walk(root: Path, depth: int = 4) -> dict[str, list[str]]:
@@ -136,7 +140,7 @@ def _couples(groups: Mapping[str, Mapping[str, list[str]]]) -> list[Layout]:
     for images, by_split in groups.items():
         for masks, others in groups.items():
             splits = tuple(s for s in by_split if s in others)
-            if not splits or (images != masks and _maskness(images) > _maskness(masks)):
+            if not splits or (images != masks and maskness(images) > maskness(masks)):
                 continue
             best = Layout(images, masks)
             ours, theirs = [by_split[s] for s in splits], [others[s] for s in splits]
@@ -189,7 +193,11 @@ def _tails(names: list[str]) -> list[str]:
         while not stem.endswith(shared):
             shared = shared[1:]
     return (
-        ["", *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems)))]
+        [
+            "",
+            *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems))),
+            *re.findall(r"(?<=\d)[A-Za-z]+$|^[A-Za-z]+$", shared),
+        ]
         if len(stems) > 1
         else ["", *_guess(stems[0])]
     )
@@ -200,7 +208,7 @@ def _guess(stem: str) -> list[str]:
     return [match[0]] if match else []
 
 
-def _maskness(pattern: str) -> int:
+def maskness(pattern: str) -> int:
     """How much a folder's name speaks of masks: 1, of images: -1, of neither: 0."""
     names = [p for p in pattern.split("/") if p != "*"]
     for name in reversed(names):
@@ -215,4 +223,4 @@ def _liking(layout: Layout) -> tuple[int, int, int]:
     """Preference among layouts with equally many pairs."""
     objects = bool(re.search(r"object|instance|part", layout.masks, re.IGNORECASE))
     apart = layout.images != layout.masks
-    return (_maskness(layout.masks) - _maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))
+    return (maskness(layout.masks) - maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))

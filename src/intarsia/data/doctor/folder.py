@@ -14,7 +14,7 @@ from ...labels import LabelSpace
 from ..classnames import labels_file, named
 from ..codecs import SUFFIXES, decode_mask, read_image
 from ..examine import Exam, inspect
-from ..find import IMAGES, MASKS, find
+from ..find import IMAGES, MASKS, find, maskness
 from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
@@ -53,7 +53,8 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     root = Path(root)
     layout = find(root)
     parts, layout = _one_hot(root, layout)
-    wards = _wards(root, layout, parts)
+    twice: list[DataError] = []
+    wards = _wards(root, layout, parts, twice)
     if splits:
         wards = [w for w in wards if w.split in splits] or wards
     home = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
@@ -77,6 +78,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
         said.append(
             Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
         )  # fmt: skip
+    said += _about_files(root, layout, twice)
     loose = _unlabeled(root, wards)
     said += _beside(root, loose)
     for exam in everything:
@@ -109,7 +111,7 @@ def _look(case: Case) -> Exam:
     return inspect(case.item, image, mask)
 
 
-def _wards(root: Path, layout: Layout, parts: tuple[Path, ...]) -> list[Ward]:
+def _wards(root: Path, layout: Layout, parts: tuple[Path, ...], twice: list[DataError]) -> list[Ward]:
     lists = lists_of(root, layout) if not layout.splits else None
     wards = []
     for split in layout.splits or (("train", "val", "test") if lists else ("all",)):
@@ -120,7 +122,7 @@ def _wards(root: Path, layout: Layout, parts: tuple[Path, ...]) -> list[Ward]:
             except DataError:
                 continue
         else:
-            items, left = pair(root, layout, split)
+            items, left = pair(root, layout, split, twice)
         if items:
             cases = [Case(i, Exam(i.name, ""), tuple(p / i.mask.name for p in parts if i.mask)) for i in items]
             order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
@@ -163,6 +165,32 @@ def _about_parts(root: Path, layout: Layout, classes: list[str], exams: list[Exa
     )
 
 
+def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:
+    """Folders whose names are exchanged, and names that stand for two files."""
+    found = []
+    if maskness(layout.images) > maskness(layout.masks):
+        found.append(
+            Finding(
+                "exchanged",
+                "error",
+                f"{root / layout.images} holds pictures and {root / layout.masks} masks, the other way round than their names say.",
+                (str(root / layout.images), str(root / layout.masks)),
+                "Exchange the names of the folders, or copy the set with --fix.",
+            )
+        )
+    if twice:
+        found.append(
+            Finding(
+                "twice_named",
+                "error",
+                f"{twice[0]}{f'; and {len(twice) - 1} more like it' if len(twice) > 1 else ''}.",
+                tuple(str(error).split(" and ")[0] for error in twice[:5]),
+                "Keep one file a name; here, and with --fix, it is the one of the commoner type.",
+            )
+        )
+    return found
+
+
 def _unlabeled(root: Path, wards: list[Ward]) -> list[Path]:
     """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
     used = {p for w in wards for c in w.cases for p in (c.item.image, c.item.mask, *c.parts)}
@@ -171,6 +199,7 @@ def _unlabeled(root: Path, wards: list[Ward]) -> list[Path]:
     masks |= {p.parent for w in wards for c in w.cases for p in c.parts}
     images = {c.item.image.parent for w in wards for c in w.cases}
     found = [p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p not in used and p.is_file()]
+    found = [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(root).parts)]
     return sorted(p for p in found if p.parent not in masks - images and not MASKS.search(p.parent.name))
 
 
