@@ -13,9 +13,10 @@ from ..errors import DataError, LabelError
 from .codecs import decode_mask, orientation_of, raw_values
 from .doctor.forms import Form, natural
 from .doctor.likeness import fit, gray, grid, thumbnail
-from .doctor.regions import SPECK, gaps, regions, sizes, specks
+from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
+_BLEND = 0.2  # pixels between two ids, for each step between ids, from which a mask was smoothed
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
@@ -51,6 +52,7 @@ class Exam:
     gaps: dict[int, int] = field(default_factory=dict)  # raw value -> lines that almost close
     speck_at: tuple[int, int] | None = None  # (row, column) of one
     gap_at: tuple[int, int] | None = None
+    blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
     closely: bool = False  # whether its regions were looked at
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
@@ -185,6 +187,8 @@ def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None
     """Regions of the mask, and how it lies on the image."""
     exam.closely = True
     shape = raw.shape
+    if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
+        exam.blend = _blended(raw)
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
@@ -202,11 +206,19 @@ def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None
         exam.tints = _tints(image, raw)
 
 
+def _blended(raw: np.ndarray) -> dict[int, int]:
+    middle = raw[between(raw)]
+    if len(middle) < max(20, _BLEND * steps(raw)):
+        return {}
+    values, counts = np.unique(middle, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
 def two_ends(values: dict[int, int]) -> bool:
     """Whether a mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave."""
     if len(values) <= 8 or max(values) > 255 or min(values) < 0 or max(values) < 239:
         return False
-    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.8 * sum(values.values())
+    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.6 * sum(values.values())  # thin things smear most
 
 
 def _tints(image: np.ndarray, raw: np.ndarray) -> dict[int, np.ndarray]:

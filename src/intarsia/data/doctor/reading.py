@@ -17,6 +17,7 @@ from ..examine import Exam
 from ..findings import Sight
 from ..pairs import Pair
 from .forms import natural
+from .regions import between
 
 
 class Case(NamedTuple):
@@ -72,10 +73,15 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
         raw = raw_values(*decode_mask(case.item.mask), space.by_color, str(case.item.mask))
     else:
         raw = natural(*decode(case), case.item.mask)[0]
+    blended = between(raw) if case.exam.blend and case.exam.form is not None else None
     if table is not None:
         keys = np.array(sorted(table), np.int64)
-        raw = np.array([table[int(k)] for k in keys], np.int64)[np.searchsorted(keys, raw)]
-    return space.classes_of(raw)
+        places = np.searchsorted(keys, raw).clip(max=len(keys) - 1)
+        raw = np.where(keys[places] == raw, np.array([table[int(k)] for k in keys], np.int64)[places], -1)
+    codes = space.classes_of(raw)
+    if blended is not None:
+        codes[blended] = -1
+    return codes
 
 
 def reader(
