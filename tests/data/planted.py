@@ -468,7 +468,7 @@ FAULTS = {
     "some_ids": Fault(some_ids, ("mixed_encoding",), "error"),
     "palettes": Fault(palettes, ("palette_order",), "warning"),
     "lying_names": Fault(lying_names, ("names",), "warning"),
-    "one_hot": Fault(one_hot, ("one_hot",), "error"),
+    "one_hot": Fault(one_hot, ("one_hot",), "note"),
     "all_zero": Fault(all_zero, ("constant",), "note"),
     "blank": Fault(blank, ("blank",), "warning"),
     "twice": Fault(twice, ("duplicates",), "warning"),

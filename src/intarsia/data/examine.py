@@ -53,6 +53,7 @@ class Exam:
     speck_at: tuple[int, int] | None = None  # (row, column) of one
     gap_at: tuple[int, int] | None = None
     blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
+    overlap: int = 0  # pixels that lie in planes of several classes
     closely: bool = False  # whether its regions were looked at
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 

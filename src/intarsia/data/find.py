@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DataError
 from .codecs import SUFFIXES, read_image
 from .layout import Layout, ending, nothing, pair
+from .planes import binary, recognize
 
 MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
@@ -38,6 +39,9 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     for place, wish in (("images", images), ("masks", masks)):
         if wish is not None:
             found = [f for f in found if wish.strip("/") in _spellings(f, getattr(f, place))]
+    stacks = _stacks(root, folders, images, masks)
+    if stacks is not None and stacks.pairs > max((f.pairs for f in found), default=0):
+        return stacks
     if not found:
         wished = [w for w in (images, masks) if w is not None]
         raise DataError(
@@ -57,7 +61,56 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     if len(best.splits) == 1 and best.splits[0]:  # one split only: no choice, so its name is part of the folder's
         fixed = [p.replace("{split}", best.splits[0]) for p in (best.images, best.masks)]
         best = best._replace(images=fixed[0], masks=fixed[1], splits=())
-    return best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
+    best = best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
+    return _by_class(root, best)
+
+
+def _stacks(root: Path, folders: Mapping[str, list[str]], images: str | None, masks: str | None) -> Layout | None:
+    """The layout in which most images have a folder of planes of their name."""
+    children: dict[str, set[str]] = {}
+    for folder in folders:
+        parent, _, child = folder.rpartition("/")
+        children.setdefault(parent, set()).add(child)
+    tally: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for folder, names in folders.items():
+        (pattern, split) = _template(folder)
+        for parent, inside in children.items():
+            home, other = _template(parent)
+            hits = {Path(n).stem for n in names} & inside
+            if hits and split == other and images in (None, pattern, folder) and masks in (None, home, parent):
+                tally.setdefault((pattern, home), {})[split] = hits
+    if not tally:
+        return None
+    (pattern, home), by_split = max(tally.items(), key=lambda t: sum(map(len, t[1].values())))
+    split, hits = next(iter(by_split.items()))
+    form = recognize(root, home.replace("{split}", split), hits)
+    if not form:
+        return None
+    form = home + form[len(home.replace("{split}", split)) :] if home else form
+    count = sum(map(len, by_split.values()))
+    if len(by_split) == 1:
+        return Layout(pattern.replace("{split}", split), form.replace("{split}", split), pairs=count)
+    return Layout(pattern, form, splits=tuple(s for s in by_split if s), pairs=count)
+
+
+def _by_class(root: Path, layout: Layout) -> Layout:
+    """The same layout, where the folder of masks is one of several that hold one class each."""
+    split = layout.splits[0] if layout.splits else ""
+    home = root / layout.masks.replace("{split}", split)
+    if "*" in layout.masks or "{split}" in Path(layout.masks).name or home.parent == root.parent or home == root:
+        return layout
+    images = root / layout.images.replace("{split}", split)
+    siblings = [p for p in sorted(home.parent.iterdir()) if p.is_dir() and p not in (images, images.parent)]
+    if len(siblings) < 2 or home not in siblings:
+        return layout
+    names = {f.name for f in home.iterdir()}
+    alike = [p for p in siblings if p == home or 2 * len(names & {f.name for f in p.iterdir()}) >= len(names)]
+    named = any(MASKS.search(p.name) or IMAGES.fullmatch(p.name) for p in alike)
+    some = (sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)[:4] for folder in alike)
+    if len(alike) < len(siblings) or named or not binary(path for paths in some for path in paths):
+        return layout
+    parent = Path(layout.masks).parent.as_posix()
+    return layout._replace(masks="{class}" if parent == "." else f"{parent}/{{class}}", rivals=())
 
 
 def _spellings(layout: Layout, pattern: str) -> list[str]:

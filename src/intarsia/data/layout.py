@@ -9,13 +9,14 @@ from typing import NamedTuple
 from ..errors import DataError
 from .codecs import SUFFIXES
 from .pairs import Pair
+from .planes import files_of, stacked
 
 
 class Layout(NamedTuple):
     """Where images and masks lie below a root, in the words of the data set `folder`."""
 
     images: str  # a folder; "{split}" stands for the split's name, "*" for any one folder
-    masks: str
+    masks: str  # the same; with "{class}", "{name}/{class}" or "{name}/{object}" at its end, see `planes`
     image_suffix: str = ""  # how an image's file name ends after the part that it shares with its mask
     mask_suffix: str = ""
     splits: tuple[str, ...] = ()  # names that {split} was seen to take
@@ -33,6 +34,8 @@ def pair(
 
     Raises: DataError when a folder is missing, or when one name stands for two files and `twice` is absent.
     """
+    if stacked(layout.masks):
+        return _stacks(root, layout, split, twice)
     both_sides = (layout.images, layout.image_suffix, "images"), (layout.masks, layout.mask_suffix, "masks")
     images, masks = (
         _named(root, pattern, split, suffix, what, other[1] if other[0] == pattern else "", twice)
@@ -42,6 +45,19 @@ def pair(
     items = [Pair(name, images[name], masks[name]) for name in both]
     left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(masks))]
     right = [str(masks[n].relative_to(root)) for n in sorted(set(masks) - set(images))]
+    return items, (left, right)
+
+
+def _stacks(
+    root: Path, layout: Layout, split: str, twice: list[DataError] | None
+) -> tuple[list[Pair], tuple[list[str], list[str]]]:
+    """The same of masks in several planes; the mask of a pair is the folder that holds its planes."""
+    images = _named(root, layout.images, split, layout.image_suffix, "images", "", twice)
+    planes = files_of(root, layout.masks, split, layout.mask_suffix)
+    folder = {name: files[0][1].parent if "{name}" in layout.masks else files[0][1].parent.parent for name, files in planes.items()}
+    items = [Pair(name, images[name], folder[name]) for name in sorted(set(images) & set(planes))]
+    left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(planes))]
+    right = [str(planes[n][0][1].relative_to(root)) for n in sorted(set(planes) - set(images))]
     return items, (left, right)
 
 
