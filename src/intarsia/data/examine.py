@@ -16,7 +16,7 @@ from .doctor.likeness import fit, gray, grid, thumbnail
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
-_BLEND = 0.2  # pixels between two ids, for each step between ids, from which a mask was smoothed
+_BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
@@ -209,7 +209,7 @@ def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None
 
 def _blended(raw: np.ndarray) -> dict[int, int]:
     middle = raw[between(raw)]
-    if len(middle) < max(20, _BLEND * steps(raw)):
+    if len(middle) < 20 or len(middle) < _BLEND * steps(raw):
         return {}
     values, counts = np.unique(middle, return_counts=True)
     return dict(zip(values.tolist(), counts.tolist(), strict=True))

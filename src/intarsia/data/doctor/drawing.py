@@ -47,6 +47,16 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
             "Close the outlines before they are filled.",
             tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
         )
+    smooth = [e for e in labeled if e.blend and e.form is None]
+    if smooth and (len(smooth) < 0.5 * len(labeled) or len({v for e in smooth for v in e.blend}) > 1):
+        yield Finding(
+            "smeared",
+            "warning",
+            f"{len(smooth)} of the {len(labeled)} {masks} were resized with smoothing: along their borders lie ids between those of both sides, the most in {max(smooth, key=lambda e: sum(e.blend.values())).name}.",
+            tuple(f"{e.place} ({sum(e.blend.values())} px)" for e in smooth[:5]),
+            "Resize masks by the nearest pixel.",
+            sights(smooth),
+        )
     yield from _turned(labeled)
     yield from _standing_out(labeled)
 

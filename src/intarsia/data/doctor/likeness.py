@@ -34,7 +34,7 @@ def gray(image: np.ndarray) -> np.ndarray:
 def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     """A gray picture as [THUMB, THUMB] means, and its difference fingerprint of 64 bits: as it is, mirrored, upside
     down, and turned by 180 degrees. Another light or contrast changes few of the bits."""
-    small = Image.fromarray(picture).resize((64, 64), Image.Resampling.BOX)
+    small = Image.fromarray(picture).resize((64, 64), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.resize((THUMB, THUMB), Image.Resampling.BOX))
     steps = np.asarray(small.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
     ways = (turn(steps, way) for way in range(4))

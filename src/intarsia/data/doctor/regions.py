@@ -59,8 +59,7 @@ def regions(raw: np.ndarray) -> Regions | None:
 def between(raw: np.ndarray) -> np.ndarray:
     """[H, W] bool: pixels whose id lies strictly between those of both neighbors, left and right or above and below.
 
-    Where masks are drawn there are hardly any, a twentieth of the steps between ids at most; smoothing makes one, two or
-    three of each step of two or more.
+    Where masks are drawn there are hardly any, for twenty steps between ids one; smoothing makes one or more of each two.
     """
     found = np.zeros(raw.shape, bool)
     for values, hit in ((raw, found), (raw.T, found.T)):
