@@ -344,12 +344,16 @@ def leaked_jpeg(root: Path, random: Random) -> None:
     save(Path(str(two).replace("images", "masks")), load(Path(str(one).replace("images", "masks"))))
 
 
-def leaked_with(change: Callable[[np.ndarray], np.ndarray], turn: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path, Random], None]:
+def leaked_with(
+    change: Callable[[np.ndarray], np.ndarray], turn: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[Path, Random], None]:
     """A training image in another light or turned, with its mask, as a further one to validate on."""
 
     def planted(root: Path, random: Random) -> None:
         (mask,) = pick(random, masks(root, "train"))
-        save(root / "images/val/zz.png", turn(change(load(of(mask)).astype(float)).clip(0, 255).astype(np.uint8)).copy())
+        save(
+            root / "images/val/zz.png", turn(change(load(of(mask)).astype(float)).clip(0, 255).astype(np.uint8)).copy()
+        )
         save(root / "masks/val/zz.png", turn(load(mask)).copy())
 
     return planted
@@ -499,7 +503,7 @@ FAULTS = {
     "flipped": Fault(flipped, ("flipped",), "warning"),
     "upside_down": Fault(upside_down, ("flipped",), "warning"),
     "one_flipped": Fault(one_flipped, ("misplaced",), "warning"),
-    "swapped_masks": Fault(swapped_masks, ("misplaced", "label_noise"), "warning"),
+    "swapped_masks": Fault(swapped_masks, ("misplaced", "label_noise", "swapped"), "warning"),
     "all_from_one": Fault(all_from_one, ("off_by_one",), "warning"),
     "all_from_one_named": Fault(named(all_from_one), ("off_by_one",), "warning"),
     "one_from_one": Fault(one_from_one, ("off_by_one",), "error"),
@@ -530,7 +534,9 @@ FAULTS = {
     "leaked_mirrored": Fault(leaked_with(lambda a: a, np.fliplr), ("near_duplicates_across",), "error"),
     "leaked_upside_down": Fault(leaked_with(lambda a: a, np.flipud), ("near_duplicates_across",), "error"),
     "leaked_dark": Fault(leaked_with(lambda a: 0.7 * a, np.asarray), ("near_duplicates_across",), "error"),
-    "leaked_contrast": Fault(leaked_with(lambda a: 1.2 * (a - 128) + 120, np.asarray), ("near_duplicates_across",), "error"),
+    "leaked_contrast": Fault(
+        leaked_with(lambda a: 1.2 * (a - 128) + 120, np.asarray), ("near_duplicates_across",), "error"
+    ),
     "exchanged_folders": Fault(exchanged_folders, ("exchanged",), "error"),
     "two_types": Fault(two_types, ("twice_named",), "error"),
     "smooth_classes": Fault(smooth_classes, ("smeared",), "error"),

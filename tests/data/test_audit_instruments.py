@@ -86,7 +86,11 @@ def test_ids_between_ids_show_smoothing() -> None:
     for seed in range(6):
         mask = scene(np.random.default_rng(seed), 96, 128)[1] * np.uint8(4)
         assert between(mask).sum() <= 0.05 * steps(mask)
-        smooth = Image.fromarray(mask).resize((90, 70), Image.Resampling.BILINEAR).resize((128, 96), Image.Resampling.BILINEAR)
+        smooth = (
+            Image.fromarray(mask)
+            .resize((90, 70), Image.Resampling.BILINEAR)
+            .resize((128, 96), Image.Resampling.BILINEAR)
+        )
         assert between(np.asarray(smooth)).sum() > 0.3 * steps(np.asarray(smooth))
 
 

@@ -102,7 +102,10 @@ def test_planes_are_read_alike_by_audit_recipe_and_training(tmp_path: Path, form
     if form not in ("ids",):
         assert "later ones on top" in told or "one-hot" in told
     options = {k: recipe["data"][k] for k in ("images", "masks", "holdout") if k in recipe["data"]}
-    held = [folder(tmp_path / "set", split, labels=LabelSpace.from_dict(recipe["labels"]), **options) for split in ("train", "val")]
+    held = [
+        folder(tmp_path / "set", split, labels=LabelSpace.from_dict(recipe["labels"]), **options)
+        for split in ("train", "val")
+    ]
     samples = {s.name: s.labels.numpy() for part in held for s in (part[n] for n in range(len(part)))}
     assert samples.keys() == truth.keys() and all((samples[n] == truth[n]).all() for n in truth)
     assert not audit(*held).errors
@@ -119,7 +122,9 @@ def test_overlaps_are_told_and_the_later_class_is_on_top(tmp_path: Path) -> None
     assert told.severity == "warning" and f"{int((disk > 0).sum())} px of 1 masks" in told.message
     assert "s2x" in told.places[0] and "later class covers the earlier" in told.message
     recipe, _ = init(tmp_path)
-    data = folder(tmp_path, "all", labels=LabelSpace.from_dict(recipe["labels"]), images="images", masks="masks/{name}/{class}")
+    data = folder(
+        tmp_path, "all", labels=LabelSpace.from_dict(recipe["labels"]), images="images", masks="masks/{name}/{class}"
+    )
     (sample,) = [data[n] for n in range(6) if data[n].name == "s2x"]
     assert (sample.labels.numpy()[disk > 0] == 3).all()
 

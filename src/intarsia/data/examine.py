@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import DataError, LabelError
 from .codecs import decode_mask, orientation_of, raw_values
 from .doctor.forms import Form, natural
-from .doctor.likeness import fit, gray, grid, thumbnail
+from .doctor.likeness import fit, gray, grid, thumbnail, traces
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
@@ -55,6 +55,8 @@ class Exam:
     blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
     overlap: int = 0  # pixels that lie in planes of several classes
     closely: bool = False  # whether its regions were looked at
+    edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
+    borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
 
@@ -203,7 +205,9 @@ def _compare(exam: Exam, item: Pair, image: np.ndarray, raw: np.ndarray) -> None
     if shape != image.shape[:2]:
         exam.error = ("size", mismatch(item, image.shape, shape))
     elif raw.size and min(raw.shape) >= 24:
-        exam.fit = fit(gray(image), raw)
+        picture = gray(image)
+        exam.fit = fit(picture, raw)
+        exam.edges, exam.borders = traces(picture, raw)
         exam.tints = _tints(image, raw)
 
 
@@ -219,7 +223,9 @@ def two_ends(values: dict[int, int]) -> bool:
     """Whether a mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave."""
     if len(values) <= 8 or max(values) > 255 or min(values) < 0 or max(values) < 239:
         return False
-    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.6 * sum(values.values())  # thin things smear most
+    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.6 * sum(
+        values.values()
+    )  # thin things smear most
 
 
 def _tints(image: np.ndarray, raw: np.ndarray) -> dict[int, np.ndarray]:

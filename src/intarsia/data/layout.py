@@ -54,7 +54,10 @@ def _stacks(
     """The same of masks in several planes; the mask of a pair is the folder that holds its planes."""
     images = _named(root, layout.images, split, layout.image_suffix, "images", "", twice)
     planes = files_of(root, layout.masks, split, layout.mask_suffix)
-    folder = {name: files[0][1].parent if "{name}" in layout.masks else files[0][1].parent.parent for name, files in planes.items()}
+    folder = {
+        name: files[0][1].parent if "{name}" in layout.masks else files[0][1].parent.parent
+        for name, files in planes.items()
+    }
     items = [Pair(name, images[name], folder[name]) for name in sorted(set(images) & set(planes))]
     left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(planes))]
     right = [str(planes[n][0][1].relative_to(root)) for n in sorted(set(planes) - set(images))]

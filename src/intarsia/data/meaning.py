@@ -130,7 +130,9 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones"
     )
     if "npy one-hot" in scan.kinds:
-        said.append("of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number")
+        said.append(
+            "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
+        )
     if scan.by_color:
         return _colors(scan, classes, file, said)
     seen = list(scan.pixels)

@@ -69,7 +69,11 @@ def class_of(stem: str, name: str) -> str:
 
 def recognize(root: Path, place: str, names: Iterable[str]) -> str:
     """The pattern of a folder that holds a folder for each image, "" where its files are no planes."""
-    held = {name: files for name, files in files_of(root, f"{place}/{{name}}/{{class}}".lstrip("/")).items() if name in set(names)}
+    held = {
+        name: files
+        for name, files in files_of(root, f"{place}/{{name}}/{{class}}".lstrip("/")).items()
+        if name in set(names)
+    }
     if not held or not binary(path for files in list(held.values())[:8] for _, path in files[:3]):
         return ""
     folders: dict[str, int] = {}
@@ -120,12 +124,14 @@ def numbers(labels: LabelSpace, classes: Iterable[str], where: str) -> tuple[dic
 
     Raises: LabelError for a class that the label space does not name.
     """
-    values = {name: key for key, name in reversed(labels.values.items()) if isinstance(key, int)}
+    values = {name: key for key, name in reversed(list(labels.values.items())) if isinstance(key, int)}
     values = values or {name: number for number, name in enumerate(labels.names)}
     held = sorted(set(classes))
     for name in held:
         if name not in values:
-            raise LabelError(f"{where}: holds masks of {name!r}, which labels.classes does not name{nearest(name, list(values))}")
+            raise LabelError(
+                f"{where}: holds masks of {name!r}, which labels.classes does not name{nearest(name, list(values))}"
+            )
     rest = [name for name in labels.names if name not in held]
     uncovered = next((name for name in rest if name == "background"), rest[0] if rest else None)
     return {name: values[name] for name in held}, labels.ignore_index if uncovered is None else values[uncovered]

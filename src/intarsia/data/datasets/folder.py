@@ -81,13 +81,17 @@ def folder(
         labels, inferred, raw = _planes(root, layout, split if "{split}" in layout.masks else "", labels)
     elif not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
-    return Pairs(items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels, raw=raw)
+    return Pairs(
+        items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels, raw=raw
+    )
 
 
 def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple[LabelSpace, str, Read]:
     """The label space of masks in several planes, a sentence about them, and what reads them."""
     files = files_of(root, layout.masks, split, layout.mask_suffix)
-    values, uncovered = numbers(labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks)))
+    values, uncovered = numbers(
+        labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks))
+    )
     told = {value: name for name, value in values.items()}
     order = ", ".join(told[value] for value in sorted(told))
     return (

@@ -138,7 +138,9 @@ def _disagreeing(exams: Sequence[Exam]) -> list[Exam]:
     meaning: dict[int, int] = {}
     index: dict[int, int] = {}  # color -> index, where every palette gives each index a color of its own
     found = []
-    painted = [(e, {v: int(e.form.palette[v]) for v in e.values}) for e in exams if e.form and e.form.palette is not None]
+    painted = [
+        (e, {v: int(e.form.palette[v]) for v in e.values}) for e in exams if e.form and e.form.palette is not None
+    ]
     unique = all(len(set(used.values())) == len(used) for _, used in painted)
     for exam, used in painted:
         moved = any(meaning.setdefault(v, color) != color for v, color in used.items())

@@ -142,7 +142,9 @@ def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Ex
     lapped = [e for e in exams if e.overlap]
     found = []
     if classes:
-        each = "one file for each object" if "{object}" in layout.masks else f"one file for each of {len(classes)} classes"
+        each = (
+            "one file for each object" if "{object}" in layout.masks else f"one file for each of {len(classes)} classes"
+        )
         found.append(
             Finding(
                 "one_hot",

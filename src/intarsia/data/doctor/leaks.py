@@ -170,7 +170,7 @@ def _places(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[int, tup
 
     A row of numbers is a video where neighbors are far more alike than pictures far apart; of a few, nobody can tell.
     """
-    places = {}
+    places: dict[int, tuple[str, int]] = {}
     for name, row in _rows(splits, exams).items():
         steps = [_apart(a, b) for (*_, a), (*_, b) in pairwise(row)]
         if len(row) >= 6 and float(np.median(steps)) < 0.7 * _usual(row):

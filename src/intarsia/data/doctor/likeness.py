@@ -130,6 +130,27 @@ def fit(picture: np.ndarray, raw: np.ndarray) -> tuple[float, ...]:
     return tuple(float(steep[turn(border, way)].mean()) / usual for way in ways)
 
 
+def traces(picture: np.ndarray, raw: np.ndarray, side: int = 48) -> tuple[np.ndarray, np.ndarray]:
+    """How steep a gray picture is, and how much border its mask has, [side, side] uint8 each; empty without a border."""
+    step = max(1, min(raw.shape) // 256)
+    small = np.asarray(Image.fromarray(picture).reduce(step)) if step > 1 else picture
+    raw = raw[step // 2 :: step, step // 2 :: step]
+    height, width = min(small.shape[0], raw.shape[0]), min(small.shape[1], raw.shape[1])
+    values, raw = small[:height, :width].astype(np.int16), raw[:height, :width]
+    border = (raw[1:, 1:] != raw[:-1, 1:]) | (raw[1:, 1:] != raw[1:, :-1])
+    steep = np.abs(values[1:, 1:] - values[:-1, 1:]) + np.abs(values[1:, 1:] - values[1:, :-1])
+    if border.sum() < 60 or not steep.any():
+        return np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
+    shrunk = [
+        np.asarray(Image.fromarray(part.astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR))
+        for part in (np.minimum(steep, 255), border * 255)
+    ]
+    edges = np.sqrt(shrunk[0].astype(np.float32)) * 15.9
+    wide = np.pad(shrunk[1].astype(np.uint16), 1, mode="edge")
+    around = sum(wide[y : y + side, x : x + side] for y in range(3) for x in range(3)) // 9
+    return edges.astype(np.uint8), np.asarray(around, np.uint8)
+
+
 def turn(array: np.ndarray, way: int) -> np.ndarray:
     """A mask turned: as it is, mirrored, upside down, by 180, 90 and 270 degrees."""
     if way == 1:
