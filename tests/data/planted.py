@@ -344,6 +344,21 @@ def leaked_jpeg(root: Path, random: Random) -> None:
     save(Path(str(two).replace("images", "masks")), load(Path(str(one).replace("images", "masks"))))
 
 
+def leaked_with(
+    change: Callable[[np.ndarray], np.ndarray], turn: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[Path, Random], None]:
+    """A training image in another light or turned, with its mask, as a further one to validate on."""
+
+    def planted(root: Path, random: Random) -> None:
+        (mask,) = pick(random, masks(root, "train"))
+        save(
+            root / "images/val/zz.png", turn(change(load(of(mask)).astype(float)).clip(0, 255).astype(np.uint8)).copy()
+        )
+        save(root / "masks/val/zz.png", turn(load(mask)).copy())
+
+    return planted
+
+
 def near_with_other_mask(root: Path, random: Random) -> None:
     one, two = pick(random, images(root, "train"), 2)
     two.unlink()
@@ -427,6 +442,47 @@ def ignored(root: Path, random: Random) -> None:
         save(path, mask)
 
 
+def exchanged_folders(root: Path, random: Random) -> None:
+    (root / "images").rename(root / "other")
+    (root / "masks").rename(root / "images")
+    (root / "other").rename(root / "masks")
+
+
+def two_types(root: Path, random: Random) -> None:
+    (path,) = pick(random, images(root) + masks(root))
+    save(path.with_suffix(".bmp"), load(path))
+
+
+def smooth_classes(root: Path, random: Random) -> None:
+    """What lies between two ids is an id as well."""
+    for path in pick(random, masks(root), int(random.choice([1, 3]))):
+        picture = Image.open(path)
+        picture.resize((61, 47), Image.Resampling.BILINEAR).resize(picture.size, Image.Resampling.BILINEAR).save(path)
+
+
+def some_from_one(root: Path, random: Random) -> None:
+    for path in pick(random, masks(root), 4):
+        save(path, load(path) + np.uint8(1))
+
+
+def stray_among_sparse(root: Path, random: Random) -> None:
+    for path in masks(root):
+        save(path, np.array([0, 7, 26, 33], np.uint8)[load(path)])
+    (path,) = pick(random, masks(root))
+    mask = load(path)
+    mask[40:43, 20:24] = random.integers(100, 250)
+    save(path, mask)
+
+
+def moved_palettes(root: Path, random: Random) -> None:
+    """The same colors under indices that no other file uses."""
+    for n, path in enumerate(masks(root)):
+        shift = 0 if n % 2 else 4
+        picture = Image.fromarray(load(path) + np.uint8(shift))
+        picture.putpalette(np.concatenate([_COLORS, _COLORS]).tobytes())
+        picture.save(path)
+
+
 def absent(root: Path, random: Random) -> None:
     (root / "classes.txt").write_text("\n".join([*NAMES, "kite"]))
 
@@ -447,7 +503,7 @@ FAULTS = {
     "flipped": Fault(flipped, ("flipped",), "warning"),
     "upside_down": Fault(upside_down, ("flipped",), "warning"),
     "one_flipped": Fault(one_flipped, ("misplaced",), "warning"),
-    "swapped_masks": Fault(swapped_masks, ("misplaced", "label_noise"), "warning"),
+    "swapped_masks": Fault(swapped_masks, ("misplaced", "label_noise", "swapped"), "warning"),
     "all_from_one": Fault(all_from_one, ("off_by_one",), "warning"),
     "all_from_one_named": Fault(named(all_from_one), ("off_by_one",), "warning"),
     "one_from_one": Fault(one_from_one, ("off_by_one",), "error"),
@@ -468,13 +524,25 @@ FAULTS = {
     "some_ids": Fault(some_ids, ("mixed_encoding",), "error"),
     "palettes": Fault(palettes, ("palette_order",), "warning"),
     "lying_names": Fault(lying_names, ("names",), "warning"),
-    "one_hot": Fault(one_hot, ("one_hot",), "error"),
+    "one_hot": Fault(one_hot, ("one_hot",), "note"),
     "all_zero": Fault(all_zero, ("constant",), "note"),
     "blank": Fault(blank, ("blank",), "warning"),
     "twice": Fault(twice, ("duplicates",), "warning"),
     "twice_with_other_mask": Fault(twice_with_other_mask, ("contradiction",), "warning"),
     "leaked": Fault(leaked, ("duplicates_across",), "error"),
     "leaked_jpeg": Fault(leaked_jpeg, ("near_duplicates_across",), "error"),
+    "leaked_mirrored": Fault(leaked_with(lambda a: a, np.fliplr), ("near_duplicates_across",), "error"),
+    "leaked_upside_down": Fault(leaked_with(lambda a: a, np.flipud), ("near_duplicates_across",), "error"),
+    "leaked_dark": Fault(leaked_with(lambda a: 0.7 * a, np.asarray), ("near_duplicates_across",), "error"),
+    "leaked_contrast": Fault(
+        leaked_with(lambda a: 1.2 * (a - 128) + 120, np.asarray), ("near_duplicates_across",), "error"
+    ),
+    "exchanged_folders": Fault(exchanged_folders, ("exchanged",), "error"),
+    "two_types": Fault(two_types, ("twice_named",), "error"),
+    "smooth_classes": Fault(smooth_classes, ("smeared",), "error"),
+    "some_from_one": Fault(some_from_one, ("off_by_one",), "error"),
+    "stray_among_sparse": Fault(stray_among_sparse, ("stray",), "error"),
+    "moved_palettes": Fault(moved_palettes, ("palette_order",), "warning"),
     "near_with_other_mask": Fault(near_with_other_mask, ("contradiction",), "warning"),
     "video": Fault(video, ("frames",), "warning"),
     "gray": Fault(gray, ("channels",), "warning"),

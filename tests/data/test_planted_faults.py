@@ -1,4 +1,4 @@
-"""The label doctor finds each of 50 kinds of faults wherever it is planted, mends what can be mended, and none in what is sound."""
+"""The label doctor finds each of 66 kinds of faults wherever it is planted, mends what can be mended, and none in what is sound."""
 
 import json
 from pathlib import Path
@@ -132,9 +132,41 @@ def some_empty(root: Path, random: np.random.Generator) -> None:
         save(path, np.zeros_like(load(path)))
 
 
+def hidden_files(root: Path, random: np.random.Generator) -> None:
+    for path in [*images(root), *masks(root)]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+        (path.parent / "Thumbs.db").write_bytes(b"x")
+
+
+def upper_case(root: Path, random: np.random.Generator) -> None:
+    for path in [*images(root), *masks(root)]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+
+
+def ending_without_separator(root: Path, random: np.random.Generator) -> None:
+    for n, path in enumerate(masks(root)):
+        of(path).rename(of(path).with_name(f"{n:03d}.png"))
+        path.rename(path.with_name(f"{n:03d}mask.png"))
+
+
+def camera_on_its_side(root: Path, random: np.random.Generator) -> None:
+    """The image's tag says which way is up, and its mask was drawn upright."""
+    note = Image.Exif()
+    note[274] = 6
+    for path in images(root):
+        save(path, np.rot90(load(path)).copy(), exif=note)
+
+
+def sparse_and_many(root: Path, random: np.random.Generator) -> None:
+    """Ids of which most stand in one mask only."""
+    for path in masks(root):
+        save(path, np.array([0, *random.choice(np.arange(1, 80), 3, replace=False)], np.uint8)[load(path)])
+
+
 SOUND = (
     two, zero_and_one, truthful_colors, borders, sparse_ids, a_rare_class, gray_images, deep_images, photos, one_folder,
-    many_classes, deep_ids, some_empty,
+    many_classes, deep_ids, some_empty, hidden_files, upper_case, ending_without_separator, camera_on_its_side,
+    sparse_and_many,
 )  # fmt: skip
 
 

@@ -54,28 +54,21 @@ class Cached:
             _build(dataset, self.folder, key, tell)
         self.index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
         self.bytes = int(self.index["bytes"])
-        self._file: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Sample:
-        if self._file is None:  # opened in the process that reads, so that workers need not inherit it
-            self._file = np.memmap(self.folder / "samples.bin", np.uint8, "r")
         entry = self.index["samples"][index]
         image = self._take(entry["image"]).permute(2, 0, 1)
         maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
         return Sample(image, self._take(entry["labels"]), entry["name"], **maps)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
     def _take(self, where: dict[str, Any]) -> torch.Tensor:
-        assert self._file is not None
-        dtype = np.dtype(where["dtype"])
-        count = int(np.prod(where["shape"])) * dtype.itemsize
-        held = self._file[where["offset"] : where["offset"] + count]
-        return torch.from_numpy(np.array(held).view(dtype).reshape(where["shape"]))
+        """One array of a sample: read, not mapped, so that what was read before is no memory of this process."""
+        dtype, shape = np.dtype(where["dtype"]), where["shape"]
+        held = np.fromfile(self.folder / "samples.bin", dtype, int(np.prod(shape)), offset=where["offset"])
+        return torch.from_numpy(held.reshape(shape))
 
 
 def _key(dataset: Pairs) -> str:

@@ -100,7 +100,7 @@ def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
     path = Path(path)
     palette = None
     if path.suffix.lower() == ".npy":
-        array, orientation = _read_npy(path)
+        array, orientation = _read_npy(path, planes=True)
     else:
         array, orientation, palette = _read_picture(path, as_mask=True)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -113,6 +113,28 @@ def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"{path}: a mask of {array.shape[2]} channels of {array.dtype}; masks are one map of ids, or 8-bit colors"
         )
     return upright(array, orientation), palette
+
+
+def one_hot(array: np.ndarray) -> np.ndarray | None:
+    """An array of one map of 0 and 1 for each class, its shortest side, as [K, H, W] bool; None where it is none."""
+    if min(array.shape) == 0 or not ((array == 0) | (array == 1)).all():
+        return None
+    return np.moveaxis(array, int(np.argmin(array.shape)), 0).astype(bool)
+
+
+def planes_of(path: Path) -> np.ndarray | None:
+    """The planes [K, H, W] of a file that decode_mask could read, where it is an array of one map for each class."""
+    if path.suffix.lower() != ".npy":
+        return None
+    array = np.load(path)
+    return one_hot(array) if array.ndim == 3 else None
+
+
+def flattened(planes: np.ndarray) -> np.ndarray:
+    """[K, H, W] planes as ids [H, W]: that of the last plane that holds a pixel, K where none does."""
+    count = len(planes)
+    top = count - 1 - planes[::-1].argmax(axis=0)
+    return np.where(planes.any(axis=0), top, count).astype(np.uint8 if count < 255 else np.uint16)
 
 
 def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, where: str) -> np.ndarray:
@@ -219,7 +241,7 @@ def _palette(image: Image.Image, mode: str) -> np.ndarray:
     return np.asarray(ramp.convert(mode))[0]
 
 
-def _read_npy(path: Path) -> tuple[np.ndarray, int]:
+def _read_npy(path: Path, planes: bool = False) -> tuple[np.ndarray, int]:
     try:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
@@ -228,6 +250,8 @@ def _read_npy(path: Path) -> tuple[np.ndarray, int]:
         raise DataError(f"{path}: no readable array of numbers ({error})") from None
     if array.ndim not in (2, 3) or array.size == 0:
         raise DataError(f"{path}: an array of shape {array.shape}; save [H, W] or [H, W, C]")
+    if planes and array.ndim == 3 and (found := one_hot(array)) is not None:
+        return flattened(found), 1
     if array.ndim == 3 and array.shape[0] < min(16, *array.shape[1:]):
         raise DataError(
             f"{path}: an array of shape {array.shape} seems to have its channels first; save it as [H, W, C]"

@@ -12,10 +12,11 @@ from PIL import Image
 from ..errors import DataError, LabelError
 from .codecs import orientation_of
 from .doctor.forms import Form, natural
-from .doctor.likeness import fit, gray, grid, thumbnail
-from .doctor.regions import SPECK, gaps, regions, sizes, specks
+from .doctor.likeness import fit, gray, grid, thumbnail, traces
+from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
+_BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
@@ -42,8 +43,8 @@ class Exam:
     mask_size: tuple[int, int] = (0, 0)
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
-    print: int = 0  # fingerprint of the image, 64 bits
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [16, 16] gray
+    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each, for four ways to turn it
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [32, 32] gray
     grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
     tints: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> mean color of its pixels
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
@@ -51,7 +52,11 @@ class Exam:
     gaps: dict[int, int] = field(default_factory=dict)  # raw value -> lines that almost close
     speck_at: tuple[int, int] | None = None  # (row, column) of one
     gap_at: tuple[int, int] | None = None
+    blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
+    overlap: int = 0  # pixels that lie in planes of several classes
     closely: bool = False  # whether its regions were looked at
+    edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
+    borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
 
@@ -156,7 +161,7 @@ def _measure(exam: Exam, image: np.ndarray) -> None:
         exam.flat = bool((flat == flat[:1]).all())
     exam.picture = _digest(image)
     if min(exam.size) >= 16 and not exam.flat:
-        exam.thumb, exam.print = thumbnail(gray(image))
+        exam.thumb, exam.prints = thumbnail(gray(image))
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -184,6 +189,8 @@ def _count(exam: Exam, raw: np.ndarray) -> None:
 def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> None:
     """Regions of the mask, and how it lies on the image, unless a sentence says that their sizes differ."""
     exam.closely = True
+    if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
+        exam.blend = _blended(raw)
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
@@ -197,15 +204,27 @@ def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> Non
     if misfit:
         exam.error = ("size", misfit)
     elif raw.size and min(raw.shape) >= 24:
-        exam.fit = fit(gray(image), raw)
+        picture = gray(image)
+        exam.fit = fit(picture, raw)
+        exam.edges, exam.borders = traces(picture, raw)
         exam.tints = _tints(image, raw)
+
+
+def _blended(raw: np.ndarray) -> dict[int, int]:
+    middle = raw[between(raw)]
+    if len(middle) < 20 or len(middle) < _BLEND * steps(raw):
+        return {}
+    values, counts = np.unique(middle, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def two_ends(values: dict[int, int]) -> bool:
     """Whether a mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave."""
     if len(values) <= 8 or max(values) > 255 or min(values) < 0 or max(values) < 239:
         return False
-    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.8 * sum(values.values())
+    return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.6 * sum(
+        values.values()
+    )  # thin things smear most
 
 
 def _tints(image: np.ndarray, raw: np.ndarray) -> dict[int, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DataError
 from .codecs import SUFFIXES, read_image
 from .layout import Layout, ending, nothing, pair
+from .planes import binary, recognize
 
 MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
@@ -38,6 +39,9 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     for place, wish in (("images", images), ("masks", masks)):
         if wish is not None:
             found = [f for f in found if wish.strip("/") in _spellings(f, getattr(f, place))]
+    stacks = _stacks(root, folders, images, masks)
+    if stacks is not None and stacks.pairs > max((f.pairs for f in found), default=0):
+        return stacks
     if not found:
         wished = [w for w in (images, masks) if w is not None]
         raise DataError(
@@ -50,14 +54,63 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
     ]
     others = dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)
-    if best.images != best.masks and _maskness(best.images) == _maskness(best.masks) and _fewer_values(root, best):
+    if best.images != best.masks and _exchanged(root, best):
         best = best._replace(
             images=best.masks, masks=best.images, image_suffix=best.mask_suffix, mask_suffix=best.image_suffix
         )
     if len(best.splits) == 1 and best.splits[0]:  # one split only: no choice, so its name is part of the folder's
         fixed = [p.replace("{split}", best.splits[0]) for p in (best.images, best.masks)]
         best = best._replace(images=fixed[0], masks=fixed[1], splits=())
-    return best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
+    best = best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
+    return _by_class(root, best)
+
+
+def _stacks(root: Path, folders: Mapping[str, list[str]], images: str | None, masks: str | None) -> Layout | None:
+    """The layout in which most images have a folder of planes of their name."""
+    children: dict[str, set[str]] = {}
+    for folder in folders:
+        parent, _, child = folder.rpartition("/")
+        children.setdefault(parent, set()).add(child)
+    tally: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for folder, names in folders.items():
+        (pattern, split) = _template(folder)
+        for parent, inside in children.items():
+            home, other = _template(parent)
+            hits = {Path(n).stem for n in names} & inside
+            if hits and split == other and images in (None, pattern, folder) and masks in (None, home, parent):
+                tally.setdefault((pattern, home), {})[split] = hits
+    if not tally:
+        return None
+    (pattern, home), by_split = max(tally.items(), key=lambda t: sum(map(len, t[1].values())))
+    split, hits = next(iter(by_split.items()))
+    form = recognize(root, home.replace("{split}", split), hits)
+    if not form:
+        return None
+    form = home + form[len(home.replace("{split}", split)) :] if home else form
+    count = sum(map(len, by_split.values()))
+    if len(by_split) == 1:
+        return Layout(pattern.replace("{split}", split), form.replace("{split}", split), pairs=count)
+    return Layout(pattern, form, splits=tuple(s for s in by_split if s), pairs=count)
+
+
+def _by_class(root: Path, layout: Layout) -> Layout:
+    """The same layout, where the folder of masks is one of several that hold one class each."""
+    split = layout.splits[0] if layout.splits else ""
+    home = root / layout.masks.replace("{split}", split)
+    if "*" in layout.masks or "{split}" in Path(layout.masks).name or home.parent == root.parent or home == root:
+        return layout
+    images = root / layout.images.replace("{split}", split)
+    siblings = [p for p in sorted(home.parent.iterdir()) if p.is_dir() and p not in (images, images.parent)]
+    if len(siblings) < 2 or home not in siblings:
+        return layout
+    names = {f.name for f in home.iterdir()}
+    alike = [p for p in siblings if p == home or 2 * len(names & {f.name for f in p.iterdir()}) >= len(names)]
+    named = any(MASKS.search(p.name) or IMAGES.fullmatch(p.name) for p in alike)
+    some = (sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)[:4] for folder in alike)
+    if len(alike) < len(siblings) or named or not binary(path for paths in some for path in paths):
+        return layout
+    parent = Path(layout.masks).parent.as_posix()
+    return layout._replace(masks="{class}" if parent == "." else f"{parent}/{{class}}", rivals=())
 
 
 def _spellings(layout: Layout, pattern: str) -> list[str]:
@@ -68,14 +121,18 @@ def _spellings(layout: Layout, pattern: str) -> list[str]:
     ]
 
 
-def _fewer_values(root: Path, layout: Layout) -> bool:
-    """Whether the files taken for images hold fewer values than those taken for masks: then they are the masks."""
-    item = pair(root, layout, layout.splits[0] if layout.splits else "")[0][0]
-    try:
-        image, mask = (read_image(path) for path in (item.image, item.mask) if path)
-    except DataError:  # a damaged file says nothing; the audit names it
-        return False
-    return len(np.unique(image)) < len(np.unique(mask))
+def _exchanged(root: Path, layout: Layout) -> bool:
+    """Whether the files taken for images are the masks: they hold fewer values; few indeed where the names say otherwise."""
+    items = pair(root, layout, layout.splits[0] if layout.splits else "", [])[0]
+    named = maskness(layout.images) != maskness(layout.masks)
+    votes = []
+    for item in items[:: max(len(items) // 5, 1)][:5]:
+        try:
+            image, mask = (len(np.unique(read_image(path))) for path in (item.image, item.mask) if path)
+        except DataError:  # a damaged file says nothing; the audit names it
+            continue
+        votes.append(image <= 64 and mask > 100 and mask > 4 * image if named else image < mask)
+    return 2 * sum(votes) > len(votes)
 
 
 def _walk(root: Path, depth: int = 4) -> dict[str, list[str]]:
@@ -136,7 +193,7 @@ def _couples(groups: Mapping[str, Mapping[str, list[str]]]) -> list[Layout]:
     for images, by_split in groups.items():
         for masks, others in groups.items():
             splits = tuple(s for s in by_split if s in others)
-            if not splits or (images != masks and _maskness(images) > _maskness(masks)):
+            if not splits or (images != masks and maskness(images) > maskness(masks)):
                 continue
             best = Layout(images, masks)
             ours, theirs = [by_split[s] for s in splits], [others[s] for s in splits]
@@ -189,7 +246,11 @@ def _tails(names: list[str]) -> list[str]:
         while not stem.endswith(shared):
             shared = shared[1:]
     return (
-        ["", *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems)))]
+        [
+            "",
+            *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems))),
+            *re.findall(r"(?<=\d)[A-Za-z]+$|^[A-Za-z]+$", shared),
+        ]
         if len(stems) > 1
         else ["", *_guess(stems[0])]
     )
@@ -200,7 +261,7 @@ def _guess(stem: str) -> list[str]:
     return [match[0]] if match else []
 
 
-def _maskness(pattern: str) -> int:
+def maskness(pattern: str) -> int:
     """How much a folder's name speaks of masks: 1, of images: -1, of neither: 0."""
     names = [p for p in pattern.split("/") if p != "*"]
     for name in reversed(names):
@@ -215,4 +276,4 @@ def _liking(layout: Layout) -> tuple[int, int, int]:
     """Preference among layouts with equally many pairs."""
     objects = bool(re.search(r"object|instance|part", layout.masks, re.IGNORECASE))
     apart = layout.images != layout.masks
-    return (_maskness(layout.masks) - _maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))
+    return (maskness(layout.masks) - maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from .classnames import labels_file, named
 from .codecs import read_image
@@ -20,6 +20,7 @@ from .find import find
 from .layout import Layout, listed, pair
 from .meaning import label_space, scan
 from .pairs import Pair
+from .planes import files_of, stacked
 
 
 def init(
@@ -44,7 +45,7 @@ def init(
     root = Path(folder)
     layout = find(root, images, masks)
     said: list[str] = []
-    lists = lists_of(root, layout) if not layout.splits else None
+    lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     if lists:
         said.append(f"splits: the lists {lists}")
         train, val, share = "train", "val", None
@@ -58,21 +59,41 @@ def init(
         ]
     if not items:
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
-    seen = scan(items, said)
-    home = items[0].mask.parent if items[0].mask else root
-    file = named(root, *(p for p in (home, home.parent) if root in p.parents)) if classes is None else None
-    known = labels_file(root) if classes is None else None
-    if known is not None and known.by_color == seen.by_color and not known.stray(seen.pixels):
-        space = known
-        said.append("the meaning of the masks is that of labels.yaml")
-    else:
-        space = label_space(root, seen, classes, file, said)
+    space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
     sizes, channels = _images(items, said)
     recipe = _recipe(root, layout, lists, (train, val), share, space, sizes, channels, len(items))
     where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
     rivals = [f"masks could also be {', '.join(layout.rivals)}; choose with masks="] if layout.rivals else []
     table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()]
     return recipe, "\n".join([where, *rivals, *said, "  value in the masks       no.  class", *table])
+
+
+def _masks(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:
+    """The label space of masks of one file each."""
+    seen = scan(items, said)
+    near = items[0].mask.parent if items[0].mask else root
+    file = named(root, *(p for p in (near, near.parent) if root in p.parents)) if classes is None else None
+    known = labels_file(root) if classes is None else None
+    if known is not None and known.by_color == seen.by_color and not known.stray(seen.pixels):
+        said.append("the meaning of the masks is that of labels.yaml")
+        return known
+    return label_space(root, seen, classes, file, said)
+
+
+def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:
+    """The label space of masks of several files each, whose names are those of the classes."""
+    splits = layout.splits if "{split}" in layout.masks else ("",)
+    every = [files_of(root, layout.masks, split, layout.mask_suffix) for split in splits]
+    held = sorted({name for files in every for planes in files.values() for name, _ in planes})
+    if classes is not None and not set(held) <= set(classes):
+        raise LabelError(
+            f"{root}: the classes given are {', '.join(classes)}, but there are masks of {', '.join(held[:8])}; name these, and what none covers"
+        )
+    names = classes or ["background", *(name for name in held if name != "background")]
+    said.append(
+        f"masks are one file for each {'object' if '{object}' in layout.masks else 'class'}; they are laid over each other in the order {', '.join(n for n in names if n in held)}, later ones on top, and what none covers is {next((n for n in names if n not in held), 'ignored')}"
+    )
+    return LabelSpace(tuple(names), values=dict(enumerate(names)))
 
 
 def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, float | None, Layout]:

@@ -1,6 +1,7 @@
 """How a folder of images and masks is laid out: finding a release and its files, and which mask belongs to which image."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +9,14 @@ from typing import NamedTuple
 from ..errors import DataError, nearest
 from .codecs import SUFFIXES
 from .pairs import Pair
+from .planes import files_of, stacked
 
 
 class Layout(NamedTuple):
     """Where images and masks lie below a root, in the words of the data set `folder`."""
 
     images: str  # a folder; "{split}" stands for the split's name, "*" for any one folder
-    masks: str
+    masks: str  # the same; with "{class}", "{name}/{class}" or "{name}/{object}" at its end, see `planes`
     image_suffix: str = ""  # how an image's file name ends after the part that it shares with its mask
     mask_suffix: str = ""
     splits: tuple[str, ...] = ()  # names that {split} was seen to take
@@ -22,14 +24,23 @@ class Layout(NamedTuple):
     rivals: tuple[str, ...] = ()  # other folders of masks that would fit as well
 
 
-def pair(root: Path, layout: Layout, split: str) -> tuple[list[Pair], tuple[list[str], list[str]]]:
+def pair(
+    root: Path, layout: Layout, split: str, twice: list[DataError] | None = None
+) -> tuple[list[Pair], tuple[list[str], list[str]]]:
     """The pairs of a split, in the order of their names, and what was left over: (images, masks) without a partner.
 
-    Raises: DataError when a folder is missing, or when one name stands for two files.
+    Args:
+        twice: gets the errors about names that stand for two files, of which the commoner type is taken then.
+
+    Raises: DataError when a folder is missing, or when one name stands for two files and `twice` is absent.
     """
-    same = layout.images == layout.masks
-    images = _named(root, layout.images, split, layout.image_suffix, "images", other=layout.mask_suffix if same else "")
-    masks = _named(root, layout.masks, split, layout.mask_suffix, "masks", other=layout.image_suffix if same else "")
+    if stacked(layout.masks):
+        return _stacks(root, layout, split, twice)
+    both_sides = (layout.images, layout.image_suffix, "images"), (layout.masks, layout.mask_suffix, "masks")
+    images, masks = (
+        _named(root, pattern, split, suffix, what, other[1] if other[0] == pattern else "", twice)
+        for (pattern, suffix, what), other in zip(both_sides, both_sides[::-1], strict=True)
+    )
     both = sorted(set(images) & set(masks))
     items = [Pair(name, images[name], masks[name]) for name in both]
     left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(masks))]
@@ -37,7 +48,28 @@ def pair(root: Path, layout: Layout, split: str) -> tuple[list[Pair], tuple[list
     return items, (left, right)
 
 
-def _named(root: Path, pattern: str, split: str, suffix: str, what: str, other: str) -> dict[str, Path]:
+def _stacks(
+    root: Path, layout: Layout, split: str, twice: list[DataError] | None
+) -> tuple[list[Pair], tuple[list[str], list[str]]]:
+    """The same of masks in several planes; the mask of a pair is the folder that holds its planes."""
+    images = _named(root, layout.images, split, layout.image_suffix, "images", "", twice)
+    planes = files_of(root, layout.masks, split, layout.mask_suffix)
+    folder = {
+        name: files[0][1].parent if "{name}" in layout.masks else files[0][1].parent.parent
+        for name, files in planes.items()
+    }
+    items = [
+        Pair(name, images[name], folder[name], (images[name], *(path for _, path in planes[name])))
+        for name in sorted(set(images) & set(planes))
+    ]
+    left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(planes))]
+    right = [str(planes[n][0][1].relative_to(root)) for n in sorted(set(planes) - set(images))]
+    return items, (left, right)
+
+
+def _named(
+    root: Path, pattern: str, split: str, suffix: str, what: str, other: str, twice: list[DataError] | None = None
+) -> dict[str, Path]:
     """The files of a folder pattern whose names end in `suffix`, by the name without it."""
     folders = (
         sorted(f for f in root.glob(pattern.replace("{split}", split)) if f.is_dir())
@@ -49,15 +81,21 @@ def _named(root: Path, pattern: str, split: str, suffix: str, what: str, other: 
     found: dict[str, Path] = {}
     for folder in folders:
         prefix = f"{_stars(pattern.replace('{split}', split), folder.relative_to(root))}" if "*" in pattern else ""
-        for path in sorted(folder.iterdir()):
+        inside = sorted(folder.iterdir())
+        types = Counter(path.suffix.lower() for path in inside)
+        for path in inside:
             end = ending(path.name, suffix)
             if end is None or (other and len(other) > len(suffix) and ending(path.name, other) is not None):
                 continue
             name = prefix + path.name[: len(path.name) - len(end)]
             if name in found:
-                raise DataError(
+                error = DataError(
                     f"{found[name]} and {path} are both {what} named {name!r}; keep one, or set {what[:-1]}_suffix to the ending you want"
                 )
+                if twice is None:
+                    raise error
+                twice.append(error)
+                path = max(found[name], path, key=lambda p: types[p.suffix.lower()])
             found[name] = path
     return found
 
@@ -65,7 +103,7 @@ def _named(root: Path, pattern: str, split: str, suffix: str, what: str, other: 
 def ending(name: str, suffix: str) -> str | None:
     """What stands after the shared part of a file's name: `suffix`, and the extension where it names none; None if it does not fit."""
     dot = name.rfind(".")
-    if dot <= 0 or name[dot:].lower() not in SUFFIXES:
+    if name.startswith(".") or name[dot:].lower() not in SUFFIXES:
         return None
     if "." in suffix:
         return suffix if name.endswith(suffix) and len(name) > len(suffix) else None

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DataError, LabelError
 from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors
 from .classnames import Named
-from .codecs import decode_mask, raw_values
+from .codecs import decode_mask, planes_of, raw_values
 from .pairs import Pair
 
 _MANY = 256  # more different colors or grays than this are no classes but smoothing
@@ -88,6 +88,7 @@ def _look(item: Pair) -> _Look | DataError:
         if palette is None
         else "palette"
     )
+    kind = "one-hot" if planes_of(item.mask) is not None else kind
     packed = b"" if palette is None else palette.tobytes()
     return _Look(
         f"{item.mask.suffix[1:].lower()} {kind}", packed, _view(stored, palette, False), _view(stored, palette, True)
@@ -128,6 +129,10 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
     said.append(
         f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones"
     )
+    if "npy one-hot" in scan.kinds:
+        said.append(
+            "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
+        )
     if scan.by_color:
         return _colors(scan, classes, file, said)
     seen = list(scan.pixels)

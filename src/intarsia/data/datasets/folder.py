@@ -4,22 +4,25 @@ images/NAME.jpg  masks/NAME.png                    images: images         masks:
 train/images/NAME.jpg  train/masks/NAME.png        images: "{split}/images"   masks: "{split}/masks"
 NAME.jpg  NAME_mask.png in one folder              images: .   masks: .   mask_suffix: _mask    holdout: 0.2
 train.txt with two paths, or one name, a line      list: "{split}.txt"
+masks/CLASS/NAME.png, masks/NAME/CLASS.png         masks: masks/{class}, masks/{name}/{class}; see `planes`
 """
 
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from ...errors import DataError, nearest
-from ...labels import LabelSpace, infer
+from ...labels import IGNORE, LabelSpace, infer
 from ..codecs import read_mask
 from ..find import find
 from ..layout import Layout, ending, listed, nothing, pair
-from ..pairs import Pairs
+from ..pairs import Pairs, Raw
+from ..planes import files_of, home, numbers, read, stacked
 
 
 def folder(
@@ -41,7 +44,8 @@ def folder(
         split: a name that {split} stands for in the folders or the list; with `holdout`, "train" or "val"; "all" for every pair of
             a folder without splits.
         images: folder of the images below root; {split} stands for the split's name, * for any one folder. Found when absent.
-        masks: folder of the masks, in the same words.
+        masks: folder of the masks, in the same words; ending in {class}, {name}/{class} or {name}/{object} where a mask
+            is several files, of which later classes cover earlier ones.
         image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg".
         mask_suffix: how a mask's file name ends: "_mask".
         list: file with a pair of paths, or one name, a line; {split} stands for the split's name.
@@ -71,10 +75,30 @@ def folder(
             raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
     if holdout is not None and split != "all":
         items = held_out(items, holdout, split)
-    inferred = ""
-    if not labels.explicit and not labels.by_color:
+    inferred, decode = "", None
+    if stacked(layout.masks if layout else ""):
+        assert layout is not None
+        labels, inferred, decode = _planes(root, layout, split if "{split}" in layout.masks else "", labels)
+    elif not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
-    return Pairs(items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels)
+    return Pairs(
+        items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels, decode=decode
+    )
+
+
+def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple[LabelSpace, str, partial[Raw]]:
+    """The label space of masks in several planes, a sentence about them, and what reads them."""
+    files = files_of(root, layout.masks, split, layout.mask_suffix)
+    values, uncovered = numbers(
+        labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks))
+    )
+    told = {value: name for name, value in values.items()}
+    order = ", ".join(told[value] for value in sorted(told))
+    return (
+        labels,
+        f"masks are laid over each other in the order {order}, later ones on top; what none covers is {labels.values.get(uncovered, IGNORE)}",
+        partial(read, files, values, uncovered),
+    )
 
 
 def splits(
@@ -155,7 +179,7 @@ def _list_file(root: Path, list: str, split: str) -> Path:
 
 def _both(root: Path, images: str, masks: str) -> tuple[str, ...]:
     """The splits for which there are images and masks."""
-    return tuple(s for s in _taken(root, images) if s in _taken(root, masks))
+    return tuple(s for s in _taken(root, images) if s in _taken(root, home(masks)))
 
 
 def _taken(root: Path, pattern: str, files: bool = False) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 from ...labels import LabelSpace
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
-from .likeness import turned
+from .likeness import turned as words
+from .placing import placing
 
 _FEW = 8  # samples: of fewer, none can stand out
 _MANY = 10  # specks a mask is allowed before they are told as a warning
@@ -47,7 +48,20 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
             "Close the outlines before they are filled.",
             tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
         )
-    yield from _turned(labeled)
+    smooth = [e for e in labeled if e.blend and e.form is None]
+    if smooth and (len(smooth) < 0.5 * len(labeled) or len({v for e in smooth for v in e.blend}) > 1):
+        yield Finding(
+            "smeared",
+            "warning",
+            f"{len(smooth)} of the {len(labeled)} {masks} were resized with smoothing: along their borders lie ids between those of both sides, the most in {max(smooth, key=lambda e: sum(e.blend.values())).name}.",
+            tuple(f"{e.place} ({sum(e.blend.values())} px)" for e in smooth[:5]),
+            "Resize masks by the nearest pixel.",
+            sights(smooth),
+        )
+    turned = list(_turned(labeled))
+    yield from turned
+    if not any(finding.kind == "flipped" for finding in turned):
+        yield from placing(labeled)
     yield from _standing_out(labeled)
 
 
@@ -78,7 +92,7 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
             yield Finding(
                 "flipped",
                 "warning",
-                f"{len(hit)} of the {len(known)} masks would lie on the edges of their images far better if they were {turned(way)}.",
+                f"{len(hit)} of the {len(known)} masks would lie on the edges of their images far better if they were {words(way)}.",
                 tuple(e.place for e in hit[:5]),
                 "Look at some of them; if so, turn the masks (or the images) back.",
                 sights(hit),
@@ -97,7 +111,7 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
         lost.sort(key=lambda e: e.fit[0])
         told = {int(np.argmax(e.fit)) for e in lost} - {0}
         guess = (
-            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {turned(told.pop())}"
+            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {words(told.pop())}"
             if len(told) == 1
             else ""
         )

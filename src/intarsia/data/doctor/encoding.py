@@ -134,14 +134,17 @@ def _colored(exams: Sequence[Exam]) -> bool:
 
 
 def _disagreeing(exams: Sequence[Exam]) -> list[Exam]:
-    """Palette masks in which an index has another color than in an earlier one."""
+    """Palette masks in which an index has another color, or a color another index, than in an earlier one."""
     meaning: dict[int, int] = {}
+    index: dict[int, int] = {}  # color -> index, where every palette gives each index a color of its own
     found = []
-    for exam in exams:
-        if exam.form is None or exam.form.palette is None:
-            continue
-        used = {v: int(exam.form.palette[v]) for v in exam.values}
-        if any(meaning.setdefault(v, color) != color for v, color in used.items()):
+    painted = [
+        (e, {v: int(e.form.palette[v]) for v in e.values}) for e in exams if e.form and e.form.palette is not None
+    ]
+    unique = all(len(set(used.values())) == len(used) for _, used in painted)
+    for exam, used in painted:
+        moved = any(meaning.setdefault(v, color) != color for v, color in used.items())
+        if moved or (unique and any(index.setdefault(color, v) != v for v, color in used.items())):
             found.append(exam)
     return found
 
@@ -174,7 +177,7 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     if smeared:
         notes.tell(
             "smeared", "error",
-            f"{_of(smeared, exams)} hold hundreds of shades, {max(len(counts[id(e)]) for e in smeared)} in {max(smeared, key=lambda e: len(counts[id(e)])).name}: they were saved as JPEG or resampled, so most borders are of no class",
+            f"{_of(smeared, exams)} hold shades of their colors, {max(len(counts[id(e)]) for e in smeared)} in {max(smeared, key=lambda e: len(counts[id(e)])).name}: they were saved as JPEG or resampled, so most borders are of no class",
             smeared, "Export them again as PNG without smoothing; --fix takes the nearest of the usual colors, and ignores what is near none.",
         )  # fmt: skip
     plain: list[Exam] = []

@@ -63,9 +63,11 @@ def mixed(read: list[Exam]) -> Iterable[Finding]:
                 sights([e for e in read if getattr(e, kind) != usual]),
             )
     turned = [e for e in read if e.turned[0] != e.turned[1] and e.mask]
-    if turned:
+    # lying on the side, image and mask are of one size only where the mask is upright: then all is well
+    doubt = [e for e in turned if max(e.turned) < 5 or e.size != e.mask_size or e.size[0] == e.size[1]]
+    if turned := doubt or turned:
         yield Finding(
-            "orientation", "warning", f"{len(turned)} {'images are' if len(turned) > 1 else 'image is'} turned by EXIF data in another way than the mask; both are read upright, so check that they fit.",
+            "orientation", "warning" if doubt else "note", f"{len(turned)} {'images are' if len(turned) > 1 else 'image is'} turned by EXIF data in another way than the mask; both are read upright, so check that they fit.",
             _five(e.name for e in turned), "Save images and masks without EXIF orientation.", sights(turned),
         )  # fmt: skip
     sizes = commonest(e.size for e in read)

@@ -12,13 +12,14 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..classnames import labels_file, named
-from ..codecs import SUFFIXES, decode_mask, read_image
+from ..codecs import SUFFIXES, read_image
 from ..examine import Exam, inspect
-from ..find import IMAGES, MASKS, find
+from ..find import MASKS, find, maskness
 from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
+from ..planes import files_of, home, stacked
 from .encoding import Meaning, infer, renamed
 from .reading import Case, decode
 
@@ -52,17 +53,18 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     """
     root = Path(root)
     layout = find(root)
-    parts, layout = _one_hot(root, layout)
-    wards = _wards(root, layout, parts)
+    twice: list[DataError] = []
+    wards = _wards(root, layout, twice)
     if splits:
         wards = [w for w in wards if w.split in splits] or wards
-    home = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
-    places = [p for p in (home, home.parent, home.parent.parent) if p == root or root in p.parents]
+    near = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
+    places = [p for p in (near, near.parent, near.parent.parent) if p == root or root in p.parents]
     file = named(root, *places)
     known = labels_file(root)
-    classes = [p.name for p in parts]
+    classes = sorted({named for w in wards for c in w.cases for named, _ in c.parts})
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         for ward in wards:
+            ward.cases = [case._replace(classes=tuple(classes)) for case in ward.cases]
             ward.cases = list(pool.map(lambda case: case._replace(exam=_look(case)), ward.cases))
     exams = [[c.exam for c in ward.cases] for ward in wards]
     everything = [e for part in exams for e in part]
@@ -70,13 +72,13 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
         known = LabelSpace(("background", *classes))
     meaning = infer(root, everything, file, known)
     said = list(meaning.findings)
-    if classes:
-        said.insert(0, _about_parts(root, layout, classes, everything))
-    if layout.rivals and not parts:
+    said += _about_planes(root, layout, classes, everything)
+    if layout.rivals:
         others = ", ".join(layout.rivals)
         said.append(
             Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
         )  # fmt: skip
+    said += _about_files(root, layout, twice)
     loose = _unlabeled(root, wards)
     said += _beside(root, loose)
     for exam in everything:
@@ -100,17 +102,23 @@ def _look(case: Case) -> Exam:
         image = read_image(case.item.image)
     except DataError as error:
         image = error
+    overlap: int | None = None
     try:
-        mask = decode(case)
+        stored, palette, overlap = decode(case)
+        mask = stored, palette
         if mask[0].size == 0:
             raise DataError(f"{case.item.mask}: holds no pixel")
     except DataError as error:
         mask = error
-    return inspect(case.item, image, mask)
+    exam = inspect(case.item, image, mask)
+    exam.overlap = overlap or 0
+    if exam.form is not None and overlap is not None and not case.parts:
+        exam.form = exam.form._replace(kind="npy one-hot")
+    return exam
 
 
-def _wards(root: Path, layout: Layout, parts: tuple[Path, ...]) -> list[Ward]:
-    lists = lists_of(root, layout) if not layout.splits else None
+def _wards(root: Path, layout: Layout, twice: list[DataError]) -> list[Ward]:
+    lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     wards = []
     for split in layout.splits or (("train", "val", "test") if lists else ("all",)):
         left: tuple[list[str], list[str]] = ([], [])
@@ -120,57 +128,81 @@ def _wards(root: Path, layout: Layout, parts: tuple[Path, ...]) -> list[Ward]:
             except DataError:
                 continue
         else:
-            items, left = pair(root, layout, split)
+            items, left = pair(root, layout, split, twice)
         if items:
-            cases = [Case(i, Exam(i.name, ""), tuple(p / i.mask.name for p in parts if i.mask)) for i in items]
+            planes = files_of(root, layout.masks, split, layout.mask_suffix) if stacked(layout.masks) else {}
+            cases = [Case(i, Exam(i.name, ""), planes.get(i.name, ())) for i in items]
             order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
             wards.append((order.get(split.lower(), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
     return [ward for _, ward in sorted(wards, key=lambda w: w[0])]
 
 
-def _one_hot(root: Path, layout: Layout) -> tuple[tuple[Path, ...], Layout]:
-    """The folders of masks that hold one class each, where the masks found are one of them."""
-    home = root / layout.masks
-    if "{split}" in layout.masks or "*" in layout.masks or home.parent == root.parent or home == root:
-        return (), layout
-    images = root / layout.images
-    siblings = [p for p in sorted(home.parent.iterdir()) if p.is_dir() and p not in (images, images.parent)]
-    if len(siblings) < 2 or home not in siblings:
-        return (), layout
-    names = {f.name for f in home.iterdir()}
-    alike = [p for p in siblings if p == home or 2 * len(names & {f.name for f in p.iterdir()}) >= len(names)]
-    if len(alike) < 2 or any(MASKS.search(p.name) or IMAGES.fullmatch(p.name) for p in alike):
-        return (), layout
-    for folder in alike:
-        for path in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)[:4]:
-            try:
-                stored, _ = decode_mask(path)
-            except DataError:
-                continue
-            if (stored.ndim == 3 and (stored[..., :3] != stored[..., :1]).any()) or len(np.unique(stored)) > 2:
-                return (), layout
-    return tuple(alike), layout
+def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> list[Finding]:
+    """That masks are planes, how they are read, and where they overlap."""
+    lapped = [e for e in exams if e.overlap]
+    found = []
+    if classes:
+        each = (
+            "one file for each object" if "{object}" in layout.masks else f"one file for each of {len(classes)} classes"
+        )
+        found.append(
+            Finding(
+                "one_hot",
+                "note",
+                f"{layout.masks} holds {each} ({', '.join(classes[:6])}{', ...' if len(classes) > 6 else ''}); they are laid over each other in this order, and what none covers is background.",
+                (str(root / home(layout.masks)),),
+                "--fix writes one mask an image.",
+            )
+        )
+    if lapped:
+        found.append(
+            Finding(
+                "overlap",
+                "warning",
+                f"{sum(e.overlap for e in lapped)} px of {len(lapped)} masks lie in planes of more than one class, the most in {max(lapped, key=lambda e: e.overlap).name}; the later class covers the earlier.",
+                tuple(f"{e.place} ({e.overlap} px)" for e in lapped[:5]),
+                "Where both are true, a mask cannot say so; order the classes so that the one on top is right.",
+                tuple(Sight(e.name, e.image_path, e.mask_path) for e in lapped[:5]),
+            )
+        )
+    return found
 
 
-def _about_parts(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> Finding:
-    return Finding(
-        "one_hot",
-        "error",
-        f"{(root / layout.masks).parent} holds one folder of masks for each of {len(classes)} classes ({', '.join(classes[:6])}), which no training reads; one mask must hold all classes.",
-        tuple(str((root / layout.masks).parent / c) for c in classes[:5]),
-        "Lay them over each other, as --fix does, where the later folder is on top.",
-        tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5]),
-    )
+def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:
+    """Folders whose names are exchanged, and names that stand for two files."""
+    found = []
+    if maskness(layout.images) > maskness(layout.masks):
+        found.append(
+            Finding(
+                "exchanged",
+                "error",
+                f"{root / layout.images} holds pictures and {root / layout.masks} masks, the other way round than their names say.",
+                (str(root / layout.images), str(root / layout.masks)),
+                "Exchange the names of the folders, or copy the set with --fix.",
+            )
+        )
+    if twice:
+        found.append(
+            Finding(
+                "twice_named",
+                "error",
+                f"{twice[0]}{f'; and {len(twice) - 1} more like it' if len(twice) > 1 else ''}.",
+                tuple(str(error).split(" and ")[0] for error in twice[:5]),
+                "Keep one file a name; here, and with --fix, it is the one of the commoner type.",
+            )
+        )
+    return found
 
 
 def _unlabeled(root: Path, wards: list[Ward]) -> list[Path]:
     """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
-    used = {p for w in wards for c in w.cases for p in (c.item.image, c.item.mask, *c.parts)}
+    used = {p for w in wards for c in w.cases for p in (c.item.image, c.item.mask, *(path for _, path in c.parts))}
     used |= {root / name for w in wards for side in w.unmatched for name in side}
     masks = {c.item.mask.parent for w in wards for c in w.cases if c.item.mask}
-    masks |= {p.parent for w in wards for c in w.cases for p in c.parts}
+    masks |= {path.parent for w in wards for c in w.cases for _, path in c.parts}
     images = {c.item.image.parent for w in wards for c in w.cases}
     found = [p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p not in used and p.is_file()]
+    found = [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(root).parts)]
     return sorted(p for p in found if p.parent not in masks - images and not MASKS.search(p.parent.name))
 
 

@@ -38,7 +38,10 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
         )  # fmt: skip
     left = [e for e in exams if id(e) not in notes.lost]
     if known is None and _two(left, notes):
+        for exam in left:
+            exam.blend = {}  # the grays between two classes were told, and are cut in the middle
         return
+    _blended(left, notes)
     smeared = [e for e in left if _greys(e, notes)]
     lossy = [e for e in left if e.form and e.form.lossy and e not in smeared]
     rest = [e for e in left if e not in smeared and e not in lossy]
@@ -77,6 +80,27 @@ def _colors(exams: Sequence[Exam], notes: _Notes) -> None:
             f"{len(hit)} of the {len(exams)} masks hold colors, where the others hold ids (the first: {hit[0].name})",
             hit, "Export them again as ids.",
         )  # fmt: skip
+
+
+def _blended(exams: Sequence[Exam], notes: _Notes) -> None:
+    """Masks of ids that were resized with smoothing: what lies between two ids is of neither class, and left out."""
+    hit = [e for e in exams if e.blend]
+    lines = hit and len(hit) > 0.5 * len(exams) and len({v for e in hit for v in e.blend}) == 1
+    if lines or any(e.form and (e.form.lossy or e.form.alpha) for e in hit):  # a border of its own around each object
+        hit = [] if lines else [e for e in hit if e.form and not e.form.lossy and not e.form.alpha]
+    for exam in exams:
+        exam.blend = exam.blend if exam in hit else {}
+    if not hit:
+        return
+    first = hit[0]
+    notes.tell(
+        "smeared", "error",
+        f"{len(hit)} of the {len(exams)} masks were resized with smoothing: along their borders lie ids between those of both sides ({sum(first.blend.values())} px in {first.name}, such as {max(first.blend, key=lambda v: first.blend[v])}), which name classes that are not there",
+        hit, "Resize masks by the nearest pixel; --fix ignores what lies between two ids.",
+    )  # fmt: skip
+    for exam in hit:
+        kept = {v: n - exam.blend.get(v, 0) for v, n in exam.values.items()}
+        exam.values = {v: n for v, n in kept.items() if n > 0.1 * exam.values[v] and n > 8}
 
 
 def _two(exams: Sequence[Exam], notes: _Notes) -> bool:
@@ -180,22 +204,14 @@ def _tell_strays(hit: Sequence[Exam], ids: set[int], count: int, notes: _Notes) 
     worst: Counter[int] = Counter()
     for exam in hit:
         worst.update({v: n for v, n in notes.values(exam).items() if v not in ids})
-    many = [e for e in hit if len(set(notes.values(e)) - ids) >= 5]
     told = ", ".join(f"{v} ({n} px)" for v, n in worst.most_common(5)) + (", ..." if len(worst) > 5 else "")
     remap = ", ".join(f"{v}: ignore" for v, _ in worst.most_common(5))
-    if many:
-        notes.tell(
-            "smeared", "error",
-            f"{len(many)} of the {count} masks hold values between the ids {_brief(ids)}, such as {told}: they were resized with smoothing, which invents classes",
-            many, "Resize masks by the nearest pixel; --fix ignores the invented values.",
-        )  # fmt: skip
-    if rest := [e for e in hit if e not in many]:
-        notes.tell(
-            "stray", "error",
-            f"{len(rest)} of the {count} masks hold values outside {_brief(ids)}: {told}",
-            rest, f"If they mean nothing, write labels.values: {{{remap}}}; --fix ignores them.",
-            [f"{e.place} ({', '.join(f'{v}: {n} px' for v, n in list(notes.values(e).items()) if v not in ids)})"[:300] for e in rest[:5]],
-        )  # fmt: skip
+    notes.tell(
+        "stray", "error",
+        f"{len(hit)} of the {count} masks hold values outside {_brief(ids)}: {told}",
+        hit, f"If they mean nothing, write labels.values: {{{remap}}}; --fix ignores them.",
+        [f"{e.place} ({', '.join(f'{v}: {n} px' for v, n in list(notes.values(e).items()) if v not in ids)})"[:300] for e in hit[:5]],
+    )  # fmt: skip
     for exam in hit:
         notes.translate(exam, lambda v: v if v in ids else STRAY)
 
@@ -228,22 +244,24 @@ def _ids(
     body = sorted(usual - {255})
     if not body:
         return set(held), 0
+    top = body[-1]
+    if _shifted(top, views, held) and len(body) > 1:
+        usual, body = usual - {top}, body[:-1]
     row = body == list(range(body[0], body[-1] + 1)) and body[0] in (0, 1)
-    crowd: set[int] = set()
-    for _, values in views:
-        new = {v for v in set(values) - usual if values[v] < 0.015 * sum(values.values())}
-        if len(new) >= 5 and files >= 5:
-            crowd |= {v for v in new if body[0] < v < body[-1]}
     ids = set(usual) | {255}
     for value in set(held) - usual:
         rare = all(v[value] < 0.015 * sum(v.values()) for _, v in views if value in v)
-        beyond = row and rare and value > body[-1] + 1
-        shifted = (
-            value == body[-1] + 1 and all(0 not in v for _, v in views if value in v) and held.get(0, 0) > files // 2
-        )
-        if not (beyond or shifted or value in crowd):
+        beyond = rare and value > (body[-1] + 1 if row else 2 * body[-1] + 8)
+        if not (beyond or (value == body[-1] + 1 and _shifted(value, views, held))):
             ids.add(value)
     return ids, 0
+
+
+def _shifted(value: int, views: Sequence[tuple[Exam, dict[int, int]]], held: Counter[int]) -> bool:
+    """Whether an id stands only in masks without 0, where nearly all others have it: they seem to count from 1."""
+    hit = [v for _, v in views if value in v]
+    others = len(views) - len(hit)
+    return bool(hit) and all(0 not in v for v in hit) and others >= len(hit) and held.get(0, 0) >= 0.75 * others
 
 
 def _step(exam: Exam) -> int:

@@ -4,15 +4,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
-from .likeness import pairs
+from .likeness import pairs, turn, turned
 
-SAME = 1.6, 12  # mean and largest difference of thumbnails up to which a picture is another one saved again
 _FRAMES = 9.0  # mean difference up to which neighbors in a row of numbers are of one scene
+_VIDEO = 15  # frames: two so close to each other in a video are no copies, however alike
 AGREE = 0.9  # share of points on which two masks of one picture must agree
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
@@ -31,12 +32,28 @@ def copies(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[tuple
             yield group, len({split for split, _ in group}) > 1
 
 
-def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[tuple[Found, Found]]:
-    """Pairs of samples of one picture that is not stored alike: saved as JPEG, resized, or with other colors of one gray."""
+class Again(NamedTuple):
+    """Two samples of one picture that is not stored alike."""
+
+    one: Found
+    two: Found
+    way: int  # how the second is turned against the first
+    agreement: float  # of their masks; see `agreement`
+
+
+def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
+    """Pairs of samples of one picture, saved as JPEG, resized, mirrored, or in another light; not neighbors in a video."""
     everything = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.thumb.size]
-    found = pairs([e.print for _, e in everything], [e.thumb for _, e in everything])
-    close = [(everything[a], everything[b]) for a, b, mean, top in found if mean <= SAME[0] and top <= SAME[1]]
-    return [(a, b) for a, b in close if a[1].picture != b[1].picture]
+    places = _places(splits, exams)
+    found = []
+    for n, m, way in pairs([e.prints for _, e in everything], [e.thumb for _, e in everything]):
+        one, two = everything[n], everything[m]
+        row, place = places.get(id(one[1]), ("", 0))
+        other, next_to = places.get(id(two[1]), ("", 0))
+        video = row and row == other and abs(place - next_to) <= _VIDEO
+        if not video and one[1].picture != two[1].picture:
+            found.append(Again(one, two, way, agreement(one[1], two[1], way)))
+    return found
 
 
 def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Finding]:
@@ -62,68 +79,63 @@ def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Findin
             "Remove the copies.",
         )
     again = near(splits, exams)
-    frames = {id(e): key for part in exams for e in part if (key := _row(e.name))}
-    leaked, similar = [], []
-    for a, b in again:
-        if a[0] != b[0]:
-            video = _follow(frames.get(id(a[1])), frames.get(id(b[1])))
-            if not video and agreement(a[1], b[1]) >= AGREE:
-                leaked.append([a, b])
-        elif agreement(a[1], b[1]) >= AGREE and not _follow(frames.get(id(a[1])), frames.get(id(b[1]))):
-            similar.append([a, b])
+    alike = [a for a in again if a.agreement >= AGREE]
+    leaked, similar = [a for a in alike if a.one[0] != a.two[0]], [a for a in alike if a.one[0] == a.two[0]]
     if leaked:
         yield _finding(
             "near_duplicates_across",
             "error",
-            f"{_many(len(leaked), 'image')} in more than one split, saved again (the first: {_shown(leaked[0])}): files differ, but picture and mask do not.",
-            leaked,
+            f"{_many(len(leaked), 'image')} in more than one split, {_again(leaked)} (the first: {_shown(leaked[0][:2])}): files differ, but picture and mask do not.",
+            [a[:2] for a in leaked],
             "Keep each image in one split.",
         )
     if similar:
         yield _finding(
             "near_duplicates",
             "warning",
-            f"{len(similar)} pairs of images within a split are hardly different (the first: {_shown(similar[0])}).",
-            similar,
+            f"{len(similar)} {'pair' if len(similar) == 1 else 'pairs'} of images within a split are hardly different, {_again(similar)} (the first: {_shown(similar[0][:2])}).",
+            [a[:2] for a in similar],
             "Remove copies that were saved again; frames of a still camera may stay.",
         )
-    yield from _disagreeing([*([g[0], g[1]] for g, _ in groups), *([a, b] for a, b in again)])
+    same = [Again(g[0], g[1], 0, agreement(g[0][1], g[1][1])) for g, _ in groups]
+    yield from _disagreeing([*same, *again])
     yield from _frames(splits, exams)
 
 
-def agreement(one: Exam, two: Exam) -> float:
-    """Share of points on which two masks agree, 0..1; -1 where either has none."""
+def agreement(one: Exam, two: Exam, way: int = 0) -> float:
+    """Share of points on which two masks agree when the second is turned, 0..1; -1 where either has none."""
     if not one.grid.size or not two.grid.size:
         return -1.0
-    return float((one.grid == two.grid).mean())
+    return float((one.grid == turn(two.grid, way)).mean())
 
 
-def _disagreeing(groups: list[list[Found]]) -> Iterator[Finding]:
-    hit = [g for g in groups if 0 <= agreement(g[0][1], g[1][1]) < AGREE]
+def _again(found: Sequence[Again]) -> str:
+    """What was done to copies: saved again, or turned as well."""
+    told = sorted({a.way for a in found} - {0})
+    return f"saved again or {' or '.join(turned(way) for way in told)}" if told else "saved again"
+
+
+def _disagreeing(found: Sequence[Again]) -> Iterator[Finding]:
+    hit = [a for a in found if 0 <= a.agreement < AGREE]
     if hit:
         yield _finding(
             "contradiction",
             "warning",
-            f"{len(hit)} {'pair' if len(hit) == 1 else 'pairs'} of one picture with different masks (the first: {_shown(hit[0])}, alike on {agreement(hit[0][0][1], hit[0][1][1]):.0%} of the pixels), so at least one mask is wrong.",
-            hit,
+            f"{len(hit)} {'pair' if len(hit) == 1 else 'pairs'} of one picture with different masks (the first: {_shown(hit[0][:2])}, alike on {hit[0].agreement:.0%} of the pixels), so at least one mask is wrong.",
+            [a[:2] for a in hit],
             "Look at both masks, and keep the better one.",
         )
 
 
 def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Finding]:
     """Neighbors of one video on both sides of a split."""
-    rows: dict[str, list[tuple[int, str, Exam]]] = defaultdict(list)
-    for split, part in zip(splits, exams, strict=True):
-        for exam in part:
-            if exam.thumb.size and (key := _row(exam.name)):
-                rows[key[0]].append((key[1], split, exam))
     hit: list[list[Found]] = []
-    for row in rows.values():
-        row.sort(key=lambda r: r[:2])
+    for row in _rows(splits, exams).values():
+        far = _usual(row)
         for (_, split, a), (_, other, b) in pairwise(row):
-            if split != other and a.picture != b.picture and a.thumb.shape == b.thumb.shape:
-                apart = float(np.abs(a.thumb.astype(np.int16) - b.thumb).mean())
-                if apart <= _FRAMES and apart < 0.5 * _usual(row):
+            if split != other and a.picture != b.picture:
+                apart = _apart(a, b)
+                if apart <= _FRAMES and apart < 0.5 * far:
                     hit.append([(split, a), (other, b)])
     if hit:
         yield _finding(
@@ -135,15 +147,42 @@ def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Find
         )
 
 
+def _rows(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[str, list[tuple[int, str, Exam]]]:
+    """Samples whose names differ in their last number only, in the order of that number."""
+    rows: dict[str, list[tuple[int, str, Exam]]] = defaultdict(list)
+    for split, part in zip(splits, exams, strict=True):
+        for exam in part:
+            if exam.thumb.size and (key := _row(exam.name)):
+                rows[key[0]].append((key[1], split, exam))
+    for row in rows.values():
+        row.sort(key=lambda r: r[:2])
+    return rows
+
+
+def _places(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[int, tuple[str, int]]:
+    """Of each sample that is a frame of a video, by its id: the video, and its place in it.
+
+    A row of numbers is a video where neighbors are far more alike than pictures far apart; of a few, nobody can tell.
+    """
+    places: dict[int, tuple[str, int]] = {}
+    for name, row in _rows(splits, exams).items():
+        steps = [_apart(a, b) for (*_, a), (*_, b) in pairwise(row)]
+        if len(row) >= 6 and float(np.median(steps)) < 0.7 * _usual(row):
+            places |= {id(e): (name, n) for n, (*_, e) in enumerate(row)}
+    return places
+
+
 def _usual(row: list[tuple[int, str, Exam]]) -> float:
     """How different pictures far apart in a row are; of few pictures, a lot."""
     if len(row) < 6:
         return 1e9
     half = len(row) // 2
-    apart = [
-        np.abs(a.thumb.astype(np.int16) - b.thumb).mean() for (*_, a), (*_, b) in zip(row, row[half:], strict=False)
-    ]
-    return float(np.median(apart))
+    return float(np.median([_apart(a, b) for (*_, a), (*_, b) in zip(row, row[half:], strict=False)]))
+
+
+def _apart(one: Exam, two: Exam) -> float:
+    """Mean difference of two pictures' thumbnails, in gray levels."""
+    return float(np.abs(one.thumb.astype(np.int16) - two.thumb).mean())
 
 
 def _row(name: str) -> tuple[str, int] | None:
@@ -152,10 +191,6 @@ def _row(name: str) -> tuple[str, int] | None:
     if found is None:
         return None
     return name[: found.start()] + "#" + name[found.end() :], int(found[1])
-
-
-def _follow(one: tuple[str, int] | None, two: tuple[str, int] | None) -> bool:
-    return one is not None and two is not None and one[0] == two[0] and abs(one[1] - two[1]) <= 2
 
 
 def _finding(kind: str, severity: Severity, message: str, groups: Sequence[Sequence[Found]], fix: str) -> Finding:

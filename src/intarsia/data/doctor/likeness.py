@@ -1,15 +1,16 @@
 """Fingerprints of pictures, which picture is like which, and how well a mask's borders lie on a picture's edges."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-BITS = 4  # of 64: fingerprints that differ in no more are compared by their thumbnails
-GRID = 24  # a mask is compared with another on so many points a side
-_BAND = 16  # bits: pictures that share none of the four bands of a fingerprint are not compared
-_CROWD = 64  # pictures of one band: in larger crowds each is compared with its neighbors in order only
+BITS = 8  # of 64: fingerprints that differ in no more are compared by their thumbnails
+GRID = 24  # a mask is compared with another on so many points a side: an even number
+THUMB = 32  # a picture is compared with another on so many means a side
+_WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
+_SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _TURNS = (
     "as it is",
     "mirrored",
@@ -30,44 +31,73 @@ def gray(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[..., 0])
 
 
-def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, int]:
-    """A gray picture as 16 x 16 means, and its difference fingerprint of 64 bits."""
-    small = Image.fromarray(picture).resize((64, 64), Image.Resampling.BOX)
-    thumb = np.asarray(small.resize((16, 16), Image.Resampling.BOX))
+def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+    """A gray picture as [THUMB, THUMB] means, and its difference fingerprint of 64 bits: as it is, mirrored, upside
+    down, and turned by 180 degrees. Another light or contrast changes few of the bits."""
+    small = Image.fromarray(picture).resize((64, 64), Image.Resampling.BILINEAR)
+    thumb = np.asarray(small.resize((THUMB, THUMB), Image.Resampling.BOX))
     steps = np.asarray(small.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
-    bits = np.packbits((steps[:, 1:] > steps[:, :-1]).ravel())
-    return thumb, int.from_bytes(bits.tobytes(), "big")
+    ways = (turn(steps, way) for way in range(4))
+    bits = (np.packbits((way[:, 1:] > way[:, :-1]).ravel()) for way in ways)
+    return thumb, tuple(int.from_bytes(b.tobytes(), "big") for b in bits)
 
 
 def grid(raw: np.ndarray) -> np.ndarray:
-    """A mask at GRID x GRID points."""
-    rows, columns = (((np.arange(GRID) + 0.5) * side / GRID).astype(int) for side in raw.shape)
+    """A mask at GRID x GRID points, which lie alike from both ends of each side."""
+    half = [((np.arange(GRID // 2) + 0.5) * side / GRID).astype(int) for side in raw.shape]
+    rows, columns = (np.append(h, side - 1 - h[::-1]) for h, side in zip(half, raw.shape, strict=True))
     return raw[np.ix_(rows, columns)]
 
 
-def pairs(prints: Sequence[int], thumbs: Sequence[np.ndarray]) -> list[tuple[int, int, float, int]]:
-    """(first, second, mean difference of the thumbnails, largest) of pictures whose fingerprints nearly agree.
+class Alike(NamedTuple):
+    """Two pictures that are one."""
 
-    Pictures are sorted into crowds by each quarter of their fingerprints, so that the work grows with their number and
-    not with its square. Pictures of nearly one gray are like everything, and left out.
+    one: int
+    two: int
+    way: int  # how the second must be turned to be the first: 0..3 of `turn`
+
+
+def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> list[Alike]:
+    """Pictures that are one, saved again, made smaller, mirrored, or in another light.
+
+    Every fingerprint is compared with every other one, a few nanoseconds each; where they nearly agree, the thumbnails
+    must correlate, as a whole and in what is fine in them. Pictures of nearly one gray are like everything, and left out.
     """
-    crowds: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for number, (value, thumb) in enumerate(zip(prints, thumbs, strict=True)):
-        if thumb.size and int(thumb.max()) - int(thumb.min()) >= 12:
-            for band in range(4):
-                crowds[band, value >> (_BAND * band) & 0xFFFF].append(number)
-    seen: set[tuple[int, int]] = set()
-    for crowd in crowds.values():
-        if len(crowd) > _CROWD:
-            crowd = sorted(crowd, key=lambda n: prints[n])
-        for place, one in enumerate(crowd):
-            rest = crowd[place + 1 :] if len(crowd) <= _CROWD else crowd[place + 1 : place + 9]
-            seen.update((min(one, n), max(one, n)) for n in rest if (prints[one] ^ prints[n]).bit_count() <= BITS)
-    found = []
-    for one, two in sorted(seen):
-        apart = np.abs(thumbs[one].astype(np.int16) - thumbs[two])
-        found.append((one, two, float(apart.mean()), int(apart.max())))
-    return found
+    held = [n for n, t in enumerate(thumbs) if t.size and int(t.max()) - int(t.min()) >= 12]
+    if len(held) < 2:
+        return []
+    codes = np.array([prints[n] for n in held], np.uint64)  # [N, 4]
+    found: list[tuple[int, int, int]] = []
+    for one in range(len(held) - 1):
+        near = np.bitwise_count(codes[one + 1 :] ^ codes[one, 0]) <= BITS
+        if near.any():
+            found += [(one, one + 1 + int(two), int(way)) for two, way in np.argwhere(near)]
+    whole = {n: _unit(thumbs[held[n]].astype(np.float32)) for n in {n for f in found for n in f[:2]}}
+    fine = {n: _unit(_detail(thumbs[held[n]])) for n in whole}
+    shared: np.ndarray | float = 0.0
+    if whole and len(held) >= _SHARED:
+        shared = np.mean([_unit(_detail(thumbs[n])) for n in held], axis=0)
+    result: dict[tuple[int, int], Alike] = {}
+    for one, two, way in found:
+        if (one, two) in result or float((whole[one] * turn(whole[two], way)).mean()) < _WHOLE:
+            continue
+        a, b = fine[one] - shared, turn(fine[two], way) - shared
+        if float((a * b).sum()) >= _DETAIL * max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9):
+            result[one, two] = Alike(held[one], held[two], way)
+    return list(result.values())
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Values less their mean, over their deviation: free of light and contrast."""
+    values = values - values.mean()
+    return values / max(float(np.sqrt((values * values).mean())), 1e-6)
+
+
+def _detail(thumb: np.ndarray) -> np.ndarray:
+    """What is fine in a thumbnail: each value less the mean of the 3 x 3 around it."""
+    side = len(thumb)
+    wide = np.pad(thumb.astype(np.float32), 1, mode="edge")
+    return thumb - sum(wide[y : y + side, x : x + side] for y in range(3) for x in range(3)) / 9
 
 
 def fit(picture: np.ndarray, raw: np.ndarray) -> tuple[float, ...]:
@@ -98,6 +128,27 @@ def fit(picture: np.ndarray, raw: np.ndarray) -> tuple[float, ...]:
         return ()
     ways = (0, 1, 2, 3, 4, 5) if raw.shape[0] == raw.shape[1] else (0, 1, 2, 3)
     return tuple(float(steep[turn(border, way)].mean()) / usual for way in ways)
+
+
+def traces(picture: np.ndarray, raw: np.ndarray, side: int = 48) -> tuple[np.ndarray, np.ndarray]:
+    """How steep a gray picture is, and how much border its mask has, [side, side] uint8 each; empty without a border."""
+    step = max(1, min(raw.shape) // 256)
+    small = np.asarray(Image.fromarray(picture).reduce(step)) if step > 1 else picture
+    raw = raw[step // 2 :: step, step // 2 :: step]
+    height, width = min(small.shape[0], raw.shape[0]), min(small.shape[1], raw.shape[1])
+    values, raw = small[:height, :width].astype(np.int16), raw[:height, :width]
+    border = (raw[1:, 1:] != raw[:-1, 1:]) | (raw[1:, 1:] != raw[1:, :-1])
+    steep = np.abs(values[1:, 1:] - values[:-1, 1:]) + np.abs(values[1:, 1:] - values[1:, :-1])
+    if border.sum() < 60 or not steep.any():
+        return np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
+    shrunk = [
+        np.asarray(Image.fromarray(part.astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR))
+        for part in (np.minimum(steep, 255), border * 255)
+    ]
+    edges = np.sqrt(shrunk[0].astype(np.float32)) * 15.9
+    wide = np.pad(shrunk[1].astype(np.uint16), 1, mode="edge")
+    around = sum(wide[y : y + side, x : x + side] for y in range(3) for x in range(3)) // 9
+    return edges.astype(np.uint8), np.asarray(around, np.uint8)
 
 
 def turn(array: np.ndarray, way: int) -> np.ndarray:

@@ -29,7 +29,7 @@ from ..codecs import orientation_of, upright, write_labels
 from ..examine import Exam
 from ..pairs import Pairs, with_channels
 from .folder import Diagnosis, Ward
-from .leaks import AGREE, agreement, copies, near
+from .leaks import AGREE, copies, near
 from .reading import Case, codes_of, picture
 
 Step = dict[str, str]
@@ -139,11 +139,10 @@ def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
             for _, e in kept:
                 if e is not best[1]:
                     left[id(e)] = f"the same image is {best[0]}/{best[1].name}"
-    for one, two in near(splits, exams):
-        if id(one[1]) in left or id(two[1]) in left or one[0] == two[0] or agreement(one[1], two[1]) < AGREE:
-            continue
-        first, second = sorted((one, two), key=lambda f: rank[f[0]])
-        left[id(first[1])] = f"the same image, saved again, is {second[0]}/{second[1].name}"
+    for again in near(splits, exams):
+        first, second = sorted((again.one, again.two), key=lambda f: rank[f[0]])
+        if first[0] != second[0] and again.agreement >= AGREE and not {id(first[1]), id(second[1])} & set(left):
+            left[id(first[1])] = f"the same image, saved again, is {second[0]}/{second[1].name}"
     return left
 
 

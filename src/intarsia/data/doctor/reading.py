@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +11,13 @@ from PIL import Image
 
 from ...errors import DataError, LabelError
 from ...labels import LabelSpace
-from ..codecs import decode_mask, read_image
+from ..codecs import decode_mask, planes_of, read_image
 from ..examine import Exam
 from ..findings import Sight
 from ..pairs import Pair, Pairs
+from ..planes import Files, lay
 from .forms import natural
+from .regions import between
 
 
 class Case(NamedTuple):
@@ -24,29 +25,21 @@ class Case(NamedTuple):
 
     item: Pair
     exam: Exam
-    parts: tuple[Path, ...] = ()  # masks of one class a file
+    parts: Files = ()
+    classes: tuple[str, ...] = ()  # of all such files of the data set
     dataset: Pairs | None = None
 
 
-def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None]:
-    """A mask as it is stored; masks of one class a file are laid over each other, the first class at the bottom."""
-    if not case.parts:
-        assert case.item.mask is not None
-        return decode_mask(case.item.mask)
-    whole: np.ndarray | None = None
-    for number, path in enumerate(case.parts, 1):
-        if not path.is_file():
-            continue
-        part = decode_mask(path)[0]
-        part = part if part.ndim == 2 else part[..., :3].max(axis=2)
-        inside = part > part.max(initial=0) // 2
-        if whole is None:
-            whole = np.zeros(part.shape, np.uint8)
-        if whole.shape != part.shape:
-            raise DataError(f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the masks of its other classes")
-        whole[inside] = number
-    assert whole is not None
-    return whole, None
+def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None]:
+    """A mask as it is stored, its palette, and how many pixels lie in several planes; None where it has none."""
+    assert case.item.mask is not None
+    if case.parts:
+        numbers = {name: number for number, name in enumerate(case.classes, 1)}
+        whole, twice = lay([(numbers[named], path) for named, path in case.parts])
+        return whole.astype(np.uint8 if len(numbers) < 256 else np.uint16), None, twice
+    stored, palette = decode_mask(case.item.mask)
+    planes = planes_of(case.item.mask)
+    return stored, palette, None if planes is None else int((planes.sum(axis=0) > 1).sum())
 
 
 def picture(case: Case) -> np.ndarray:
@@ -76,11 +69,16 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
         assert known is not None
         raw = known.classes
     else:
-        raw = natural(*decode(case), case.item.mask)[0]
+        raw = natural(*decode(case)[:2], case.item.mask)[0]
+    blended = between(raw) if case.exam.blend and case.exam.form is not None else None
     if table is not None:
         keys = np.array(sorted(table), np.int64)
-        raw = np.array([table[int(k)] for k in keys], np.int64)[np.searchsorted(keys, raw)]
-    return space.classes_of(raw)
+        places = np.searchsorted(keys, raw).clip(max=len(keys) - 1)
+        raw = np.where(keys[places] == raw, np.array([table[int(k)] for k in keys], np.int64)[places], -1)
+    codes = space.classes_of(raw)
+    if blended is not None:
+        codes[blended] = -1
+    return codes
 
 
 def reader(
