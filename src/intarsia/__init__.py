@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from . import errors as errors
     from . import evaluation as evaluation
     from . import inference as inference
+    from . import lab as lab
     from . import labels as labels
     from . import losses as losses
     from . import metrics as metrics
     from . import models as models
     from . import report as report
+    from . import study as study
     from . import training as training
     from .checkpoint import Checkpoint as Checkpoint
     from .checkpoint import load_foreign as load_foreign
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from .encoders import Encoder as Encoder
     from .errors import IntarsiaError as IntarsiaError
     from .evaluation import Score as Score
+    from .evaluation import compare as compare
     from .evaluation import evaluate as evaluate
     from .inference import Prediction as Prediction
     from .inference import Predictor as Predictor
@@ -51,6 +54,7 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "build": "models",
     "train": "training",
     "evaluate": "evaluation",
+    "compare": "evaluation",
     "Predictor": "inference",
     "Prediction": "inference",
     "Score": "evaluation",
@@ -65,7 +69,7 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "IntarsiaError": "errors",
 }
 _ROOMS = (
-    "blocks checkpoint data draw encoders errors evaluation inference labels losses metrics models report training"
+    "blocks checkpoint data draw encoders errors evaluation inference lab labels losses metrics models report study training"
 ).split()
 
 __all__ = [*_ROOM_OF, *_ROOMS]
