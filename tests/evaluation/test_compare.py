@@ -10,7 +10,7 @@ from PIL import Image
 
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, compare, judge
-from intarsia.evaluation.compare import _called, telling
+from intarsia.evaluation.comparison import _called, telling
 from intarsia.evaluation.verdict import holm, sentence, told_apart
 from intarsia.metrics import ImageCounts
 from intarsia.metrics.significance import Interval

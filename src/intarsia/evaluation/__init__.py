@@ -5,7 +5,7 @@ compare(a, b) - counts both on the same images -> Verdict -> compare.json, compa
 predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ
 """
 
-from .compare import compare
+from .comparison import compare
 from .entry import evaluate
 from .instances import score_instances
 from .masks import MaskFolder, Predictions

@@ -72,7 +72,7 @@ def compare(
             verdict=verdict,
             space=space,
             shown=shown,
-            command=command or f"intarsia.evaluation.compare({str(a)!r}, {str(b)!r})",
+            command=command or f"intarsia.compare({str(a)!r}, {str(b)!r})",
         )
     return verdict
 
