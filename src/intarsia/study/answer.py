@@ -113,6 +113,7 @@ def together(counts: Sequence[ImageCounts]) -> ImageCounts:
 
 
 def pairs(entries: Sequence[Entry], pooled: Mapping[str, ImageCounts], protocol: str) -> list[Pair]:
+    """Every two networks, the better one last: by how much it is better, and whether that is real; p after Holm."""
     couples = [(a, b) for n, b in enumerate(entries) for a in entries[n + 1 :]]  # b is the better one
     verdicts = [judge(pooled[a.name], pooled[b.name], names=(a.name, b.name), protocol=protocol) for a, b in couples]
     found = []
