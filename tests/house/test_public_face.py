@@ -11,11 +11,11 @@ from source_tree import PACKAGE
 import intarsia
 
 NAMES = (
-    "build train evaluate Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
+    "build train evaluate compare Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
     "SemanticLogits IntarsiaError"
 ).split()
 ROOMS = (
-    "blocks checkpoint data draw encoders errors evaluation inference labels losses metrics models report training"
+    "blocks checkpoint data draw encoders errors evaluation inference lab labels losses metrics models report study training"
 ).split()
 
 

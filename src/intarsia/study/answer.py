@@ -129,6 +129,7 @@ def pairs(entries: Sequence[Entry], pooled: Mapping[str, ImageCounts], protocol:
 
 
 def listed(words: Sequence[str]) -> str:
+    """Words as a sentence has them: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
