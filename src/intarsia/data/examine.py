@@ -43,8 +43,8 @@ class Exam:
     mask_size: tuple[int, int] = (0, 0)
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
-    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each, for four ways to turn it
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [32, 32] gray
+    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each; see `thumbnail`
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [64, 64] gray
     grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
     tints: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> mean color of its pixels
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
