@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import DataError, LabelError
 from .codecs import orientation_of
 from .doctor.forms import Form, natural
-from .doctor.likeness import fit, gray, grid, thumbnail, traces
+from .doctor.likeness import colors, fit, gray, grid, thumbnail, traces
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
@@ -57,6 +57,7 @@ class Exam:
     closely: bool = False  # whether its regions were looked at
     edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
     borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
+    colors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))  # [24, 24, 3] of the image
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
 
@@ -208,6 +209,7 @@ def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> Non
         exam.fit = fit(picture, raw)
         exam.edges, exam.borders = traces(picture, raw)
         exam.tints = _tints(image, raw)
+        exam.colors = colors(image)
 
 
 def _blended(raw: np.ndarray) -> dict[int, int]:

@@ -10,7 +10,7 @@ from ...labels import LabelSpace
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from .likeness import turned as words
-from .placing import placing
+from .placing import moved, placing
 
 _FEW = 8  # samples: of fewer, none can stand out
 _MANY = 10  # specks a mask is allowed before they are told as a warning
@@ -86,7 +86,6 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
         way = int(np.argmax(exam.fit))
         if way and exam.fit[way] > 1.25 * exam.fit[0] and exam.fit[way] > 1.2:
             better[way].append(exam)
-    usual = float(np.median([e.fit[0] for e in known])) if known else 0.0
     for way, hit in better.items():
         if len(hit) >= max(4, 0.6 * len(known)):
             yield Finding(
@@ -98,21 +97,16 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
                 sights(hit),
             )
             return
-    if len(known) < _FEW or usual < 1.3:
+    if len(known) < _FEW:
         return
-    own = np.log([e.fit[0] + 0.01 for e in known])
-    width = max(1.48 * float(np.median(np.abs(own - np.median(own)))), 0.12)
-    far = 3.2 + 0.6 * np.log10(len(known))  # among more masks, the worst is worse by chance
-    limit = min(np.exp(np.median(own) - far * width), 0.6 * usual)
-    low = min(np.exp(np.median(own) - (far - 1) * width), 0.7 * usual)
-    lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
-    lost += [e for e in known if e.fit[0] < limit and e not in lost]
+    found = moved(exams)
+    lost = [e for e, _ in found]
+    lost += [e for e in _far_off(known, better) if all(e is not other for other in lost)]
     if lost and len(lost) <= 0.3 * len(known):
-        lost.sort(key=lambda e: e.fit[0])
-        told = {int(np.argmax(e.fit)) for e in lost} - {0}
+        told = {how for _, how in found}
         guess = (
-            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {words(told.pop())}"
-            if len(told) == 1
+            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {told.pop()}"
+            if len(told) == 1 and len(found) == len(lost)
             else ""
         )
         yield Finding(
@@ -123,6 +117,21 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
             "Look at them: a mask may be turned, shifted, or another image's.",
             sights(lost),
         )
+
+
+def _far_off(known: Sequence[Exam], better: dict[int, list[Exam]]) -> list[Exam]:
+    """Masks that lie on their images far worse than the others do, worst first."""
+    usual = float(np.median([e.fit[0] for e in known]))
+    if usual < 1.3:
+        return []
+    own = np.log([e.fit[0] + 0.01 for e in known])
+    width = max(1.48 * float(np.median(np.abs(own - np.median(own)))), 0.12)
+    far = 3.2 + 0.6 * np.log10(len(known))  # among more masks, the worst is worse by chance
+    limit = min(np.exp(np.median(own) - far * width), 0.6 * usual)
+    low = min(np.exp(np.median(own) - (far - 1) * width), 0.7 * usual)
+    lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
+    lost += [e for e in known if e.fit[0] < limit and e not in lost]
+    return sorted(lost, key=lambda e: e.fit[0])
 
 
 def _standing_out(exams: Sequence[Exam]) -> Iterator[Finding]:

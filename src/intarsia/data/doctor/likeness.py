@@ -64,6 +64,18 @@ def grid(raw: np.ndarray) -> np.ndarray:
     return raw[np.ix_(rows, columns)]
 
 
+def colors(image: np.ndarray) -> np.ndarray:
+    """[GRID, GRID, 3] mean colors of an image [H, W, C], of 8 bit."""
+    if image.dtype != np.uint8:
+        top = max(int(image.max(initial=1)), 1)
+        image = (image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)] * (255 / top)).astype(
+            np.uint8
+        )
+    whole = image[..., :3] if image.shape[2] >= 3 else image[..., 0]
+    small = Image.fromarray(np.ascontiguousarray(whole)).convert("RGB")
+    return np.asarray(small.resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=1.0))
+
+
 class Alike(NamedTuple):
     """Two pictures that are one."""
 
