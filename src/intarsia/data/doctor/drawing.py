@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from ...labels import LabelSpace
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from .likeness import turned as words
+from .looks import misnamed
 from .placing import moved, placing
 
 _FEW = 8  # samples: of fewer, none can stand out
@@ -62,7 +62,8 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
         yield from placing(labeled)
-    yield from _standing_out(labeled)
+    yield from misnamed(space, labeled, _ignored(space, labeled))
+    yield from _shares(labeled)
 
 
 def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
@@ -73,7 +74,7 @@ def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
 def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
     if space is None:
         return set()
-    values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps)}), np.int64)
+    values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps, *e.values)}), np.int64)
     codes = space.classes_of(values) if len(values) else values
     return set(values[codes == space.ignore_index].tolist())
 
@@ -132,57 +133,6 @@ def _far_off(known: Sequence[Exam], better: dict[int, list[Exam]]) -> list[Exam]
     lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
     lost += [e for e in known if e.fit[0] < limit and e not in lost]
     return sorted(lost, key=lambda e: e.fit[0])
-
-
-def _standing_out(exams: Sequence[Exam]) -> Iterator[Finding]:
-    """Masks that call a class what elsewhere looks like another one, or whose shares are far from all others'."""
-    if len(exams) < _FEW:
-        return
-    values = sorted({v for e in exams for v in e.tints})
-    seen: dict[int, np.ndarray] = {}
-    for value in values[:64]:
-        rows = [e.tints[value] for e in exams if value in e.tints]
-        if len(rows) >= 4:
-            seen[value] = np.array(rows)
-    spread = {
-        v: (np.median(r, axis=0), np.maximum(1.48 * np.median(np.abs(r - np.median(r, axis=0)), axis=0), 4.0))
-        for v, r in seen.items()
-    }
-    hit = []
-    for exam in exams:
-        total = sum(exam.values.values())
-        held = [v for v in exam.tints if v in spread and exam.values.get(v, 0) >= 0.01 * total]
-        far = {(v, w): _far(exam.tints[v], spread[w]) for v in held for w in spread}
-        worst = 0.0
-        for value in held:
-            other = min((far[value, v] for v in spread if v != value), default=1e9)
-            if far[value, value] > 6 and other < 1.0:
-                worst = max(worst, far[value, value])
-        for one, two in combinations(held, 2):
-            given, exchanged = far[one, one] + far[two, two], far[one, two] + far[two, one]
-            if given > 9 and exchanged < 0.35 * given:
-                worst = max(worst, given)
-        if worst:
-            hit.append((worst, exam))
-    if hit and len(hit) <= max(1, 0.08 * len(exams)):
-        hit.sort(key=lambda h: -h[0])
-        yield Finding(
-            "label_noise",
-            "warning",
-            f"{len(hit)} of the {len(exams)} masks {'give' if len(hit) > 1 else 'gives'} a class to pixels that look like another class elsewhere (the first: {hit[0][1].name}).",
-            tuple(e.place for _, e in hit[:5]),
-            "Look at them: classes may be exchanged.",
-            sights([e for _, e in hit]),
-        )
-    yield from _shares(exams)
-
-
-def _far(tint: np.ndarray, usual: tuple[np.ndarray, np.ndarray]) -> float:
-    """How many usual deviations a class's look is from what it is elsewhere."""
-    middle, width = usual
-    if len(middle) != len(tint):
-        return 0.0
-    return float((np.abs(tint - middle) / width)[:-1].mean())
 
 
 def _shares(exams: Sequence[Exam]) -> Iterator[Finding]:
