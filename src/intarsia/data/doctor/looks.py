@@ -21,7 +21,7 @@ _POINTS = 4  # of the grid's, that a class must cover
 _LEAST = 0.35  # deviation of a number, at least
 _FAR = 3.0  # deviations from which on likelihood falls only linearly, since tails are long
 _APART = 0.4  # the numbers depend on each other, so that each says less than if it stood alone
-_SURE = 3.0  # log odds, after the prior
+_SURE = 4.0  # log odds, after the prior
 _RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
 
 

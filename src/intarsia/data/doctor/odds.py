@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_LEAST = 0.5  # widths, as a share of the usual loss: no measure is surer than that
-_MOST = 2.0  # usual gains: what is beyond says no more
+_LEAST = 0.55  # widths, as a share of the usual loss: no measure is surer than that
+_MOST = 1.0  # usual gains: what is beyond says no more
 
 
 def odds(gains: Sequence[np.ndarray], least: Sequence[float]) -> np.ndarray:

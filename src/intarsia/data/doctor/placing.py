@@ -102,7 +102,7 @@ def exchanged(suits: np.ndarray, colored: np.ndarray | None = None) -> list[tupl
     chance = middle + width * float(np.sqrt(2 * np.log(max(len(values), 2))))  # what the best of so many reaches
     gain = suits - np.diag(suits)[:, None]
     clear = (values > max(_SURE, chance)) & (np.minimum(gain, gain.T)[one, two] > 0.3) & (len(suits) >= 8)
-    score = odds(gains, (0.3, 0.05)) - np.log(max(len(values), _RARE))
+    score = odds(gains, (0.3, 0.05)[: len(gains)]) - np.log(max(len(values), _RARE))
     score = np.where(clear, np.maximum(score, 0.01 * values), score)
     hit = score > 0
     result: list[tuple[float, int, int]] = []
