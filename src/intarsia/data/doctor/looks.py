@@ -16,9 +16,10 @@ from ..examine import Exam
 from ..findings import Finding, Sight
 
 _FEW = 5  # samples: of fewer, none can stand out
-_SEEN = 4  # masks that must hold a class before it is known
+_SEEN = 5  # masks that must hold a class before it is known
 _POINTS = 4  # of the grid's, that a class must cover
 _LEAST = 0.35  # deviation of a number, at least
+_DOUBT = 4.0  # of so few masks, deviations are taken for twice as wide as they seem
 _FAR = 3.0  # deviations from which on likelihood falls only linearly, since tails are long
 _APART = 0.4  # the numbers depend on each other, so that each says less than if it stood alone
 _SURE = 4.0  # log odds, after the prior
@@ -41,6 +42,7 @@ def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collectio
     width = np.stack([1.48 * np.median(np.abs(rows[v] - m), axis=0) for v, m in zip(common, middle, strict=True)]).clip(
         min=_LEAST
     )
+    width *= np.array([[1 + _DOUBT / len(rows[v])] for v in common])
     prior = float(np.log(max(len(known), _RARE))) + _SURE
     hit = []
     for exam, seen in known:
