@@ -487,6 +487,86 @@ def absent(root: Path, random: Random) -> None:
     (root / "classes.txt").write_text("\n".join([*NAMES, "kite"]))
 
 
+def quarter(a: np.ndarray) -> np.ndarray:
+    return np.rot90(a)
+
+
+def trimmed(share: float) -> Callable[[np.ndarray], np.ndarray]:
+    """What is left when a share is cut off at each side."""
+
+    def cut(a: np.ndarray) -> np.ndarray:
+        y, x = round(share * a.shape[0]), round(share * a.shape[1])
+        return a[y : a.shape[0] - y, x : a.shape[1] - x]
+
+    return cut
+
+
+def one_mirrored(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    save(path, load(path)[:, ::-1].copy())
+
+
+def one_upside_down(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    save(path, load(path)[::-1].copy())
+
+
+def one_shifted(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    mask = load(path)
+    save(path, np.concatenate([np.repeat(mask[:, :1], 10, axis=1), mask[:, :-10]], axis=1))
+
+
+def one_inverted(root: Path, random: Random) -> None:
+    for path in masks(root):
+        save(path, (load(path) > 0).astype(np.uint8) * np.uint8(255))
+    (path,) = pick(random, masks(root))
+    save(path, np.uint8(255) - load(path))
+
+
+def ground_exchanged(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    save(path, np.array([2, 1, 0, 3], np.uint8)[load(path)])
+
+
+def relabeled(root: Path, random: Random) -> None:
+    """A class that one image lacks, in the place of one that it has."""
+    for path in masks(root):
+        mask = load(path)
+        if random.integers(2):
+            save(path, np.where(mask == 1, 0, mask).astype(np.uint8))
+            save(of(path), np.where((mask == 1)[..., None], _PAINT[0], load(of(path))).astype(np.uint8))
+    lacking = [path for path in masks(root) if not (load(path) == 1).any()]
+    (path,) = pick(random, lacking)
+    mask = load(path)
+    save(path, np.where(mask == 2, 1, mask).astype(np.uint8))
+
+
+def one_more_of_sparse(root: Path, random: Random) -> None:
+    for path in masks(root):
+        save(path, np.array([0, 15, 42, 77], np.uint8)[load(path)])
+    for path in pick(random, masks(root), int(random.integers(1, 4))):
+        save(path, load(path) + np.uint8(1))
+
+
+def one_more_of_many(root: Path, random: Random) -> None:
+    """Each id that is one too high is another mask's own."""
+    for path in masks(root):
+        save(path, np.array([0, *random.choice(np.arange(1, 9), 3, replace=False)], np.uint8)[load(path)])
+    (path,) = pick(random, masks(root))
+    save(path, np.array([1, 3, 5, 7], np.uint8)[np.unique(load(path), return_inverse=True)[1].reshape(72, 100)])
+
+
+def one_deep(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    save(path, load(path).astype(np.uint16))
+
+
+def one_in_three_channels(root: Path, random: Random) -> None:
+    (path,) = pick(random, masks(root))
+    save(path, np.dstack([load(path)] * 3))
+
+
 FAULTS = {
     "stray": Fault(stray, ("stray",), "error"),
     "stray_named": Fault(named(stray), ("stray",), "error"),
@@ -537,6 +617,19 @@ FAULTS = {
     "leaked_contrast": Fault(
         leaked_with(lambda a: 1.2 * (a - 128) + 120, np.asarray), ("near_duplicates_across",), "error"
     ),
+    "leaked_quarter": Fault(leaked_with(lambda a: a, quarter), ("near_duplicates_across",), "error"),
+    "leaked_trimmed": Fault(leaked_with(lambda a: a, trimmed(0.02)), ("near_duplicates_across",), "error"),
+    "leaked_cropped": Fault(leaked_with(lambda a: a, trimmed(0.05)), ("near_duplicates_across",), "error"),
+    "one_mirrored": Fault(one_mirrored, ("misplaced",), "warning"),
+    "one_upside_down": Fault(one_upside_down, ("misplaced",), "warning"),
+    "one_shifted": Fault(one_shifted, ("misplaced",), "warning"),
+    "one_inverted": Fault(one_inverted, ("label_noise",), "warning"),
+    "ground_exchanged": Fault(ground_exchanged, ("label_noise",), "warning"),
+    "relabeled": Fault(relabeled, ("label_noise",), "warning"),
+    "one_more_of_sparse": Fault(one_more_of_sparse, ("off_by_one",), "error"),
+    "one_more_of_many": Fault(one_more_of_many, ("off_by_one",), "warning"),
+    "one_deep": Fault(one_deep, ("forms",), "note"),
+    "one_in_three_channels": Fault(one_in_three_channels, ("forms",), "note"),
     "exchanged_folders": Fault(exchanged_folders, ("exchanged",), "error"),
     "two_types": Fault(two_types, ("twice_named",), "error"),
     "smooth_classes": Fault(smooth_classes, ("smeared",), "error"),

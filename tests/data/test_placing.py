@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from intarsia.data.doctor.folder import diagnose
-from intarsia.data.doctor.placing import exchanged, suiting
+from intarsia.data.doctor.placing import coloring, exchanged, suiting
 
 
 def told(root: Path) -> dict[str, tuple[str, ...]]:
@@ -35,12 +35,13 @@ def test_most_pairs_of_masks_that_were_exchanged_are_named_and_no_other(some: Pa
     hit = wrong = 0
     for one, two in combinations(range(20), 2):
         order = [two if n == one else one if n == two else n for n in range(20)]
-        suits = suiting([replace(e, borders=exams[n].borders) for e, n in zip(exams, order, strict=True)])
+        moved = [replace(e, borders=exams[n].borders, grid=exams[n].grid) for e, n in zip(exams, order, strict=True)]
+        suits = suiting(moved)
         assert suits is not None
-        named = {(a, b) for _, a, b in exchanged(suits)}
+        named = {(a, b) for _, a, b in exchanged(suits, coloring(moved))}
         hit += (one, two) in named
         wrong += len(named - {(one, two)})
-    assert hit >= 0.7 * 190 and wrong <= 2, (hit, wrong)
+    assert hit >= 0.85 * 190 and wrong <= 2, (hit, wrong)
 
 
 def test_exchanged_masks_are_a_finding(some: Path) -> None:

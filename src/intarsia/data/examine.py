@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import DataError, LabelError
 from .codecs import orientation_of
 from .doctor.forms import Form, natural
-from .doctor.likeness import fit, gray, grid, thumbnail, traces
+from .doctor.likeness import colors, fit, gray, grid, thumbnail, traces
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .pairs import Pair, Pairs, mismatch
 
@@ -43,10 +43,9 @@ class Exam:
     mask_size: tuple[int, int] = (0, 0)
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
-    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each, for four ways to turn it
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [32, 32] gray
+    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each; see `thumbnail`
+    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [64, 64] gray
     grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
-    tints: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> mean color of its pixels
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
     objects: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> regions of 1, 2-3, 4-7, ... px
     gaps: dict[int, int] = field(default_factory=dict)  # raw value -> lines that almost close
@@ -57,6 +56,7 @@ class Exam:
     closely: bool = False  # whether its regions were looked at
     edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
     borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
+    colors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))  # [24, 24, 3] of the image
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
 
@@ -207,7 +207,7 @@ def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> Non
         picture = gray(image)
         exam.fit = fit(picture, raw)
         exam.edges, exam.borders = traces(picture, raw)
-        exam.tints = _tints(image, raw)
+        exam.colors = colors(image)
 
 
 def _blended(raw: np.ndarray) -> dict[int, int]:
@@ -225,21 +225,6 @@ def two_ends(values: dict[int, int]) -> bool:
     return sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.6 * sum(
         values.values()
     )  # thin things smear most
-
-
-def _tints(image: np.ndarray, raw: np.ndarray) -> dict[int, np.ndarray]:
-    """The mean color of each value's pixels, and how much its gray varies, of some of the pixels."""
-    step = max(1, min(raw.shape) // 96)
-    values = raw[::step, ::step]
-    some = image[::step, ::step, :3] * np.float32(1 if image.dtype == np.uint8 else 1 / 257)
-    if some.shape[2] < 3:
-        some = np.repeat(some[..., :1], 3, axis=2)
-    found = {}
-    for value in np.unique(values)[:64]:
-        inside = some[values == value]
-        if len(inside) >= 24:
-            found[int(value)] = np.append(inside.mean(axis=0), inside.mean(axis=1).std()).astype(np.float32)
-    return found
 
 
 def _digest(array: np.ndarray) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -10,7 +9,8 @@ from ...labels import LabelSpace
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from .likeness import turned as words
-from .placing import placing
+from .looks import misnamed
+from .placing import moved, placing
 
 _FEW = 8  # samples: of fewer, none can stand out
 _MANY = 10  # specks a mask is allowed before they are told as a warning
@@ -62,7 +62,8 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
         yield from placing(labeled)
-    yield from _standing_out(labeled)
+    yield from misnamed(space, labeled, _ignored(space, labeled))
+    yield from _shares(labeled)
 
 
 def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
@@ -73,7 +74,7 @@ def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
 def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
     if space is None:
         return set()
-    values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps)}), np.int64)
+    values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps, *e.values)}), np.int64)
     codes = space.classes_of(values) if len(values) else values
     return set(values[codes == space.ignore_index].tolist())
 
@@ -86,7 +87,6 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
         way = int(np.argmax(exam.fit))
         if way and exam.fit[way] > 1.25 * exam.fit[0] and exam.fit[way] > 1.2:
             better[way].append(exam)
-    usual = float(np.median([e.fit[0] for e in known])) if known else 0.0
     for way, hit in better.items():
         if len(hit) >= max(4, 0.6 * len(known)):
             yield Finding(
@@ -98,21 +98,16 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
                 sights(hit),
             )
             return
-    if len(known) < _FEW or usual < 1.3:
+    if len(known) < _FEW:
         return
-    own = np.log([e.fit[0] + 0.01 for e in known])
-    width = max(1.48 * float(np.median(np.abs(own - np.median(own)))), 0.12)
-    far = 3.2 + 0.6 * np.log10(len(known))  # among more masks, the worst is worse by chance
-    limit = min(np.exp(np.median(own) - far * width), 0.6 * usual)
-    low = min(np.exp(np.median(own) - (far - 1) * width), 0.7 * usual)
-    lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
-    lost += [e for e in known if e.fit[0] < limit and e not in lost]
+    found = moved(exams)
+    lost = [e for e, _ in found]
+    lost += [e for e in _far_off(known, better) if all(e is not other for other in lost)]
     if lost and len(lost) <= 0.3 * len(known):
-        lost.sort(key=lambda e: e.fit[0])
-        told = {int(np.argmax(e.fit)) for e in lost} - {0}
+        told = {how for _, how in found}
         guess = (
-            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {words(told.pop())}"
-            if len(told) == 1
+            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {told.pop()}"
+            if len(told) == 1 and len(found) == len(lost)
             else ""
         )
         yield Finding(
@@ -125,55 +120,19 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
         )
 
 
-def _standing_out(exams: Sequence[Exam]) -> Iterator[Finding]:
-    """Masks that call a class what elsewhere looks like another one, or whose shares are far from all others'."""
-    if len(exams) < _FEW:
-        return
-    values = sorted({v for e in exams for v in e.tints})
-    seen: dict[int, np.ndarray] = {}
-    for value in values[:64]:
-        rows = [e.tints[value] for e in exams if value in e.tints]
-        if len(rows) >= 4:
-            seen[value] = np.array(rows)
-    spread = {
-        v: (np.median(r, axis=0), np.maximum(1.48 * np.median(np.abs(r - np.median(r, axis=0)), axis=0), 4.0))
-        for v, r in seen.items()
-    }
-    hit = []
-    for exam in exams:
-        total = sum(exam.values.values())
-        held = [v for v in exam.tints if v in spread and exam.values.get(v, 0) >= 0.01 * total]
-        far = {(v, w): _far(exam.tints[v], spread[w]) for v in held for w in spread}
-        worst = 0.0
-        for value in held:
-            other = min((far[value, v] for v in spread if v != value), default=1e9)
-            if far[value, value] > 6 and other < 1.0:
-                worst = max(worst, far[value, value])
-        for one, two in combinations(held, 2):
-            given, exchanged = far[one, one] + far[two, two], far[one, two] + far[two, one]
-            if given > 9 and exchanged < 0.35 * given:
-                worst = max(worst, given)
-        if worst:
-            hit.append((worst, exam))
-    if hit and len(hit) <= max(1, 0.08 * len(exams)):
-        hit.sort(key=lambda h: -h[0])
-        yield Finding(
-            "label_noise",
-            "warning",
-            f"{len(hit)} of the {len(exams)} masks {'give' if len(hit) > 1 else 'gives'} a class to pixels that look like another class elsewhere (the first: {hit[0][1].name}).",
-            tuple(e.place for _, e in hit[:5]),
-            "Look at them: classes may be exchanged.",
-            sights([e for _, e in hit]),
-        )
-    yield from _shares(exams)
-
-
-def _far(tint: np.ndarray, usual: tuple[np.ndarray, np.ndarray]) -> float:
-    """How many usual deviations a class's look is from what it is elsewhere."""
-    middle, width = usual
-    if len(middle) != len(tint):
-        return 0.0
-    return float((np.abs(tint - middle) / width)[:-1].mean())
+def _far_off(known: Sequence[Exam], better: dict[int, list[Exam]]) -> list[Exam]:
+    """Masks that lie on their images far worse than the others do, worst first."""
+    usual = float(np.median([e.fit[0] for e in known]))
+    if usual < 1.3:
+        return []
+    own = np.log([e.fit[0] + 0.01 for e in known])
+    width = max(1.48 * float(np.median(np.abs(own - np.median(own)))), 0.12)
+    far = 3.2 + 0.6 * np.log10(len(known))  # among more masks, the worst is worse by chance
+    limit = min(np.exp(np.median(own) - far * width), 0.6 * usual)
+    low = min(np.exp(np.median(own) - (far - 1) * width), 0.7 * usual)
+    lost = [e for way, hit in better.items() for e in hit if e.fit[way] > 1.4 * e.fit[0] and e.fit[0] < low]
+    lost += [e for e in known if e.fit[0] < limit and e not in lost]
+    return sorted(lost, key=lambda e: e.fit[0])
 
 
 def _shares(exams: Sequence[Exam]) -> Iterator[Finding]:

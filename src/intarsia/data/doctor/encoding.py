@@ -235,10 +235,9 @@ def renamed(exam: Exam, table: dict[int, int]) -> None:
     for value, bins in exam.objects.items():
         to = table.get(value, value)
         objects[to] = objects[to] + bins if to in objects else bins
-    exam.tints = {table.get(v, v): t for v, t in exam.tints.items()}
     if exam.grid.size:
         whole = exam.grid.astype(np.int64)
         exam.grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int64])(whole)
-    for part in (merged, specks, objects, exam.tints):
+    for part in (merged, specks, objects):
         part.pop(STRAY, None)
     exam.values, exam.specks, exam.objects = dict(merged), dict(specks), objects

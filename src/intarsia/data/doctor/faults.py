@@ -62,6 +62,10 @@ def mixed(read: list[Exam]) -> Iterable[Finding]:
                 fix,
                 sights([e for e in read if getattr(e, kind) != usual]),
             )
+    stored = commonest(e.form.kind for e in read if e.form)
+    if odd := [e for e in read if e.form and e.form.kind != next(iter(stored))]:
+        told = " and ".join(f"{n} {kind}" for kind, n in stored.items())
+        yield Finding("forms", "note", f"{len(odd)} of the {sum(stored.values())} masks are stored in another way than most: {told}.", _five(e.place for e in odd), "Where their values are those of the others, all is well.", sights(odd))  # fmt: skip
     turned = [e for e in read if e.turned[0] != e.turned[1] and e.mask]
     # lying on the side, image and mask are of one size only where the mask is upright: then all is well
     doubt = [e for e in turned if max(e.turned) < 5 or e.size != e.mask_size or e.size[0] == e.size[1]]

@@ -83,7 +83,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     said += _beside(root, loose)
     for exam in everything:
         if id(exam) in meaning.lost:
-            exam.values, exam.specks, exam.objects, exam.tints, exam.gaps = {}, {}, {}, {}, {}
+            exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
         elif id(exam) in meaning.tables:
             renamed(exam, meaning.tables[id(exam)])
     for ward in wards:

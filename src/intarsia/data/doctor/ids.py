@@ -184,20 +184,50 @@ def _strays(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Lab
             f"no mask holds 0: the ids are {_brief(held)}, so they start at {min(held)}, where a network counts from 0",
             [e for e, _ in views], "Say in labels.values what each id means, as `intarsia init` does.",
         )  # fmt: skip
-    off = [e for e, v in views if not set(v) <= ids and 0 not in v and max(v) == max(ids - {255}, default=0) + 1]
-    off = [e for e in off if {v - 1 for v in notes.values(e)} <= ids and 0 in ids]
-    if off and len(off) < len(exams):
-        top = max(ids - {255})
+    off, doubt = _one_more(views, ids)
+    if off:
         notes.tell(
             "off_by_one", "error",
-            f"{len(off)} of the {len(exams)} masks hold {_brief(notes.values(off[0]))}, where the others hold 0..{top}: their ids seem to start at 1 (the first: {off[0].name})",
+            f"{len(off)} of the {len(exams)} masks hold {_brief(notes.values(off[0]))}, where the others hold {_brief({v for e, seen in views if e not in off for v in seen})}: their ids seem to be one too high (the first: {off[0].name})",
             off, "Subtract 1 from their ids, as --fix does.",
         )  # fmt: skip
         for exam in off:
-            notes.translate(exam, lambda v: v - 1)
+            notes.translate(exam, lambda v: v if v == 255 else v - 1)
+    if doubt:
+        notes.tell(
+            "off_by_one", "warning",
+            f"{len(doubt)} of the {len(exams)} masks hold {_brief(notes.values(doubt[0]))} and lack what covers most of nearly all others: their ids seem to be one too high (the first: {doubt[0].name})",
+            doubt, "Look at them; if so, subtract 1 from their ids.",
+        )  # fmt: skip
     hit = [e for e, _ in views if e not in off and not set(notes.values(e)) <= ids]
     if hit:
         _tell_strays(hit, ids, len(exams), notes)
+
+
+def _one_more(views: Sequence[tuple[Exam, dict[int, int]]], ids: set[int]) -> tuple[list[Exam], list[Exam]]:
+    """Masks whose ids are one too high: those with an id that others lack, and those that only lack the background."""
+    pixels: Counter[int] = Counter()
+    for _, values in views:
+        pixels.update(values)
+    sure: list[Exam] = []
+    doubt: list[Exam] = []
+    for low in {min(pixels, default=0), max(pixels, key=lambda v: pixels[v], default=0)} - {255}:
+        hit = [(e, set(v) - {255}) for e, v in views if low not in v and low + 1 in v]
+        rest = [set(v) - {255} for _, v in views if low in v or low + 1 not in v]
+        held = sum(low in v for v in rest)
+        if len(rest) < len(hit) or held < 0.75 * len(rest):
+            continue
+        base = set().union(*rest)
+        if len(base) > 0.7 * (max(base) + 1 - low):
+            base |= set(range(low, max(base) + 1))
+        ground = pixels[low] > 0.5 * sum(pixels.values()) and held >= 0.95 * len(rest) and len(rest) >= 7
+        for exam, own in hit:
+            if exam not in sure and {v - 1 for v in own} <= base:
+                if not own <= ids or own.isdisjoint(base) or (ground and not own <= base):
+                    sure.append(exam)
+                elif ground:
+                    doubt.append(exam)
+    return sure, [e for e in doubt if e not in sure]
 
 
 def _tell_strays(hit: Sequence[Exam], ids: set[int], count: int, notes: _Notes) -> None:
@@ -258,10 +288,10 @@ def _ids(
 
 
 def _shifted(value: int, views: Sequence[tuple[Exam, dict[int, int]]], held: Counter[int]) -> bool:
-    """Whether an id stands only in masks without 0, where nearly all others have it: they seem to count from 1."""
-    hit = [v for _, v in views if value in v]
+    """Whether an id stands only in masks without the lowest, which nearly all others have: they seem to count from one more."""
+    hit, low = [v for _, v in views if value in v], min(held)
     others = len(views) - len(hit)
-    return bool(hit) and all(0 not in v for v in hit) and others >= len(hit) and held.get(0, 0) >= 0.75 * others
+    return bool(hit) and all(low not in v for v in hit) and others >= len(hit) and held[low] >= 0.75 * others
 
 
 def _step(exam: Exam) -> int:

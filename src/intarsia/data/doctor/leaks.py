@@ -10,11 +10,12 @@ import numpy as np
 
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
-from .likeness import pairs, turn, turned
+from .likeness import cropped, pairs, turn, turned
 
 _FRAMES = 9.0  # mean difference up to which neighbors in a row of numbers are of one scene
 _VIDEO = 15  # frames: two so close to each other in a video are no copies, however alike
 AGREE = 0.9  # share of points on which two masks of one picture must agree
+_LOOSELY = 0.08  # so much less, where one is cropped and its points lie elsewhere
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 Found = tuple[str, Exam]
@@ -42,7 +43,7 @@ class Again(NamedTuple):
 
 
 def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
-    """Pairs of samples of one picture, saved as JPEG, resized, mirrored, or in another light; not neighbors in a video."""
+    """Pairs of samples of one picture, saved as JPEG, resized, turned, cropped, or in another light; not neighbors in a video."""
     everything = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.thumb.size]
     places = _places(splits, exams)
     found = []
@@ -106,13 +107,15 @@ def agreement(one: Exam, two: Exam, way: int = 0) -> float:
     """Share of points on which two masks agree when the second is turned, 0..1; -1 where either has none."""
     if not one.grid.size or not two.grid.size:
         return -1.0
-    return float((one.grid == turn(two.grid, way)).mean())
+    if way < 6:
+        return float((one.grid == turn(two.grid, way)).mean())
+    return min(float((one.grid == cropped(two.grid, way)).mean()) + _LOOSELY, 1.0)
 
 
 def _again(found: Sequence[Again]) -> str:
     """What was done to copies: saved again, or turned as well."""
-    told = sorted({a.way for a in found} - {0})
-    return f"saved again or {' or '.join(turned(way) for way in told)}" if told else "saved again"
+    told = dict.fromkeys(turned(way) for way in sorted({a.way for a in found} - {0}))
+    return f"saved again or {' or '.join(told)}" if told else "saved again"
 
 
 def _disagreeing(found: Sequence[Again]) -> Iterator[Finding]:

@@ -10,8 +10,12 @@ import numpy as np
 
 from ..examine import Exam
 from ..findings import Finding, Sight
+from .likeness import turn, turned
+from .odds import odds
 
-_FEW = 8  # samples: among fewer, chance decides
+_FEW = 5  # samples: among fewer, chance decides
+_RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
+_SHIFTS = (2, 3, 4, 5)  # of GRID points, that a mask may have moved
 _AT_ONCE = 1500  # samples that are compared with each other; of more, each with its neighbors in order
 _NONE = 0.5  # median deviations below which masks lie on their images no better than others do
 _SURE = 2.5  # deviations that two masks gain together, at least, when they are exchanged
@@ -19,14 +23,14 @@ _SURE = 2.5  # deviations that two masks gain together, at least, when they are 
 
 def placing(exams: Sequence[Exam]) -> Iterator[Finding]:
     """The findings about masks of other images."""
-    known = [e for e in exams if e.edges.size]
+    known = [e for e in exams if e.edges.size and e.colors.size and e.grid.size]
     sound: list[float] = []
     found: list[tuple[float, Exam, Exam]] = []
     for start in range(0, len(known), _AT_ONCE):
         part = known[start : start + _AT_ONCE]
         if len(part) >= _FEW and (suits := suiting(part)) is not None:
             sound += np.diag(suits).tolist()
-            found += [(gain, part[a], part[b]) for gain, a, b in exchanged(suits)]
+            found += [(gain, part[a], part[b]) for gain, a, b in exchanged(suits, coloring(part))]
     if sound and float(np.median(sound)) < _NONE:
         yield Finding(
             "misplaced",
@@ -65,25 +69,104 @@ def suiting(exams: Sequence[Exam]) -> np.ndarray | None:
     return None if (deviation < 1e-6).any() else (suits - rest.mean(axis=1, keepdims=True)) / deviation
 
 
-def exchanged(suits: np.ndarray) -> list[tuple[float, int, int]]:
-    """(gain, one, other) of masks that suit each other's images better than their own, each sample once, best first."""
-    own = np.diag(suits)
-    gain = suits - own[:, None]
-    both = gain + gain.T
+def coloring(exams: Sequence[Exam]) -> np.ndarray:
+    """[N, N] how well mask j divides the colors of image i: minus the logarithm of the share of variance left within classes."""
+    colors = np.stack([e.colors.reshape(-1, 3) for e in exams]).astype(np.float32) / 255
+    colors -= colors.mean(axis=1, keepdims=True)
+    flat = colors.transpose(1, 0, 2).reshape(colors.shape[1], -1)
+    whole = (colors**2).sum(axis=(1, 2)) + 1e-3
+    found = np.zeros((len(exams), len(exams)), np.float32)
+    for mask, exam in enumerate(exams):
+        values, place = np.unique(exam.grid, return_inverse=True)
+        member = np.eye(len(values), dtype=np.float32)[place.ravel()]  # [P, K]
+        sums = ((member.T @ flat) ** 2).reshape(len(values), len(exams), 3)
+        found[:, mask] = (sums / member.sum(axis=0)[:, None, None]).sum(axis=(0, 2))
+    return -np.log(np.maximum(whole[:, None] - found, 1e-3) / whole[:, None])
+
+
+def exchanged(suits: np.ndarray, colored: np.ndarray | None = None) -> list[tuple[float, int, int]]:
+    """(odds, one, other) of masks that suit each other's images better than their own, each sample once, best first.
+
+    Args:
+        suits, colored: [N, N] how well mask j suits image i, by its borders and by the colors of its classes.
+    """
     one, two = np.triu_indices(len(suits), 1)
-    values = both[one, two]
+    gains = []
+    for measure in (suits, colored):
+        if measure is not None:
+            gain = measure - np.diag(measure)[:, None]
+            gains.append((gain + gain.T)[one, two])
+    values = gains[0]
     middle = float(np.median(values))
     width = 1.48 * float(np.median(np.abs(values - middle)))
     chance = middle + width * float(np.sqrt(2 * np.log(max(len(values), 2))))  # what the best of so many reaches
-    hit = (values > max(_SURE, chance)) & (np.minimum(gain, gain.T)[one, two] > 0.3)
+    gain = suits - np.diag(suits)[:, None]
+    clear = (values > max(_SURE, chance)) & (np.minimum(gain, gain.T)[one, two] > 0.3) & (len(suits) >= 8)
+    score = odds(gains, (0.3, 0.05)[: len(gains)]) - np.log(max(len(values), _RARE))
+    score = np.where(clear, np.maximum(score, 0.01 * values), score)
+    hit = score > 0
     result: list[tuple[float, int, int]] = []
     taken: set[int] = set()
-    for place in np.flatnonzero(hit)[np.argsort(-values[hit])]:
+    for place in np.flatnonzero(hit)[np.argsort(-score[hit])]:
         a, b = int(one[place]), int(two[place])
         if not taken & {a, b}:
-            result.append((float(values[place]), a, b))
+            result.append((float(score[place]), a, b))
             taken |= {a, b}
     return result
+
+
+def moved(exams: Sequence[Exam]) -> list[tuple[Exam, str]]:
+    """Single masks that would lie better on their images if they were turned or shifted, and how."""
+    known = [e for e in exams if e.fit and e.edges.size and e.colors.size and e.grid.size]
+    if len(known) < 8:
+        return []
+    best, how = np.full(len(known), -np.inf), np.zeros(len(known), int)
+    names = ["", *(turned(way) for way in range(1, 6))]
+    for way in range(1, 6):
+        hit = [n for n, e in enumerate(known) if len(e.fit) > way]
+        if len(hit) >= 8:
+            part = [known[n] for n in hit]
+            edge = np.array([np.log((e.fit[way] + 0.01) / (e.fit[0] + 0.01)) for e in part])
+            color = np.array([_divides(e.colors, turn(e.grid, way)) - _divides(e.colors, e.grid) for e in part])
+            score = odds([edge, color], (0.1, 0.1)) - np.log(max(len(hit), _RARE))
+            for n, value in zip(hit, score, strict=True):
+                if value > best[n]:
+                    best[n], how[n] = value, way
+    edges, borders = (np.stack([getattr(e, what) for e in known]).astype(np.float32) for what in ("edges", "borders"))
+    for axis in (0, 1):
+        for step in (*_SHIFTS, *(-s for s in _SHIFTS)):
+            edge = np.log(_along(edges, borders, axis, 2 * step) / _along(edges, borders, axis, 0))
+            color = np.array([_moves(e, axis, step) for e in known])
+            score = odds([edge, color], (0.05, 0.05)) - np.log(max(len(known), _RARE) * 4)
+            better = score > best
+            best, how = np.where(better, score, best), np.where(better, len(names), how)
+    return [(known[n], (*names, "shifted")[min(how[n], len(names))]) for n in np.argsort(-best) if best[n] > 0]
+
+
+def _divides(colors: np.ndarray, labels: np.ndarray) -> float:
+    """How well labels divide the colors of an image: minus the logarithm of the share of variance left within classes."""
+    flat = colors.reshape(-1, 3).astype(np.float32)
+    flat = flat - flat.mean(axis=0)
+    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(place.ravel(), flat[:, c]) for c in range(3)], axis=1)
+    whole = float((flat**2).sum()) + 1.0
+    return -float(np.log(max(whole - float((sums**2 / counts[:, None]).sum()), 1e-3 * whole) / whole))
+
+
+def _moves(exam: Exam, axis: int, step: int) -> float:
+    """What a shift gains by the colors, on the part of the image that both cover."""
+    colors, labels = np.moveaxis(exam.colors, axis, 0), np.moveaxis(exam.grid, axis, 0)
+    here, there = (slice(step, None), slice(None, -step)) if step > 0 else (slice(None, step), slice(-step, None))
+    return _divides(colors[here], labels[there]) - _divides(colors[here], labels[here])
+
+
+def _along(edges: np.ndarray, borders: np.ndarray, axis: int, step: int) -> np.ndarray:
+    """[N] how steep images are along borders that are shifted, over how steep they are everywhere."""
+    images, lines = np.moveaxis(edges, axis + 1, 1), np.moveaxis(borders, axis + 1, 1)
+    if step:
+        images, lines = (images[:, step:], lines[:, :-step]) if step > 0 else (images[:, :step], lines[:, -step:])
+    mean = (images * lines).sum(axis=(1, 2)) / np.maximum(lines.sum(axis=(1, 2)), 1.0)
+    return mean / np.maximum(edges.mean(axis=(1, 2)), 1.0) + 0.01
 
 
 def _shaped(maps: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""Classes under the wrong name: what a mask calls road, but looks, lies and is shaped like sky in all other masks.
+
+Of each class in each mask a few numbers are taken: its color, alone and against the whole image, where it lies, how far
+it spreads, how much of it there is. What is usual for a class, and how far masks differ in it, follows from the set. Two
+classes are exchanged where each is far likelier as the other; one is misnamed where it is far likelier as another that
+the mask lacks.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from ...labels import LabelSpace
+from ..examine import Exam
+from ..findings import Finding, Sight
+
+_FEW = 5  # samples: of fewer, none can stand out
+_SEEN = 5  # masks that must hold a class before it is known
+_POINTS = 4  # of the grid's, that a class must cover
+_LEAST = 0.35  # deviation of a number, at least
+_DOUBT = 4.0  # of so few masks, deviations are taken for twice as wide as they seem
+_FAR = 3.0  # deviations from which on likelihood falls only linearly, since tails are long
+_APART = 0.4  # the numbers depend on each other, so that each says less than if it stood alone
+_SURE = 4.0  # log odds, after the prior
+_RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
+
+
+def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collection[int]) -> Iterator[Finding]:
+    """The finding about masks in which classes are exchanged, or one stands for another."""
+    known = [(e, d) for e in exams if e.grid.size and e.colors.size and (d := described(e, ignored))]
+    if len(known) < _FEW:
+        return
+    rows: dict[int, list[np.ndarray]] = {}
+    for _, seen in known:
+        for value, numbers in seen.items():
+            rows.setdefault(value, []).append(numbers)
+    common = sorted(v for v, r in rows.items() if len(r) >= _SEEN)
+    if len(common) < 2:
+        return
+    middle = np.stack([np.median(rows[v], axis=0) for v in common])
+    width = np.stack([1.48 * np.median(np.abs(rows[v] - m), axis=0) for v, m in zip(common, middle, strict=True)]).clip(
+        min=_LEAST
+    )
+    width *= np.array([[1 + _DOUBT / len(rows[v])] for v in common])
+    prior = float(np.log(max(len(known), _RARE))) + _SURE
+    hit = []
+    for exam, seen in known:
+        score, one, two, both = _worst(seen, common, middle, width)
+        if score > prior:
+            hit.append((score, exam, one, two, both))
+    if hit and len(hit) <= max(1, 0.3 * len(known)):
+        hit.sort(key=lambda h: -h[0])
+        _, exam, one, two, both = hit[0]
+        first, second = (space.spell(v) if space else str(v) for v in (one, two))
+        told = f"{first} and {second} seem to be exchanged" if both else f"{first} seems to be {second}"
+        yield Finding(
+            "label_noise",
+            "warning",
+            f"{len(hit)} of the {len(known)} masks {'give' if len(hit) > 1 else 'gives'} a class to pixels that look like another class elsewhere (the first: {exam.name}, where {told}).",
+            tuple(h[1].place for h in hit[:5]),
+            "Look at them: classes may be exchanged.",
+            tuple(Sight(e.name, e.image_path, e.mask_path) for _, e, *_ in hit[:5]),
+        )
+
+
+def _worst(
+    seen: dict[int, np.ndarray], common: Sequence[int], middle: np.ndarray, width: np.ndarray
+) -> tuple[float, int, int, bool]:
+    """(log odds, class, what it seems to be, whether both are exchanged) of the likeliest wrong name in a mask."""
+    held = [v for v in seen if v in common]
+    best = (-np.inf, 0, 0, False)
+    if not held:
+        return best
+    away = np.abs(np.stack([seen[v] for v in held])[:, None] - middle) / width  # [held, common, numbers]
+    cost = np.where(away < _FAR, away**2 / 2, _FAR**2 / 2 + (away - _FAR) / 2) + np.log(width)
+    likely = -_APART * cost.sum(axis=2)
+    place = {v: n for n, v in enumerate(common)}
+    gain = {(v, w): likely[n, place[w]] - likely[n, place[v]] for n, v in enumerate(held) for w in common}
+    for one, two in combinations(held, 2):
+        best = max(best, (gain[one, two] + gain[two, one], one, two, True))
+    absent = [w for w in common if w not in seen]
+    for one in held:
+        for two in absent:
+            best = max(best, (gain[one, two] - float(np.log(len(common))), one, two, False))
+    return best
+
+
+def described(exam: Exam, ignored: Collection[int] = ()) -> dict[int, np.ndarray]:
+    """Of each value that covers enough of a mask: 14 numbers, in units in which masks of one class differ by about one."""
+    labels, side = exam.grid, len(exam.grid)
+    values, place = np.unique(labels, return_inverse=True)
+    member = np.eye(len(values))[place.ravel()]  # [P, V]
+    colors = exam.colors.reshape(-1, 3).astype(np.float64)
+    light = colors.mean(axis=1)
+    y, x = (part.ravel() for part in np.meshgrid(*[(np.arange(side) + 0.5) / side - 0.5] * 2, indexing="ij"))
+    step = np.pad(labels[1:] != labels[:-1], ((1, 1), (0, 0)))
+    other = np.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 1)))
+    border = (step[1:] | step[:-1] | other[:, 1:] | other[:, :-1]).ravel()
+    rim = np.maximum(np.abs(y), np.abs(x)) > 0.5 - 1 / side
+    counts = member.sum(axis=0)
+    parts = np.column_stack([colors, light, light**2, y, y**2, x, x**2, np.abs(x), border])
+    mean = (member.T @ parts) / counts[:, None]  # [V, 11]
+    spread = [np.sqrt(np.maximum(mean[:, a + 1] - mean[:, a] ** 2, 0)) for a in (3, 5, 7)]
+    numbers = np.column_stack(
+        [
+            mean[:, :3] / 40,
+            spread[0] / 20,
+            (mean[:, :3] - colors.mean(axis=0)) / 30,
+            mean[:, 5] * 5,
+            mean[:, 9] * 8,
+            spread[1] * 6,
+            spread[2] * 6,
+            np.log(counts / len(light)),
+            mean[:, 10] * 3,
+            np.log(member.T @ rim + 1),
+        ]
+    )
+    return {
+        int(v): n for v, n, c in zip(values, numbers, counts, strict=True) if c >= _POINTS and int(v) not in ignored
+    }
