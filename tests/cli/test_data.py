@@ -182,4 +182,4 @@ def test_tools_are_listed(run_cli) -> None:
     assert (code, err) == (0, "") and "LabelMe" in out and "VGG Image Annotator" in out
     assert set(json.loads(run_cli("data", "tools", "--json")[1])) >= {"coco", "labelme", "via", "masks"}
     code, _, err = run_cli("data", "convert", "nowhere", "--to", "coco", "--out", "x")
-    assert code == 2 and "there is no such file or folder" in err
+    assert code == 2 and "there is no folder, data set or recipe 'nowhere'" in err

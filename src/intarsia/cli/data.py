@@ -282,22 +282,41 @@ def sharded(
 
 @app.command("convert")
 def converted(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="An annotation tool's export: a file or a folder.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="An annotation tool's export, a file or a folder; or a data set's name, a folder, a recipe.",
+        ),
+    ],
     to: Annotated[str, typer.Option(help="The format to write; `intarsia data tools` lists them.")],
     out: Annotated[Path, typer.Option(help="A new folder.", metavar="DIR")],
     source_tool: Annotated[str | None, typer.Option("--from", help="The tool; found out when absent.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Of a data set; may be given again. Default: all.")] = None,
+    root: Root = None,
     uncovered: Annotated[
-        str, typer.Option(help="For masks: the class of what no region covers, or ignore.")
-    ] = "background",
+        str | None,
+        typer.Option(
+            help="For masks: the class of what no region covers, or ignore; none: background, or ignore of a data set without one."
+        ),
+    ] = None,
 ) -> None:
-    """Turn one annotation tool's export into another's, or into masks to train on."""
-    from ..data.exports.convert import convert, read
+    """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
+    from ..data.exports import convert as exports
+    from ..data.exports import samples
+    from ..labels import IGNORE
+    from .source import opened
 
-    project = read(source, source_tool)
+    if source_tool is None and not exports.candidates(Path(source)) and not Path(source).is_file():
+        datasets = opened(source, root, split)
+        project = samples.project(datasets)
+        uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
+    else:
+        project = exports.read(source, source_tool)
     console().print(f"{project.source}: {told(project)}", markup=False)
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)
-    moved = convert(project, to, out, uncovered=uncovered)
+    moved = exports.convert(project, to, out, uncovered=uncovered or samples.BACKGROUND)
     lost = sum(picture.image is None for picture in moved)
     if lost:
         console(error=True).print(f"{lost} images were not found, so only their annotations are there", markup=False)

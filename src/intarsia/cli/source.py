@@ -26,6 +26,8 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
     if source in DATASETS:
         tell(source)
         if not (wanted := splits or data.splits(source, root)):
+            if root and "://" not in root and not Path(root).is_dir():
+                raise DataError(f"{root}: there is no such folder; give the folder of {source} with --root")
             raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
         return [data.open(source, root, split) for split in wanted]
     if Path(source).is_dir():

@@ -6,13 +6,20 @@ import atexit
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 from ...errors import DataError, nearest
 from .catalogue import TOOLS
 from .masks import write as write_masks
-from .record import Project
+from .record import Picture, Project
+
+
+def candidates(root: Path) -> list[str]:
+    """The names of the tools whose export this may be."""
+    return [name for name, tool in TOOLS.items() if root.exists() and tool.recognize(root)]
 
 
 def recognized(root: Path) -> str:
@@ -22,7 +29,7 @@ def recognized(root: Path) -> str:
     """
     if not root.exists():
         raise DataError(f"{root}: there is no such file or folder")
-    found = [name for name, tool in TOOLS.items() if tool.recognize(root)]
+    found = candidates(root)
     if len(found) != 1:
         what = f"could be of {' or '.join(found)}; say which with --from" if found else (
             f"is no export of a known annotation tool ({', '.join(TOOLS)}); say which one with --from"
@@ -85,17 +92,35 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
         raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
-    placed = []
-    for picture in project:
-        image = picture.image
-        if image is not None:
-            image = out / "images" / f"{picture.name}{image.suffix.lower()}"
-            image.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture.image, image)  # type: ignore[arg-type]
-        placed.append(picture._replace(image=image))
-    moved = replace(project, pictures=tuple(placed))
+    moved = replace(project, pictures=_Moved(project.pictures, out))
+    for here, there in zip(project, moved, strict=True):
+        if here.image is not None and there.image is not None:
+            there.image.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here.image, there.image)
     if to == "masks":
         write_masks(moved, out, uncovered)
     else:
         writer(moved, out)
     return moved
+
+
+class _Moved(Sequence[Picture]):
+    """Pictures whose images lie in the new folder; each is read when it is asked for."""
+
+    def __init__(self, pictures: Sequence[Picture], out: Path) -> None:
+        self.pictures, self.out = pictures, out
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @overload
+    def __getitem__(self, number: int) -> Picture: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Picture]: ...
+    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        picture = self.pictures[number]
+        if picture.image is None:
+            return picture
+        return picture._replace(image=self.out / "images" / f"{picture.name}{picture.image.suffix.lower()}")

@@ -1,0 +1,88 @@
+"""Any data set of files as a project, so that what is trained on can go into an annotation tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import overload
+
+import numpy as np
+
+from ...errors import DataError
+from ...labels import IGNORE, LabelSpace
+from ..pairs import Pairs
+from .record import Bitmap, Picture, Project, Region
+
+BACKGROUND = "background"
+
+
+def project(datasets: Sequence[Pairs]) -> Project:
+    """The samples of data sets, one a split: of each class one region, or one of each object where objects are told apart.
+
+    A class called "background" is what no region covers; without one it is the pixels that are ignored. Pictures are
+    read when they are asked for, and each once here, to know whether any pixel is ignored.
+
+    Raises: DataError for a data set whose images are no plain files, or whose splits know different classes.
+    """
+    first = datasets[0]
+    for dataset in datasets:
+        if not isinstance(dataset, Pairs) or dataset.image_hook is not None:
+            what = getattr(dataset, "holds", "images that are put together from other files")
+            raise DataError(f"{dataset.name}: holds {what}, which no annotation tool takes")
+        if dataset.labels != first.labels:
+            raise DataError(f"{first.name}: {dataset.split} has other labels than {first.split}; convert one --split")
+    pictures = Samples(datasets)
+    names = first.labels.names
+    ignored = BACKGROUND in names and any(r.label == IGNORE for picture in pictures for r in picture.regions)
+    classes = tuple(name for name in names if name != BACKGROUND) + ((IGNORE,) if ignored else ())
+    left = sum(len(side) for dataset in datasets for side in dataset.unmatched)
+    remarks = [remark for dataset in datasets for remark in dataset.remarks]
+    if left:
+        remarks.append(f"{left} files without a partner are left out; `intarsia data audit` names them")
+    colors = dict(zip(names, first.labels.colors, strict=True))
+    return Project(classes, pictures, first.name, {n: c for n, c in colors.items() if n in classes}, tuple(remarks))
+
+
+class Samples(Sequence[Picture]):
+    """The pictures of data sets, read one by one; names begin with the split where there are several."""
+
+    def __init__(self, datasets: Sequence[Pairs]) -> None:
+        self.datasets = tuple(datasets)
+        self.starts = [0, *np.cumsum([len(dataset) for dataset in datasets]).tolist()]
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @overload
+    def __getitem__(self, number: int) -> Picture: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Picture]: ...
+    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        at = range(len(self))[number]
+        place = next(n for n, (start, stop) in enumerate(pairwise(self.starts)) if start <= at < stop)
+        dataset, at = self.datasets[place], at - self.starts[place]
+        sample, item = dataset[at], dataset.items[at]
+        name = f"{dataset.split}/{item.name}" if len(self.datasets) > 1 else item.name
+        objects = None if sample.objects is None else sample.objects.numpy()
+        height, width = sample.labels.shape
+        return Picture(name, item.image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
+
+
+def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:
+    """A label map [H, W] and its object numbers [H, W] as regions that do not overlap, background left out."""
+    names = {**dict(enumerate(space.names)), space.ignore_index: IGNORE}
+    numbers = np.zeros(labels.shape, np.int64) if objects is None else objects.astype(np.int64)
+    codes = numbers * (space.ignore_index + 1) + labels
+    found = []
+    for code in np.unique(codes).tolist():
+        number, value = divmod(code, space.ignore_index + 1)
+        if (name := names[value]) == BACKGROUND or (name == IGNORE and BACKGROUND not in space.names):
+            continue
+        inside = codes == code
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        top, left = int(rows[0]), int(columns[0])
+        pixels = inside[top : rows[-1] + 1, left : columns[-1] + 1]
+        found.append(Region(name, bitmap=Bitmap(top, left, pixels.copy()), object=str(number) if number else ""))
+    return tuple(found)
