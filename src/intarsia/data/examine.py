@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from .codecs import orientation_of
 from .doctor.forms import Form, natural
 from .doctor.likeness import colors, fit, gray, grid, thumbnail, traces
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
+from .findings import Sight
 from .pairs import Pair, Pairs, mismatch
 
 _BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
@@ -231,3 +233,8 @@ def _digest(array: np.ndarray) -> bytes:
     digest = hashlib.blake2b(repr((array.shape, array.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
+
+
+def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
+    """The first five of some samples, to look at."""
+    return tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5])

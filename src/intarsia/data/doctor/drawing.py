@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...labels import LabelSpace
-from ..examine import Exam
-from ..findings import Finding, Severity, Sight
+from ..examine import Exam, sights
+from ..findings import Finding, Severity
 from .likeness import turned as words
 from .looks import misnamed
 from .placing import moved, placing
@@ -64,11 +64,6 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
         yield from placing(labeled)
     yield from misnamed(space, labeled, _ignored(space, labeled))
     yield from _shares(labeled)
-
-
-def sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
-    """The first five of some samples, to look at."""
-    return tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5])
 
 
 def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:

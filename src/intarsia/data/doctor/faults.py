@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...labels import IGNORE, LabelSpace
-from ..examine import Exam
+from ..examine import Exam, sights
 from ..findings import Finding, Severity, Sight
 from .counts import commonest, counted
-from .drawing import sights
 
 
 def broken(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..examine import Exam
-from ..findings import Finding, Sight
+from ..examine import Exam, sights
+from ..findings import Finding
 from .likeness import turn, turned
 from .odds import odds
 
@@ -38,7 +38,7 @@ def placing(exams: Sequence[Exam]) -> Iterator[Finding]:
             f"The masks of {len(sound)} images lie on the edges of their images no better than those of the other images do.",
             tuple(e.place for e in known[:5]),
             "Look at some of them: masks may be turned, or stand beside other images, as when one list lacks a file.",
-            _sights(known),
+            sights(known),
         )
         return
     if found:
@@ -50,7 +50,7 @@ def placing(exams: Sequence[Exam]) -> Iterator[Finding]:
             f"{len(found)} {'pairs' if len(found) > 1 else 'pair'} of masks would lie far better on each other's images (the first: {found[0][1].name} and {found[0][2].name}), so they seem to be exchanged.",
             tuple(f"{a.place} and {b.place}" for _, a, b in found[:5]),
             "Look at them, and exchange the files of the masks.",
-            _sights(both),
+            sights(both),
         )
 
 
@@ -177,7 +177,3 @@ def _shaped(maps: Sequence[np.ndarray]) -> np.ndarray:
     flat -= flat.mean(axis=0)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.where(length > 1e-3, flat / np.maximum(length, 1e-9), 0.0)
-
-
-def _sights(exams: Sequence[Exam]) -> tuple[Sight, ...]:
-    return tuple(Sight(e.name, e.image_path, e.mask_path) for e in exams[:5])
