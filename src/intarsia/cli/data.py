@@ -317,6 +317,8 @@ def converted(
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)
     moved = exports.convert(project, to, out, uncovered=uncovered or samples.BACKGROUND)
+    for remark in moved.remarks:
+        console(error=True).print(f"{to}: {remark}", markup=False, soft_wrap=True)
     lost = sum(picture.image is None for picture in moved)
     if lost:
         console(error=True).print(f"{lost} images were not found, so only their annotations are there", markup=False)

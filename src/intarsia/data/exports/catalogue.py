@@ -1,6 +1,6 @@
 """The annotation tools whose exports are read, and those that can be written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,9 @@ class Tool(NamedTuple):
     title: str  # as the tool calls it
     recognize: Callable[[Path], bool]  # whether a file or folder looks like this export; reads no more than it must
     read: Callable[[Path], Project]
-    write: Callable[[Project, Path], None] | None  # None: the tool cannot import such a file
+    write: (
+        Callable[[Project, Path], Sequence[str]] | None
+    )  # gives what is lost; None: the tool cannot import such files
     says: str  # one sentence: what survives, what does not
 
 
@@ -38,7 +40,7 @@ TOOLS: dict[str, Tool] = {
         recognize=masks.recognize,
         read=masks.read,
         write=masks.write,
-        says="holes, pieces, objects and crowds survive; where regions overlap, the later one covers the earlier",
+        says="holes, pieces, objects and crowds survive; where regions overlap, the one drawn later covers the earlier",
     ),
     "coco": Tool(
         title="COCO instances",
@@ -52,21 +54,21 @@ TOOLS: dict[str, Tool] = {
         recognize=labelme.recognize,
         read=labelme.read,
         write=labelme.write,
-        says="everything survives; regions with holes are written as masks, which LabelMe draws from version 5.2 on",
+        says="all but colors survives; regions with holes are written as masks, which LabelMe draws from version 5.2 on",
     ),
     "via": Tool(
         title="VGG Image Annotator",
         recognize=via.recognize,
         read=via.read,
         write=via.write,
-        says="polygons alone: no holes, no objects of several pieces, no crowds",
+        says="all but colors survives; holes and pieces are joined by bridges into one outline",
     ),
     "cvat": Tool(
         title="CVAT for images 1.1",
         recognize=cvat.recognize,
         read=cvat.read,
         write=cvat.write,
-        says="everything but crowds survives; regions with holes are written as masks",
+        says="everything survives; regions with holes are written as masks, crowds have the attribute is_crowd",
     ),
     "cvat_masks": Tool(
         title="CVAT Segmentation mask 1.1",
@@ -87,14 +89,14 @@ TOOLS: dict[str, Tool] = {
         recognize=labelbox.recognize,
         read=labelbox.read,
         write=labelbox.write,
-        says="v1 JSON and NDJSON are read, NDJSON to import is written; masks must lie beside the export",
+        says="v1 JSON and NDJSON are read, with masks beside them; NDJSON is written, without the list of classes and their colors",
     ),
     "labelstudio": Tool(
         title="Label Studio",
         recognize=labelstudio.recognize,
         read=labelstudio.read,
         write=labelstudio.write,
-        says="everything survives; regions with holes are written as brush strokes",
+        says="everything survives; regions with holes are written as brush strokes, classes as a labeling configuration",
     ),
     "superannotate": Tool(
         title="SuperAnnotate",
@@ -115,20 +117,20 @@ TOOLS: dict[str, Tool] = {
         recognize=voc_xml.recognize,
         read=voc_xml.read,
         write=voc_xml.write,
-        says="polygons and boxes alone: no holes, no objects of several pieces, no crowds",
+        says="all but colors survives; holes and pieces are joined by bridges into one outline; boxes are read as well",
     ),
     "yolo": Tool(
         title="YOLO segmentation text",
         recognize=yolo.recognize,
         read=yolo.read,
         write=yolo.write,
-        says="polygons alone: no holes, no objects of several pieces, no crowds",
+        says="holes and pieces are joined by bridges into one outline; crowds become objects, and colors are lost",
     ),
     "geojson": Tool(
         title="GeoJSON over GeoTIFF",
         recognize=geojson.recognize,
         read=geojson.read,
         write=geojson.write,
-        says="everything survives, in the picture's coordinate reference system",
+        says="everything survives, in the picture's coordinate reference system, or in pixels without one",
     ),
 }

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from .files import Beside, counted, read_json, size_of, unique, write_json
+from ...labels import Color
+from .files import Beside, counted, name_of, read_json, reading, ring, size_of, unique, write_json
 from .record import Bitmap, Picture, Project, Region
 from .regions import area, mask_of, packed, runs_of, unpacked
+from .remarks import joined
 
 
 def recognize(root: Path) -> bool:
@@ -31,60 +33,106 @@ def read(root: Path) -> Project:
     files = _files(root)
     if len(files) != 1:
         shown = ", ".join(str(f.relative_to(root)) for f in files[:5])
-        what = f"holds {len(files)} files of COCO instances ({shown}); name one of them" if files else "is no COCO file"
+        what = f"holds {len(files)} files of COCO instances ({shown}); name one of them" if files else _missing(root)
         raise DataError(f"{root}: {what}")
     path = files[0]
     tree = read_json(path)
     home = root if root.is_dir() else path.parent.parent if path.parent.name == "annotations" else path.parent
     beside = Beside(home)
-    names = {c["id"]: str(c["name"]) for c in tree["categories"]}
-    if len(set(names.values())) < len(names):
-        raise DataError(f"{path}: two categories have one name; rename one")
-    held: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in tree["images"]}
+    with reading(f"{path}: categories", "COCO"):
+        names, colors, twins = _categories(tree["categories"], path)
+    held: dict[Any, list[dict[str, Any]]] = {}
+    with reading(f"{path}: images", "COCO"):
+        for image in tree["images"]:
+            if image["id"] in held:
+                raise DataError(f"{path}: two images have the id {image['id']!r}; give each its own")
+            held[image["id"]] = []
+    ids, again = set[Any](), 0
     for annotation in tree["annotations"]:
-        if annotation.get("image_id") not in held:
-            raise DataError(
-                f"{path}: annotation {annotation.get('id')} belongs to image {annotation.get('image_id')!r}, which is not listed"
-            )
-        held[annotation["image_id"]].append(annotation)
+        with reading(f"{path}: annotations", "COCO"):
+            again += annotation.get("id") in ids
+            ids.add(annotation.get("id"))
+            if annotation.get("image_id") not in held:
+                raise DataError(
+                    f"{path}: annotation {annotation.get('id')} belongs to image {annotation.get('image_id')!r}, which is not listed"
+                )
+            held[annotation["image_id"]].append(annotation)
     pictures, boxes, lost, taken = [], 0, 0, set[str]()
     for image in tree["images"]:
-        found = beside.find(image["file_name"])
-        lost += found is None
-        height, width = image.get("height"), image.get("width")
-        if not (height and width):
-            if found is None:
-                raise DataError(f"{path}: image {image['file_name']!r} has no size there, and its file is not found")
-            height, width = size_of(found)
-        regions = []
+        with reading(f"{path}: image {image['id']!r}", "COCO"):
+            found = beside.find(image["file_name"])
+            lost += found is None
+            height, width = image.get("height"), image.get("width")
+            if not (height and width):
+                if found is None:
+                    raise DataError(
+                        f"{path}: image {image['file_name']!r} has no size there, and its file is not found"
+                    )
+                height, width = size_of(found)
+            height, width = int(height), int(width)
+        regions, words = [], set[str]()
         for annotation in held[image["id"]]:
             where = f"{path}: annotation {annotation.get('id')}"
             if annotation.get("category_id") not in names:
                 raise DataError(f"{where} has category {annotation.get('category_id')!r}, which is not listed")
-            region = _region(annotation, names[annotation["category_id"]], int(height), int(width), where)
+            with reading(where, "COCO"):
+                region = _region(annotation, names[annotation["category_id"]], height, width, where, words)
             if region is None:
                 boxes += 1
             else:
                 regions.append(region)
-        name = unique(Path(image["file_name"]).with_suffix("").as_posix(), taken)
-        pictures.append(Picture(name, found, int(height), int(width), tuple(regions)))
-    remarks = []
+        name = unique(name_of(image["file_name"]), taken)
+        pictures.append(Picture(name, found, height, width, tuple(regions)))
+    remarks = [f"{counted(twins, 'category')} of a name that another has; one name is one class"] if twins else []
+    if again:
+        remarks.append(f"{counted(again, 'annotation')} of an id that another has; each is an object of its own")
     if boxes:
         remarks.append(f"{counted(boxes, 'annotation')} without a segmentation, boxes alone, left out")
     if lost:
         remarks.append(f"{counted(lost, 'image')} not found below {home}")
-    return Project(tuple(names.values()), tuple(pictures), "coco", remarks=tuple(remarks))
+    return Project(tuple(dict.fromkeys(names.values())), tuple(pictures), "coco", colors, tuple(remarks))
 
 
-def write(project: Project, out: Path) -> None:
-    """`instances.json` in a folder; each object is one annotation, in the order of drawing."""
+def _categories(tree: list[dict[str, Any]], path: Path) -> tuple[dict[Any, str], dict[str, Color], int]:
+    """Names by id, colors of those that have one, and how many share their name with an earlier one."""
+    names: dict[Any, str] = {}
+    colors: dict[str, Color] = {}
+    for entry in tree:
+        name = str(entry["name"])
+        if names.get(entry["id"], name) != name:
+            raise DataError(
+                f"{path}: category {entry['id']!r} is both {names[entry['id']]!r} and {name!r}; give each its own id"
+            )
+        names[entry["id"]] = name
+        if isinstance(color := entry.get("color"), list) and len(color) == 3:
+            colors.setdefault(name, (int(color[0]), int(color[1]), int(color[2])))
+    colors = colors if len(set(colors.values())) == len(colors) else {}
+    return names, colors, len(names) - len(set(names.values()))
+
+
+def _missing(root: Path) -> str:
+    """Why a file is none of COCO's."""
+    if not root.is_file() or root.suffix != ".json":
+        return "is no COCO file: name the JSON file, or a folder that holds one, there or in annotations/"
+    tree = read_json(root)
+    lacks = [k for k in ("images", "annotations", "categories") if not isinstance(tree, dict) or k not in tree]
+    return f"is no COCO file of instances: it has no {' and no '.join(lacks) or 'lists of images'}; export it again"
+
+
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """`instances.json` in a folder; each object is one annotation, in the order of drawing.
+
+    Where another region is drawn between the pieces of an object, they stay apart and share `attributes.object`.
+    """
     numbers = {name: n for n, name in enumerate(project.classes, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, picture in enumerate(project, 1):
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         images.append({"id": number, "file_name": file, "height": picture.height, "width": picture.width})
-        for region in picture.regions:
+        regions = joined(picture).regions
+        words = [region.object for region in regions]
+        for region in regions:
             mask = region.mask(picture.height, picture.width)
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             box = [0, 0, 0, 0]
@@ -95,12 +143,16 @@ def write(project: Project, out: Path) -> None:
             segmentation: Any = [part[0].ravel().tolist() for part in region.parts]
             if not plain:
                 segmentation = {"size": [picture.height, picture.width], "counts": packed(runs_of(mask))}
+            about = {"object": region.object} if region.object and words.count(region.object) > 1 else {}
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": number, "category_id": numbers[region.label], "bbox": box,
-                 "area": int(mask.sum()), "iscrowd": int(region.crowd), "segmentation": segmentation}
+                 "area": int(mask.sum()), "iscrowd": int(region.crowd), "segmentation": segmentation,
+                 **({"attributes": about} if about else {})}
             )  # fmt: skip
-    categories = [{"id": n, "name": name, "supercategory": ""} for name, n in numbers.items()]
+    given = {name: {"color": list(color)} for name, color in project.colors.items()}
+    categories = [{"id": n, "name": name, "supercategory": "", **given.get(name, {})} for name, n in numbers.items()]
     write_json(out / "instances.json", {"images": images, "annotations": annotations, "categories": categories})
+    return ()
 
 
 def _files(root: Path) -> list[Path]:
@@ -124,9 +176,16 @@ def _is_coco(path: Path) -> bool:
     )
 
 
-def _region(annotation: dict[str, Any], label: str, height: int, width: int, where: str) -> Region | None:
+def _region(
+    annotation: dict[str, Any], label: str, height: int, width: int, where: str, words: set[str]
+) -> Region | None:
     segmentation, crowd = annotation.get("segmentation"), bool(annotation.get("iscrowd"))
-    number = str(annotation.get("id", ""))
+    if isinstance(shared := annotation.get("attributes"), dict) and shared.get("object"):
+        number = f"object {str(shared['object']).removeprefix('object ')}"
+    else:
+        number = unique(str(annotation.get("id", "")), words)
+    if isinstance(segmentation, list):
+        segmentation = [ring for ring in segmentation if ring != []]
     if not segmentation:
         return None
     if isinstance(segmentation, dict):
@@ -142,9 +201,9 @@ def _region(annotation: dict[str, Any], label: str, height: int, width: int, whe
             raise DataError(f"{where}: {error}") from None
         return Region(label, bitmap=Bitmap(0, 0, mask), crowd=crowd, object=number)
     parts = []
-    for ring in segmentation:
-        if len(ring) % 2 or len(ring) < 6:
-            raise DataError(f"{where}: a polygon of {len(ring)} numbers; it needs three points, x and y each")
-        points = np.asarray(ring, np.float64).reshape(-1, 2)
+    for numbers in segmentation:
+        if len(numbers) % 2:
+            raise DataError(f"{where}: a polygon of {len(numbers)} numbers; it needs x and y of each point")
+        points = ring(numbers, where)
         parts.append((points if area(points) >= 0 else points[::-1],))
     return Region(label, tuple(parts), crowd=crowd, object=number)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
 from ...errors import DataError, nearest
+from ..pairs import mismatch
+from ..unpack import unpack
 from .catalogue import TOOLS
+from .files import IMAGES, read_json, read_xml, scratch, size_of
 from .masks import write as write_masks
 from .record import Picture, Project
+from .remarks import beyond
 
 
 def candidates(root: Path) -> list[str]:
@@ -25,16 +26,22 @@ def candidates(root: Path) -> list[str]:
 def recognized(root: Path) -> str:
     """The name of the tool whose export this is.
 
-    Raises: DataError when it looks like none, or like several.
+    Raises: DataError when it looks like none, or like several; where a file of it is damaged, what is wrong with that.
     """
     if not root.exists():
         raise DataError(f"{root}: there is no such file or folder")
     found = candidates(root)
-    if len(found) != 1:
-        what = f"could be of {' or '.join(found)}; say which with --from" if found else (
-            f"is no export of a known annotation tool ({', '.join(TOOLS)}); say which one with --from"
-        )  # fmt: skip
-        raise DataError(f"{root}: {what}")
+    if len(found) > 1:
+        raise DataError(f"{root}: could be of {' or '.join(found)}; say which with --from")
+    if not found:
+        for path in (root,) if root.is_file() else sorted(root.glob("*"))[:100]:
+            if path.suffix == ".json":
+                read_json(path)
+            elif path.suffix == ".xml":
+                read_xml(path)
+        if root.is_dir() and not any(root.iterdir()):
+            raise DataError(f"{root}: is empty; name an export's file or folder")
+        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)}); say which with --from")
     return found[0]
 
 
@@ -48,27 +55,26 @@ def read(root: str | Path, tool: str | None = None) -> Project:
     Raises: DataError with the nearest name, and whatever is wrong with the files.
     """
     root = Path(root)
-    if root.suffix == ".zip" and root.is_file():
-        root = _unzipped(root)
-    name = tool or recognized(root)
-    if name not in TOOLS:
-        raise DataError(f"there is no annotation tool {name!r}{nearest(name, TOOLS)}")
+    if tool is not None and tool not in TOOLS:
+        raise DataError(f"there is no annotation tool {tool!r}{nearest(tool, TOOLS)}")
     if not root.exists():
         raise DataError(f"{root}: there is no such file or folder")
-    return TOOLS[name].read(root)
+    place = _unzipped(root) if root.suffix.lower() == ".zip" and root.is_file() else root
+    name = tool or recognized(place)
+    project = TOOLS[name].read(place)
+    if not project.pictures:
+        raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures; export it again, with some")
+    return replace(project, remarks=(*project.remarks, *beyond(project)))
 
 
 def _unzipped(file: Path) -> Path:
     """The content of a zip file in a folder that lives as long as this process; a lone folder in it is entered."""
-    folder = tempfile.mkdtemp(prefix="intarsia-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{file}: no zip file that can be read ({error}); download it again") from None
-    entries = [entry for entry in Path(folder).iterdir() if entry.name != "__MACOSX"]
-    return entries[0] if len(entries) == 1 and entries[0].is_dir() else Path(folder)
+    folder = scratch()
+    if not unpack(file, folder):
+        raise DataError(f"{file}: the archive is empty; export it again")
+    while not candidates(folder) and len(entries := list(folder.iterdir())) == 1 and entries[0].is_dir():
+        folder = entries[0]
+    return folder
 
 
 def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "background") -> Project:
@@ -79,9 +85,9 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
         out: a new or empty folder.
         uncovered: for masks: the class of pixels that no region covers, or "ignore".
 
-    Returns: the project as written, its images where they are now.
+    Returns: the project as written, its images where they are now; its remarks are what the format could not hold.
 
-    Raises: DataError when the tool cannot import, the folder is not empty, or the format cannot hold a region.
+    Raises: DataError when the tool cannot import, the folder is not empty, or an image has not the size that is told.
     """
     out = Path(out)
     if to not in TOOLS:
@@ -92,16 +98,17 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
         raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
-    moved = replace(project, pictures=_Moved(project.pictures, out))
-    for here, there in zip(project, moved, strict=True):
-        if here.image is not None and there.image is not None:
-            there.image.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(here.image, there.image)
-    if to == "masks":
-        write_masks(moved, out, uncovered)
-    else:
-        writer(moved, out)
-    return moved
+    moved = _Moved(project.pictures, out)
+    for picture in project:
+        if picture.image is not None:
+            if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
+                raise DataError(f"{mismatch(str(picture.image), '', size, picture[2:4], 'annotation')}")
+            place = moved.place(picture.name, picture.image)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture.image, place)
+    made = replace(project, pictures=moved, remarks=())
+    said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
+    return replace(made, remarks=tuple(said))
 
 
 class _Moved(Sequence[Picture]):
@@ -123,4 +130,8 @@ class _Moved(Sequence[Picture]):
         picture = self.pictures[number]
         if picture.image is None:
             return picture
-        return picture._replace(image=self.out / "images" / f"{picture.name}{picture.image.suffix.lower()}")
+        return picture._replace(image=self.place(picture.name, picture.image))
+
+    def place(self, name: str, image: Path) -> Path:
+        """Where the image of a picture lies then."""
+        return self.out / "images" / f"{name}{image.suffix.lower()}"

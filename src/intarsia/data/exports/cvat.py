@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...labels import parse_color
 from ..classnames import named
 from ..codecs import decode_mask
-from .files import IMAGES, Beside, counted, head, read_xml, unique
+from .files import Beside, counted, ellipse, head, name_of, read_xml, reading, rectangle, ring, the_one, unique
 from .record import Bitmap, Picture, Project, Region
 
 _DRAWN = ("polygon", "box", "ellipse", "mask")
@@ -26,7 +26,7 @@ _THIN = ("polyline", "points", "cuboid", "skeleton", "tag")
 
 def recognize(root: Path) -> bool:
     """An XML file of CVAT, or a folder that holds one."""
-    return _file(root) is not None
+    return bool(_files(root))
 
 
 def recognize_masks(root: Path) -> bool:
@@ -39,10 +39,10 @@ def read(root: Path) -> Project:
 
     Raises: DataError when the file is damaged, or a shape cannot be drawn.
     """
-    path = _file(root)
-    if path is None:
-        raise DataError(f"{root}: holds no annotations.xml of CVAT for images")
+    path = the_one(root, _files(root), "CVAT for images (XML)")
     tree = read_xml(path)
+    if tree.find("track") is not None:
+        raise DataError(f"{path}: holds tracks of a video, which are not read; export it as CVAT for images 1.1")
     beside = Beside(path.parent)
     colors, classes = {}, []
     for label in tree.iterfind("meta//labels/label"):
@@ -51,28 +51,32 @@ def read(root: Path) -> Project:
             colors[classes[-1]] = parse_color(color)
     pictures, thin, taken = [], 0, set[str]()
     for image in tree.iterfind("image"):
-        called, height, width = image.get("name", ""), int(image.get("height", 0)), int(image.get("width", 0))
+        called = image.get("name", "")
+        with reading(f"{path}: image {called!r}", "CVAT"):
+            height, width = int(image.attrib["height"]), int(image.attrib["width"])
         shapes = []
         for shape in image:
             if shape.tag in _THIN:
                 thin += 1
             elif shape.tag in _DRAWN:
                 where = f"{path}: {shape.tag} {shape.get('label')!r} of {called}"
-                shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, where)))
+                with reading(where, "CVAT"):
+                    shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, where)))
             else:
                 raise DataError(f"{path}: {called} holds a {shape.tag!r}, which is no shape of CVAT for images 1.1")
         regions = tuple(region for _, region in sorted(shapes, key=lambda pair: pair[0]))
-        name = unique(Path(called).with_suffix("").as_posix(), taken)
         subset = image.get("subset") or ""
         file = (subset and beside.find(f"{subset}/{called}")) or beside.find(called)
+        name = unique(name_of(f"{subset}/{called}" if subset else called), taken)
         pictures.append(Picture(name, file, height, width, regions))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
     remarks = (f"{counted(thin, 'shape')} left out: points, lines and tags have no area",) if thin else ()
     return Project(tuple(dict.fromkeys([*classes, *seen])), tuple(pictures), "cvat", colors, remarks)
 
 
-def write(project: Project, out: Path) -> None:
-    """`annotations.xml`: polygons stay polygons, all else becomes masks."""
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """`annotations.xml`: polygons stay polygons, all else becomes masks; crowds have the attribute is_crowd."""
+    crowds = any(region.crowd for picture in project for region in picture.regions)
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
     labels = ET.SubElement(ET.SubElement(ET.SubElement(root, "meta"), "task"), "labels")
@@ -81,19 +85,24 @@ def write(project: Project, out: Path) -> None:
         ET.SubElement(label, "name").text = name
         if name in project.colors:
             ET.SubElement(label, "color").text = "#{:02x}{:02x}{:02x}".format(*project.colors[name])
-        ET.SubElement(label, "attributes")
+        attributes = ET.SubElement(label, "attributes")
+        if crowds:
+            attribute = ET.SubElement(attributes, "attribute")
+            about = {"name": "is_crowd", "mutable": "False", "input_type": "checkbox", "default_value": "false"}
+            for key, value in {**about, "values": "false"}.items():
+                ET.SubElement(attribute, key).text = value
     for number, picture in enumerate(project):
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         size = {"width": str(picture.width), "height": str(picture.height)}
         image = ET.SubElement(root, "image", {"id": str(number), "name": file, **size})
         groups = {key: n for n, key in enumerate(dict.fromkeys(r.object for r in picture.regions if r.object), 1)}
         for order, region in enumerate(picture.regions):
-            about: dict[str, Any] = {"label": region.label, "source": "manual", "occluded": "0", "z_order": str(order)}
+            about = {"label": region.label, "source": "manual", "occluded": "0", "z_order": str(order)}
             if region.object:
                 about["group_id"] = str(groups[region.object])
             if region.bitmap is None and len(region.parts) == 1 and len(region.parts[0]) == 1:
-                points = ";".join(f"{x:.6g},{y:.6g}" for x, y in region.parts[0][0])
-                ET.SubElement(image, "polygon", {**about, "points": points})
+                points = ";".join(f"{x:.10g},{y:.10g}" for x, y in region.parts[0][0])
+                _crowd(ET.SubElement(image, "polygon", {**about, "points": points}), region, crowds)
                 continue
             mask = region.mask(picture.height, picture.width)
             if mask.any():
@@ -101,10 +110,17 @@ def write(project: Project, out: Path) -> None:
                 box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
                 where = {"left": columns[0], "top": rows[0], "width": box.shape[1], "height": box.shape[0]}
                 runs = ", ".join(map(str, _runs(box)))
-                ET.SubElement(image, "mask", {**about, "rle": runs, **{k: str(v) for k, v in where.items()}})
+                shape = {**about, "rle": runs, **{k: str(v) for k, v in where.items()}}
+                _crowd(ET.SubElement(image, "mask", shape), region, crowds)
     out.mkdir(parents=True, exist_ok=True)
     ET.indent(root)
     ET.ElementTree(root).write(out / "annotations.xml", encoding="utf-8", xml_declaration=True)
+    return ()
+
+
+def _crowd(shape: ET.Element, region: Region, crowds: bool) -> None:
+    if crowds:
+        ET.SubElement(shape, "attribute", {"name": "is_crowd"}).text = "true" if region.crowd else "false"
 
 
 def read_masks(root: Path) -> Project:
@@ -113,7 +129,8 @@ def read_masks(root: Path) -> Project:
     if known is None or not known.colors:
         raise DataError(f"{root / 'labelmap.txt'}: gives no class a color")
     names = dict(zip((int(c[1:], 16) for c in known.colors), known.names, strict=True))
-    pictures = []
+    pictures, folder = [], root / "JPEGImages"
+    beside = Beside(folder if folder.is_dir() else root / "images" if (root / "images").is_dir() else root)
     for path in sorted((root / "SegmentationClass").rglob("*.png")):
         name = path.relative_to(root / "SegmentationClass").with_suffix("").as_posix()
         colors = _colors(path)
@@ -133,19 +150,12 @@ def read_masks(root: Path) -> Project:
             for c, o in both.tolist()
             if names[c] != "background"
         )
-        image = next((f for end in IMAGES if (f := _image(root, f"{name}{end}"))), None)
+        image = beside.stem(name)
         height, width = colors.shape
         pictures.append(Picture(name, image, height, width, regions))
     colors_of = {name: parse_color(f"#{code:06x}") for code, name in names.items()}
     classes = tuple(name for name in known.names if name != "background")
     return Project(classes, tuple(pictures), "cvat_masks", colors_of)
-
-
-def _image(root: Path, file: str) -> Path | None:
-    for folder in ("JPEGImages", "images", ""):
-        if (path := root / folder / file).is_file():
-            return path
-    return None
 
 
 def _colors(path: Path) -> np.ndarray:
@@ -156,45 +166,34 @@ def _colors(path: Path) -> np.ndarray:
     return color[..., 0] << 16 | color[..., 1] << 8 | color[..., 2]
 
 
-def _file(root: Path) -> Path | None:
-    for path in sorted(root.glob("*.xml")) if root.is_dir() else [root] if root.suffix == ".xml" else []:
-        if b"<annotations" in head(path):
-            return path
-    return None
+def _files(root: Path) -> list[Path]:
+    files = sorted(root.glob("*.xml")) if root.is_dir() else [root] if root.suffix == ".xml" and root.is_file() else []
+    return [path for path in files if b"<annotations" in head(path)]
 
 
 def _region(shape: ET.Element, where: str) -> Region:
+    crowd = any(a.get("name") == "is_crowd" and a.text == "true" for a in shape.iterfind("attribute"))
+    group = shape.get("group_id") or "0"  # CVAT's own 0 is no group
     about: dict[str, Any] = {
-        "label": shape.get("label", ""),
-        "object": f"group {shape.get('group_id')}" if shape.get("group_id") else "",
-    }
-    try:
-        if shape.tag == "polygon":
-            ring = np.array([[float(v) for v in point.split(",")] for point in shape.attrib["points"].split(";")])
-            if len(ring) < 3:
-                raise DataError(f"{where}: a polygon of {counted(len(ring), 'point')}")
-            return Region(**about, parts=((ring,),))
-        if shape.tag == "mask":
-            left, top, width, height = (int(float(shape.attrib[key])) for key in ("left", "top", "width", "height"))
-            runs = np.array([int(word) for word in shape.attrib["rle"].split(",")])
-            if runs.sum() != width * height:
-                raise DataError(f"{where}: run lengths add up to {runs.sum()}, but its box has {width}x{height} pixels")
-            pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
-            return Region(**about, bitmap=Bitmap(top, left, pixels))
-        if shape.tag == "box":
-            x0, y0, x1, y1 = (float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-            ring = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-        else:
-            turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)
-            cx, cy, rx, ry = (float(shape.attrib[key]) for key in ("cx", "cy", "rx", "ry"))
-            ring = np.stack([cx + rx * np.cos(turn), cy + ry * np.sin(turn)], axis=1)
-    except (KeyError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{where}: cannot be drawn ({error})") from None
-    angle, middle = np.radians(float(shape.get("rotation") or 0)), (ring.min(axis=0) + ring.max(axis=0)) / 2
-    turned = (ring - middle) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + middle
-    return Region(**about, parts=((turned,),))
+        "label": shape.get("label", ""), "crowd": crowd, "object": "" if group == "0" else f"group {group}",
+    }  # fmt: skip
+    if shape.tag == "polygon":
+        words = [point.split(",") for point in shape.attrib["points"].split(";")]
+        return Region(**about, parts=((ring(words, where),),))
+    if shape.tag == "mask":
+        left, top, width, height = (int(float(shape.attrib[key])) for key in ("left", "top", "width", "height"))
+        runs = np.array([int(word) for word in shape.attrib["rle"].split(",")])
+        if runs.sum() != width * height or (runs < 0).any():
+            raise DataError(f"{where}: run lengths add up to {runs.sum()}, but its box has {width}x{height} pixels")
+        pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
+        return Region(**about, bitmap=Bitmap(top, left, pixels))
+    if shape.tag == "box":
+        corners = rectangle(*(float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr")))
+    else:
+        corners = ellipse(*(float(shape.attrib[key]) for key in ("cx", "cy", "rx", "ry")))
+    angle, middle = np.radians(float(shape.get("rotation") or 0)), (corners.min(axis=0) + corners.max(axis=0)) / 2
+    turned = (corners - middle) @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + middle
+    return Region(**about, parts=((ring(turned, where),),))
 
 
 def _runs(box: np.ndarray) -> list[int]:

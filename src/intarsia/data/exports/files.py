@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import numpy as np
 from PIL import Image
 
-from ...errors import DataError
-from ..codecs import SUFFIXES
+from ...errors import DataError, IntarsiaError
+from ..codecs import SUFFIXES, orientation_of
+from .record import Bitmap
 
 IMAGES = (*SUFFIXES[:-1], ".webp", ".jp2")
+_TOPS = ("", "images", "img", "JPEGImages", "data")  # where tools put images, below the export
+_FAR = 1e7  # no picture has that many pixels in a row
 
 
 def read_json(path: Path) -> Any:
@@ -41,6 +51,22 @@ def read_xml(path: Path) -> ET.Element:
         raise DataError(f"{path}: no XML that can be read ({error}); export it again") from None
 
 
+def the_one(root: Path, files: list[Path], what: str) -> Path:
+    """The only file of an export.
+
+    Raises: DataError that lists them where there are several, and says what is wrong with a file that is none.
+    """
+    if len(files) == 1:
+        return files[0]
+    if files:
+        shown = ", ".join(str(f.relative_to(root)) for f in files[:5])
+        raise DataError(f"{root}: holds {len(files)} files of {what} ({shown}); name one of them")
+    for path in [root] if root.is_file() else sorted(root.glob("*.json"))[:5] if root.is_dir() else []:
+        if path.suffix == ".json":
+            read_json(path)
+    raise DataError(f"{root}: holds no file of {what}")
+
+
 def head(path: Path, size: int = 4096) -> bytes:
     """The first bytes of a file."""
     with path.open("rb") as file:
@@ -53,18 +79,94 @@ def write_json(path: Path, tree: Any) -> None:
     path.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises: DataError when it cannot be read as UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: no text in UTF-8 that can be read ({error}); save it as UTF-8") from None
+
+
+def scratch() -> Path:
+    """A new folder that lives as long as this process, for what an export holds packed."""
+    folder = tempfile.mkdtemp(prefix="intarsia-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@contextmanager
+def reading(where: object, tool: str) -> Iterator[None]:
+    """Whatever an export misses, or has of another kind, becomes one sentence that says where.
+
+    Raises: DataError.
+    """
+    try:
+        yield
+    except IntarsiaError:
+        raise
+    except KeyError as error:
+        raise DataError(f"{where}: misses {error}, which {tool} writes; export it again") from error
+    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{where}: is not as {tool} writes it ({error}); export it again") from error
+
+
 def size_of(path: Path) -> tuple[int, int]:
-    """(height, width) of an image file as it is stored, without decoding it.
+    """(height, width) of an image file, upright as `codecs.read_image` gives it, without decoding it.
 
     Raises: DataError when it cannot be read.
     """
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            height, width, turned = image.height, image.width, image.format != "TIFF"  # Pillow turns those itself
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except Exception as error:  # whatever a decoder makes of it
         raise DataError(f"{path}: not an image that can be read ({error})") from None
+    return (width, height) if turned and orientation_of(path) >= 5 else (height, width)
+
+
+def ring(points: Any, where: object) -> np.ndarray:
+    """The points of one outline, [N, 2] float64.
+
+    Raises: DataError when they are fewer than three, or no numbers that can be drawn.
+    """
+    try:
+        made = np.asarray(points, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: a polygon whose points are no pairs of numbers; draw it again") from None
+    if len(made) < 3:
+        raise DataError(f"{where}: a polygon of {counted(len(made), 'point')}; it needs three, so draw or remove it")
+    if not (np.isfinite(made).all() and (abs(made) < _FAR).all()):
+        raise DataError(f"{where}: a polygon with a point that is no number, or endlessly far away; draw it again")
+    return made
+
+
+def rectangle(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
+    """A box as an outline."""
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
+
+
+def ellipse(cx: float, cy: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
+    """An ellipse as an outline of 256 points; the angle, in radians, turns it clockwise on the screen."""
+    t = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    x, y = rx * np.cos(t), ry * np.sin(t)
+    return np.stack([cx + x * np.cos(angle) - y * np.sin(angle), cy + x * np.sin(angle) + y * np.cos(angle)], axis=1)
+
+
+def whole(pixels: np.ndarray, height: int, width: int, where: object) -> Bitmap:
+    """A mask of the picture's own size.
+
+    Raises: DataError when it is of another.
+    """
+    if pixels.shape != (height, width):
+        raise DataError(
+            f"{where}: a mask of {pixels.shape[1]}x{pixels.shape[0]} pixels for an image of {width}x{height}; "
+            "export them in one size"
+        )
+    return Bitmap(0, 0, pixels)
 
 
 class Beside:
@@ -73,25 +175,58 @@ class Beside:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.named: dict[str, list[Path]] = {}
+        self.stems: dict[Path, Path] = {}
         for path in sorted(root.rglob("*")):
             if path.suffix.lower() in IMAGES and path.is_file():
                 self.named.setdefault(path.name, []).append(path)
+                self.stems.setdefault(path.with_suffix(""), path)
 
     def find(self, called: str) -> Path | None:
         """The one image that a path, a name or an address means, or None where there is none.
 
+        The path as it is, below the folder or its images/, comes before files elsewhere that end in the same way.
+
         Raises: DataError when several images could be meant.
         """
-        words = called.replace("\\", "/").split("?")[0].rstrip("/").split("/")
-        same = self.named.get(words[-1], [])
-        for length in range(len(words), 0, -1):
-            fits = [p for p in same if list(p.parts[-length:]) == words[-length:]]
-            if len(fits) == 1:
-                return fits[0]
-            if len(fits) > 1:
-                shown = ", ".join(str(p.relative_to(self.root)) for p in fits[:3])
-                raise DataError(f"{self.root}: {called!r} could be any of {shown}; keep one, or export with folders")
+        plain = called.replace("\\", "/")
+        for spelled in dict.fromkeys((plain, plain.split("?")[0], unquote(plain.split("?")[0]))):
+            words = [word for word in spelled.split("/") if word]
+            same = self.named.get(words[-1], []) if words else []
+            for top in _TOPS if same else ():
+                if (path := self.root.joinpath(top, *words)) in same:
+                    return path
+            for length in range(len(words), 0, -1):
+                fits = [p for p in same if list(p.parts[-length:]) == words[-length:]]
+                if len(fits) == 1:
+                    return fits[0]
+                if len(fits) > 1:
+                    shown = ", ".join(str(p.relative_to(self.root)) for p in fits[:3])
+                    raise DataError(
+                        f"{self.root}: {called!r} could be any of {shown}; keep one, or export with folders"
+                    )
         return None
+
+    def stem(self, name: str) -> Path | None:
+        """The image of that name with any ending, at the same place below the folder."""
+        return self.stems.get(self.root.joinpath(*name.split("/")))
+
+
+def name_of(called: str) -> str:
+    """A picture's name from what an export calls its image: folders stay, where they lead down; the ending goes.
+
+    Of an address on the web, and of a path from the root of another computer, the last word alone remains.
+    """
+    plain = called.replace("\\", "/")
+    if "://" in plain:
+        plain = unquote(urlsplit(plain).path)
+    if "://" in called or plain.startswith("/") or plain[1:2] == ":":
+        plain = plain.rstrip("/").rsplit("/", 1)[-1]
+    words = [word for word in plain.split("/") if word not in ("", ".", "..")]
+    if words and any(words[-1].lower().endswith(end) for end in IMAGES):
+        words[-1] = words[-1].rsplit(".", 1)[0]
+    while len(words) > 1 and words[0] in ("images", "img", "JPEGImages"):
+        words = words[1:]
+    return "/".join(words) or "image"
 
 
 def counted(number: int, what: str) -> str:

@@ -1,8 +1,9 @@
 """GeoJSON polygons over GeoTIFFs: NAME.geojson beside NAME.tif, in the picture's coordinate reference system.
 
 RFC 7946, and the older `crs` member, which GIS programs still write. The picture's own tags (ModelPixelScale with
-ModelTiepoint, or ModelTransformation) lead from coordinates to pixels; where the polygons are in another reference
-system, `rasterio` (extra "geo") turns them. The class is the property `class`, `label`, `type` or `name`.
+ModelTiepoint, or ModelTransformation), or a world file beside it, lead from coordinates to pixels; where the polygons are
+in another reference system, `rasterio` (extra "geo") turns them. The class is the property `class`, `label`, `type` or
+`name`. Written, a collection lists all classes in a member of its own, `classes`, which other programs pass over.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError, extra
-from .files import counted, read_json, write_json
+from ...labels import Color, parse_color
+from .files import IMAGES, counted, name_of, read_json, read_lines, reading, ring, size_of, unique, write_json
 from .record import Part, Picture, Project, Region
-from .regions import outline
+from .remarks import lost
 
 Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, 1 << 30)  # satellite scenes are large
 _CLASS = ("class", "label", "type", "name", "category", "class_name")
 
 
 def recognize(root: Path) -> bool:
-    """A folder with a GeoJSON file beside a TIFF of the same name."""
-    return root.is_dir() and bool(_pairs(root))
+    """A folder with a GeoJSON file beside an image of the same name, a TIFF above all."""
+    return root.is_dir() and bool(_pairs(root)[0])
 
 
 def read(root: Path) -> Project:
@@ -32,72 +34,87 @@ def read(root: Path) -> Project:
 
     Raises: DataError when a picture has no place on earth, or a polygon cannot be drawn.
     """
-    pairs = _pairs(root)
+    pairs, lone = _pairs(root)
     if not pairs:
         raise DataError(f"{root}: holds no NAME.geojson beside NAME.tif")
-    pictures, labels, thin = [], dict[str, None](), 0
+    pictures, labels, thin, taken = [], dict[str, None](), 0, set[str]()
+    listed, colors = dict[str, None](), dict[str, Color]()
     for vector, image in pairs:
         height, width, matrix, code = georeference(image)
         tree = read_json(vector)
-        if not isinstance(tree, dict) or tree.get("type") != "FeatureCollection":
+        if not isinstance(tree, dict) or not isinstance(tree.get("features"), list):
             raise DataError(f"{vector}: no FeatureCollection of GeoJSON")
-        theirs = _code(tree)
         regions = []
+        with reading(vector, "GeoJSON"):
+            theirs = _code(tree, vector)
+            for entry in tree.get("classes") or ():
+                listed[str(entry["name"])] = None
+                if entry.get("color"):
+                    colors[str(entry["name"])] = parse_color(entry["color"])
         for number, feature in enumerate(tree["features"]):
-            geometry = feature.get("geometry") or {}
-            kind = geometry.get("type")
-            if kind not in ("Polygon", "MultiPolygon"):
-                thin += 1
-                continue
-            polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
-            properties = feature.get("properties") or {}
-            label = next((str(properties[k]) for k in _CLASS if properties.get(k) not in (None, "")), "object")
-            try:
-                parts = tuple(_part(rings, matrix, theirs, code) for rings in polygons)
-            except (TypeError, ValueError, IndexError) as error:
-                if isinstance(error, DataError):
-                    raise DataError(f"{vector}: feature {number}: {error}") from None
-                raise DataError(f"{vector}: feature {number}: a {kind} that cannot be drawn ({error})") from None
-            labels[label] = None
-            about = properties.get("object", "")
-            regions.append(Region(label, parts, crowd=bool(properties.get("crowd")), object=str(about)))
-        pictures.append(Picture(image.stem, image, height, width, tuple(regions)))
-    remarks = (f"{counted(thin, 'feature')} left out: points and lines have no area",) if thin else ()
-    return Project(tuple(labels), tuple(pictures), "geojson", remarks=remarks)
+            where = f"{vector}: feature {number}"
+            with reading(where, "GeoJSON"):
+                geometry = feature.get("geometry") or {}
+                kind = geometry.get("type")
+                if kind not in ("Polygon", "MultiPolygon"):
+                    thin += 1
+                    continue
+                polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
+                properties = feature.get("properties") or {}
+                label = next((str(properties[k]) for k in _CLASS if properties.get(k) not in (None, "")), "object")
+                parts = tuple(_part(rings, matrix, theirs, code, where) for rings in polygons if rings)
+                if not parts:
+                    thin += 1
+                    continue
+                labels[label] = None
+                about = str(properties.get("object") or "")
+                regions.append(Region(label, parts, crowd=bool(properties.get("crowd")), object=about))
+        name = unique(name_of(image.relative_to(root).as_posix()), taken)
+        pictures.append(Picture(name, image, height, width, tuple(regions)))
+    remarks = [f"{counted(thin, 'feature')} left out: points and lines have no area"] if thin else []
+    if lone:
+        shown = ", ".join(path.name for path in lone[:3])
+        remarks.append(f"{counted(len(lone), 'GeoJSON file')} left out, without an image of the same name: {shown}")
+    return Project(tuple(dict.fromkeys([*listed, *labels])), tuple(pictures), "geojson", colors, tuple(remarks))
 
 
-def write(project: Project, out: Path) -> None:
-    """NAME.geojson for each picture, in its own reference system; without one, in pixels with y downward.
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """NAME.geojson beside each image, in its own reference system; without one, in pixels with y downward.
 
     Raises: DataError when a picture's file is not there.
     """
+    colors = {name: {"color": "#{:02x}{:02x}{:02x}".format(*color)} for name, color in project.colors.items()}
+    classes = [{"name": name, **colors.get(name, {})} for name in project.classes]
     for picture in project:
         if picture.image is None:
             raise DataError(f"{picture.name}: its image is not found, so its place on earth is unknown")
         _, _, matrix, code = georeference(picture.image)
         features = []
         for region in picture.regions:
-            parts = region.parts if region.bitmap is None else outline(region.mask(picture.height, picture.width))
+            parts = region.outlines(picture.height, picture.width)
             polygons = [[_closed(ring @ matrix[:2, :2].T + matrix[:2, 2]) for ring in part] for part in parts]
+            if not polygons:
+                continue
             properties = {"class": region.label, "object": region.object, "crowd": region.crowd}
             geometry = {"type": "MultiPolygon", "coordinates": polygons}
             features.append({"type": "Feature", "properties": properties, "geometry": geometry})
-        tree: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+        tree: dict[str, Any] = {"type": "FeatureCollection", "classes": classes, "features": features}
         if code:
             tree["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{code}"}}
-        place = out / "images" / f"{picture.name}.geojson"
-        write_json(place, tree)
+        write_json(out / "images" / f"{picture.name}.geojson", tree)
+    return lost(project, classes=True, colors=True, crowds=True, objects=True)
 
 
 def georeference(path: Path) -> tuple[int, int, np.ndarray, int]:
     """(height, width, the matrix [3, 3] from pixels to coordinates, EPSG code or 0) of a TIFF.
 
-    A picture without tags of its place has the unit matrix: its coordinates are pixels.
+    A picture without tags of its place, and without a world file beside it, has the unit matrix: its coordinates are
+    pixels.
     """
+    size = size_of(path)
     try:
         with Image.open(path) as image:
             tags = getattr(image, "tag_v2", {})
-            size = (image.height, image.width)
             scale, tie, full = tags.get(33550), tags.get(33922), tags.get(34264)
             keys = tags.get(34735) or ()
     except Exception as error:  # whatever a decoder makes of it
@@ -110,41 +127,66 @@ def georeference(path: Path) -> tuple[int, int, np.ndarray, int]:
         matrix = np.array(
             [[scale[0], 0, tie[3] - tie[0] * scale[0]], [0, -scale[1], tie[4] + tie[1] * scale[1]], [0, 0, 1]]
         )
+    elif (world := _world(path)) is not None:
+        matrix = world
     entries = {keys[n]: keys[n + 3] for n in range(4, len(keys) - 3, 4)}
     code = entries.get(3072) or entries.get(2048) or 0  # projected before geographic
     return *size, matrix, int(code) if code != 32767 else 0
 
 
-def _pairs(root: Path) -> list[tuple[Path, Path]]:
-    found = []
-    for vector in sorted(p for p in root.rglob("*") if p.suffix.lower() in (".geojson",)):
-        for end in (".tif", ".tiff", ".TIF"):
-            if vector.with_suffix(end).is_file():
-                found.append((vector, vector.with_suffix(end)))
-                break
-    return found
+def _world(path: Path) -> np.ndarray | None:
+    """The matrix of a world file beside an image: six numbers, of which the last two are its first pixel's middle."""
+    end = path.suffix
+    for name in (f"{end[:2]}{end[-1:]}w", f"{end}w", ".wld"):
+        file = path.with_suffix(name)
+        if file.is_file():
+            try:
+                a, d, b, e, x, y = (float(line) for line in read_lines(file) if line.strip())
+            except ValueError:
+                raise DataError(f"{file}: a world file has six numbers, each in a line of its own") from None
+            return np.array([[a, b, x - (a + b) / 2], [d, e, y - (d + e) / 2], [0, 0, 1]])
+    return None
 
 
-def _code(tree: dict[str, Any]) -> int:
-    """EPSG code of a collection: of its `crs`, else longitude and latitude; 0 where it is named otherwise."""
+def _pairs(root: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """GeoJSON files and the image of their name, a TIFF before others; and the files without one."""
+    found, lone = [], []
+    for vector in sorted(p for p in root.rglob("*") if p.suffix.lower() == ".geojson"):
+        ends = (".tif", ".tiff", ".TIF", ".TIFF", *IMAGES)
+        image = next((path for end in ends if (path := vector.with_suffix(end)).is_file()), None)
+        if image is None:
+            lone.append(vector)
+        else:
+            found.append((vector, image))
+    return found, lone
+
+
+def _code(tree: dict[str, Any], vector: Path) -> int:
+    """EPSG code of a collection: of its `crs`, else longitude and latitude.
+
+    Raises: DataError for a reference system without a number.
+    """
     name = str(((tree.get("crs") or {}).get("properties") or {}).get("name", "EPSG::4326"))
-    return 4326 if name.endswith("CRS84") else int(digits) if (digits := name.rsplit(":", 1)[-1]).isdigit() else 0
+    if name.endswith("CRS84"):
+        return 4326
+    if not (digits := name.rsplit(":", 1)[-1]).isdigit():
+        raise DataError(f"{vector}: its reference system {name!r} is none of EPSG's; save it in EPSG:4326 or another")
+    return int(digits)
 
 
-def _part(rings: list[Any], matrix: np.ndarray, theirs: int, code: int) -> Part:
+def _part(rings: list[Any], matrix: np.ndarray, theirs: int, code: int, where: str) -> Part:
     back = np.linalg.inv(matrix)
     made = []
-    for ring in rings:
-        points = np.array([point[:2] for point in ring], np.float64)
-        if code and theirs and theirs != code:
+    for positions in rings:
+        points = np.array([point[:2] for point in positions], np.float64).reshape(-1, 2)
+        if code and theirs != code:
             warp = extra("rasterio.warp", "geo")
             x, y = warp.transform(f"EPSG:{theirs}", f"EPSG:{code}", points[:, 0].tolist(), points[:, 1].tolist())
             points = np.stack([x, y], axis=1)
         points = points @ back[:2, :2].T + back[:2, 2]
         points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)
-        made.append(points[:-1] if len(points) > 3 and (points[0] == points[-1]).all() else points)
-    if not made or len(made[0]) < 3:
-        raise DataError("a polygon of fewer than three points")
+        closed = len(points) > 3 and (points[0] == points[-1]).all()
+        made.append(ring(points[:-1] if closed else points, where))
     return tuple(made)
 
 

@@ -15,14 +15,31 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 from PIL import Image
 
 from ...errors import DataError
 from ...labels import Color, parse_color
-from .files import Beside, counted, read_json, size_of, unique
-from .record import Bitmap, Picture, Project, Region
+from ..codecs import decode_mask
+from .files import (
+    Beside,
+    counted,
+    name_of,
+    read_json,
+    read_lines,
+    reading,
+    rectangle,
+    ring,
+    size_of,
+    the_one,
+    unique,
+    whole,
+)
+from .record import Picture, Project, Region
+from .remarks import lost
 
 _THIN = ("point", "line", "location", "data")
 
@@ -37,65 +54,62 @@ def read(root: Path) -> Project:
 
     Raises: DataError when an image's size is neither told nor to be found, or an object cannot be drawn.
     """
-    files = _files(root)
-    if len(files) != 1:
-        raise DataError(f"{root}: holds {counted(len(files), 'file')} of Labelbox; name one of them")
-    path = files[0]
+    path = the_one(root, _files(root), "Labelbox")
     beside = Beside(path.parent)
-    held: dict[str, list[Any]] = {}
+    held: dict[str, tuple[str, list[Any]]] = {}
     sizes: dict[str, tuple[int, int]] = {}
-    for row in _rows(path):
-        called, objects, size = _row(row)
-        held.setdefault(called, []).extend(objects)
-        if size:
-            sizes[called] = size
+    left = {"thin": 0, "masks": 0, "labels": 0, "skipped": 0}
+    for number, row in enumerate(_rows(path), 1):
+        with reading(f"{path}: row {number}", "Labelbox"):
+            key, called, objects, size = _row(row, left)
+            if key in held and "dataRow" not in row:
+                left["labels"] += 1
+                continue
+            held.setdefault(key, (called, []))[1].extend(objects)
+            if size:
+                sizes[key] = size
     colors: dict[str, Color] = {}
-    pictures, left, taken = [], {"thin": 0, "masks": 0}, set[str]()
-    for called, objects in held.items():
+    pictures, taken = [], set[str]()
+    for key, (called, objects) in held.items():
         image = beside.find(called)
-        if called in sizes:
-            height, width = sizes[called]
+        if key in sizes:
+            height, width = sizes[key]
         elif image is not None:
             height, width = size_of(image)
         else:
             raise DataError(f"{path}: the size of {called!r} is not told; put the image beside the export")
         regions = []
         for thing in objects:
-            region = _region(thing, beside, f"{path}: {called}", left)
-            if region is not None:
-                regions.append(region)
-                if isinstance(thing.get("color"), str):
-                    colors.setdefault(region.label, parse_color(thing["color"]))
-        pictures.append(Picture(unique(Path(called).stem, taken), image, height, width, tuple(regions)))
+            with reading(f"{path}: {called}", "Labelbox"):
+                region = _region(thing, beside, height, width, f"{path}: {called}", left)
+                if region is not None:
+                    regions.append(region)
+                    if isinstance(thing.get("color"), str):
+                        colors.setdefault(region.label, parse_color(thing["color"]))
+        pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
     labels = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    remarks = []
-    if left["thin"]:
-        remarks.append(f"{counted(left['thin'], 'object')} left out: points, lines and texts have no area")
-    if left["masks"]:
-        remarks.append(
-            f"{counted(left['masks'], 'mask')} left out: they stand there as addresses; download them beside the export"
-        )
     shown = {name: colors[name] for name in labels if name in colors}
-    return Project(
-        tuple(labels),
-        tuple(pictures),
-        "labelbox",
-        shown if len(set(shown.values())) == len(shown) else {},
-        tuple(remarks),
-    )
+    shown = shown if len(set(shown.values())) == len(shown) else {}
+    said = {
+        "thin": ("object", "points, lines and texts have no area"),
+        "masks": ("mask", "they stand there as addresses; download them beside the export"),
+        "labels": ("further label", "of images that were labeled more than once the first counts"),
+        "skipped": ("row", "skipped by its annotator"),
+    }
+    remarks = tuple(f"{counted(left[k], what)} left out: {why}" for k, (what, why) in said.items() if left[k])
+    return Project(tuple(labels), tuple(pictures), "labelbox", shown, remarks)
 
 
-def write(project: Project, out: Path) -> None:
+def write(project: Project, out: Path) -> tuple[str, ...]:
     """`import.ndjson`: one line an object; polygons without holes stay polygons, all else becomes masks."""
     lines = []
     for picture in project:
-        file = picture.name.replace("/", "_") + (picture.image.suffix if picture.image else ".png")
-        size = {"height": picture.height, "width": picture.width}
-        row = {"dataRow": {"globalKey": picture.image.name if picture.image else file}, "mediaAttributes": size}
+        file = picture.name + (picture.image.suffix if picture.image else ".png")
+        row = {"dataRow": {"globalKey": file}, "mediaAttributes": {"height": picture.height, "width": picture.width}}
         if not picture.regions:
             lines.append(row)
         for region in picture.regions:
-            about = {**row, "uuid": f"{picture.name}-{len(lines)}", "name": region.label}
+            about = {**row, "uuid": str(uuid5(NAMESPACE_URL, f"{file}#{len(lines)}")), "name": region.label}
             if region.object or region.crowd:
                 about["object"], about["crowd"] = region.object, region.crowd
             if region.bitmap is None and len(region.parts) == 1 and len(region.parts[0]) == 1:
@@ -106,6 +120,7 @@ def write(project: Project, out: Path) -> None:
                 lines.append({**about, "mask": {"png": base64.b64encode(png.getvalue()).decode()}})
     out.mkdir(parents=True, exist_ok=True)
     (out / "import.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return lost(project, crowds=True, objects=True)
 
 
 def _files(root: Path) -> list[Path]:
@@ -130,67 +145,72 @@ def _rows(path: Path) -> Iterator[Any]:
         tree = read_json(path)
         yield from tree if isinstance(tree, list) else [tree]
         return
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise DataError(f"{path}, line {number}: no JSON that can be read ({error})") from None
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: no JSON that can be read ({error})") from None
 
 
-def _row(row: dict[str, Any]) -> tuple[str, list[Any], tuple[int, int] | None]:
-    """(the image's name, objects, its size where told) of a line of any of the three forms."""
+def _row(row: dict[str, Any], left: dict[str, int]) -> tuple[str, str, list[Any], tuple[int, int] | None]:
+    """(what makes the image one, its name, objects, its size where told) of a line of any of the three forms."""
     about = row.get("Media Attributes") or row.get("media_attributes") or row.get("mediaAttributes") or {}
     size = (int(about["height"]), int(about["width"])) if {"height", "width"} <= about.keys() else None
     if "Label" in row:
-        if isinstance(row["Label"], list):
+        called = str(row.get("External ID") or row.get("Labeled Data") or row.get("DataRow ID"))
+        label = row["Label"] or {}
+        if isinstance(label, list):
             raise DataError(f"data row {row.get('DataRow ID')}: frames of a video are not read; export images")
-        called = row.get("External ID") or row.get("Labeled Data") or row.get("DataRow ID")
-        return str(called).split("?")[0], list((row["Label"] or {}).get("objects", ())), size
+        if isinstance(label, str) or row.get("Skipped"):
+            left["skipped"] += 1
+            label = {}
+        objects = list(label.get("objects") or ())
+        for value, drawn in label.items():  # as it was before 2020: a list of outlines for each class
+            if isinstance(drawn, list) and all(isinstance(one, dict) and "geometry" in one for one in drawn):
+                objects += [{"value": value, "polygon": one["geometry"]} for one in drawn]
+        return str(row.get("DataRow ID") or called), called, objects, size
     if "data_row" in row:
         source = row["data_row"]
         called = source.get("external_id") or source.get("global_key") or source.get("row_data") or source.get("id")
-        labels = [label for project in row["projects"].values() for label in project.get("labels", ())[:1]]
-        return (
-            str(called).split("?")[0],
-            [t for label in labels for t in label.get("annotations", {}).get("objects", ())],
-            size,
-        )
+        labels = [label for project in row["projects"].values() for label in project.get("labels", ())]
+        left["labels"] += max(len(labels) - 1, 0)
+        objects = [thing for label in labels[:1] for thing in label["annotations"].get("objects") or ()]
+        return str(source.get("id") or called), str(called), objects, size
     source = row["dataRow"]
-    called = source.get("globalKey") or source.get("externalId") or source.get("id")
-    return str(called), [row] if "name" in row or "schemaId" in row else [], size
+    called = str(source.get("globalKey") or source.get("externalId") or source.get("id"))
+    return called, called, [row] if "name" in row or "schemaId" in row else [], size
 
 
-def _region(thing: dict[str, Any], beside: Beside, where: str, left: dict[str, int]) -> Region | None:
+def _region(
+    thing: dict[str, Any], beside: Beside, height: int, width: int, where: str, left: dict[str, int]
+) -> Region | None:
     label = str(thing.get("name") or thing.get("title") or thing.get("value") or thing.get("schemaId") or "")
+    where = f"{where}: an object {label!r}"
     about: dict[str, Any] = {"object": str(thing.get("object") or ""), "crowd": bool(thing.get("crowd"))}
-    try:
-        if ring := thing.get("polygon"):
-            points = np.array([(p["x"], p["y"]) for p in ring], np.float64)
-            return Region(label, ((points,),), **about)
-        if box := thing.get("bbox") or thing.get("bounding_box"):
-            x, y, w, h = (float(box[key]) for key in ("left", "top", "width", "height"))
-            return Region(label, ((np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]),),), **about)
-        mask = thing.get("mask") or thing.get("composite_mask") or {}
-        if mask.get("png"):
+    if points := thing.get("polygon"):
+        return Region(label, ((ring([(p["x"], p["y"]) for p in points], where),),), **about)
+    if box := thing.get("bbox") or thing.get("bounding_box"):
+        x, y, w, h = (float(box[key]) for key in ("left", "top", "width", "height"))
+        return Region(label, ((ring(rectangle(x, y, x + w, y + h), where),),), **about)
+    mask = thing.get("mask") or thing.get("composite_mask") or {}
+    if mask.get("png"):
+        try:
             pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask["png"]))).convert("L")) > 0
-            return Region(label, bitmap=Bitmap(0, 0, pixels), **about)
-        address = (
-            mask.get("instanceURI")
-            or mask.get("url")
-            or ("" if any(k in thing for k in _THIN) else thing.get("instanceURI"))
-        )
-        if address:
-            file = beside.find(str(address))
-            if file is None:
-                left["masks"] += 1
-                return None
-            color = mask.get("colorRGB") or mask.get("color_rgb")
-            array = np.asarray(Image.open(file).convert("RGB"))
-            pixels = np.all(array == color, axis=2) if color else np.any(array, axis=2)
-            return Region(label, bitmap=Bitmap(0, 0, pixels), **about)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DataError(f"{where}: an object {label!r} that cannot be drawn ({error})") from None
-    left["thin"] += 1
-    return None
+        except Exception as error:  # base64's and Pillow's
+            raise DataError(f"{where}: its mask is no PNG in base64 ({error})") from None
+        return Region(label, bitmap=whole(pixels, height, width, where), **about)
+    thin = any(key in thing for key in _THIN)
+    address = mask.get("instanceURI") or mask.get("url") or ("" if thin else thing.get("instanceURI"))
+    if not address:
+        left["thin"] += 1
+        return None
+    file = beside.find(urlsplit(str(address)).path)
+    if file is None:
+        left["masks"] += 1
+        return None
+    stored, palette = decode_mask(file)
+    array = palette[stored] if palette is not None else stored if stored.ndim == 3 else np.stack([stored] * 3, axis=2)
+    array, color = array[..., :3], mask.get("colorRGB") or mask.get("color_rgb")
+    pixels = np.all(array == color, axis=2) if color else np.any(array, axis=2)
+    return Region(label, bitmap=whole(pixels, height, width, where), **about)

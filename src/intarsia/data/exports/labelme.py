@@ -10,116 +10,186 @@ from __future__ import annotations
 import base64
 import io
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ...errors import DataError
+from ...errors import DataError, nearest
 from ...labels import IGNORE
-from .files import Beside, counted, read_json, size_of, unique, write_json
+from .files import (
+    Beside,
+    counted,
+    ellipse,
+    read_json,
+    read_lines,
+    reading,
+    rectangle,
+    ring,
+    scratch,
+    size_of,
+    unique,
+    write_json,
+)
 from .record import Bitmap, Picture, Project, Region
 from .regions import outline
+from .remarks import lost
 
 _NAMES = {"__ignore__": IGNORE, "_background_": "background"}
 _THIN = ("point", "points", "line", "linestrip")
 
 
 def recognize(root: Path) -> bool:
-    """A folder whose JSON files hold `shapes` and `imagePath`."""
-    first = next(iter(sorted(root.glob("*.json"))), None) if root.is_dir() else root if root.suffix == ".json" else None
-    if first is None:
-        return False
-    try:
-        tree = read_json(first)
-    except DataError:
-        return False
-    return isinstance(tree, dict) and {"shapes", "imagePath"} <= tree.keys()
+    """A JSON file with `shapes` and `imagePath`, or a folder with one among its first four, there or in images/."""
+    here = sorted(root.glob("*.json")) if root.is_dir() else _files(root)
+    for path in (here or _files(root / "images"))[:4]:
+        try:
+            tree = _tree(path)
+        except DataError:
+            continue
+        if tree is not None and "imagePath" in tree:
+            return True
+    return False
 
 
 def read(root: Path) -> Project:
-    """The JSON files of a folder, in the order of their names; labels.txt, there or above, gives the order of classes."""
-    files = sorted(root.glob("*.json")) if root.is_dir() else [root]
+    """The JSON files of a folder and those below, by their names; labels.txt, there or above, gives the classes' order.
+
+    An image that is only in a file's `imageData` is unpacked into a folder of this process.
+    """
+    files = _files(root)
     if not files:
         raise DataError(f"{root}: holds no JSON file of LabelMe")
-    beside = Beside(files[0].parent)
-    pictures, labels, thin, taken = [], dict[str, None](), 0, set[str]()
+    home = root if root.is_dir() else root.parent
+    beside = Beside(home)
+    pictures, labels, thin, taken, strange = [], dict[str, None](), 0, set[str](), list[str]()
     for path in files:
-        tree = read_json(path)
-        if not isinstance(tree, dict) or "shapes" not in tree:
-            raise DataError(f"{path}: no file of LabelMe: it holds no 'shapes'")
-        image = beside.find(str(tree.get("imagePath") or f"{path.stem}.jpg"))
-        height, width = tree.get("imageHeight"), tree.get("imageWidth")
-        if not (height and width):
-            if image is None:
-                raise DataError(
-                    f"{path}: says nothing of its image's size, and {tree.get('imagePath')!r} is not beside it"
-                )
-            height, width = size_of(image)
-        regions = []
-        for number, shape in enumerate(tree["shapes"]):
-            if shape.get("shape_type", "polygon") in _THIN:
-                thin += 1
-                continue
-            region = _region(shape, f"{path}: shape {number}")
-            regions.append(region)
-            labels[region.label] = None
-        pictures.append(Picture(unique(path.stem, taken), image, int(height), int(width), tuple(regions)))
-    remarks = (f"{counted(thin, 'shape')} left out: points and lines have no area",) if thin else ()
-    return Project(_ordered(files[0].parent, labels), tuple(pictures), "labelme", remarks=remarks)
+        tree = _tree(path)
+        if tree is None:
+            strange.append(path.name)
+            continue
+        with reading(path, "LabelMe"):
+            called = str(tree.get("imagePath") or "")
+            name = unique(path.relative_to(home).with_suffix("").as_posix().removeprefix("images/"), taken)
+            image = _image(path, called, beside, tree.get("imageData"), name)
+            height, width = tree.get("imageHeight"), tree.get("imageWidth")
+            if not (height and width):
+                if image is None:
+                    raise DataError(f"{path}: says nothing of its image's size, and {called!r} is not beside it")
+                height, width = size_of(image)
+            regions = []
+            for number, shape in enumerate(tree["shapes"]):
+                if shape.get("shape_type", "polygon") in _THIN:
+                    thin += 1
+                    continue
+                region = _region(shape, f"{path}: shape {number}")
+                regions.append(region)
+                labels[region.label] = None
+            pictures.append(Picture(name, image, int(height), int(width), tuple(regions)))
+    if not pictures:
+        raise DataError(f"{files[0]}: no file of LabelMe: it holds no 'shapes'")
+    remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
+    if strange:
+        remarks.append(f"{counted(len(strange), 'JSON file')} passed over, not of LabelMe: {', '.join(strange[:3])}")
+    return Project(_ordered(home, labels), tuple(pictures), "labelme", remarks=tuple(remarks))
 
 
-def write(project: Project, out: Path) -> None:
-    """A JSON file for each picture; polygons stay polygons, and whatever has holes becomes a mask."""
-    out.mkdir(parents=True, exist_ok=True)
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """A JSON file beside each image, as LabelMe looks for it; polygons stay polygons, and whatever has holes a mask."""
     for picture in project:
         shapes = []
         groups = {key: n for n, key in enumerate(dict.fromkeys(r.object for r in picture.regions if r.object), 1)}
         spare = len(groups)
         for region in picture.regions:
             group = groups.get(region.object)
-            if group is None and len(region.parts) > 1:
-                group = spare = spare + 1
             name = "__ignore__" if region.label == IGNORE else region.label
-            for shape in _shapes(region, picture):
-                shapes.append(
-                    {"label": name, "group_id": group, "flags": {"crowd": True} if region.crowd else {}, **shape}
-                )
-        image = "" if picture.image is None else os.path.relpath(picture.image, out)
+            made = _shapes(region, picture)
+            if group is None and len(made) > 1:
+                group = spare = spare + 1
+            for shape in made:
+                flags = {"crowd": True} if region.crowd else {}
+                shapes.append({"label": name, "group_id": group, "flags": flags, **shape})
+        place = out / "images" / f"{picture.name}.json"
+        image = "" if picture.image is None else os.path.relpath(picture.image, place.parent)
         tree: dict[str, Any] = {"version": "5.2.1", "flags": {}, "shapes": shapes, "imagePath": image, "imageData": None,
                 "imageHeight": picture.height, "imageWidth": picture.width}  # fmt: skip
-        write_json(out / f"{picture.name.replace('/', '_')}.json", tree)
+        write_json(place, tree)
     names = ["__ignore__" if name == IGNORE else name for name in project.classes]
+    out.mkdir(parents=True, exist_ok=True)
     (out / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return lost(project, classes=True, crowds=True, objects=True)
+
+
+def _files(root: Path) -> list[Path]:
+    if root.is_dir():
+        return sorted(root.rglob("*.json"))
+    return [root] if root.suffix == ".json" and root.is_file() else []
+
+
+def _tree(path: Path) -> dict[str, Any] | None:
+    """What a file of LabelMe holds; None where it is another program's JSON."""
+    tree = read_json(path)
+    return tree if isinstance(tree, dict) and isinstance(tree.get("shapes"), list) else None
+
+
+def _image(path: Path, called: str, beside: Beside, data: str | None, name: str) -> Path | None:
+    """The image of a file: where its imagePath leads, one of that name below, or the one inside of it."""
+    near = path.parent / called.replace("\\", "/")
+    if called and near.is_file():
+        return near
+    found = beside.find(called) if called else None
+    if found is not None or not data:
+        return found
+    try:
+        content = base64.b64decode(data)
+        with Image.open(io.BytesIO(content)) as image:
+            ending = {"JPEG": ".jpg", "TIFF": ".tif"}.get(image.format or "", f".{(image.format or 'png').lower()}")
+    except Exception as error:  # base64's and Pillow's
+        raise DataError(f"{path}: its imageData is no image in base64 ({error}); save it again") from None
+    place = _unpacked(beside.root) / f"{name}{ending}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return place
+
+
+@cache
+def _unpacked(root: Path) -> Path:
+    """The folder for images that are only inside of a folder's JSON files: one, however often they are read."""
+    return scratch()
 
 
 def _region(shape: dict[str, Any], where: str) -> Region:
-    label, kind = str(shape.get("label", "")), shape.get("shape_type", "polygon")
+    label, kind = str(shape.get("label", "")), shape.get("shape_type") or "polygon"
     label = _NAMES.get(label, label)
-    points = np.asarray(shape.get("points", ()), np.float64).reshape(-1, 2)
     group = shape.get("group_id")
     about: dict[str, Any] = {
         "crowd": bool((shape.get("flags") or {}).get("crowd")),
         "object": "" if group is None else f"{label}-{group}",
     }
-    if kind == "polygon" and len(points) >= 3:
-        return Region(label, ((points,),), **about)
-    if kind == "rectangle" and len(points) == 2:
-        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        return Region(label, ((np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]),),), **about)
-    if kind == "circle" and len(points) == 2:
-        angle = np.linspace(0, 2 * np.pi, 256, endpoint=False)
-        reach = float(np.hypot(*(points[1] - points[0])))
-        return Region(label, ((points[0] + reach * np.stack([np.cos(angle), np.sin(angle)], axis=1),),), **about)
-    if kind == "mask" and len(points) == 2 and shape.get("mask"):
+    points = np.asarray(shape.get("points", ()), np.float64).reshape(-1, 2)
+    if kind == "polygon":
+        return Region(label, ((ring(points, where),),), **about)
+    if kind in ("rectangle", "circle", "mask") and len(points) == 2:
+        (x0, y0), (x1, y1) = points.tolist()
+        if kind == "rectangle":
+            return Region(
+                label, ((ring(rectangle(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), where),),), **about
+            )
+        if kind == "circle":
+            reach = float(np.hypot(x1 - x0, y1 - y0))
+            return Region(label, ((ring(ellipse(x0, y0, reach, reach), where),),), **about)
         try:
             pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))).convert("L")) > 0
         except Exception as error:  # base64's and Pillow's
             raise DataError(f"{where}: its mask is no PNG in base64 ({error})") from None
-        left, top = np.round(points[0]).astype(int)
-        return Region(label, bitmap=Bitmap(int(top), int(left), pixels), **about)
-    raise DataError(f"{where}: a {kind} of {counted(len(points), 'point')} cannot be drawn")
+        return Region(label, bitmap=Bitmap(round(y0), round(x0), pixels), **about)
+    if kind == "oriented_rectangle" and len(points) == 4:
+        return Region(label, ((ring(points, where),),), **about)
+    known = ("polygon", "rectangle", "circle", "mask", *_THIN)
+    hint = "" if kind in known else nearest(kind, known)
+    raise DataError(f"{where}: a {kind} of {counted(len(points), 'point')} cannot be drawn{hint}")
 
 
 def _shapes(region: Region, picture: Picture) -> list[dict[str, Any]]:
@@ -142,7 +212,7 @@ def _shapes(region: Region, picture: Picture) -> list[dict[str, Any]]:
 def _ordered(folder: Path, labels: dict[str, None]) -> tuple[str, ...]:
     for place in (folder / "labels.txt", folder.parent / "labels.txt"):
         if place.is_file():
-            lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines()]
+            lines = [line if line in labels else line.strip() for line in read_lines(place)]
             known = [_NAMES.get(line, line) for line in lines if line]
             return tuple(dict.fromkeys([*known, *labels]))
     return tuple(labels)

@@ -1,158 +1,167 @@
 """Label Studio: a JSON list of tasks, coordinates in percent of the image, brush strokes in its own run lengths.
 
-Results read: polygonlabels, rectanglelabels (turned around their upper left corner), ellipselabels, brushlabels and
+The short form, JSON-MIN, is read as well. Results read: polygonlabels, rectanglelabels (turned around their upper left corner), ellipselabels, brushlabels and
 their unlabeled kinds with a separate `labels`; of several annotations of a task the first that was not cancelled
-counts. Brush run lengths are those of the thi.ng format: four bytes a pixel, of which the last, alpha, is the mask.
+counts. Brush run lengths are `brush`'s.
 """
 
 from __future__ import annotations
 
+import base64
+import io
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
+from PIL import Image
 
 from ...errors import DataError
-from .files import Beside, counted, read_json, unique, write_json
+from ...labels import Color, parse_color
+from .brush import decode, encode
+from .files import (
+    Beside,
+    counted,
+    ellipse,
+    head,
+    name_of,
+    read_json,
+    read_xml,
+    reading,
+    rectangle,
+    ring,
+    size_of,
+    the_one,
+    unique,
+    whole,
+    write_json,
+)
 from .record import Bitmap, Picture, Project, Region
+from .remarks import lost
 
-_KINDS = ("polygon", "rectangle", "ellipse", "brush")
+_KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
+_LEFT = {
+    "result": "choices, key points and texts have no area",
+    "further annotation": "of tasks that were annotated more than once the first counts",
+    "cancelled annotation": "its annotator gave it up",
+    "prediction": "what annotators made counts alone",
+    "further label": "of regions with several labels the first counts",
+    "task": "without regions, and their images, which would tell their sizes, are not found",
+}
 
 
 def recognize(root: Path) -> bool:
-    """A JSON list of tasks with `annotations` and `data`, or a folder that holds exactly one."""
+    """A JSON list of tasks with `annotations` and `data`, or its short form, or a folder that holds exactly one."""
     return len(_files(root)) == 1
 
 
 def read(root: Path) -> Project:
-    """One file of tasks.
+    """One file of tasks; the first XML beside it that is a labeling configuration gives the order of classes.
 
     Raises: DataError that names task and result.
     """
-    files = _files(root)
-    if len(files) != 1:
-        raise DataError(f"{root}: holds {counted(len(files), 'file')} of Label Studio's tasks; name one of them")
-    path = files[0]
+    path = the_one(root, _files(root), "Label Studio's tasks")
     beside = Beside(path.parent)
-    pictures, labels, passed, more, taken = [], dict[str, None](), 0, 0, set[str]()
-    for number, task in enumerate(read_json(path)):
-        done = [a for a in task.get("annotations") or task.get("completions") or () if not a.get("was_cancelled")]
-        more += max(len(done) - 1, 0)
-        called = next(
-            (str(v) for v in (task.get("data") or {}).values() if isinstance(v, str)), f"task-{task.get('id', number)}"
-        )
-        regions, size = [], None
-        words = _words(done[0]["result"]) if done else {}
-        for result in done[0]["result"] if done else ():
-            kind = result.get("type", "").removesuffix("labels")
-            if kind not in _KINDS:
-                passed += result.get("type") != "labels"
+    pictures, labels, taken = [], dict[str, None](), set[str]()
+    left = dict.fromkeys(_LEFT, 0)
+    for number, given in enumerate(read_json(path)):
+        place = f"{path}: task {given.get('id', number)}"
+        with reading(place, "Label Studio"):
+            task = given if "data" in given else _long(given)
+            every = task.get("annotations") or task.get("completions") or ()
+            done = [a for a in every if not a.get("was_cancelled")]
+            left["cancelled annotation"] += len(every) - len(done)
+            left["further annotation"] += max(len(done) - 1, 0)
+            left["prediction"] += len(task.get("predictions") or ())
+            called = _file(next((str(v) for v in task["data"].values() if isinstance(v, str)), f"task-{number}"))
+            image = beside.find(called)
+            regions, size = [], None if image is None else size_of(image)
+            results = done[0]["result"] if done else ()
+            words = {r["id"]: r["value"]["labels"] for r in results if r.get("type") == "labels" and r.get("id")}
+            for result in results:
+                kind = str(result.get("type", "")).removesuffix("labels")
+                if kind not in _KINDS:
+                    left["result"] += result.get("type") != "labels"
+                    continue
+                where = f"{place}, result {result.get('id')}"
+                if result.get("image_rotation"):
+                    raise DataError(
+                        f"{where}: its image was turned by {result['image_rotation']} degrees; turn it back"
+                    )
+                if {"original_height", "original_width"} <= result.keys():
+                    size = (int(result["original_height"]), int(result["original_width"]))
+                elif size is None:
+                    raise DataError(f"{where}: says nothing of its image's size, and {called!r} is not beside the file")
+                names = result["value"].get(f"{kind}labels") or words.get(result.get("id"), ())
+                if not names:
+                    raise DataError(f"{where}: a {kind} without a label")
+                left["further label"] += len(names) - 1
+                with reading(where, "Label Studio"):
+                    regions.append(_region(result, kind, str(names[0]), *size, where))
+                labels[regions[-1].label] = None
+            if size is None:
+                left["task"] += 1
                 continue
-            where = f"{path}: task {task.get('id', number)}, result {result.get('id')}"
-            size = (int(result["original_height"]), int(result["original_width"]))
-            names = result["value"].get(f"{kind}labels") or words.get(result.get("id"), ())
-            if not names:
-                raise DataError(f"{where}: a {kind} without a label")
-            region = _region(result, kind, names[0], *size, where)
-            regions.append(region)
-            labels[region.label] = None
-        image = beside.find(_file(called))
-        if size is None:
-            if image is None:
-                continue
-            from .files import size_of
-
-            size = size_of(image)
-        pictures.append(Picture(unique(Path(_file(called)).stem, taken), image, *size, tuple(regions)))
-    remarks = []
-    if passed:
-        remarks.append(f"{counted(passed, 'result')} left out: choices, key points and texts have no area")
-    if more:
-        remarks.append(f"{counted(more, 'further annotation')} of tasks that were annotated more than once left out")
-    return Project(tuple(labels), tuple(pictures), "labelstudio", remarks=tuple(remarks))
+        pictures.append(Picture(unique(name_of(called), taken), image, *size, tuple(regions)))
+    remarks = tuple(f"{counted(count, what)} left out: {_LEFT[what]}" for what, count in left.items() if count)
+    classes, colors = _configured(path.parent, labels)
+    return Project(classes, tuple(pictures), "labelstudio", colors, remarks)
 
 
-def write(project: Project, out: Path) -> None:
-    """`tasks.json` to import: polygons without holes stay polygons, all else becomes brush strokes."""
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """`tasks.json` to import, and the labeling configuration it needs: polygons stay polygons, all else is brushed."""
     tasks = []
     for number, picture in enumerate(project, 1):
-        file = picture.name.replace("/", "_") + (picture.image.suffix if picture.image else ".png")
+        file = picture.name + (picture.image.suffix if picture.image else ".png")
         results: list[dict[str, Any]] = []
         for region in picture.regions:
             about = {"original_width": picture.width, "original_height": picture.height, "image_rotation": 0,
-                     "from_name": "label", "to_name": "image", "id": f"r{len(results)}"}  # fmt: skip
+                     "to_name": "image", "id": f"r{len(results)}"}  # fmt: skip
             if region.object or region.crowd:
                 about["meta"] = {"text": [f"object={region.object}", *(["crowd"] if region.crowd else [])]}
             if region.bitmap is None and len(region.parts) == 1 and len(region.parts[0]) == 1:
                 points = (region.parts[0][0] * 100 / (picture.width, picture.height)).tolist()
                 value: dict[str, Any] = {"points": points, "closed": True, "polygonlabels": [region.label]}
-                results.append({**about, "type": "polygonlabels", "value": value})
+                results.append({**about, "from_name": "polygon", "type": "polygonlabels", "value": value})
             else:
                 rle = encode(region.mask(picture.height, picture.width))
                 value = {"format": "rle", "rle": rle, "brushlabels": [region.label]}
-                results.append({**about, "type": "brushlabels", "value": value})
-        image = (
-            f"/data/local-files/?d={'images/' if picture.image else ''}{picture.image.name if picture.image else file}"
-        )
-        tasks.append(
-            {
-                "id": number,
-                "data": {"image": image},
-                "annotations": [{"id": number, "was_cancelled": False, "result": results}],
-            }
-        )
+                results.append({**about, "from_name": "brush", "type": "brushlabels", "value": value})
+        image = f"/data/local-files/?d={quote(f'images/{file}')}"
+        annotation = {"id": number, "was_cancelled": False, "result": results}
+        tasks.append({"id": number, "data": {"image": image}, "annotations": [annotation]})
     write_json(out / "tasks.json", tasks)
+    view = ET.Element("View")
+    ET.SubElement(view, "Image", {"name": "image", "value": "$image"})
+    for kind, name in (("PolygonLabels", "polygon"), ("BrushLabels", "brush")):
+        control = ET.SubElement(view, kind, {"name": name, "toName": "image"})
+        for label in project.classes:
+            color = project.colors.get(label)
+            shown = {} if color is None else {"background": "#{:02x}{:02x}{:02x}".format(*color)}
+            ET.SubElement(control, "Label", {"value": label, **shown})
+    ET.indent(view)
+    ET.ElementTree(view).write(out / "label_config.xml", encoding="utf-8")
+    return lost(project, classes=True, colors=True, crowds=True, objects=True)
 
 
-def decode(numbers: list[int], height: int, width: int) -> np.ndarray:
-    """The mask [height, width] of a brush's run lengths.
-
-    Raises: DataError when they are of another size.
-    """
-    bits = np.unpackbits(np.asarray(numbers, np.uint8))
-    place = 0
-
-    def take(count: int) -> int:
-        nonlocal place
-        word = bits[place : place + count]
-        place += count
-        return int(word @ (1 << np.arange(count - 1, -1, -1))) if count else 0
-
-    total = take(32)
-    if total != 4 * height * width:
-        raise DataError(f"brush run lengths of {total // 4} pixels for an image of {width}x{height}")
-    word, sizes = take(5) + 1, [take(4) + 1 for _ in range(4)]
-    values = np.zeros(total, np.uint8)
-    n = 0
-    while n < total:
-        if place >= len(bits):
-            raise DataError("brush run lengths end too early")
-        repeated = take(1)
-        last = n + 1 + take(sizes[take(2)])
-        if repeated:
-            values[n:last] = take(word)
-        else:
-            values[n:last] = [take(word) for _ in range(last - n)]
-        n = last
-    return values.reshape(height, width, 4)[..., 3] > 0
-
-
-def encode(mask: np.ndarray) -> list[int]:
-    """A mask as a brush's run lengths: runs of full and of empty pixels, four equal bytes each."""
-    flat = np.repeat(np.asarray(mask, bool).ravel(), 4)
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])
-    sizes = (4, 8, 12, 16)
-    text = [f"{flat.size:032b}", f"{7:05b}", *(f"{size - 1:04b}" for size in sizes)]
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        left = end - start
-        while left:
-            run = min(left, 1 << 16)
-            kind = next(n for n, size in enumerate(sizes) if run <= 1 << size)
-            text.append(f"1{kind:02b}{run - 1:0{sizes[kind]}b}{255 * int(flat[start]):08b}")
-            left -= run
-    joined = "".join(text)
-    joined += "0" * (-len(joined) % 8)
-    return [int(joined[n : n + 8], 2) for n in range(0, len(joined), 8)]
+def _configured(folder: Path, seen: dict[str, None]) -> tuple[tuple[str, ...], dict[str, Color]]:
+    """Classes in the order of the labeling configuration, where one lies there, and their colors."""
+    names, colors = dict[str, None](), dict[str, Color]()
+    for path in sorted(folder.glob("*.xml")):
+        if b"<View" not in head(path):
+            continue
+        for control in read_xml(path).iter():
+            if control.tag.removesuffix("Labels").lower() not in (*_KINDS, "") or not control.tag.endswith("Labels"):
+                continue
+            for label in control.iterfind("Label"):
+                name = label.get("value", "")
+                names[name] = None
+                if (color := label.get("background", "")).startswith("#"):
+                    colors[name] = parse_color(color)
+        break
+    classes = tuple(dict.fromkeys([*names, *seen]))
+    return classes, colors if len(set(colors.values())) == len(colors) else {}
 
 
 def _files(root: Path) -> list[Path]:
@@ -162,45 +171,66 @@ def _files(root: Path) -> list[Path]:
             tree = read_json(path)
         except DataError:
             continue
-        if isinstance(tree, list) and tree and all(
-            isinstance(t, dict) and "data" in t and ("annotations" in t or "completions" in t) for t in tree
-        ):  # fmt: skip
+        if isinstance(tree, list) and tree and all(isinstance(t, dict) and (_is_task(t) or _is_short(t)) for t in tree):
             found.append(path)
     return found
 
 
+def _is_task(task: dict[str, Any]) -> bool:
+    return "data" in task and bool({"annotations", "completions", "predictions"} & task.keys())
+
+
+def _is_short(task: dict[str, Any]) -> bool:
+    """Whether this is a task of JSON-MIN: the data and each control's values side by side."""
+    return "id" in task and "data" not in task and bool({"annotator", "annotation_id", "lead_time"} & task.keys())
+
+
+def _long(task: dict[str, Any]) -> dict[str, Any]:
+    """A task of JSON-MIN in the long form."""
+    results = []
+    for value in (v for held in task.values() if isinstance(held, list) for v in held if isinstance(v, dict)):
+        kind = next((key for key in value if key.endswith("labels")), "")
+        results.append({"type": kind, "value": value, **{k: v for k, v in value.items() if k.startswith("original_")}})
+    data = {k: v for k, v in task.items() if (isinstance(v, str) and "/" in v) or k in ("image", "img", "photo")}
+    return {"data": data, "annotations": [{"result": results}], "id": task["id"]}
+
+
 def _file(called: str) -> str:
-    return called.split("?d=")[-1].split("?")[0]
-
-
-def _words(results: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Labels that stand in a result of their own, by the region's id."""
-    return {r["id"]: r["value"]["labels"] for r in results if r.get("type") == "labels" and r["value"].get("labels")}
+    """The image's path: below the folder that is served, or the name that was given to an upload."""
+    if "?d=" in called:
+        return unquote(called.split("?d=")[-1]).lstrip("/")
+    return called.split("?")[0].rsplit("/", 1)[-1] if called.startswith("/data/upload/") else called
 
 
 def _region(result: dict[str, Any], kind: str, label: str, height: int, width: int, where: str) -> Region:
     value, scale = result["value"], np.array([width, height]) / 100
     notes = (result.get("meta") or {}).get("text") or []
+    notes = [notes] if isinstance(notes, str) else notes
     about: dict[str, Any] = {
         "object": next((n.removeprefix("object=") for n in notes if n.startswith("object=")), ""), "crowd": "crowd" in notes,
     }  # fmt: skip
-    try:
-        if kind == "brush":
+    if kind == "brush":
+        try:
             return Region(label, bitmap=Bitmap(0, 0, decode(value["rle"], height, width)), **about)
-        if kind == "polygon":
-            ring = np.asarray(value["points"], np.float64).reshape(-1, 2) * scale
-            ring = np.where(abs(ring - np.round(ring)) < 1e-6, np.round(ring), ring)
-            return Region(label, ((ring,),), **about)
-        angle = np.radians(float(value.get("rotation") or 0))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+    if kind == "bitmask":
+        try:
+            content = base64.b64decode(value["imageDataURL"].partition(",")[2])
+            pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+        except Exception as error:  # base64's and Pillow's
+            raise DataError(f"{where}: its bitmask is no PNG in base64 ({error})") from None
+        return Region(
+            label, bitmap=whole(pixels[..., 3] * pixels[..., :3].any(axis=2) > 0, height, width, where), **about
+        )
+    if kind == "polygon":
+        points = ring(value["points"], where) * scale
+        return Region(label, ((np.where(abs(points - np.round(points)) < 1e-6, np.round(points), points),),), **about)
+    angle = np.radians(float(value.get("rotation") or 0))
+    x, y = value["x"] * scale[0], value["y"] * scale[1]
+    if kind == "ellipse":
+        points = ellipse(x, y, value["radiusX"] * scale[0], value["radiusY"] * scale[1], angle)
+    else:
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        corner = np.array([value["x"], value["y"]]) * scale
-        if kind == "rectangle":
-            w, h = value["width"] * scale[0], value["height"] * scale[1]
-            return Region(label, ((np.array([(0, 0), (w, 0), (w, h), (0, h)]) @ turn + corner,),), **about)
-        t = np.linspace(0, 2 * np.pi, 256, endpoint=False)
-        around = np.stack([value["radiusX"] * scale[0] * np.cos(t), value["radiusY"] * scale[1] * np.sin(t)], axis=1)
-        return Region(label, ((around @ turn + corner,),), **about)
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{where}: a {kind} that cannot be drawn ({error})") from None
+        points = rectangle(0, 0, value["width"] * scale[0], value["height"] * scale[1]) @ turn + (x, y)
+    return Region(label, ((ring(points, where),),), **about)

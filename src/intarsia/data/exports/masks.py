@@ -19,7 +19,7 @@ from PIL import Image
 from ...errors import DataError
 from ...labels import IGNORE, LabelSpace
 from ..codecs import decode_mask, read_labels, write_labels
-from .files import IMAGES, Beside, read_json, write_json
+from .files import Beside, read_json, reading, write_json
 from .record import Bitmap, Picture, Project, Region, draw, draw_objects, label_space
 
 
@@ -46,11 +46,12 @@ def read(root: Path) -> Project:
     for path in sorted((root / "masks").rglob("*.png")):
         name = path.relative_to(root / "masks").with_suffix("").as_posix()
         labels = read_labels(path, space)
-        image = next((f for end in IMAGES if beside and (f := beside.find(f"{name}{end}"))), None)
-        if name in known:
-            regions = _objects(root / "objects" / f"{name}.png", labels, known[name], space)
-        else:
-            regions = _classes(labels, space)
+        image = beside.stem(name) if beside else None
+        with reading(root / "objects.json", "this package"):
+            if name in known:
+                regions = _objects(root / "objects" / f"{name}.png", labels, known[name], space)
+            else:
+                regions = _classes(labels, space)
         regions = [region for region in regions if region.label != tree.get("uncovered")]
         height, width = labels.shape
         pictures.append(Picture(name, image, height, width, tuple(regions)))
@@ -61,7 +62,7 @@ def read(root: Path) -> Project:
     return Project(classes, tuple(pictures), "masks", dict(zip(space.names, space.colors, strict=True)))
 
 
-def write(project: Project, out: Path, uncovered: str = "background") -> None:
+def write(project: Project, out: Path, uncovered: str = "background") -> tuple[str, ...]:
     """Masks, and objects where regions say which object they are; images are not copied.
 
     Args:
@@ -73,11 +74,15 @@ def write(project: Project, out: Path, uncovered: str = "background") -> None:
     tree["values"] = {**plain.values}
     tree["uncovered"] = uncovered
     objects: dict[str, Any] = {}
+    covered, first = 0, ""
     for picture in project:
         path = out / "masks" / f"{picture.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_labels(path, space.encode(draw(picture, project.classes)), plain)
-        if any(region.object or region.crowd for region in picture.regions):
+        hidden = _hidden(picture)
+        first = first or (picture.name if hidden else "")
+        covered += hidden
+        if _told_apart(picture):
             numbers = draw_objects(picture)
             path = out / "objects" / f"{picture.name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +94,23 @@ def write(project: Project, out: Path, uncovered: str = "background") -> None:
     (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
     if objects:
         write_json(out / "objects.json", objects)
+    if covered:
+        return (f"{covered} px lie in several regions, of which the one drawn last is kept; the first in {first}",)
+    return ()
+
+
+def _hidden(picture: Picture) -> int:
+    """How many pixels lie in several regions."""
+    depth = np.zeros((picture.height, picture.width), np.uint16)
+    for region in picture.regions if len(picture.regions) > 1 else ():
+        depth += region.mask(picture.height, picture.width)
+    return int((depth > 1).sum())
+
+
+def _told_apart(picture: Picture) -> bool:
+    """Whether regions say more than the classes of pixels: objects, crowds, or several regions of one class."""
+    labels = [region.label for region in picture.regions]
+    return len(set(labels)) < len(labels) or any(region.object or region.crowd for region in picture.regions)
 
 
 def _listed(picture: Picture) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import LabelError, nearest
 from ...labels import IGNORE, Color, LabelSpace
-from .regions import fill
+from .regions import fill, keyhole, outline
 
 Ring = (
     np.ndarray
@@ -46,6 +46,17 @@ class Region(NamedTuple):
         seen = pixels[y : max(height - top, 0), x : max(width - left, 0)]
         whole[top + y : top + y + seen.shape[0], left + x : left + x + seen.shape[1]] = seen
         return whole
+
+    def outlines(self, height: int, width: int) -> tuple[Part, ...]:
+        """Its parts as they are, or the outlines of its pixels where it is a bitmap."""
+        return self.parts if self.bitmap is None else outline(self.mask(height, width))
+
+    def ring(self, height: int, width: int) -> Ring | None:
+        """One ring that fills the same pixels, holes and pieces joined by bridges; None where it covers no pixel."""
+        if self.bitmap is None and len(self.parts) == 1 and len(self.parts[0]) == 1:
+            return self.parts[0][0]
+        parts = outline(self.mask(height, width))
+        return keyhole(parts) if parts else None
 
 
 class Picture(NamedTuple):
@@ -96,6 +107,12 @@ def label_space(project: Project, uncovered: str = "background") -> LabelSpace:
         return plain
     spare = iter(c for c in plain.colors if c not in given.values())
     return LabelSpace(names, tuple(given.get(name) or next(spare) for name in names), values)
+
+
+def colors_of(project: Project) -> dict[str, Color]:
+    """A color for each class of a project, its own where it has one; white for what is ignored."""
+    space = label_space(project)
+    return {IGNORE: (255, 255, 255), **dict(zip(space.names, space.colors, strict=True)), **project.colors}
 
 
 def draw(picture: Picture, classes: Sequence[str]) -> np.ndarray:

@@ -40,9 +40,11 @@ def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, ri
     """Which pixels' middles, of a window, lie within an odd number of rings."""
     flips = np.zeros((bottom - top, right - left + 1), np.int32)
     for ring in rings:
-        a = np.asarray(ring, np.float64).reshape(-1, 2)
-        b = np.roll(a, -1, axis=0)
-        low, high = np.minimum(a[:, 1], b[:, 1]), np.maximum(a[:, 1], b[:, 1])
+        points = np.asarray(ring, np.float64).reshape(-1, 2)
+        after = np.roll(points, -1, axis=0)
+        up = points[:, 1:] > after[:, 1:]  # each edge from its smaller y, so that both its ways meet a row at one place
+        a, b = np.where(up, after, points), np.where(up, points, after)
+        low, high = a[:, 1], b[:, 1]
         first = np.ceil(low - 0.5).astype(int).clip(top, bottom)  # rows whose middle y satisfies low <= y < high
         last = np.ceil(high - 0.5).astype(int).clip(top, bottom)
         counts = last - first
@@ -101,6 +103,22 @@ def _rings(piece: np.ndarray) -> list[np.ndarray]:
                 break
         rings.append(np.array(corners, np.float64))
     return rings
+
+
+def keyhole(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """The rings of outlines that do not overlap, joined into one ring that fills the same pixels.
+
+    A bridge leads from ring to ring and back, so its two sides cancel; outlines run one way and holes the other, so
+    programs that fill by the winding number see the holes as well.
+
+    Returns: [N, 2] of x and y.
+    """
+    (path, *rest) = [ring for part in parts for ring in part]
+    for ring in rest:
+        gaps = ((path - ring[0]) ** 2).sum(axis=1)
+        at = int(gaps.argmin())
+        path = np.concatenate([path[: at + 1], ring, ring[:1], path[at:]])
+    return path
 
 
 def area(ring: np.ndarray) -> float:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-import numpy as np
+from urllib.parse import urlsplit
 
 from ...errors import DataError
 from ..codecs import decode_mask
-from .files import Beside, counted, read_json, size_of, unique
-from .record import Bitmap, Picture, Project, Region
+from .files import Beside, counted, name_of, read_json, reading, rectangle, ring, size_of, the_one, unique, whole
+from .record import Picture, Project, Region
 
 
 def recognize(root: Path) -> bool:
@@ -28,33 +27,40 @@ def read(root: Path) -> Project:
 
     Raises: DataError when an image is missing: tasks do not tell sizes; or when a region cannot be drawn.
     """
-    files = _files(root)
-    if len(files) != 1:
-        raise DataError(f"{root}: holds {counted(len(files), 'file')} of Scale's tasks; name one of them")
-    path = files[0]
+    path = the_one(root, _files(root), "Scale's tasks")
     beside = Beside(path.parent)
     tree = read_json(path)
-    pictures, thin, taken = [], 0, set[str]()
-    for task in tree if isinstance(tree, list) else tree.get("docs", [tree]):
+    pictures, thin, undone, taken = [], 0, 0, set[str]()
+    for task in _tasks(tree):
         where = f"{path}: task {task.get('task_id')}"
-        called = str((task.get("params") or {}).get("attachment", ""))
-        image = beside.find(called)
-        if image is None:
-            raise DataError(f"{where}: its image {called.split('?')[0]!r} is not beside the file; put it there")
-        height, width = size_of(image)
-        response = task.get("response") or {}
-        annotations = response.get("annotations") or ()
-        regions: list[Region] = []
-        if isinstance(annotations, dict):
-            regions = _painted(response, beside, where)
-        for thing in annotations if isinstance(annotations, list) else ():
-            region = _region(thing, where)
-            thin += region is None
-            regions += [region] if region else []
-        pictures.append(Picture(unique(image.stem, taken), image, height, width, tuple(regions)))
+        with reading(where, "Scale"):
+            if not task.get("response"):
+                undone += 1
+                continue
+            called = str((task.get("params") or {}).get("attachment", ""))
+            image = beside.find(urlsplit(called).path if "://" in called else called)
+            if image is None:
+                raise DataError(f"{where}: its image {called.split('?')[0]!r} is not beside the file; put it there")
+            height, width = size_of(image)
+            annotations = task["response"].get("annotations") or ()
+            regions: list[Region] = []
+            if isinstance(annotations, dict):
+                regions = _painted(task["response"], beside, height, width, where)
+            for thing in annotations if isinstance(annotations, list) else ():
+                region = _region(thing, where)
+                thin += region is None
+                regions += [region] if region else []
+            pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
     labels = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    remarks = (f"{counted(thin, 'annotation')} left out: points and lines have no area",) if thin else ()
-    return Project(tuple(labels), tuple(pictures), "scale", remarks=remarks)
+    remarks = [f"{counted(thin, 'annotation')} left out: points and lines have no area"] if thin else []
+    if undone:
+        remarks.append(f"{counted(undone, 'task')} without a response left out: not done yet")
+    return Project(tuple(labels), tuple(pictures), "scale", remarks=tuple(remarks))
+
+
+def _tasks(tree: Any) -> list[dict[str, Any]]:
+    tasks = tree if isinstance(tree, list) else tree.get("docs", [tree]) if isinstance(tree, dict) else []
+    return [task for task in tasks if isinstance(task, dict)]
 
 
 def _files(root: Path) -> list[Path]:
@@ -64,26 +70,23 @@ def _files(root: Path) -> list[Path]:
             tree = read_json(path)
         except DataError:
             continue
-        tasks = tree if isinstance(tree, list) else tree.get("docs", [tree]) if isinstance(tree, dict) else []
-        if tasks and all(isinstance(task, dict) and {"task_id", "response"} <= task.keys() for task in tasks):
+        tasks = _tasks(tree)
+        if any("response" in task for task in tasks) and all("task_id" in task for task in tasks):
             found.append(path)
     return found
 
 
 def _region(thing: dict[str, Any], where: str) -> Region | None:
     label, kind = str(thing.get("label", "")), thing.get("type") or ("polygon" if "vertices" in thing else "box")
-    try:
-        if kind in ("polygon", "box") and len(thing.get("vertices", ())) >= 3:
-            return Region(label, ((np.array([(p["x"], p["y"]) for p in thing["vertices"]], np.float64),),))
-        if kind == "box":
-            x, y, w, h = (float(thing[key]) for key in ("left", "top", "width", "height"))
-            return Region(label, ((np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]),),))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{where}: a {kind} {label!r} that cannot be drawn ({error})") from None
+    if kind in ("polygon", "box") and thing.get("vertices"):
+        return Region(label, ((ring([(p["x"], p["y"]) for p in thing["vertices"]], where),),))
+    if kind == "box":
+        x, y, w, h = (float(thing[key]) for key in ("left", "top", "width", "height"))
+        return Region(label, ((ring(rectangle(x, y, x + w, y + h), where),),))
     return None
 
 
-def _painted(response: dict[str, Any], beside: Beside, where: str) -> list[Region]:
+def _painted(response: dict[str, Any], beside: Beside, height: int, width: int, where: str) -> list[Region]:
     """A segmentation task: labels by index or by color in one image."""
     mapping, sheets = response.get("labelMapping") or {}, response["annotations"].get("combined") or {}
     indexed, colored = sheets.get("indexedImage"), sheets.get("image")
@@ -100,5 +103,5 @@ def _painted(response: dict[str, Any], beside: Beside, where: str) -> list[Regio
                 rgb = (palette[stored] if palette is not None else stored)[..., :3]
                 pixels = (rgb == tuple(bytes.fromhex(str(one["color"]).lstrip("#")))).all(axis=2)
             if pixels.any():
-                regions.append(Region(label, bitmap=Bitmap(0, 0, pixels)))
+                regions.append(Region(label, bitmap=whole(pixels, height, width, where)))
     return regions

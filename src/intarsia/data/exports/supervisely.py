@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...errors import DataError
+from ...errors import DataError, nearest
 from ...labels import parse_color
-from .files import Beside, counted, read_json, unique, write_json
-from .record import Bitmap, Picture, Project, Region
+from .files import Beside, counted, name_of, read_json, reading, rectangle, ring, unique, write_json
+from .record import Bitmap, Picture, Project, Region, colors_of
+from .remarks import lost
 
+_KINDS = ("bitmap", "polygon", "rectangle", "alpha_mask")
 _THIN = ("point", "line", "graph", "cuboid", "cuboid_3d", "any")
 
 
 def recognize(root: Path) -> bool:
-    """A folder with meta.json and ann/, there or one level down."""
+    """A folder with meta.json, and ann/ there or below."""
     return root.is_dir() and (root / "meta.json").is_file() and bool(_folders(root))
 
 
@@ -34,40 +36,42 @@ def read(root: Path) -> Project:
     Raises: DataError that names file and object.
     """
     meta = read_json(root / "meta.json")
-    if not isinstance(meta, dict) or not isinstance(meta.get("classes"), list):
-        raise DataError(f"{root / 'meta.json'}: lists no classes")
-    colors = {c["title"]: parse_color(c["color"]) for c in meta["classes"] if c.get("color")}
+    with reading(root / "meta.json", "Supervisely"):
+        colors = {str(c["title"]): parse_color(c["color"]) for c in meta["classes"] if c.get("color")}
+        titles = [str(c["title"]) for c in meta["classes"]]
     pictures, thin, taken = [], 0, set[str]()
     folders = _folders(root)
     for folder in folders:
-        beside = Beside(folder.parent)
+        images = folder.parent / "img"
+        beside = Beside(images if images.is_dir() else folder.parent)
+        place = "/".join(word for word in folder.parent.relative_to(root).parts if word != "datasets")
         for path in sorted(folder.glob("*.json")):
             tree = read_json(path)
             regions = []
-            for thing in tree.get("objects", ()):
-                if thing.get("geometryType") in _THIN:
-                    thin += 1
-                else:
-                    regions.append(_region(thing, f"{path}: object {thing.get('id')}"))
-            file = path.name.removesuffix(".json")
-            stem = Path(file).stem
-            name = unique(stem if len(folders) == 1 else f"{folder.parent.name}/{stem}", taken)
-            size = tree.get("size") or {}
-            if not {"height", "width"} <= size.keys():
-                raise DataError(f"{path}: says nothing of the image's size")
-            pictures.append(Picture(name, beside.find(file), size["height"], size["width"], tuple(regions)))
+            with reading(path, "Supervisely"):
+                for thing in tree["objects"]:
+                    if thing.get("geometryType") in _THIN:
+                        thin += 1
+                        continue
+                    where = f"{path}: object {thing.get('id')}"
+                    with reading(where, "Supervisely"):
+                        regions.append(_region(thing, where))
+                file = path.name.removesuffix(".json")
+                name = unique(name_of(file) if len(folders) == 1 else f"{place}/{name_of(file)}", taken)
+                height, width = int(tree["size"]["height"]), int(tree["size"]["width"])
+            pictures.append(Picture(name, beside.find(file), height, width, tuple(regions)))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    classes = tuple(dict.fromkeys([*(c["title"] for c in meta["classes"]), *seen]))
+    classes = tuple(dict.fromkeys([*titles, *seen]))
     remarks = (f"{counted(thin, 'object')} left out: points and lines have no area",) if thin else ()
     return Project(classes, tuple(pictures), "supervisely", colors, remarks)
 
 
-def write(project: Project, out: Path) -> None:
-    """meta.json and one data set, `ds`; the images lie beside it as `convert` put them."""
-    classes = []
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """meta.json, and a data set for each folder of pictures, `ds` for those in none; images lie in its img/."""
+    classes, colors = [], colors_of(project)
     numbers = {name: n for n, name in enumerate(project.classes, 1)}
     for name, number in numbers.items():
-        color = "#{:02X}{:02X}{:02X}".format(*project.colors.get(name, (128, 128, 128)))
+        color = "#{:02X}{:02X}{:02X}".format(*colors[name])
         classes.append({"id": number, "title": name, "shape": "bitmap", "color": color, "geometry_config": {}})
     write_json(out / "meta.json", {"classes": classes, "tags": [], "projectType": "images"})
     for picture in project:
@@ -85,46 +89,49 @@ def write(project: Project, out: Path) -> None:
                  "geometryType": "bitmap", "description": "",
                  "bitmap": {"data": _packed(mask[top : rows[-1] + 1, left : columns[-1] + 1]), "origin": [left, top]}}
             )  # fmt: skip
-        file = picture.name.replace("/", "_") + (picture.image.suffix if picture.image else ".png")
+        folder, _, file = (picture.name + (picture.image.suffix if picture.image else ".png")).rpartition("/")
+        home = out / (folder.replace("/", "/datasets/") or "ds")
         tree = {
             "description": "",
             "tags": [],
             "size": {"height": picture.height, "width": picture.width},
             "objects": objects,
         }
-        write_json(out / "ds" / "ann" / f"{file}.json", tree)
+        write_json(home / "ann" / f"{file}.json", tree)
         if picture.image is not None:
-            (out / "ds" / "img").mkdir(parents=True, exist_ok=True)
-            picture.image.rename(out / "ds" / "img" / file)
+            (home / "img").mkdir(parents=True, exist_ok=True)
+            picture.image.rename(home / "img" / file)
+    for emptied in sorted(out.glob("images/**/"), reverse=True):  # the images have moved
+        emptied.rmdir()
+    return lost(project, classes=True, colors=True, crowds=True, objects=True)
 
 
 def _folders(root: Path) -> list[Path]:
-    return [f for f in (root / "ann", *sorted(root.glob("*/ann"))) if f.is_dir()]
+    return sorted(folder for folder in root.rglob("ann") if folder.is_dir())
 
 
 def _region(thing: dict[str, Any], where: str) -> Region:
     label, kind = str(thing.get("classTitle", "")), thing.get("geometryType")
     tags = {tag.get("name"): tag.get("value") for tag in thing.get("tags", ()) if isinstance(tag, dict)}
     about: dict[str, Any] = {"crowd": "crowd" in tags, "object": str(tags.get("object") or thing.get("instance") or "")}
+    if kind in ("bitmap", "alpha_mask"):
+        left, top = thing["bitmap"]["origin"]
+        return Region(label, bitmap=Bitmap(int(top), int(left), _unpacked(thing["bitmap"]["data"], where)), **about)
+    if kind == "rectangle":
+        (x0, y0), (x1, y1) = sorted(thing["points"]["exterior"])
+        return Region(label, ((ring(rectangle(x0, min(y0, y1), x1, max(y0, y1)), where),),), **about)
+    if kind == "polygon":
+        rings = [thing["points"]["exterior"], *(thing["points"].get("interior") or ())]
+        return Region(label, (tuple(ring(points, where) for points in rings),), **about)
+    raise DataError(f"{where}: a {kind!r} is no shape of Supervisely that has an area{nearest(kind, _KINDS)}")
+
+
+def _unpacked(text: str, where: str) -> np.ndarray:
     try:
-        if kind in ("bitmap", "alpha_mask"):
-            left, top = thing["bitmap"]["origin"]
-            return Region(label, bitmap=Bitmap(int(top), int(left), _unpacked(thing["bitmap"]["data"])), **about)
-        points = thing["points"]
-        outer = np.asarray(points["exterior"], np.float64).reshape(-1, 2)
-        if kind == "rectangle":
-            (x0, y0), (x1, y1) = outer.min(axis=0), outer.max(axis=0)
-            return Region(label, ((np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]),),), **about)
-        if kind == "polygon":
-            holes = [np.asarray(hole, np.float64).reshape(-1, 2) for hole in points.get("interior", ())]
-            return Region(label, ((outer, *holes),), **about)
-    except (KeyError, TypeError, ValueError, zlib.error, OSError) as error:
-        raise DataError(f"{where}: a {kind} that cannot be drawn ({error})") from None
-    raise DataError(f"{where}: a {kind!r} is no shape of Supervisely that has an area")
-
-
-def _unpacked(text: str) -> np.ndarray:
-    image = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(text))))
+        image = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(text))))
+        image.load()
+    except Exception as error:  # base64's, zlib's and Pillow's
+        raise DataError(f"{where}: its bitmap is no deflated PNG in base64 ({error}); export it again") from None
     array = np.asarray(image.convert("RGBA"))[..., 3] if "A" in image.mode else np.asarray(image.convert("L"))
     return array > 0
 

@@ -1,4 +1,4 @@
-"""VGG Image Annotator (VIA 1 and 2): one JSON of regions, each with a shape and attributes.
+"""VGG Image Annotator (VIA 1, 2 and 3): one JSON or CSV of regions, each with a shape and attributes.
 
 Dutta, Zisserman. "The VIA Annotation Software for Images, Audio and Video." ACM Multimedia 2019. arXiv:1904.10699
 
@@ -6,27 +6,48 @@ Dutta, Zisserman. "The VIA Annotation Software for Images, Audio and Video." ACM
         {"shape_attributes": {"name": "polygon", "all_points_x": [...], "all_points_y": [...]},
          "region_attributes": {"class": "bug"}}]}}
 
-VIA 1 writes regions as a mapping; a saved project holds the same under `_via_img_metadata`. The class is the attribute
-whose values differ most between regions, or the only one; a region without it is called after the attribute's name.
+VIA 1 writes regions as a mapping; a saved project holds the same under `_via_img_metadata`; a CSV has one line a region;
+`via3` turns a project of VIA 3 into this form. The class is the attribute called class, label, name, type or category,
+else the one whose values differ most between regions; a region without it is called after the attribute's name. Classes
+stand in the order of the attribute's options, in the project or in a via_attributes.json beside the regions.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
-from .files import Beside, counted, read_json, size_of, unique, write_json
+from ...errors import DataError, nearest
+from . import via3
+from .files import (
+    Beside,
+    counted,
+    ellipse,
+    head,
+    name_of,
+    read_json,
+    read_lines,
+    reading,
+    rectangle,
+    ring,
+    size_of,
+    the_one,
+    unique,
+    write_json,
+)
 from .record import Picture, Project, Region
-from .regions import outline
+from .remarks import joined, lost
 
-_THIN = ("point", "polyline")
+_THIN = ("point", "polyline", "line")
+_KINDS = ("polygon", "rect", "circle", "ellipse")
 
 
 def recognize(root: Path) -> bool:
-    """A JSON file of VIA, or a folder that holds exactly one."""
+    """A JSON or CSV file of VIA, or a folder that holds exactly one."""
     return len(_files(root)) == 1
 
 
@@ -35,79 +56,118 @@ def read(root: Path) -> Project:
 
     Raises: DataError when there is no such file or more than one, or an image is missing: VIA does not store sizes.
     """
-    files = _files(root)
-    if len(files) != 1:
-        raise DataError(f"{root}: holds {counted(len(files), 'file')} of VIA regions; name one of them")
-    path = files[0]
-    tree = _images(read_json(path))
-    attribute = _attribute(tree)
+    path = the_one(root, _files(root), "VIA regions")
+    with reading(path, "VIA"):
+        tree, options = _images(path)
+        attribute = _attribute(tree)
     beside = Beside(path.parent)
     pictures, labels, thin, taken = [], dict[str, None](), 0, set[str]()
     for entry in tree.values():
-        image = beside.find(entry["filename"])
+        called = str(entry["filename"])
+        image = beside.find(called)
         if image is None:
-            raise DataError(
-                f"{path}: {entry['filename']!r} is not beside it; VIA keeps no sizes, so the image is needed"
-            )
+            raise DataError(f"{path}: {called!r} is not beside it; VIA keeps no sizes, so the image is needed")
         height, width = size_of(image)
         regions = []
         for number, region in enumerate(_listed(entry)):
-            shape = region["shape_attributes"]
-            if shape.get("name") in _THIN:
-                thin += 1
-                continue
-            label = _label(region.get("region_attributes") or {}, attribute)
-            labels[label] = None
-            ring = _ring(shape, f"{path}: {entry['filename']}, region {number}")
-            regions.append(Region(label, ((ring,),)))
-        pictures.append(Picture(unique(Path(entry["filename"]).stem, taken), image, height, width, tuple(regions)))
+            with reading(f"{path}: {called}, region {number}", "VIA"):
+                shape = region["shape_attributes"]
+                if shape.get("name") in _THIN:
+                    thin += 1
+                    continue
+                words = region.get("region_attributes") or {}
+                label = _label(words, attribute)
+                labels[label] = None
+                outer = _ring(shape, f"{path}: {called}, region {number}")
+                about: dict[str, Any] = {"crowd": words.get("crowd") == "1", "object": str(words.get("object") or "")}
+                regions.append(Region(label, ((outer,),), **about))
+        pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
     remarks = (f"{counted(thin, 'shape')} left out: points and lines have no area",) if thin else ()
-    return Project(tuple(labels), tuple(pictures), "via", remarks=remarks)
+    classes = tuple(dict.fromkeys([*options.get(attribute, ()), *labels]))
+    return Project(classes, tuple(pictures), "via", remarks=remarks)
 
 
-def write(project: Project, out: Path) -> None:
-    """`via_region_data.json`. VIA knows no holes and no bitmaps: a region becomes as many polygons as it has pieces.
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """`via_region_data.json`, and the classes in `via_attributes.json`.
 
-    Raises: DataError for a region with a hole.
+    VIA knows polygons of one ring: holes and pieces are joined to it by bridges, a line there and back.
     """
     tree = {}
     for picture in project:
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         size = picture.image.stat().st_size if picture.image else -1
         regions = []
-        for region in picture.regions:
-            parts = region.parts if region.bitmap is None else outline(region.mask(picture.height, picture.width))
-            for part in parts:
-                if len(part) > 1:
-                    raise DataError(
-                        f"{picture.name}: a {region.label} has a hole, which VIA cannot hold; use coco or labelme"
-                    )
-                shape = {
-                    "name": "polygon",
-                    "all_points_x": part[0][:, 0].tolist(),
-                    "all_points_y": part[0][:, 1].tolist(),
-                }
-                regions.append({"shape_attributes": shape, "region_attributes": {"class": region.label}})
+        for region in (kept := joined(picture).regions):
+            outer = region.ring(picture.height, picture.width)
+            if outer is None:
+                continue
+            shape = {"name": "polygon", "all_points_x": outer[:, 0].tolist(), "all_points_y": outer[:, 1].tolist()}
+            words = {"class": region.label, **({"crowd": "1"} if region.crowd else {})}
+            if region.object and sum(other.object == region.object for other in kept) > 1:
+                words["object"] = region.object
+            regions.append({"shape_attributes": shape, "region_attributes": words})
         tree[f"{file}{size}"] = {"filename": file, "size": size, "regions": regions, "file_attributes": {}}
     write_json(out / "via_region_data.json", tree)
+    options = {
+        "type": "dropdown",
+        "description": "",
+        "options": dict.fromkeys(project.classes, ""),
+        "default_options": {},
+    }
+    write_json(out / "via_attributes.json", {"region": {"class": options}, "file": {}})
+    return lost(project, classes=True, crowds=True, objects=True)
 
 
 def _files(root: Path) -> list[Path]:
-    found = []
-    for path in sorted(root.glob("*.json")) if root.is_dir() else [root] if root.suffix == ".json" else []:
-        try:
-            tree = _images(read_json(path))
-        except DataError:
-            continue
-        if tree and all(isinstance(entry, dict) and {"filename", "regions"} <= entry.keys() for entry in tree.values()):
-            found.append(path)
-    return found
+    if root.is_file():
+        return [root] if root.suffix in (".json", ".csv") and _is_ours(root) else []
+    return [p for p in sorted(root.glob("*")) if p.suffix in (".json", ".csv") and p.is_file() and _is_ours(p)]
 
 
-def _images(tree: Any) -> dict[str, Any]:
-    if isinstance(tree, dict) and isinstance(tree.get("_via_img_metadata"), dict):
-        return tree["_via_img_metadata"]
-    return tree if isinstance(tree, dict) else {}
+def _is_ours(path: Path) -> bool:
+    try:
+        if path.suffix == ".csv":
+            return b"region_shape_attributes" in head(path, 400)
+        tree = read_json(path)
+    except DataError:
+        return False
+    if not isinstance(tree, dict):
+        return False
+    entries = tree.get("_via_img_metadata", tree)
+    known = isinstance(entries, dict) and all(
+        isinstance(entry, dict) and {"filename", "regions"} <= entry.keys() for entry in entries.values()
+    )
+    return via3.ours(tree) or (known and (bool(entries) or "_via_img_metadata" in tree))
+
+
+def _images(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The images of a file in the form of VIA 2, and the options of its attributes."""
+    if path.suffix == ".csv":
+        return _of_csv(path), {}
+    tree = read_json(path)
+    if via3.ours(tree):
+        return via3.images(tree), via3.options(tree)
+    attributes = tree.get("_via_attributes") or {}
+    beside = path.parent / "via_attributes.json"
+    if not attributes and beside.is_file():
+        attributes = read_json(beside)
+    options = {
+        key: [str(o).strip() for o in held.get("options") or ()]
+        for key, held in (attributes.get("region") or {}).items()
+    }
+    return tree.get("_via_img_metadata", tree), options
+
+
+def _of_csv(path: Path) -> dict[str, Any]:
+    images: dict[str, Any] = {}
+    for row in csv.DictReader(read_lines(path)):
+        called = row.get("filename") or row["#filename"]
+        entry = images.setdefault(f"{called}{row.get('file_size')}", {"filename": called, "regions": []})
+        shape = json.loads(row["region_shape_attributes"] or "{}")
+        if shape:
+            words = json.loads(row.get("region_attributes") or "{}")
+            entry["regions"].append({"shape_attributes": shape, "region_attributes": words})
+    return images
 
 
 def _listed(entry: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,20 +196,14 @@ def _label(attributes: dict[str, Any], attribute: str) -> str:
 
 def _ring(shape: dict[str, Any], where: str) -> np.ndarray:
     kind = shape.get("name")
-    if kind in ("polygon", "polygon_") and len(shape.get("all_points_x", ())) >= 3:
-        if len(shape["all_points_x"]) != len(shape.get("all_points_y", ())):
-            raise DataError(f"{where}: {len(shape['all_points_x'])} x for {len(shape.get('all_points_y', ()))} y")
-        return np.stack([shape["all_points_x"], shape["all_points_y"]], axis=1).astype(np.float64)
+    if kind == "polygon":
+        if len(shape["all_points_x"]) != len(shape["all_points_y"]):
+            raise DataError(f"{where}: {len(shape['all_points_x'])} x for {len(shape['all_points_y'])} y")
+        return ring(list(zip(shape["all_points_x"], shape["all_points_y"], strict=True)), where)
     if kind == "rect":
         x, y, w, h = (float(shape[key]) for key in ("x", "y", "width", "height"))
-        return np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+        return ring(rectangle(x, y, x + w, y + h), where)
     if kind in ("circle", "ellipse"):
-        turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)
         rx, ry = (float(shape["r"]),) * 2 if kind == "circle" else (float(shape["rx"]), float(shape["ry"]))
-        tilt = float(shape.get("theta", 0.0))
-        across, down = rx * np.cos(turn), ry * np.sin(turn)
-        cx, cy = float(shape["cx"]), float(shape["cy"])
-        return np.stack(
-            [cx + across * np.cos(tilt) - down * np.sin(tilt), cy + across * np.sin(tilt) + down * np.cos(tilt)], axis=1
-        )
-    raise DataError(f"{where}: a shape {kind!r} that cannot be drawn")
+        return ring(ellipse(float(shape["cx"]), float(shape["cy"]), rx, ry, float(shape.get("theta", 0.0))), where)
+    raise DataError(f"{where}: a shape {kind!r} that cannot be drawn{nearest(kind, _KINDS)}")

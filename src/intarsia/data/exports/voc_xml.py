@@ -1,105 +1,145 @@
 """PASCAL VOC's XML of objects, as RectLabel writes it too: one file beside, or in Annotations/ beside, each image.
 
 VOC's boxes count pixels from 1, both ends included. RectLabel adds `<polygon><x1>..</x1><y1>..</y1>...</polygon>`, whose
-numbers are coordinates, and for painted objects a PNG named in `<pixels>`. A polygon counts before the box around it.
+numbers are coordinates, and for painted objects `<pixels>`, which is not read. A polygon counts before the box around it.
+LabelMe on the web, the old one, wrote `<polygon><pt><x>..</x><y>..</y></pt>...`, which is read as well.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from ...errors import DataError
-from .files import Beside, head, read_xml, unique
+from .files import Beside, counted, head, read_lines, read_xml, reading, rectangle, ring, unique
 from .record import Picture, Project, Region
-from .regions import outline
+from .remarks import joined, lost
 
 
 def recognize(root: Path) -> bool:
-    """A folder whose XML files are `<annotation>`s."""
-    return bool(_files(root))
+    """A folder whose XML files, or those in its Annotations/, are `<annotation>`s; or below, beside a classes.txt."""
+    places = {root, root / "Annotations", root / "annotations"}
+    return any(path.parent in places for path in _files(root)) or (
+        (root / "classes.txt").is_file() and bool(_files(root))
+    )
 
 
 def read(root: Path) -> Project:
-    """All XML files of a folder, or of Annotations/ in it.
+    """All XML files of a folder and those below; classes.txt or labels.txt in it gives the order of classes.
 
     Raises: DataError that names file and object.
     """
     files = _files(root)
     if not files:
         raise DataError(f"{root}: holds no XML file of PASCAL VOC or RectLabel")
-    beside = Beside(root)
+    home = root if root.is_dir() else root.parent
+    beside = Beside(home.parent if home.name.lower() == "annotations" else home)
     pictures, labels, taken = [], dict[str, None](), set[str]()
+    left = {"box": 0, "painted": 0, "deleted": 0}
     for path in files:
         tree = read_xml(path)
-        try:
-            height, width = (int(tree.findtext(f"size/{side}") or "") for side in ("height", "width"))
-        except ValueError:
-            raise DataError(f"{path}: says nothing of the image's size") from None
-        regions = tuple(_region(thing, f"{path}: object {n}") for n, thing in enumerate(tree.iterfind("object"), 1))
+        with reading(path, "VOC"):
+            words = path.relative_to(home).with_suffix("").parts
+            name = "/".join(word for word in words if word.lower() != "annotations")
+            called = tree.findtext("filename") or name
+            folder = tree.findtext("folder") or ""
+            image = beside.find(f"{folder}/{called}" if folder else called) or beside.stem(f"images/{name}")
+            try:
+                height = int(tree.findtext("size/height") or tree.findtext("imagesize/nrows") or "")
+                width = int(tree.findtext("size/width") or tree.findtext("imagesize/ncols") or "")
+            except ValueError:
+                raise DataError(f"{path}: says nothing of the image's size") from None
+        regions = []
+        for number, thing in enumerate(tree.iterfind("object"), 1):
+            with reading(f"{path}: object {number}", "VOC"):
+                region = _region(thing, f"{path}: object {number}", left)
+            regions += [region] if region is not None else []
         labels.update(dict.fromkeys(region.label for region in regions))
-        name = unique(path.stem, taken)
-        pictures.append(Picture(name, beside.find(tree.findtext("filename") or path.stem), height, width, regions))
-    return Project(tuple(labels), tuple(pictures), "rectlabel")
+        pictures.append(Picture(unique(name, taken), image, height, width, tuple(regions)))
+    remarks = [f"{counted(left['box'], 'object')} without a polygon, drawn as rectangles"] if left["box"] else []
+    if left["painted"]:
+        remarks.append(f"{counted(left['painted'], 'painted object')} left out: export masks or COCO from RectLabel")
+    if left["deleted"]:
+        remarks.append(f"{counted(left['deleted'], 'deleted object')} left out")
+    named = next((f for f in (home / "classes.txt", home / "labels.txt") if f.is_file()), None)
+    known = [line for line in read_lines(named) if line.strip()] if named else []
+    return Project(tuple(dict.fromkeys([*known, *labels])), tuple(pictures), "rectlabel", remarks=tuple(remarks))
 
 
-def write(project: Project, out: Path) -> None:
-    """annotations/NAME.xml with polygons, as RectLabel reads them; a region of several pieces becomes several objects.
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """annotations/NAME.xml with polygons, as RectLabel reads them, and classes.txt; images lie in images/.
 
-    Raises: DataError for a region with a hole.
+    A polygon is one ring: holes and pieces are joined to it by bridges, a line there and back.
     """
     for picture in project:
+        folder, _, file = (picture.name + (picture.image.suffix if picture.image else ".png")).rpartition("/")
         root = ET.Element("annotation")
-        ET.SubElement(root, "filename").text = picture.image.name if picture.image else f"{picture.name}.png"
+        ET.SubElement(root, "folder").text = f"images/{folder}".rstrip("/")
+        ET.SubElement(root, "filename").text = file
         size = ET.SubElement(root, "size")
         for side, value in (("width", picture.width), ("height", picture.height), ("depth", 3)):
             ET.SubElement(size, side).text = str(value)
-        for region in picture.regions:
-            parts = region.parts if region.bitmap is None else outline(region.mask(picture.height, picture.width))
-            for part in parts:
-                if len(part) > 1:
-                    raise DataError(
-                        f"{picture.name}: a {region.label} has a hole, which this XML cannot hold; use coco or labelme"
-                    )
-                thing = ET.SubElement(root, "object")
-                ET.SubElement(thing, "name").text = region.label
-                box = ET.SubElement(thing, "bndbox")
-                (x0, y0), (x1, y1) = part[0].min(axis=0), part[0].max(axis=0)
-                for key, value in (("xmin", x0 + 1), ("ymin", y0 + 1), ("xmax", x1), ("ymax", y1)):
-                    ET.SubElement(box, key).text = f"{value:.6g}"
-                ring = ET.SubElement(thing, "polygon")
-                for n, (x, y) in enumerate(part[0], 1):
-                    ET.SubElement(ring, f"x{n}").text, ET.SubElement(ring, f"y{n}").text = f"{x:.6g}", f"{y:.6g}"
+        for region in (kept := joined(picture).regions):
+            points = region.ring(picture.height, picture.width)
+            if points is None:
+                continue
+            thing = ET.SubElement(root, "object")
+            ET.SubElement(thing, "name").text = region.label
+            box = ET.SubElement(thing, "bndbox")
+            (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+            for key, value in (("xmin", x0 + 1), ("ymin", y0 + 1), ("xmax", x1), ("ymax", y1)):
+                ET.SubElement(box, key).text = f"{value:.10g}"
+            several = bool(region.object) and sum(other.object == region.object for other in kept) > 1
+            about = {"object": region.object if several else "", "is_crowd": "true" if region.crowd else ""}
+            if any(about.values()):
+                attributes = ET.SubElement(thing, "attributes")
+                for key, word in about.items():
+                    if word:
+                        attribute = ET.SubElement(attributes, "attribute")
+                        ET.SubElement(attribute, "name").text, ET.SubElement(attribute, "value").text = key, word
+            polygon = ET.SubElement(thing, "polygon")
+            for n, (x, y) in enumerate(points, 1):
+                ET.SubElement(polygon, f"x{n}").text, ET.SubElement(polygon, f"y{n}").text = f"{x:.10g}", f"{y:.10g}"
         path = out / "annotations" / f"{picture.name}.xml"
         path.parent.mkdir(parents=True, exist_ok=True)
         ET.indent(root)
         ET.ElementTree(root).write(path, encoding="utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "classes.txt").write_text("".join(f"{name}\n" for name in project.classes), encoding="utf-8")
+    return lost(project, classes=True, crowds=True, objects=True)
 
 
 def _files(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    found = [p for f in (root, root / "Annotations", root / "annotations") for p in sorted(f.glob("*.xml"))]
-    return [p for p in dict.fromkeys(found) if b"<annotation>" in head(p)]
+    found = sorted(root.rglob("*.xml")) if root.is_dir() else [root] if root.suffix == ".xml" and root.is_file() else []
+    return [path for path in found if b"<annotation>" in head(path)]
 
 
-def _region(thing: ET.Element, where: str) -> Region:
+def _region(thing: ET.Element, where: str, left: dict[str, int]) -> Region | None:
     label = thing.findtext("name") or ""
-    if (ring := thing.find("polygon")) is not None:
-        values = {child.tag: float(child.text or "nan") for child in ring}
+    words = {a.findtext("name"): a.findtext("value") or "" for a in thing.iterfind("attributes/attribute")}
+    about: dict[str, Any] = {"object": words.get("object", ""), "crowd": words.get("is_crowd", "").lower() == "true"}
+    if thing.findtext("deleted") == "1":
+        left["deleted"] += 1
+        return None
+    if (polygon := thing.find("polygon")) is not None:
+        if corners := [(pt.findtext("x"), pt.findtext("y")) for pt in polygon.iterfind("pt")]:
+            return Region(label, ((ring(corners, where),),), **about)
+        values = {child.tag: float(child.text or "nan") for child in polygon}
         count = sum(key.startswith("x") for key in values)
         try:
-            points = np.array([(values[f"x{n}"], values[f"y{n}"]) for n in range(1, count + 1)])
+            points = [(values[f"x{n}"], values[f"y{n}"]) for n in range(1, count + 1)]
         except KeyError as error:
             raise DataError(f"{where}: its polygon misses {error}") from None
-        if count >= 3:
-            return Region(label, ((points,),))
+        return Region(label, ((ring(points, where),),), **about)
+    if thing.find("pixels") is not None:
+        left["painted"] += 1
+        return None
     box = thing.find("bndbox")
     try:
         assert box is not None
         x0, y0, x1, y1 = (float(box.findtext(key) or "") for key in ("xmin", "ymin", "xmax", "ymax"))
     except (AssertionError, ValueError):
         raise DataError(f"{where}: {label!r} has neither a polygon nor a box") from None
-    return Region(label, ((np.array([(x0 - 1, y0 - 1), (x1, y0 - 1), (x1, y1), (x0 - 1, y1)]),),))
+    left["box"] += 1
+    return Region(label, ((ring(rectangle(x0 - 1, y0 - 1, x1, y1), where),),), **about)

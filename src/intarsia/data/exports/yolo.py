@@ -1,110 +1,172 @@
 """YOLO segmentation text: one file of polygons for each image, in shares of its width and height.
 
-Ultralytics' form: `data.yaml` with `names`, images/.../NAME.jpg and labels/.../NAME.txt; a line is a class number and
-the points of one polygon. A line of four numbers is a box. There are no holes, objects of several pieces, or crowds.
+Ultralytics' form: data.yaml with `names` and where the images lie, by `path`, `train`, `val`, `test`: folders, lists of
+them, or text files of images; NAME.txt lies where the last `images` of an image's path is `labels`. Or images/ and labels/
+beside a classes.txt, as Label Studio writes it. A line is a class number and the points of one polygon, or the four
+numbers of a box. A polygon is one ring: holes and pieces are joined to it by bridges, a line there and back.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
 from ...errors import DataError, nearest
-from .files import IMAGES, size_of
+from .files import IMAGES, counted, read_lines, reading, rectangle, ring, size_of, unique
 from .record import Picture, Project, Region
-from .regions import outline
+from .remarks import joined, lost
+
+_SPLITS = ("train", "val", "valid", "test")
+_NAMES = ("classes.txt", "obj.names")
 
 
 def recognize(root: Path) -> bool:
-    """A folder with a data.yaml that names classes, and labels/."""
-    return root.is_dir() and (root / "labels").is_dir() and _yaml(root) is not None
+    """A folder with a data.yaml that names classes and images or labels, or with labels/, images/ and classes.txt."""
+    if not root.is_dir():
+        return False
+    place = _yaml(root)
+    if place is None:
+        return (root / "labels").is_dir() and (root / "images").is_dir() and _listed(root) is not None
+    return (root / "labels").is_dir() or any(split in _tree(place) for split in _SPLITS)
 
 
 def read(root: Path) -> Project:
-    """All images below images/; one without a text file has nothing on it.
+    """All images that data.yaml speaks of, or all below images/; one without a text file has nothing on it.
 
     Raises: DataError that names file and line.
     """
-    place = _yaml(root)
-    if place is None:
-        raise DataError(f"{root}: holds no data.yaml with the names of the classes")
-    names = yaml.safe_load(place.read_text(encoding="utf-8"))["names"]
-    classes = {int(k): str(v) for k, v in (names.items() if isinstance(names, dict) else enumerate(names))}
-    images = {
-        p.relative_to(root / "images").with_suffix(""): p
-        for p in sorted((root / "images").rglob("*"))
-        if p.suffix.lower() in IMAGES
-    }
-    texts = {p.relative_to(root / "labels").with_suffix(""): p for p in sorted((root / "labels").rglob("*.txt"))}
-    if lone := sorted(set(texts) - set(images)):
-        raise DataError(f"{texts[lone[0]]}: there is no image {root / 'images' / lone[0]}.* ({len(lone)} such files)")
-    pictures = []
-    for name, image in images.items():
+    place, listed = _yaml(root), _listed(root)
+    if place is None and listed is None:
+        raise DataError(f"{root}: holds no data.yaml with the names of the classes, and no classes.txt")
+    remarks: list[str] = []
+    if place is not None:
+        with reading(place, "YOLO"):
+            tree = _tree(place)
+            names = tree["names"]
+            classes = {int(k): str(v) for k, v in (names.items() if isinstance(names, dict) else enumerate(names))}
+            images = _images(root, tree, remarks)
+    else:
+        classes = dict(enumerate(line.strip() for line in read_lines(listed) if line.strip())) if listed else {}
+        images = _below(root / "images")
+    texts = {image: _text(image, root) for image in images}
+    used = set(texts.values())
+    folders = {text.parent for text in used} | {root / "labels"}
+    lone = sorted(p for folder in folders for p in folder.rglob("*.txt") if p not in used and p.name not in _NAMES)
+    if lone:
+        raise DataError(
+            f"{lone[0]}: there is no image of that name ({counted(len(lone), 'such file')}); put it where data.yaml "
+            "says, or remove the text"
+        )
+    pictures, taken, boxes = [], set[str](), 0
+    for image, text in texts.items():
         height, width = size_of(image)
-        lines = texts[name].read_text(encoding="utf-8").splitlines() if name in texts else []
-        regions = [
-            _region(line, classes, height, width, f"{texts[name]}, line {n}")
-            for n, line in enumerate(lines, 1)
-            if line.strip()
-        ]
-        pictures.append(Picture(name.as_posix(), image, height, width, tuple(regions)))
-    return Project(tuple(classes[n] for n in sorted(classes)), tuple(pictures), "yolo")
+        lines = read_lines(text) if text.is_file() else []
+        rows = [(line.split(), f"{text}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+        boxes += sum(len(words) == 5 for words, _ in rows)
+        regions = tuple(_region(words, classes, height, width, where) for words, where in rows)
+        pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions))
+    if boxes:
+        remarks.append(f"{counted(boxes, 'line')} of four numbers, boxes, drawn as rectangles")
+    return Project(tuple(classes[n] for n in sorted(classes)), tuple(pictures), "yolo", remarks=tuple(remarks))
 
 
-def write(project: Project, out: Path) -> None:
-    """labels/NAME.txt and data.yaml; a region of several pieces becomes several lines.
-
-    Raises: DataError for a region with a hole.
-    """
+def write(project: Project, out: Path) -> tuple[str, ...]:
+    """labels/NAME.txt and data.yaml; each object is one line, in the order of drawing."""
     for picture in project:
         lines = []
-        for region in picture.regions:
-            parts = region.parts if region.bitmap is None else outline(region.mask(picture.height, picture.width))
-            for part in parts:
-                if len(part) > 1:
-                    raise DataError(
-                        f"{picture.name}: a {region.label} has a hole, which YOLO text cannot hold; use coco or labelme"
-                    )
-                points = part[0] / (picture.width, picture.height)
-                lines.append(
-                    " ".join([str(project.classes.index(region.label)), *(f"{v:.9g}" for v in points.ravel())])
-                )
+        for region in joined(picture).regions:
+            points = region.ring(picture.height, picture.width)
+            if points is not None:
+                shares = (points / (picture.width, picture.height)).ravel()
+                lines.append(" ".join([str(project.classes.index(region.label)), *(f"{v:.9g}" for v in shares)]))
         path = out / "labels" / f"{picture.name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     tree = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(project.classes))}
     (out / "labels").mkdir(parents=True, exist_ok=True)
     (out / "data.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return lost(project, classes=True)
 
 
 def _yaml(root: Path) -> Path | None:
-    for path in sorted(root.glob("*.y*ml")):
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            continue
-        if isinstance(tree, dict) and isinstance(tree.get("names"), dict | list):
-            return path
-    return None
+    return next(
+        (path for path in sorted(root.glob("*.y*ml")) if isinstance(_tree(path).get("names"), dict | list)), None
+    )
 
 
-def _region(line: str, classes: dict[int, str], height: int, width: int, where: str) -> Region:
+def _tree(path: Path) -> dict[str, Any]:
     try:
-        number, *values = (float(word) for word in line.split())
+        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _listed(root: Path) -> Path | None:
+    return next((root / name for name in _NAMES if (root / name).is_file()), None)
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES and path.is_file()]
+
+
+def _images(root: Path, tree: dict[str, Any], remarks: list[str]) -> list[Path]:
+    """The images of all splits, each once; what data.yaml names and is not there is told."""
+    found: dict[Path, None] = {}
+    homes = [root / str(tree.get("path") or "."), root, root / Path(str(tree.get("path") or ".")).name]
+    for split in _SPLITS:
+        entries = tree.get(split) or []
+        for entry in [entries] if isinstance(entries, str) else entries:
+            words = [word for word in str(entry).replace("\\", "/").split("/") if word not in (".", "..")]
+            places = [home / way for home in homes for way in (str(entry), "/".join(words), "/".join(words[1:]))]
+            place = next((p for p in places if p.exists() and p.resolve() != root.resolve()), None)
+            if place is None:
+                remarks.append(f"data.yaml names {split}: {entry}, which is not there")
+            elif place.is_dir():
+                found.update(dict.fromkeys(path.resolve() for path in _below(place)))
+            else:
+                for line in filter(None, map(str.strip, read_lines(place))):
+                    ways = (place.parent / line, root / line.removeprefix("data/"), root / line.removeprefix("./"))
+                    if (image := next((way for way in ways if way.is_file()), None)) is None:
+                        raise DataError(f"{place}: lists {line}, which is not there; put it there, or mend the path")
+                    found[image.resolve()] = None
+    home = root.resolve()
+    kept = [root / path.relative_to(home) if path.is_relative_to(home) else path for path in found]
+    return kept or _below(root / "images")
+
+
+def _text(image: Path, root: Path) -> Path:
+    """Where an image's polygons stand: `labels` for the last `images` of its path, else beside it."""
+    inside = image.is_relative_to(root)
+    parts = list(image.relative_to(root).parts if inside else image.parts)
+    if "images" in parts[:-1]:
+        parts[len(parts) - 2 - parts[-2::-1].index("images")] = "labels"
+    return (root.joinpath(*parts) if inside else Path(*parts)).with_suffix(".txt")
+
+
+def _name(image: Path, root: Path) -> str:
+    if not image.is_relative_to(root):
+        return image.stem
+    *folders, stem = image.relative_to(root).with_suffix("").parts
+    return "/".join([*(folder for folder in folders if folder != "images"), stem])
+
+
+def _region(words: list[str], classes: dict[int, str], height: int, width: int, where: str) -> Region:
+    try:
+        number, *values = (float(word) for word in words)
     except ValueError:
-        raise DataError(f"{where}: {line[:40]!r} is no class number and the numbers of a polygon") from None
-    if int(number) not in classes:
-        raise DataError(f"{where}: there is no class {number:g}{nearest(int(number), classes)}")
+        raise DataError(f"{where}: {' '.join(words)[:40]!r} is no class number and the numbers of a polygon") from None
+    if number not in classes:
+        raise DataError(f"{where}: there is no class {number:g}{nearest(f'{number:g}', classes)}")
     if len(values) == 4:
         x, y, w, h = np.array(values) * (width, height, width, height)
-        points = np.array(
-            [(x - w / 2, y - h / 2), (x + w / 2, y - h / 2), (x + w / 2, y + h / 2), (x - w / 2, y + h / 2)]
-        )
+        points = rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2)
     elif len(values) >= 6 and len(values) % 2 == 0:
         points = np.array(values).reshape(-1, 2) * (width, height)
         points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)  # nine digits, no more
     else:
         raise DataError(f"{where}: {len(values)} numbers; a polygon has x and y of three points or more, a box four")
-    return Region(classes[int(number)], ((points,),))
+    return Region(classes[int(number)], ((ring(points, where),),))
