@@ -22,6 +22,8 @@ def decode(numbers: list[int], height: int, width: int) -> np.ndarray:
     def take(count: int) -> int:
         nonlocal place
         word = bits[place : place + count]
+        if len(word) < count:
+            raise DataError("brush run lengths end too early; export them again")
         place += count
         return int(word @ (1 << np.arange(count - 1, -1, -1))) if count else 0
 
@@ -32,8 +34,6 @@ def decode(numbers: list[int], height: int, width: int) -> np.ndarray:
     values = np.zeros(total, np.uint8)
     n = 0
     while n < total:
-        if place >= len(bits):
-            raise DataError("brush run lengths end too early")
         repeated = take(1)
         last = n + 1 + take(sizes[take(2)])
         if repeated:

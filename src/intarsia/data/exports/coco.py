@@ -47,16 +47,17 @@ def read(root: Path) -> Project:
             if image["id"] in held:
                 raise DataError(f"{path}: two images have the id {image['id']!r}; give each its own")
             held[image["id"]] = []
-    ids, again = set[Any](), 0
+    ids, again, spelled = set[Any](), 0, {str(key): key for key in held}
     for annotation in tree["annotations"]:
         with reading(f"{path}: annotations", "COCO"):
             again += annotation.get("id") in ids
             ids.add(annotation.get("id"))
-            if annotation.get("image_id") not in held:
+            owner = spelled.get(str(annotation.get("image_id")), annotation.get("image_id"))  # VIA writes ids as text
+            if owner not in held:
                 raise DataError(
                     f"{path}: annotation {annotation.get('id')} belongs to image {annotation.get('image_id')!r}, which is not listed"
                 )
-            held[annotation["image_id"]].append(annotation)
+            held[owner].append(annotation)
     pictures, boxes, lost, taken = [], 0, 0, set[str]()
     for image in tree["images"]:
         with reading(f"{path}: image {image['id']!r}", "COCO"):
@@ -163,17 +164,20 @@ def _files(root: Path) -> list[Path]:
         files = [
             f for f in files if "keypoints" not in f.name and "captions" not in f.name and "panoptic" not in f.name
         ]
-    return [f for f in files if _is_coco(f)]
+    found = {f: _lists(f) for f in files}
+    return [f for f in files if len(found[f]) == 3] or [f for f in files if len(found[f]) == 2]
 
 
-def _is_coco(path: Path) -> bool:
+def _lists(path: Path) -> tuple[str, ...]:
+    """Which of COCO's lists a file has: all three, or images and annotations without a single word of categories."""
     try:
         tree = read_json(path)
     except DataError:
-        return False
-    return isinstance(tree, dict) and all(
-        isinstance(tree.get(k), list) for k in ("images", "annotations", "categories")
+        return ()
+    held = tuple(
+        k for k in ("images", "annotations", "categories") if isinstance(tree, dict) and isinstance(tree.get(k), list)
     )
+    return held if held[:2] == ("images", "annotations") else ()
 
 
 def _region(
@@ -185,6 +189,7 @@ def _region(
     else:
         number = unique(str(annotation.get("id", "")), words)
     if isinstance(segmentation, list):
+        segmentation = [segmentation] if segmentation and not isinstance(segmentation[0], list) else segmentation
         segmentation = [ring for ring in segmentation if ring != []]
     if not segmentation:
         return None

@@ -59,17 +59,29 @@ def read(root: str | Path, tool: str | None = None) -> Project:
         raise DataError(f"there is no annotation tool {tool!r}{nearest(tool, TOOLS)}")
     if not root.exists():
         raise DataError(f"{root}: there is no such file or folder")
-    place = _unzipped(root) if root.suffix.lower() == ".zip" and root.is_file() else root
-    name = tool or recognized(place)
-    project = TOOLS[name].read(place)
+    place = folder = root
+    try:
+        if root.suffix.lower() == ".zip" and root.is_file():
+            folder = scratch()
+            place = _unzipped(root, folder)
+        name = tool or recognized(place)
+        project = TOOLS[name].read(place)
+    except DataError as error:
+        raise type(error)(str(error).replace(str(folder), str(root))) from error
     if not project.pictures:
         raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures; export it again, with some")
+    for picture in project:
+        if picture.height < 1 or picture.width < 1:
+            raise DataError(
+                f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
+            )
+        if any(not region.label.strip() for region in picture.regions):
+            raise DataError(f"{root}: a region of {picture.name} has no label; give it one in {TOOLS[name].title}")
     return replace(project, remarks=(*project.remarks, *beyond(project)))
 
 
-def _unzipped(file: Path) -> Path:
-    """The content of a zip file in a folder that lives as long as this process; a lone folder in it is entered."""
-    folder = scratch()
+def _unzipped(file: Path, folder: Path) -> Path:
+    """Where in a folder, into which a zip file is unpacked, its export lies: lone folders are entered."""
     if not unpack(file, folder):
         raise DataError(f"{file}: the archive is empty; export it again")
     while not candidates(folder) and len(entries := list(folder.iterdir())) == 1 and entries[0].is_dir():
@@ -102,7 +114,7 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     for picture in project:
         if picture.image is not None:
             if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
-                raise DataError(f"{mismatch(str(picture.image), '', size, picture[2:4], 'annotation')}")
+                raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
             place = moved.place(picture.name, picture.image)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture.image, place)

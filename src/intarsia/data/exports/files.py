@@ -34,7 +34,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not in UTF-8, as JSON has to be; save it as UTF-8") from None
+    except (OSError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: no JSON that can be read ({error}); export it again") from None
 
 

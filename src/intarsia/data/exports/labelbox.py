@@ -61,7 +61,7 @@ def read(root: Path) -> Project:
     left = {"thin": 0, "masks": 0, "labels": 0, "skipped": 0}
     for number, row in enumerate(_rows(path), 1):
         with reading(f"{path}: row {number}", "Labelbox"):
-            key, called, objects, size = _row(row, left)
+            key, called, objects, size = _row(row, left, f"{path}: row {number}")
             if key in held and "dataRow" not in row:
                 left["labels"] += 1
                 continue
@@ -153,7 +153,7 @@ def _rows(path: Path) -> Iterator[Any]:
                 raise DataError(f"{path}, line {number}: no JSON that can be read ({error})") from None
 
 
-def _row(row: dict[str, Any], left: dict[str, int]) -> tuple[str, str, list[Any], tuple[int, int] | None]:
+def _row(row: dict[str, Any], left: dict[str, int], where: str) -> tuple[str, str, list[Any], tuple[int, int] | None]:
     """(what makes the image one, its name, objects, its size where told) of a line of any of the three forms."""
     about = row.get("Media Attributes") or row.get("media_attributes") or row.get("mediaAttributes") or {}
     size = (int(about["height"]), int(about["width"])) if {"height", "width"} <= about.keys() else None
@@ -161,7 +161,7 @@ def _row(row: dict[str, Any], left: dict[str, int]) -> tuple[str, str, list[Any]
         called = str(row.get("External ID") or row.get("Labeled Data") or row.get("DataRow ID"))
         label = row["Label"] or {}
         if isinstance(label, list):
-            raise DataError(f"data row {row.get('DataRow ID')}: frames of a video are not read; export images")
+            raise DataError(f"{where}: frames of a video are not read; export images")
         if isinstance(label, str) or row.get("Skipped"):
             left["skipped"] += 1
             label = {}
@@ -193,24 +193,26 @@ def _region(
     if box := thing.get("bbox") or thing.get("bounding_box"):
         x, y, w, h = (float(box[key]) for key in ("left", "top", "width", "height"))
         return Region(label, ((ring(rectangle(x, y, x + w, y + h), where),),), **about)
-    mask = thing.get("mask") or thing.get("composite_mask") or {}
+    mask = thing.get("mask") or {}
     if mask.get("png"):
         try:
             pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask["png"]))).convert("L")) > 0
         except Exception as error:  # base64's and Pillow's
             raise DataError(f"{where}: its mask is no PNG in base64 ({error})") from None
         return Region(label, bitmap=whole(pixels, height, width, where), **about)
-    thin = any(key in thing for key in _THIN)
-    address = mask.get("instanceURI") or mask.get("url") or ("" if thin else thing.get("instanceURI"))
-    if not address:
+    sheets = [sheet for sheet in (thing.get("mask"), thing.get("composite_mask")) if sheet]
+    sheets += [] if sheets or any(key in thing for key in _THIN) else [{"url": thing.get("instanceURI")}]
+    addresses = [(str(a), sheet) for sheet in sheets if (a := sheet.get("instanceURI") or sheet.get("url"))]
+    if not addresses:
         left["thin"] += 1
         return None
-    file = beside.find(urlsplit(str(address)).path)
-    if file is None:
+    found = [(file, sheet) for a, sheet in addresses if (file := beside.find(urlsplit(a).path)) is not None]
+    if not found:
         left["masks"] += 1
         return None
+    file, sheet = found[0]
     stored, palette = decode_mask(file)
     array = palette[stored] if palette is not None else stored if stored.ndim == 3 else np.stack([stored] * 3, axis=2)
-    array, color = array[..., :3], mask.get("colorRGB") or mask.get("color_rgb")
+    array, color = array[..., :3], sheet.get("colorRGB") or sheet.get("color_rgb")
     pixels = np.all(array == color, axis=2) if color else np.any(array, axis=2)
     return Region(label, bitmap=whole(pixels, height, width, where), **about)

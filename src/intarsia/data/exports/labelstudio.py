@@ -21,6 +21,7 @@ from ...errors import DataError
 from ...labels import Color, parse_color
 from .brush import decode, encode
 from .files import (
+    IMAGES,
     Beside,
     counted,
     ellipse,
@@ -74,7 +75,7 @@ def read(root: Path) -> Project:
             left["cancelled annotation"] += len(every) - len(done)
             left["further annotation"] += max(len(done) - 1, 0)
             left["prediction"] += len(task.get("predictions") or ())
-            called = _file(next((str(v) for v in task["data"].values() if isinstance(v, str)), f"task-{number}"))
+            called = _called(task["data"]) or f"task-{number}"
             image = beside.find(called)
             regions, size = [], None if image is None else size_of(image)
             results = done[0]["result"] if done else ()
@@ -191,12 +192,18 @@ def _long(task: dict[str, Any]) -> dict[str, Any]:
     for value in (v for held in task.values() if isinstance(held, list) for v in held if isinstance(v, dict)):
         kind = next((key for key in value if key.endswith("labels")), "")
         results.append({"type": kind, "value": value, **{k: v for k, v in value.items() if k.startswith("original_")}})
-    data = {k: v for k, v in task.items() if (isinstance(v, str) and "/" in v) or k in ("image", "img", "photo")}
-    return {"data": data, "annotations": [{"result": results}], "id": task["id"]}
+    return {
+        "data": {k: v for k, v in task.items() if k != "created_at"},
+        "annotations": [{"result": results}],
+        "id": task["id"],
+    }
 
 
-def _file(called: str) -> str:
+def _called(data: dict[str, Any]) -> str:
     """The image's path: below the folder that is served, or the name that was given to an upload."""
+    words = [value for value in data.values() if isinstance(value, str)]
+    images = [word for word in words if word.split("?")[0].lower().endswith(IMAGES) or "?d=" in word]
+    called = next(iter(images or words), "")
     if "?d=" in called:
         return unquote(called.split("?d=")[-1]).lstrip("/")
     return called.split("?")[0].rsplit("/", 1)[-1] if called.startswith("/data/upload/") else called

@@ -61,7 +61,7 @@ def read(root: Path) -> Project:
         tree, options = _images(path)
         attribute = _attribute(tree)
     beside = Beside(path.parent)
-    pictures, labels, thin, taken = [], dict[str, None](), 0, set[str]()
+    pictures, labels, thin, several, taken = [], dict[str, None](), 0, 0, set[str]()
     for entry in tree.values():
         called = str(entry["filename"])
         image = beside.find(called)
@@ -77,14 +77,18 @@ def read(root: Path) -> Project:
                     continue
                 words = region.get("region_attributes") or {}
                 label = _label(words, attribute)
+                chosen = words.get(attribute)
+                several += isinstance(chosen, dict) and sum(map(bool, chosen.values())) > 1
                 labels[label] = None
                 outer = _ring(shape, f"{path}: {called}, region {number}")
                 about: dict[str, Any] = {"crowd": words.get("crowd") == "1", "object": str(words.get("object") or "")}
                 regions.append(Region(label, ((outer,),), **about))
         pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
-    remarks = (f"{counted(thin, 'shape')} left out: points and lines have no area",) if thin else ()
+    remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
+    if several:
+        remarks.append(f"{counted(several, 'region')} of several classes, of which the first counts")
     classes = tuple(dict.fromkeys([*options.get(attribute, ()), *labels]))
-    return Project(classes, tuple(pictures), "via", remarks=remarks)
+    return Project(classes, tuple(pictures), "via", remarks=tuple(remarks))
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ def _images(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
         return _of_csv(path), {}
     tree = read_json(path)
     if via3.ours(tree):
-        return via3.images(tree), via3.options(tree)
+        return via3.images(tree, path), via3.options(tree)
     attributes = tree.get("_via_attributes") or {}
     beside = path.parent / "via_attributes.json"
     if not attributes and beside.is_file():

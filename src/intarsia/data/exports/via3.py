@@ -7,6 +7,7 @@ and options by theirs.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
@@ -24,7 +25,7 @@ def options(tree: dict[str, Any]) -> dict[str, list[str]]:
     return {str(a["aname"]): list((a.get("options") or {}).values()) for a in tree["attribute"].values()}
 
 
-def images(tree: dict[str, Any]) -> dict[str, Any]:
+def images(tree: dict[str, Any], path: Path) -> dict[str, Any]:
     """Its images and their regions as VIA 2 has them; tracks of a video are refused.
 
     Raises: DataError for regions of a time, or a view of several files.
@@ -32,25 +33,29 @@ def images(tree: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for number, view in tree["view"].items():
         if len(view["fid_list"]) != 1:
-            raise DataError(f"view {number} of VIA 3 shows {len(view['fid_list'])} files; views of one image are read")
+            raise DataError(
+                f"{path}: view {number} of VIA 3 shows {len(view['fid_list'])} files; views of one image are read"
+            )
         file = tree["file"][str(view["fid_list"][0])]
         source = str(file.get("src") or "")
         plain = source and "://" not in source and not source.startswith(("data:", "blob:"))
         made[number] = {"filename": source if plain else file["fname"], "regions": []}
     for key, region in tree["metadata"].items():
         if region.get("z"):
-            raise DataError(f"region {key} of VIA 3 belongs to a time of a video, which is not read; export images")
+            raise DataError(
+                f"{path}: region {key} of VIA 3 belongs to a time of a video, which is not read; export images"
+            )
         if region.get("xy"):
             words = {}
             for number, value in (region.get("av") or {}).items():
                 attribute = tree["attribute"][str(number)]
                 words[str(attribute["aname"])] = (attribute.get("options") or {}).get(str(value), value)
-            shape = _shape(region["xy"], key)
+            shape = _shape(region["xy"], f"{path}: region {key}")
             made[str(region["vid"])]["regions"].append({"shape_attributes": shape, "region_attributes": words})
     return made
 
 
-def _shape(xy: list[Any], key: str) -> dict[str, Any]:
+def _shape(xy: list[Any], where: str) -> dict[str, Any]:
     kind, numbers = int(xy[0]), [float(value) for value in xy[1:]]
     if kind in (_POINT, _LINE, _POLYLINE):
         return {"name": "polyline"}
@@ -62,4 +67,4 @@ def _shape(xy: list[Any], key: str) -> dict[str, Any]:
         return {"name": "ellipse", **dict(zip(("cx", "cy", "rx", "ry"), numbers, strict=False))}
     if kind == _POLYGON:
         return {"name": "polygon", "all_points_x": numbers[::2], "all_points_y": numbers[1::2]}
-    raise DataError(f"region {key} of VIA 3 has shape {kind}, which is none of its nine")
+    raise DataError(f"{where} of VIA 3 has shape {kind}, which is none of its nine")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from .files import Beside, counted, head, read_lines, read_xml, reading, rectangle, ring, unique
+from .files import Beside, counted, head, read_lines, read_xml, reading, rectangle, ring, size_of, unique
 from .record import Picture, Project, Region
 from .remarks import joined, lost
 
@@ -45,11 +45,12 @@ def read(root: Path) -> Project:
             called = tree.findtext("filename") or name
             folder = tree.findtext("folder") or ""
             image = beside.find(f"{folder}/{called}" if folder else called) or beside.stem(f"images/{name}")
-            try:
-                height = int(tree.findtext("size/height") or tree.findtext("imagesize/nrows") or "")
-                width = int(tree.findtext("size/width") or tree.findtext("imagesize/ncols") or "")
-            except ValueError:
-                raise DataError(f"{path}: says nothing of the image's size") from None
+            height = int(tree.findtext("size/height") or tree.findtext("imagesize/nrows") or 0)
+            width = int(tree.findtext("size/width") or tree.findtext("imagesize/ncols") or 0)
+            if not (height and width):
+                if image is None:
+                    raise DataError(f"{path}: says nothing of the image's size, and {called!r} is not beside it")
+                height, width = size_of(image)
         regions = []
         for number, thing in enumerate(tree.iterfind("object"), 1):
             with reading(f"{path}: object {number}", "VOC"):

@@ -70,7 +70,8 @@ def read(root: Path) -> Project:
         pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions))
     if boxes:
         remarks.append(f"{counted(boxes, 'line')} of four numbers, boxes, drawn as rectangles")
-    return Project(tuple(classes[n] for n in sorted(classes)), tuple(pictures), "yolo", remarks=tuple(remarks))
+    named = tuple(dict.fromkeys(classes[n] for n in sorted(classes)))
+    return Project(named, tuple(pictures), "yolo", remarks=tuple(remarks))
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
