@@ -41,6 +41,8 @@ def read(root: Path) -> Project:
     beside = Beside(home)
     with reading(f"{path}: categories", "COCO"):
         names, colors, twins = _categories(tree["categories"], path)
+    if any(isinstance(entry, dict) and "segments_info" in entry for entry in tree["annotations"][:1]):
+        raise DataError(f"{path}: is a panoptic file of COCO; train on it as the data set coco, with masks: panoptic")
     held: dict[Any, list[dict[str, Any]]] = {}
     with reading(f"{path}: images", "COCO"):
         for image in tree["images"]:

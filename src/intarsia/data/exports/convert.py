@@ -15,7 +15,7 @@ from .catalogue import TOOLS
 from .files import IMAGES, read_json, read_xml, scratch, size_of
 from .masks import write as write_masks
 from .record import Picture, Project
-from .remarks import beyond
+from .remarks import beyond, labeled
 
 
 def candidates(root: Path) -> list[str]:
@@ -75,8 +75,7 @@ def read(root: str | Path, tool: str | None = None) -> Project:
             raise DataError(
                 f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
             )
-        if any(not region.label.strip() for region in picture.regions):
-            raise DataError(f"{root}: a region of {picture.name} has no label; give it one in {TOOLS[name].title}")
+    project = labeled(project)
     return replace(project, remarks=(*project.remarks, *beyond(project)))
 
 

@@ -91,6 +91,16 @@ def read(root: Path) -> Project:
     if not pictures:
         raise DataError(f"{files[0]}: no file of LabelMe: it holds no 'shapes'")
     remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
+    used = {picture.image for picture in pictures}
+    homes = {path.parent for path in files}
+    bare = [
+        image
+        for images in beside.named.values()
+        for image in images
+        if image.parent in homes and image not in used and not image.with_suffix(".json").is_file()
+    ]
+    if bare:
+        remarks.append(f"{counted(len(bare), 'image')} without a JSON file left out: nothing was drawn on them")
     if strange:
         remarks.append(f"{counted(len(strange), 'JSON file')} passed over, not of LabelMe: {', '.join(strange[:3])}")
     return Project(_ordered(home, labels), tuple(pictures), "labelme", remarks=tuple(remarks))

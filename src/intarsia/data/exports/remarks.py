@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +29,17 @@ def beyond(project: Project) -> list[str]:
     said = [f"{counted(reach, 'region')} cut off at the border of the picture"] if reach else []
     said += [f"{counted(outside, 'region')} outside of the picture, so nothing of them is drawn"] if outside else []
     return [f"{' and '.join(said)}; the first: {first}"] if said else []
+
+
+def labeled(project: Project) -> Project:
+    """The same project without the regions that have no label, which a remark counts."""
+    bare = [p.name for p in project for region in p.regions if not region.label.strip()]
+    if not bare:
+        return project
+    pictures = [p._replace(regions=tuple(r for r in p.regions if r.label.strip())) for p in project]
+    said = f"{counted(len(bare), 'region')} without a label left out; the first is on {bare[0]}"
+    classes = tuple(name for name in project.classes if name.strip())
+    return replace(project, classes=classes, pictures=tuple(pictures), remarks=(*project.remarks, said))
 
 
 def bounds(region: Region) -> tuple[float, float, float, float]:

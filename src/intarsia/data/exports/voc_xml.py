@@ -60,7 +60,7 @@ def read(root: Path) -> Project:
         pictures.append(Picture(unique(name, taken), image, height, width, tuple(regions)))
     remarks = [f"{counted(left['box'], 'object')} without a polygon, drawn as rectangles"] if left["box"] else []
     if left["painted"]:
-        remarks.append(f"{counted(left['painted'], 'painted object')} left out: export masks or COCO from RectLabel")
+        remarks.append(f"{counted(left['painted'], 'painted object')} left out: export masks or COCO")
     if left["deleted"]:
         remarks.append(f"{counted(left['deleted'], 'deleted object')} left out")
     named = next((f for f in (home / "classes.txt", home / "labels.txt") if f.is_file()), None)
@@ -133,7 +133,7 @@ def _region(thing: ET.Element, where: str, left: dict[str, int]) -> Region | Non
         except KeyError as error:
             raise DataError(f"{where}: its polygon misses {error}") from None
         return Region(label, ((ring(points, where),),), **about)
-    if thing.find("pixels") is not None:
+    if thing.find("pixels") is not None or thing.find("segm") is not None:
         left["painted"] += 1
         return None
     box = thing.find("bndbox")

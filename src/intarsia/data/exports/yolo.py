@@ -68,6 +68,8 @@ def read(root: Path) -> Project:
         boxes += sum(len(words) == 5 for words, _ in rows)
         regions = tuple(_region(words, classes, height, width, where) for words, where in rows)
         pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions))
+    if bare := sum(not text.is_file() for text in texts.values()):
+        remarks.append(f"{bare} of {counted(len(texts), 'image')} without a text file, so nothing is on them")
     if boxes:
         remarks.append(f"{counted(boxes, 'line')} of four numbers, boxes, drawn as rectangles")
     named = tuple(dict.fromkeys(classes[n] for n in sorted(classes)))
