@@ -1,5 +1,6 @@
 """What is hard to keep: holes in holes, pieces, one pixel, names, folders, turned photos; and that losses are told."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,6 +227,43 @@ def test_sizes_are_those_of_the_image_as_it_is_read(ending: str, orientation: in
     assert size_of(tmp_path / f"a{ending}") == read_image(tmp_path / f"a{ending}").shape[:2]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("tool", WRITABLE)
+def test_images_of_many_channels_and_bits(tool: str, kind: type, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+
+    def scene(path: Path) -> None:
+        tifffile.imwrite(path, np.zeros((*SIZE, 5), kind), photometric="minisblack", planarconfig="contig")
+
+    before = project(tmp_path / "in", {"a": [drawn_as("polygons", PIECES)]}, image=scene, ending=".tif")
+    convert(before, tool, tmp_path / "out")
+    same(before, read(tmp_path / "out", tool))
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_scene_of_many_channels_has_its_place_on_earth(big: bool, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+    keys = (1, 1, 0, 1, 3072, 0, 1, 32633)
+    place = [
+        (33550, 12, 3, (0.5, 0.5, 0.0), True),
+        (33922, 12, 6, (0, 0, 0, 5e5, 4e6, 0), True),
+        (34735, 3, 8, keys, True),
+    ]
+
+    def scene(path: Path) -> None:
+        tifffile.imwrite(
+            path, np.zeros((*SIZE, 5), np.uint16), photometric="minisblack", planarconfig="contig", bigtiff=big, extratags=place,
+        )  # fmt: skip
+
+    before = project(tmp_path / "in", {"a": [drawn_as("polygons", boxes((2, 4, 6, 8)))]}, image=scene, ending=".tif")
+    convert(before, "geojson", tmp_path / "out")
+    tree = json.loads((tmp_path / "out" / "images" / "a.geojson").read_text())
+    ((corners,),) = tree["features"][0]["geometry"]["coordinates"]
+    assert sorted(map(tuple, corners[:-1])) == [(x, y) for x in (500002, 500004) for y in (3999997, 3999999)]
+    assert tree["crs"]["properties"]["name"].endswith(":32633")
+    same(before, read(tmp_path / "out"))
+
+
 def test_an_image_of_another_size_than_is_told_is_refused(tmp_path: Path) -> None:
     before = project(tmp_path / "in", {"a": []}, image=lambda path: Image.new("RGB", (64, 48)).save(path))
     with pytest.raises(DataError, match=r"a.png is 64x48 pixels, but its annotation of a is 32x24 \(the same shape"):
@@ -253,8 +291,6 @@ def test_a_pictures_name_stays_below_the_folder(called: str, name: str) -> None:
 @pytest.mark.parametrize("tool", WRITABLE)
 def test_nothing_is_written_outside_of_the_folder(tool: str, tmp_path: Path) -> None:
     """An export that calls its images by paths of another computer, or by ways upward."""
-    import json
-
     (tmp_path / "in").mkdir()
     images = []
     for n, called in enumerate((str(tmp_path / "in" / "abs.png"), "../in/up.png")):

@@ -76,10 +76,11 @@ def read(root: Path) -> Project:
         regions, words = [], set[str]()
         for annotation in held[image["id"]]:
             where = f"{path}: annotation {annotation.get('id')}"
-            if annotation.get("category_id") not in names:
-                raise DataError(f"{where} has category {annotation.get('category_id')!r}, which is not listed")
             with reading(where, "COCO"):
-                region = _region(annotation, names[annotation["category_id"]], height, width, where, words)
+                number = annotation.get("category_id")
+                if number not in names:
+                    raise DataError(f"{where} has category {number!r}, which is not listed")
+                region = _region(annotation, names[number], height, width, where, words)
             if region is None:
                 boxes += 1
             else:

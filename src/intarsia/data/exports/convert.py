@@ -17,6 +17,8 @@ from .masks import write as write_masks
 from .record import Picture, Project
 from .remarks import beyond, labeled
 
+_LARGEST = 1 << 34  # pixels of a picture: more is no size but a mistake
+
 
 def candidates(root: Path) -> list[str]:
     """The names of the tools whose export this may be."""
@@ -71,7 +73,7 @@ def read(root: str | Path, tool: str | None = None) -> Project:
     if not project.pictures:
         raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures; export it again, with some")
     for picture in project:
-        if picture.height < 1 or picture.width < 1:
+        if picture.height < 1 or picture.width < 1 or picture.height * picture.width > _LARGEST:
             raise DataError(
                 f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
             )

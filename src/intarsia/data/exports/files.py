@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError, IntarsiaError
-from ..codecs import SUFFIXES, orientation_of
+from ..codecs import SUFFIXES, orientation_of, read_image
 from .record import Bitmap
 
 IMAGES = (*SUFFIXES[:-1], ".webp", ".jp2")
@@ -116,7 +116,7 @@ def reading(where: object, tool: str) -> Iterator[None]:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """(height, width) of an image file, upright as `codecs.read_image` gives it, without decoding it.
+    """(height, width) of an image file, upright as `codecs.read_image` gives it; its pixels are decoded only if they must.
 
     Raises: DataError when it cannot be read.
     """
@@ -125,6 +125,10 @@ def size_of(path: Path) -> tuple[int, int]:
             height, width, turned = image.height, image.width, image.format != "TIFF"  # Pillow turns those itself
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
+    except (
+        Image.UnidentifiedImageError
+    ):  # TIFFs of many channels, which Pillow does not open; else it says what is wrong
+        height, width, turned = *read_image(path).shape[:2], False
     except Exception as error:  # whatever a decoder makes of it
         raise DataError(f"{path}: not an image that can be read ({error})") from None
     return (width, height) if turned and orientation_of(path) >= 5 else (height, width)

@@ -8,11 +8,13 @@ in another reference system, `rasterio` (extra "geo") turns them. The class is t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from ...errors import DataError, extra
 from ...labels import Color, parse_color
@@ -21,6 +23,8 @@ from .record import Part, Picture, Project, Region
 from .remarks import lost
 
 Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, 1 << 30)  # satellite scenes are large
+_PLACE = (33550, 33922, 34264, 34735)  # the tags of a GeoTIFF: pixel scale, tie point, matrix, keys
+_BIG = 43  # of a TIFF's header: addresses of eight bytes
 _CLASS = ("class", "label", "type", "name", "category", "class_name")
 
 
@@ -112,13 +116,8 @@ def georeference(path: Path) -> tuple[int, int, np.ndarray, int]:
     pixels.
     """
     size = size_of(path)
-    try:
-        with Image.open(path) as image:
-            tags = getattr(image, "tag_v2", {})
-            scale, tie, full = tags.get(33550), tags.get(33922), tags.get(34264)
-            keys = tags.get(34735) or ()
-    except Exception as error:  # whatever a decoder makes of it
-        raise DataError(f"{path}: not an image that can be read ({error})") from None
+    tags = _tags(path)
+    scale, tie, full, keys = (tags.get(number) or () for number in _PLACE)
     matrix = np.eye(3)
     if full:
         m = np.array(full, float).reshape(4, 4)
@@ -132,6 +131,21 @@ def georeference(path: Path) -> tuple[int, int, np.ndarray, int]:
     entries = {keys[n]: keys[n + 3] for n in range(4, len(keys) - 3, 4)}
     code = entries.get(3072) or entries.get(2048) or 0  # projected before geographic
     return *size, matrix, int(code) if code != 32767 else 0
+
+
+def _tags(path: Path) -> Mapping[int, Any]:
+    """The tags of a TIFF, whatever its pixels are; none of another image."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return {}
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            tags = ImageFileDirectory_v2(start + file.read(8) if start[2] == _BIG else start)
+            file.seek(tags.next)
+            tags.load(file)
+            return {number: tags[number] for number in _PLACE if number in tags}
+    except Exception as error:  # whatever Pillow makes of damaged tags
+        raise DataError(f"{path}: not a TIFF whose tags can be read ({error})") from None
 
 
 def _world(path: Path) -> np.ndarray | None:
@@ -183,8 +197,9 @@ def _part(rings: list[Any], matrix: np.ndarray, theirs: int, code: int, where: s
             warp = extra("rasterio.warp", "geo")
             x, y = warp.transform(f"EPSG:{theirs}", f"EPSG:{code}", points[:, 0].tolist(), points[:, 1].tolist())
             points = np.stack([x, y], axis=1)
-        points = points @ back[:2, :2].T + back[:2, 2]
-        points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is endlessly far away, `ring` refuses
+            points = points @ back[:2, :2].T + back[:2, 2]
+            points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)
         closed = len(points) > 3 and (points[0] == points[-1]).all()
         made.append(ring(points[:-1] if closed else points, where))
     return tuple(made)

@@ -22,7 +22,7 @@ def ours(tree: Any) -> bool:
 
 def options(tree: dict[str, Any]) -> dict[str, list[str]]:
     """The options of each attribute, by its name."""
-    return {str(a["aname"]): list((a.get("options") or {}).values()) for a in tree["attribute"].values()}
+    return {str(a["aname"]): [str(o) for o in (a.get("options") or {}).values()] for a in tree["attribute"].values()}
 
 
 def images(tree: dict[str, Any], path: Path) -> dict[str, Any]:
