@@ -21,6 +21,8 @@ from intarsia.data.exports.remarks import joined
 from intarsia.errors import DataError
 
 WRITABLE = [name for name, tool in TOOLS.items() if tool.write]
+FLAT = {"masks", "cvat_masks"}  # one mask a picture: of overlapping regions the last is kept
+NO_CROWDS = {"yolo", "cvat_masks"}
 SIZE = (24, 32)
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
@@ -109,7 +111,7 @@ def test_hard_shapes_come_back(tool: str, content: str, form: str, tmp_path: Pat
     regions = [drawn_as(form, HARD[content]), drawn_as(form, lone, "dog"), drawn_as(form, boxes((5, 20, 6, 21)))]
     before = project(tmp_path / "in", {"a": regions, "nothing on it": []})
     convert(before, tool, tmp_path / "out")
-    same(before, read(tmp_path / "out", tool), overlaps=tool != "masks")
+    same(before, read(tmp_path / "out", tool), overlaps=tool not in FLAT)
 
 
 @pytest.mark.parametrize("tool", WRITABLE)
@@ -118,8 +120,8 @@ def test_the_order_of_drawing_survives(tool: str, tmp_path: Path) -> None:
     regions = [drawn_as("polygons", m, l) for m, l in ((a, "cat"), (b, "dog"), (c, "cat"), (a & b, "dog"))]
     before = project(tmp_path / "in", {"a": regions})
     moved = convert(before, tool, tmp_path / "out")
-    same(before, read(tmp_path / "out", tool), overlaps=tool != "masks")
-    if tool == "masks":
+    same(before, read(tmp_path / "out", tool), overlaps=tool not in FLAT)
+    if tool in FLAT:
         hidden = int((sum(m.astype(int) for m in (a, b, c, a & b)) > 1).sum())
         assert moved.remarks == (
             f"{hidden} px lie in several regions, of which the one drawn last is kept; the first in a",
@@ -136,7 +138,7 @@ def test_objects_of_several_regions_are_one_object_again(tool: str, tmp_path: Pa
     before = project(tmp_path / "in", {"a": regions})
     moved = convert(before, tool, tmp_path / "out")
     assert not any("object" in remark for remark in moved.remarks)
-    same(before, read(tmp_path / "out", tool), overlaps=tool != "masks")
+    same(before, read(tmp_path / "out", tool), overlaps=tool not in FLAT)
 
 
 @pytest.mark.parametrize("tool", WRITABLE)
@@ -152,7 +154,7 @@ def test_an_object_that_another_is_drawn_into_stays_one_or_is_told(tool: str, tm
     if tool == "yolo":
         assert moved.remarks == ("1 object written as several: other regions are drawn between their pieces",)
     else:
-        same(before, read(tmp_path / "out", tool), overlaps=tool != "masks")
+        same(before, read(tmp_path / "out", tool), overlaps=tool not in FLAT)
 
 
 @pytest.mark.parametrize("tool", WRITABLE)
@@ -161,7 +163,7 @@ def test_crowds_survive_or_are_told(tool: str, tmp_path: Path) -> None:
     moved = convert(project(tmp_path / "in", {"a": regions}), tool, tmp_path / "out")
     (after,) = read(tmp_path / "out", tool)
     crowds = [region.mask(*SIZE) for region in after.regions if region.crowd]
-    if tool == "yolo":
+    if tool in NO_CROWDS:
         assert not crowds and moved.remarks[-1] == "1 crowd written as objects: this format knows no crowds"
     else:
         assert np.array_equal(np.any(crowds, axis=0), PIECES)
@@ -198,8 +200,15 @@ def test_names_with_folders_dots_and_blanks(tool: str, tmp_path: Path) -> None:
     names = ("one/a", "two/a", "one_a", "my photo.v1", "my photo.v2", "ü ber.2.x", "a#1%20?b")
     regions = {name: [drawn_as("polygons", boxes((n, n, n + 5, n + 9)))] for n, name in enumerate(names)}
     before = project(tmp_path / "in", regions)
-    convert(before, tool, tmp_path / "out")
+    moved = convert(before, tool, tmp_path / "out")
+    assert all(picture.image is not None and picture.image.is_file() for picture in moved)
     same(before, read(tmp_path / "out", tool))
+
+
+def test_two_images_for_one_place_are_refused(tmp_path: Path) -> None:
+    before = project(tmp_path / "in", {"a": [], "ds/a": []})
+    with pytest.raises(DataError, match=r"ds/a: the image of another picture lies at .*/ds/img/a\.png already"):
+        convert(before, "supervisely", tmp_path / "out")
 
 
 @pytest.mark.parametrize("tool", WRITABLE)

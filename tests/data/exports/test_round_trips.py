@@ -14,7 +14,7 @@ from intarsia.data.exports.regions import outline
 from intarsia.errors import DataError
 
 WRITABLE = [name for name, tool in TOOLS.items() if tool.write]
-NO_CROWDS = {"yolo"}  # what its format cannot say
+NO_CROWDS = {"yolo", "cvat_masks"}  # what its format cannot say
 CLASSES = ("road", "car", "sky blue")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from . import (
     coco,
     cvat,
+    cvat_masks,
     geojson,
     labelbox,
     labelme,
@@ -32,6 +33,9 @@ class Tool(NamedTuple):
         Callable[[Project, Path], Sequence[str]] | None
     )  # gives what is lost; None: the tool cannot import such files
     says: str  # one sentence: what survives, what does not
+    place: Callable[[str], str] = (
+        "images/{}".format
+    )  # where the image of a picture lies, below the folder that is written
 
 
 TOOLS: dict[str, Tool] = {
@@ -72,16 +76,18 @@ TOOLS: dict[str, Tool] = {
     ),
     "cvat_masks": Tool(
         title="CVAT Segmentation mask 1.1",
-        recognize=cvat.recognize_masks,
-        read=cvat.read_masks,
-        write=None,
-        says="classes and objects by color; CVAT imports its XML better",
+        recognize=cvat_masks.recognize,
+        read=cvat_masks.read,
+        write=cvat_masks.write,
+        place=cvat_masks.place,
+        says="classes and objects by color; crowds become objects; where regions overlap, the one drawn later covers the earlier",
     ),
     "supervisely": Tool(
         title="Supervisely",
         recognize=supervisely.recognize,
         read=supervisely.read,
         write=supervisely.write,
+        place=supervisely.place,
         says="everything survives, as bitmaps; objects and crowds as tags",
     ),
     "labelbox": Tool(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
@@ -111,12 +111,16 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
         raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
-    moved = _Moved(project.pictures, out)
+    moved = _Moved(project.pictures, out, TOOLS[to].place)
     for picture in project:
         if picture.image is not None:
             if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
                 raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
             place = moved.place(picture.name, picture.image)
+            if place.exists():
+                raise DataError(
+                    f"{picture.name}: the image of another picture lies at {place} already; rename one of them"
+                )
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture.image, place)
     made = replace(project, pictures=moved, remarks=())
@@ -127,8 +131,8 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
 class _Moved(Sequence[Picture]):
     """Pictures whose images lie in the new folder; each is read when it is asked for."""
 
-    def __init__(self, pictures: Sequence[Picture], out: Path) -> None:
-        self.pictures, self.out = pictures, out
+    def __init__(self, pictures: Sequence[Picture], out: Path, below: Callable[[str], str]) -> None:
+        self.pictures, self.out, self.below = pictures, out, below
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -147,4 +151,4 @@ class _Moved(Sequence[Picture]):
 
     def place(self, name: str, image: Path) -> Path:
         """Where the image of a picture lies then."""
-        return self.out / "images" / f"{name}{image.suffix.lower()}"
+        return self.out / self.below(f"{name}{image.suffix.lower()}")

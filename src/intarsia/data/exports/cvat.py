@@ -1,4 +1,4 @@
-"""CVAT: "CVAT for images 1.1" (XML), and "Segmentation mask 1.1" (colors, with labelmap.txt).
+"""CVAT's "CVAT for images 1.1", an XML; `cvat_masks` has its masks.
 
 Shapes of the XML: polygon, box (which may be turned), ellipse, mask (run lengths row by row within its box, zeros first);
 polylines, points and cuboids have no area here. They are drawn by `z_order`, then in the order of the file; those of one
@@ -15,8 +15,6 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import parse_color
-from ..classnames import named
-from ..codecs import decode_mask
 from .files import Beside, counted, ellipse, head, name_of, read_xml, reading, rectangle, ring, the_one, unique
 from .record import Bitmap, Picture, Project, Region
 
@@ -27,11 +25,6 @@ _THIN = ("polyline", "points", "cuboid", "skeleton", "tag")
 def recognize(root: Path) -> bool:
     """An XML file of CVAT, or a folder that holds one."""
     return bool(_files(root))
-
-
-def recognize_masks(root: Path) -> bool:
-    """A folder with labelmap.txt and SegmentationClass/."""
-    return root.is_dir() and (root / "labelmap.txt").is_file() and (root / "SegmentationClass").is_dir()
 
 
 def read(root: Path) -> Project:
@@ -121,49 +114,6 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
 def _crowd(shape: ET.Element, region: Region, crowds: bool) -> None:
     if crowds:
         ET.SubElement(shape, "attribute", {"name": "is_crowd"}).text = "true" if region.crowd else "false"
-
-
-def read_masks(root: Path) -> Project:
-    """Class colors and, where it is there, object colors of "Segmentation mask 1.1"; background is covered by nothing."""
-    known = named(root)
-    if known is None or not known.colors:
-        raise DataError(f"{root / 'labelmap.txt'}: gives no class a color")
-    names = dict(zip((int(c[1:], 16) for c in known.colors), known.names, strict=True))
-    pictures, folder = [], root / "JPEGImages"
-    beside = Beside(folder if folder.is_dir() else root / "images" if (root / "images").is_dir() else root)
-    for path in sorted((root / "SegmentationClass").rglob("*.png")):
-        name = path.relative_to(root / "SegmentationClass").with_suffix("").as_posix()
-        colors = _colors(path)
-        objects = root / "SegmentationObject" / f"{name}.png"
-        numbers = _colors(objects) if objects.is_file() else colors
-        if numbers.shape != colors.shape:
-            raise DataError(f"{objects}: is not of the size of {path}")
-        if stray := sorted(set(np.unique(colors).tolist()) - set(names)):
-            raise DataError(f"{path}: holds the color #{stray[0]:06x}, which labelmap.txt does not name; add it there")
-        both = np.unique(np.stack([colors.ravel(), numbers.ravel()], axis=1), axis=0)
-        regions = tuple(
-            Region(
-                names[c],
-                bitmap=Bitmap(0, 0, (colors == c) & (numbers == o)),
-                object=f"#{o:06x}" if numbers is not colors else "",
-            )
-            for c, o in both.tolist()
-            if names[c] != "background"
-        )
-        image = beside.stem(name)
-        height, width = colors.shape
-        pictures.append(Picture(name, image, height, width, regions))
-    colors_of = {name: parse_color(f"#{code:06x}") for code, name in names.items()}
-    classes = tuple(name for name in known.names if name != "background")
-    return Project(classes, tuple(pictures), "cvat_masks", colors_of)
-
-
-def _colors(path: Path) -> np.ndarray:
-    stored, palette = decode_mask(path)
-    color = (
-        palette[stored] if palette is not None else np.stack([stored] * 3, axis=2) if stored.ndim == 2 else stored
-    )[..., :3].astype(np.int32)
-    return color[..., 0] << 16 | color[..., 1] << 8 | color[..., 2]
 
 
 def _files(root: Path) -> list[Path]:

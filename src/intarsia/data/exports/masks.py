@@ -21,6 +21,7 @@ from ...labels import IGNORE, LabelSpace
 from ..codecs import decode_mask, read_labels, write_labels
 from .files import Beside, read_json, reading, write_json
 from .record import Bitmap, Picture, Project, Region, draw, draw_objects, label_space
+from .remarks import Covered
 
 
 def recognize(root: Path) -> bool:
@@ -74,14 +75,12 @@ def write(project: Project, out: Path, uncovered: str = "background") -> tuple[s
     tree["values"] = {**plain.values}
     tree["uncovered"] = uncovered
     objects: dict[str, Any] = {}
-    covered, first = 0, ""
+    covered = Covered()
     for picture in project:
         path = out / "masks" / f"{picture.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_labels(path, space.encode(draw(picture, project.classes)), plain)
-        hidden = _hidden(picture)
-        first = first or (picture.name if hidden else "")
-        covered += hidden
+        covered.add(picture)
         if _told_apart(picture):
             numbers = draw_objects(picture)
             path = out / "objects" / f"{picture.name}.png"
@@ -94,17 +93,7 @@ def write(project: Project, out: Path, uncovered: str = "background") -> tuple[s
     (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
     if objects:
         write_json(out / "objects.json", objects)
-    if covered:
-        return (f"{covered} px lie in several regions, of which the one drawn last is kept; the first in {first}",)
-    return ()
-
-
-def _hidden(picture: Picture) -> int:
-    """How many pixels lie in several regions."""
-    depth = np.zeros((picture.height, picture.width), np.uint16)
-    for region in picture.regions if len(picture.regions) > 1 else ():
-        depth += region.mask(picture.height, picture.width)
-    return int((depth > 1).sum())
+    return covered.said()
 
 
 def _told_apart(picture: Picture) -> bool:

@@ -80,6 +80,29 @@ def lost(
     return tuple(said)
 
 
+class Covered:
+    """How many pixels of a project lie in several regions, counted picture by picture."""
+
+    def __init__(self) -> None:
+        self.pixels, self.first = 0, ""
+
+    def add(self, picture: Picture) -> None:
+        """Count one picture."""
+        depth = np.zeros((picture.height, picture.width), np.uint16)
+        for region in picture.regions if len(picture.regions) > 1 else ():
+            depth += region.mask(picture.height, picture.width)
+        pixels = int((depth > 1).sum())
+        self.first = self.first or (picture.name if pixels else "")
+        self.pixels += pixels
+
+    def said(self) -> tuple[str, ...]:
+        """The sentence about them; none where there are none."""
+        what = (
+            f"{self.pixels} px lie in several regions, of which the one drawn last is kept; the first in {self.first}"
+        )
+        return (what,) if self.pixels else ()
+
+
 def apart(regions: Sequence[Region]) -> int:
     """How many objects have several regions."""
     words = [region.object for region in regions if region.object]

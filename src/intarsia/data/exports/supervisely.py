@@ -89,21 +89,22 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
                  "geometryType": "bitmap", "description": "",
                  "bitmap": {"data": _packed(mask[top : rows[-1] + 1, left : columns[-1] + 1]), "origin": [left, top]}}
             )  # fmt: skip
-        folder, _, file = (picture.name + (picture.image.suffix if picture.image else ".png")).rpartition("/")
-        home = out / (folder.replace("/", "/datasets/") or "ds")
+        file = place(picture.name + (picture.image.suffix if picture.image else ".png"))
         tree = {
             "description": "",
             "tags": [],
             "size": {"height": picture.height, "width": picture.width},
             "objects": objects,
         }
-        write_json(home / "ann" / f"{file}.json", tree)
-        if picture.image is not None:
-            (home / "img").mkdir(parents=True, exist_ok=True)
-            picture.image.rename(home / "img" / file)
-    for emptied in sorted(out.glob("images/**/"), reverse=True):  # the images have moved
-        emptied.rmdir()
+        folder, _, name = file.rpartition("/img/")
+        write_json(out / folder / "ann" / f"{name}.json", tree)
     return lost(project, classes=True, colors=True, crowds=True, objects=True)
+
+
+def place(name: str) -> str:
+    """Where a picture's image lies: in the data set of its folder, a folder in a folder being a data set of that one."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder.replace('/', '/datasets/') or 'ds'}/img/{last}"
 
 
 def _folders(root: Path) -> list[Path]:
