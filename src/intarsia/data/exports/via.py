@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def read(root: Path) -> Project:
                     thin += 1
                     continue
                 words = region.get("region_attributes") or {}
-                label = _label(words, attribute)
+                label = _label(words, attribute, options.get(attribute, ()))
                 chosen = words.get(attribute)
                 several += isinstance(chosen, dict) and sum(map(bool, chosen.values())) > 1
                 labels[label] = None
@@ -156,8 +157,7 @@ def _images(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     if not attributes and beside.is_file():
         attributes = read_json(beside)
     options = {
-        key: [str(o).strip() for o in held.get("options") or ()]
-        for key, held in (attributes.get("region") or {}).items()
+        key: [str(o) for o in held.get("options") or ()] for key, held in (attributes.get("region") or {}).items()
     }
     return tree.get("_via_img_metadata", tree), options
 
@@ -191,11 +191,12 @@ def _attribute(tree: dict[str, Any]) -> str:
     return usual[0] if usual else max(sorted(values), key=lambda key: len(values[key]), default="")
 
 
-def _label(attributes: dict[str, Any], attribute: str) -> str:
+def _label(attributes: dict[str, Any], attribute: str, options: Sequence[str]) -> str:
     value = attributes.get(attribute, "")
     if isinstance(value, dict):
         value = next((key for key, chosen in value.items() if chosen), "")
-    return str(value).strip() or attribute or "region"
+    word = str(value) if value in options else str(value).strip()  # what a hand typed may end in a blank
+    return word or attribute or "region"
 
 
 def _ring(shape: dict[str, Any], where: str) -> np.ndarray:
