@@ -1,6 +1,7 @@
 """A folder without masks is read as what it holds: an export with its splits, or a data set as its makers pack it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,22 @@ def test_the_verbs_take_an_export_by_its_folder(tmp_path: Path, run_cli) -> None
     assert (code, err) == (0, "") and (tmp_path / "show.png").is_file()
     code, out, err = run_cli("data", "convert", tmp_path / "set", "--to", "coco", "--out", tmp_path / "coco")
     assert (code, err) == (0, "") and "labelme: 5 pictures, 10 regions" in out
+
+
+def test_an_archive_and_a_file_are_exports_as_well(tmp_path: Path, run_cli) -> None:
+    made = annotated(tmp_path / "in", [f"n{i}" for i in range(5)], ["lemon", "kiwi"])
+    shutil.make_archive(str(tmp_path / "all"), "zip", made)
+    convert(read(made), "coco", tmp_path / "coco")
+    for source in (tmp_path / "all.zip", tmp_path / "coco/instances.json"):
+        recipe, said = init(source)
+        assert "an export of" in said and recipe["data"]["file"] == source.name
+        train, val = opened(recipe)
+        assert (len(train), len(val)) == (4, 1) and np.unique(train[0].labels).tolist() == [0, 1, 2]
+        code, out, err = run_cli("data", "audit", source, "--json")
+        assert (code, err) == (0, "") and list(json.loads(out)["classes"]) == ["background", "lemon", "kiwi"]
+    (tmp_path / "no.json").write_text("[]")
+    code, _, err = run_cli("data", "audit", tmp_path / "no.json")
+    assert code == 2 and "is no export of a known annotation tool" in err
 
 
 def test_layouts_of_makers(tmp_path: Path, shared_data: Path) -> None:

@@ -43,6 +43,8 @@ def init(
     Raises: DataError when no image has a mask and nothing else is recognized; LabelError when the masks hold no classes, or not as many as named.
     """
     root = Path(folder)
+    if root.is_file():
+        return _otherwise(root, classes, holdout, None)
     try:
         layout = find(root, images, masks)
     except NoPairs as nothing:
@@ -161,13 +163,17 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
     return [(s[0], s[1]) for s in shapes], 3 if mixed else None
 
 
-def _otherwise(root: Path, classes: list[str] | None, holdout: float, nothing: NoPairs) -> tuple[dict[str, Any], str]:
-    """The same for a folder without masks of its images' names; `nothing` says so."""
+def _otherwise(
+    root: Path, classes: list[str] | None, holdout: float, nothing: NoPairs | None
+) -> tuple[dict[str, Any], str]:
+    """The same for a folder without masks of its images' names, which `nothing` says, or for a file."""
     from .recognize import recognize
 
     try:
         known = recognize(root, holdout)
     except DataError as error:
+        if nothing is None:
+            raise
         raise DataError(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
     if classes is not None:
         raise LabelError(

@@ -29,13 +29,15 @@ class Known(NamedTuple):
 
 
 def recognize(root: Path, holdout: float) -> Known:
-    """The one way to read a folder that holds no masks of its images' names.
+    """The one way to read a folder that holds no masks of its images' names, or a file or archive of an export.
 
     Args:
         holdout: share of the images to validate on, where there is no split for that.
 
     Raises: DataError when there is none, or when there are several, with what to give instead.
     """
+    if root.is_file():
+        return _export(root.parent, {"": root}, None, holdout)
     found = exports(root)
     known = [_export(root, splits, tool, holdout) for splits, tool in found] if len(found) == 1 else []
     titles = [f"{tool} in {_where(root, next(iter(splits.values())))}" for splits, tool in found]
@@ -102,13 +104,13 @@ def _where(root: Path, place: Path) -> str:
     return place.relative_to(root).as_posix()
 
 
-def _export(root: Path, splits: dict[str, Path], tool: str, holdout: float) -> Known:
+def _export(root: Path, splits: dict[str, Path], tool: str | None, holdout: float) -> Known:
     """One export as the data set `export`: its own splits where it has train and val, else a part held out."""
     train = next((s for s in splits if s.lower().startswith("train")), next(iter(splits)))
     val = next((s for s in splits if s.lower().startswith("val") and s != train), None)
     first = read(splits[train], tool)
     project, said = first, list(first.remarks)
-    data: dict[str, Any] = {"name": "export", "root": str(root), "tool": tool}
+    data: dict[str, Any] = {"name": "export", "root": str(root), "tool": first.source}
     if val:
         second = read(splits[val], tool)
         project = replace(first, classes=tuple(dict.fromkeys([*first.classes, *second.classes])))
@@ -124,5 +126,5 @@ def _export(root: Path, splits: dict[str, Path], tool: str, holdout: float) -> K
         ends = {"train": "train", "val": "val"} if several else {"train": "all", "val": None}
     data |= {"classes": list(project.classes), **ends}
     where = "" if splits[train] == root else f" in {_where(root, splits[train])}"
-    title = f"an export of {tool}{where} ({len(first.pictures)} pictures)"
+    title = f"an export of {first.source}{where} ({len(first.pictures)} pictures)"
     return Known(title, data, label_space(project), tuple((p.height, p.width) for p in first), tuple(said))
