@@ -3,6 +3,7 @@
     IntarsiaError
       RecipeError       a recipe or an override is wrong: unknown key, wrong type, impossible combination
       DataError         files: missing, unmatched, unreadable, of different sizes
+        NoPairs         no image has a mask of its name; the folder may hold something else that can be read
         LabelError      label values: outside the label space, or a label space that contradicts itself
       ModelError        an unknown architecture, or options that it does not take
         EncoderError    an encoder that cannot do what was asked of it
@@ -27,6 +28,9 @@ class RecipeError(IntarsiaError): ...
 
 
 class DataError(IntarsiaError): ...
+
+
+class NoPairs(DataError): ...
 
 
 class LabelError(DataError): ...

@@ -6,8 +6,9 @@ from PIL import Image
 from planted import scene
 from scipy import ndimage
 
-from intarsia.data.doctor.likeness import BITS, fit, gray, pairs, thumbnail, turn
+from intarsia.data.doctor.likeness import TURNS, fit, gray, thumbnail, turn
 from intarsia.data.doctor.regions import between, gaps, regions, sizes, specks, steps
+from intarsia.data.doctor.twins import BITS, pairs
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -78,8 +79,27 @@ def test_pairs_are_found_among_many() -> None:
     assert {(f.one, f.two): f.way for f in pairs(prints, thumbs)} == wish
     many = [tuple(int(c) for c in row) for row in random.integers(0, 1 << 63, (20000, 4))]
     many[12345] = many[678]
-    tiles = [thumbs[0]] * 20000
+    tiles = [thumbs[n % 60] for n in range(20000)]
+    tiles[12345] = tiles[678]
     assert [(f.one, f.two) for f in pairs(many, tiles)] == [(678, 12345)]
+
+
+def test_a_crop_is_found_whichever_of_the_two_comes_first() -> None:
+    whole = [scene(np.random.default_rng(n), 128, 160)[0] for n in range(16)]
+    part = whole[3][6:-6, 8:-8]  # a twentieth less at each side
+    for held, wish in ((([*whole, part]), (3, 16)), (([part, *whole]), (4, 0))):
+        thumbs, prints = zip(*(thumbnail(gray(image)) for image in held), strict=True)
+        (found,) = pairs(prints, thumbs)
+        assert sorted((found.one, found.two)) == sorted(wish) and found.way >= TURNS
+        assert found.two == wish[0]  # the second is the larger one, which must be cropped to be the first
+
+
+def test_twins_by_the_thousand_stay_few() -> None:
+    """A still camera's frames: each keeps some of its twins, and every one is told."""
+    held = [scene(np.random.default_rng(n), 64, 64)[0] for n in range(20)]
+    thumbs, prints = (list(part) for part in zip(*(thumbnail(gray(image)) for image in held), strict=True))
+    found = pairs(prints + prints[:1] * 3000, thumbs + thumbs[:1] * 3000)
+    assert len(found) < 33 * 3020 and {n for f in found for n in (f.one, f.two)} == {0, *range(20, 3020)}
 
 
 def test_ids_between_ids_show_smoothing() -> None:

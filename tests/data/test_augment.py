@@ -210,9 +210,25 @@ def test_a_compose_by_its_looks() -> None:
     with pytest.raises(DataError, match="PadIfNeeded fills masks with 0, which names a class .* give it fill_mask=255"):
         borrowed(Compose(PadIfNeeded()), IGNORE)
     with pytest.raises(DataError, match="ramp: has objects, boxes or depth"):
-        change(ramp(), np.random.default_rng(0))
+        change(ramp(), np.random.default_rng(0))  # it returns no masks for them
     with pytest.raises(DataError, match=r"augment is called as augment\(sample, generator\)"):
         borrowed(lambda sample: sample, IGNORE)
+
+
+def test_albumentations_itself_moves_objects_and_depth_with_the_labels() -> None:
+    """Turned by 20 degrees: wherever something is seen, object and depth are those of the pixel that the label names."""
+    albumentations = pytest.importorskip("albumentations")
+    turn = albumentations.Compose(
+        [albumentations.Rotate(limit=(20, 20), border_mode=0, fill=0, fill_mask=IGNORE, p=1, interpolation=0)]
+    )
+    sample = ramp()._replace(image=ramp().image.clamp(max=65535).to(torch.uint8))
+    made = borrowed(turn, IGNORE)(sample, np.random.default_rng(0))
+    seen = made.labels != IGNORE
+    assert made.objects is not None and made.depth is not None and made.boxes is not None
+    assert 0.6 < seen.float().mean() < 0.95 and (made.objects[~seen] == 0).all() and made.depth[~seen].isnan().all()
+    expected = made.labels.int() // 30 + 4 * (made.depth.nan_to_num().int() // 30) + 1
+    assert torch.equal(made.objects[seen], expected[seen].int())
+    assert torch.equal(made.boxes, boxes_of(made.objects, 12))
 
 
 def test_a_function_of_ones_own_sees_the_sample_first() -> None:

@@ -139,3 +139,20 @@ def test_a_plane_that_no_class_names_is_an_error_with_the_nearest_name(tmp_path:
 def test_colors_in_an_array_are_no_planes(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8))
     assert decode_mask(tmp_path / "a.npy")[0].shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("form", ["objects", "numbered_classes", "name_folders"])
+def test_files_of_objects_number_them_and_files_of_classes_do_not(tmp_path: Path, form: str) -> None:
+    made(tmp_path, form, True)
+    recipe, _ = init(tmp_path)
+    space = LabelSpace.from_dict(recipe["labels"])
+    data = folder(tmp_path, "all", labels=space, images="images", masks=recipe["data"]["masks"])
+    for sample in (data[n] for n in range(6)):
+        if form == "name_folders":
+            assert sample.objects is None
+            continue
+        numbers = sample.objects.numpy()
+        assert ((numbers > 0) == (sample.labels.numpy() > 0)).all()
+        held = [load(path) > 0 for path in (tmp_path / "masks" / sample.name).iterdir()]
+        assert len(np.unique(numbers[numbers > 0])) == sum(part.any() for part in held)
+        assert all(len(np.unique(numbers[part])) <= 1 for part in held)  # one number for each file

@@ -56,7 +56,7 @@ def as_markdown(found: list[dict[str, Any]]) -> str:
 
 @app.command()
 def audit(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, or a recipe.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
     root: Root = None,
     split: Annotated[
         list[str] | None, typer.Option(help="A split to look at; may be given again. Default: all that are there.")
@@ -76,6 +76,7 @@ def audit(
     from ..data.doctor.folder import diagnose
     from ..data.doctor.mend import mend, mend_pairs
     from ..data.doctor.reading import Case, reader
+    from ..errors import NoPairs
     from .source import opened
 
     started = time.perf_counter()
@@ -83,15 +84,21 @@ def audit(
     space: Any
     steps: list[dict[str, str]] | None = None
     read: Any = None
+    whole: Any = None
+    recognized: list[data.Finding] = []
     if Path(source).is_dir() and source not in DATASETS:
-        whole = diagnose(source, split)
+        try:
+            whole = diagnose(source, split)
+        except NoPairs:  # then it may be an export, or a data set as its makers pack it
+            recognized = [data.Finding("recognized", "note", data.init(source)[1].split("\n")[0])]
+    if whole is not None:
         found, space = whole.audit, whole.meaning.space
         read = reader([c for w in whole.wards for c in w.cases], space, whole.meaning.tables)
         steps = mend(whole, fix) if fix else None
     else:
         datasets = opened(source, root, split)
         exams = examined(datasets)
-        found, space = judge(datasets, exams), getattr(datasets[0], "labels", None)
+        found, space = judge(datasets, exams, said=recognized), getattr(datasets[0], "labels", None)
         cases = [
             Case(i, e, dataset=d)
             for d, p in zip(datasets, exams, strict=True)
@@ -212,7 +219,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 @app.command("show")
 def show_samples(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, or a recipe.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
     root: Root = None,
     split: Annotated[str | None, typer.Option(help="The split to look at; default: the first, training.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Samples, spread over the split.")] = 4,
@@ -264,7 +271,7 @@ def show_samples(
 
 @app.command("shard")
 def sharded(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, or a recipe.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
     out: Annotated[Path, typer.Option(help="A new folder for the tar files.", metavar="DIR")],
     root: Root = None,
     split: Annotated[list[str] | None, typer.Option(help="A split; may be given again. Default: all.")] = None,
@@ -302,17 +309,23 @@ def converted(
     ] = None,
 ) -> None:
     """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
+    from ..data import recognize
+    from ..data.datasets.catalogue import DATASETS
     from ..data.exports import convert as exports
     from ..data.exports import samples
     from ..labels import IGNORE
     from .source import opened
 
-    if source_tool is None and not exports.candidates(Path(source)) and not Path(source).is_file():
+    place = Path(source)
+    if source_tool is None and place.is_dir() and not exports.candidates(place):
+        below = [list(splits.values()) for splits, _ in recognize.exports(place)]
+        place = below[0][0] if len(below) == 1 and len(below[0]) == 1 and source not in DATASETS else place
+    if source_tool is None and not exports.candidates(place) and not place.is_file():
         datasets = opened(source, root, split)
         project = samples.project(datasets)
         uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
     else:
-        project = exports.read(source, source_tool)
+        project = exports.read(place, source_tool)
     console().print(f"{project.source}: {told(project)}", markup=False)
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)

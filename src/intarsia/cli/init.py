@@ -12,7 +12,7 @@ from .terminal import AsJson, answer, console
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and masks.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of images and masks, or an export.")],
     out: Annotated[Path, typer.Option(help="The recipe to write.", metavar="FILE")] = Path("recipe.yaml"),
     classes: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Class names in order, with commas between: background,cat,dog")
@@ -20,7 +20,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write over a recipe that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look at a folder of images and masks, and write a complete recipe for it."""
+    """Look at a folder of images and masks, or at an annotation tool's export, and write a complete recipe for it."""
     import yaml
 
     from .. import data

@@ -1,4 +1,4 @@
-"""What SOURCE may be on the command line: a data set's name, a folder, or a recipe."""
+"""What SOURCE may be on the command line: a data set's name, a folder, an export, or a recipe."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
                 raise DataError(f"{root}: there is no such folder; give the folder of {source} with --root")
             raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
         return [data.open(source, root, split) for split in wanted]
-    if Path(source).is_dir():
+    if is_recipe(source) and not Path(source).is_dir():
+        return of_recipe(_loaded(source), root, splits)
+    if Path(source).exists():
         tree, _ = data.init(Path(source))
         return of_recipe(_loaded(tree), root, splits)
-    if is_recipe(source):
-        return of_recipe(_loaded(source), root, splits)
     raise DataError(
         f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS) or '; `intarsia data list` names the data sets'}"
     )

@@ -182,7 +182,7 @@ class Train(_Frozen):
         "written once and shared by all workers and runs.",
     )
     cache_dir: str | None = Field(
-        default=None, description="Where disk caches lie; null: intarsia in the user's cache folder."
+        default=None, description="Where disk caches and audits lie; null: intarsia in the user's cache folder."
     )
     devices: PositiveInt | Literal["auto"] = Field(
         default="auto", description="How many devices; several machines through torchrun or SLURM."
@@ -194,7 +194,9 @@ class Train(_Frozen):
     tensorboard: bool = Field(default=False, description="Write TensorBoard files into the run's folder as well.")
     checkpoint_every: int = Field(default=500, gt=0, description="Steps between two saves of the resume file.")
     audit: bool = Field(
-        default=True, description="Run the label doctor before the first step; false skips it, and the report says so."
+        default=True,
+        description="Run the label doctor before the first step, unless no file has changed since it last did; "
+        "false skips it, and the report says so.",
     )
 
 

@@ -50,11 +50,16 @@ def examined(datasets: Sequence[Any]) -> list[list[Exam]]:
     return [list(_examined(d)) for d in datasets]
 
 
-def judge(datasets: Sequence[Any], exams: Sequence[list[Exam]], labels: LabelSpace | None = None) -> Audit:
-    """What follows from the exams; see `audit`."""
+def judge(
+    datasets: Sequence[Any],
+    exams: Sequence[list[Exam]],
+    labels: LabelSpace | None = None,
+    said: Sequence[Finding] = (),
+) -> Audit:
+    """What follows from the exams, after what was found before; see `audit`."""
     if not datasets:
         raise DataError("audit needs at least one data set")
-    return gather(datasets, [_read_by(d, labels) for d in datasets], exams)
+    return gather(datasets, [_read_by(d, labels) for d in datasets], exams, said)
 
 
 def _read_by(dataset: Any, labels: LabelSpace | None) -> LabelSpace | None:

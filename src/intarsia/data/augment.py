@@ -18,7 +18,7 @@ from ..structures import Sample
 from .color import jitter
 from .degrade import blur, cutout, noise
 from .geometry import flipped, place
-from .mix import Another, classmix, copy_paste, cutmix, mosaic
+from .mix import Another, boxes_of, classmix, copy_paste, cutmix, mosaic
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 
@@ -114,7 +114,8 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
     Args:
         transform: either such a function, or something that is called as albumentations' `Compose` is:
             `transform(image=[H, W, C], mask=[H, W]) -> {"image": ..., "mask": ...}`. The latter gets a seed from the
-            generator where it has `set_random_seed`, so that a resumed run repeats it.
+            generator where it has `set_random_seed`, so that a resumed run repeats it. Object numbers and depth are handed
+            over as `masks=[...]` where a sample has them; boxes are then those of the objects.
         ignore_index: what such a transform must fill masks with where it shows nothing of the picture.
 
     Raises: DataError when a transform would fill masks with a class, or cannot be called in either way.
@@ -131,24 +132,49 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
     _check_fill(transform, ignore_index)
 
     def changed(sample: Sample, rng: np.random.Generator) -> Sample:
-        if sample.objects is not None or sample.boxes is not None or sample.depth is not None:
+        if hasattr(transform, "set_random_seed"):
+            transform.set_random_seed(int(rng.integers(2**31)))
+        image, mask = sample.image.permute(1, 2, 0).contiguous().numpy(), sample.labels.numpy()
+        more = {"masks": _more(sample)} if sample.objects is not None or sample.depth is not None else {}
+        made = transform(image=image, mask=mask, **more)
+        if (more and "masks" not in made) or (sample.boxes is not None and sample.objects is None):
             raise DataError(
                 f"{sample.name}: has objects, boxes or depth, which a transform of image and mask would leave behind; "
                 "write augment(sample, generator) instead"
             )
-        if hasattr(transform, "set_random_seed"):
-            transform.set_random_seed(int(rng.integers(2**31)))
-        image, mask = sample.image.permute(1, 2, 0).contiguous().numpy(), sample.labels.numpy()
-        made = transform(image=image, mask=mask)
         image, mask = np.ascontiguousarray(made["image"]), np.ascontiguousarray(made["mask"])
         if image.dtype != sample.image.permute(1, 2, 0).numpy().dtype or image.ndim != 3:
             raise DataError(
                 f"{sample.name}: augment made an image of {image.dtype} and shape {image.shape}; return [H, W, C] raw "
                 f"integers as they came, {str(sample.image.dtype).removeprefix('torch.')}: normalization comes later"
             )
-        return sample._replace(image=torch.from_numpy(image).permute(2, 0, 1), labels=torch.from_numpy(mask))
+        moved = sample._replace(image=torch.from_numpy(image).permute(2, 0, 1), labels=torch.from_numpy(mask))
+        return _with_more(moved, list(made["masks"]), ignore_index) if more else moved
 
     return changed
+
+
+def _more(sample: Sample) -> list[np.ndarray]:
+    """Object numbers and depth, where a sample has them, in types that every library can warp."""
+    maps = []
+    if sample.objects is not None:
+        maps.append(sample.objects.numpy().astype(np.uint16 if int(sample.objects.max()) < 65536 else np.float32))
+    if sample.depth is not None:
+        maps.append(sample.depth.numpy())
+    return maps
+
+
+def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sample:
+    """The sample with the maps of `_more` as they came back; where the masks were filled, there is nothing."""
+    objects, boxes, depth = sample.objects, sample.boxes, sample.depth
+    if objects is not None:
+        objects = torch.from_numpy(np.ascontiguousarray(maps[0]).astype(np.int32))
+        objects[(sample.labels == ignore_index) & (objects == ignore_index)] = 0
+        boxes = None if boxes is None else boxes_of(objects, len(boxes))
+    if depth is not None:
+        depth = torch.from_numpy(np.ascontiguousarray(maps[-1], np.float32))
+        depth[(sample.labels == ignore_index) & (depth == ignore_index)] = float("nan")
+    return sample._replace(objects=objects, boxes=boxes, depth=depth)
 
 
 def _check_fill(transform: Any, ignore_index: int) -> None:

@@ -47,7 +47,7 @@ class Cached:
             raise DataError(f"only data sets of image and mask files are cached on disk, not {what}; use cache: true")
         self.dataset, self.labels, self.name, self.split = dataset, dataset.labels, dataset.name, dataset.split
         self.items = dataset.items
-        key = _key(dataset)
+        key = key_of(dataset)
         self.folder = Path(folder) / key[:16]
         self.built = not (self.folder / "index.json").is_file()
         if self.built:
@@ -71,7 +71,11 @@ class Cached:
         return torch.from_numpy(held.reshape(shape))
 
 
-def _key(dataset: Pairs) -> str:
+def key_of(dataset: Pairs) -> str:
+    """What tells a data set of files from another, and from itself before a file changed: 32 hexadecimal digits.
+
+    Raises: DataError for a file that is missing, or a hook that says not what it does.
+    """
     digest = hashlib.blake2b(digest_size=16)
     hooks = [_told(hook) for hook in (dataset.image_hook, dataset.mask_hook)]
     digest.update(repr((__version__, dataset.labels.to_dict(), dataset.channels, hooks)).encode())

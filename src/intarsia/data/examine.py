@@ -24,7 +24,7 @@ _KINDS = 200  # more different values than this are smoothing, whose regions mea
 
 @dataclass
 class Exam:
-    """What is kept of one sample: numbers only, so that any number of samples fits into memory."""
+    """What is kept of one sample: numbers only, some 25 KB."""
 
     name: str
     place: str

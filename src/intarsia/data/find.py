@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, NoPairs
 from .codecs import SUFFIXES, read_image
 from .layout import Layout, ending, nothing, pair
 from .planes import binary, recognize
@@ -24,13 +24,13 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     Args:
         images, masks: the only folders to consider for either.
 
-    Raises: DataError when the folder is missing or holds no pairs, with five names of each side.
+    Raises: DataError when the folder is missing; NoPairs when it holds none, with five names of each side.
     """
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
     folders = _walk(root)
     if not folders:
-        raise DataError(f"{root}: no images below this folder; allowed are {', '.join(s[1:] for s in SUFFIXES)}")
+        raise NoPairs(f"{root}: no images below this folder; allowed are {', '.join(s[1:] for s in SUFFIXES)}")
     groups: dict[str, dict[str, list[str]]] = {}
     for folder, names in folders.items():
         pattern, split = _template(folder)
@@ -44,9 +44,9 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         return stacks
     if not found:
         wished = [w for w in (images, masks) if w is not None]
-        raise DataError(
-            f"{root}: no image has a mask with {' and '.join(wished)}" if wished else f"{root}: {nothing(folders)}"
-        )
+        if wished:
+            raise DataError(f"{root}: no image has a mask with {' and '.join(wished)}")
+        raise NoPairs(f"{root}: {nothing(folders)}")
     best = max(found, key=lambda f: (f.pairs, _liking(f)))
     rivals = [
         f

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, LabelError
+from ..errors import DataError, LabelError, NoPairs
 from ..labels import LabelSpace
 from .classnames import labels_file, named
 from .codecs import read_image
@@ -31,19 +31,24 @@ def init(
     masks: str | None = None,
     holdout: float = 0.2,
 ) -> tuple[dict[str, Any], str]:
-    """Look at a folder of images and masks, and write the recipe for it.
+    """Look at a folder of images and masks, an export, or a data set as its makers pack it, and write the recipe for it.
 
     Args:
         classes: the class names, in the order of their values; found or made up when absent.
         images, masks: folders below `folder`, where more than one would fit; {split} stands for a split's name.
         holdout: share of the pairs to validate on, when the folder has no split for that.
 
-    Returns: a complete recipe for the data set "folder" as plain data, and a text that says what was inferred.
+    Returns: a complete recipe as plain data, and a text that says what was inferred.
 
-    Raises: DataError when no image has a mask; LabelError when the masks hold no classes, or not as many as named.
+    Raises: DataError when no image has a mask and nothing else is recognized; LabelError when the masks hold no classes, or not as many as named.
     """
     root = Path(folder)
-    layout = find(root, images, masks)
+    if root.is_file():
+        return _otherwise(root, classes, holdout, None)
+    try:
+        layout = find(root, images, masks)
+    except NoPairs as nothing:
+        return _otherwise(root, classes, holdout, nothing)
     said: list[str] = []
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     if lists:
@@ -61,7 +66,8 @@ def init(
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
     space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
     sizes, channels = _images(items, said)
-    recipe = _recipe(root, layout, lists, (train, val), share, space, sizes, channels, len(items))
+    data = _data(root, layout, lists, (train, val) if len(items) > 1 else ("all", None), share, channels)
+    recipe = _recipe(data, space, sizes, len(items))
     where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
     rivals = [f"masks could also be {', '.join(layout.rivals)}; choose with masks="] if layout.rivals else []
     table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()]
@@ -157,38 +163,55 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
     return [(s[0], s[1]) for s in shapes], 3 if mixed else None
 
 
-def _recipe(
+def _otherwise(
+    root: Path, classes: list[str] | None, holdout: float, nothing: NoPairs | None
+) -> tuple[dict[str, Any], str]:
+    """The same for a folder without masks of its images' names, which `nothing` says, or for a file."""
+    from .recognize import recognize
+
+    try:
+        known = recognize(root, holdout)
+    except DataError as error:
+        if nothing is None:
+            raise
+        raise DataError(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
+    if classes is not None:
+        raise LabelError(
+            f"{root}: is {known.title}, which names its classes itself; leave the names out, and rename them in the recipe"
+        )
+    space, sizes = known.labels, list(known.sizes)
+    rows = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()] if space else []
+    table = ["  drawn as                 no.  class", *rows] if space else []
+    recipe = _recipe(known.data, space, sizes or [(256, 256)], len(sizes) or 8)
+    return recipe, "\n".join([f"{root}: {known.title}", *known.said, *table])
+
+
+def _data(
     root: Path,
     layout: Layout,
     lists: str | None,
-    splits: tuple[str, str],
+    splits: tuple[str, str | None],
     share: float | None,
-    space: LabelSpace,
-    sizes: list[tuple[int, int]],
     channels: int | None,
-    count: int,
 ) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "name": "folder",
-        "root": str(root),
-        "images": layout.images or ".",
-        "masks": layout.masks or ".",
-    }
+    """The data set "folder" of a recipe."""
+    data: dict[str, Any] = {"name": "folder", "root": str(root)}
+    data |= {"images": layout.images or ".", "masks": layout.masks or "."}
     data |= {k: v for k, v in (("image_suffix", layout.image_suffix), ("mask_suffix", layout.mask_suffix)) if v}
     data |= {"list": lists} if lists else {}
-    data |= {"holdout": share} if share is not None else {}
+    data |= {"holdout": share} if share is not None and splits[1] else {}
     data |= {"channels": channels} if channels is not None else {}
-    single = count < 2
-    data |= {"train": "all" if single else splits[0], "val": None if single else splits[1]}
-    if single:
-        data.pop("holdout", None)
+    return data | {"train": splits[0], "val": splits[1]}
+
+
+def _recipe(data: dict[str, Any], space: LabelSpace | None, sizes: list[tuple[int, int]], count: int) -> dict[str, Any]:
     low = [min(s[axis] for s in sizes) for axis in (0, 1)]
     crop = [max(32, min(256, side // 32 * 32)) for side in low]
-    tree = space.to_dict()
+    tree = space.to_dict() if space else None
     return {
         "model": {"name": "fpn", "encoder": "resnet18", "channels": 96},
         "data": data,
-        "labels": {k: tree[k] for k in ("classes", "colors", "values", "activation")},
+        **({"labels": {k: tree[k] for k in ("classes", "colors", "values", "activation")}} if tree else {}),
         "augment": {"crop": crop, "scale": [0.75, 1.5], "flip": True, "brightness": 0.2, "contrast": 0.2},
         "loss": {"name": "cross_entropy", "class_weights": "log"},
         "optimizer": {"name": "adamw", "lr": 0.002, "weight_decay": 0.01},

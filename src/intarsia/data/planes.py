@@ -137,7 +137,18 @@ def numbers(labels: LabelSpace, classes: Iterable[str], where: str) -> tuple[dic
     return {name: values[name] for name in held}, labels.ignore_index if uncovered is None else values[uncovered]
 
 
-def read(files: Mapping[str, Files], values: Mapping[str, int], uncovered: int, item: Pair) -> Raw:
-    """The raw values of one image: for `Pairs`."""
+def read(files: Mapping[str, Files], values: Mapping[str, int], uncovered: int, objects: bool, item: Pair) -> Raw:
+    """The raw values of one image, and with `objects` the number of the file that each pixel is of: for `Pairs`."""
     ordered = sorted(((values[named], path) for named, path in files[item.name]), key=lambda f: f[0])
-    return Raw(lay(ordered, uncovered)[0])
+    top, _ = lay([(number, path) for number, (_, path) in enumerate(ordered, 1)])
+    classes = np.array([uncovered, *(value for value, _ in ordered)], np.int32)
+    things = np.arange(len(classes), dtype=np.int32) * (classes != values.get("background", uncovered))
+    return Raw(classes[top], things[top] if objects else None)
+
+
+def numbered(files: Mapping[str, Files]) -> bool:
+    """Whether the files are objects: an image has several of one class, or they say no class."""
+    return any(
+        OBJECT in (classes := [named for named, _ in held]) or len(set(classes)) < len(classes)
+        for held in files.values()
+    )

@@ -84,6 +84,8 @@ class Log:
         if material.audit is None:
             self.say("the label doctor was switched off (train.audit=false)")
         else:
+            if material.remembered:
+                self.say("no file has changed since the label doctor looked at them")
             for finding in material.audit.warnings:
                 self.say(f"{finding.severity}: {finding.message}")
         val = f"{len(material.val)} to validate on" if material.val is not None else "none to validate on"

@@ -16,10 +16,11 @@ from torch import nn
 from ..checkpoint import Checkpoint
 from ..config import Recipe
 from ..config.schema import Loss
-from ..data import Audit, audit
+from ..data import Audit
 from ..data import open as open_dataset
 from ..data.augment import Augmentation, borrowed
 from ..data.cache import Cached
+from ..data.remember import remembered
 from ..errors import TrainingError
 from ..labels import LabelSpace
 from ..structures import Sample
@@ -34,6 +35,7 @@ class Material:
     labels: LabelSpace
     audit: Audit | None
     channels: int
+    remembered: bool = False  # the audit was made earlier, and no file has changed since
 
 
 def gather(recipe: Recipe, data: Any = None) -> Material:
@@ -62,11 +64,11 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
     if not recipe.train.audit:
         return Material(train, val, labels, None, len(first(train).image))
-    found = audit(train, *([val] if val is not None else []))
+    found, known = remembered(train, *([val] if val is not None else []), folder=cache_folder(recipe) / "audits")
     if found.errors:
         told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
         raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
-    return Material(train, val, labels, found, found.channels)
+    return Material(train, val, labels, found, found.channels, known)
 
 
 def first(dataset: Any) -> Sample:
@@ -130,10 +132,16 @@ def cached(recipe: Recipe, dataset: Any) -> tuple[Any, str]:
     """The training set through a cache on disk where the recipe wants one, and a sentence about it."""
     if recipe.train.cache != "disk":
         return dataset, ""
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intarsia"
-    held = Cached(dataset, recipe.train.cache_dir or usual)
+    held = Cached(dataset, cache_folder(recipe))
     size = f"{held.bytes / 1e9:.1f} GB" if held.bytes >= 1e8 else f"{held.bytes / 1e6:.1f} MB"
     return held, f"cache of {size} {'written to' if held.built else 'found in'} {held.folder}"
+
+
+def cache_folder(recipe: Recipe) -> Path:
+    """Where caches and audits lie: `train.cache_dir`, or intarsia in the user's cache folder."""
+    if recipe.train.cache_dir:
+        return Path(recipe.train.cache_dir)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intarsia"
 
 
 def hardware(recipe: Recipe) -> tuple[str, str, bool, str]:

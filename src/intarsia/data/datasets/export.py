@@ -1,10 +1,12 @@
 """What an annotation tool exported, trained on as it is: masks are drawn when a sample is read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...errors import DataError, nearest
+import numpy as np
+
+from ...errors import DataError, LabelError, nearest
 from ...labels import LabelSpace
 from ..exports.convert import read
 from ..exports.record import Picture, Project, draw, draw_objects, label_space
@@ -18,20 +20,69 @@ class Drawing:
 
     source: str
     classes: tuple[str, ...]
+    numbers: tuple[int, ...]  # the raw value of what no region covers, 0, and of each of the classes
     pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
 
     def __call__(self, item: Pair) -> Raw:
         picture = self.pictures[item.name]
-        return Raw(draw(picture, self.classes), draw_objects(picture), kept=True)
+        table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
+        return Raw(table[draw(picture, self.classes)], draw_objects(picture), kept=True)
+
+
+def numbers(
+    project: Project, labels: LabelSpace | None, uncovered: str, classes: Sequence[str] | None, several: bool
+) -> tuple[int, ...]:
+    """The raw value of what no region covers, 0, and of each class of a project.
+
+    One split may list its classes in another order than the next, or lack one. So they go by their names, and by their
+    places only where `labels` calls them something else and there is but one list.
+
+    Args:
+        labels: the label space that will read the raw values; None: the project's own.
+        classes: the names in the order of the raw values from 1 on, where somebody listed them.
+        several: whether there are other splits, whose lists may differ.
+
+    Raises: LabelError for a class that has no raw value, or that of uncovered pixels.
+    """
+    if classes is not None:
+        if lacking := [name for name in project.classes if name not in classes]:
+            raise LabelError(f"{project.source}: data.classes lists no {lacking[0]!r}{nearest(lacking[0], classes)}")
+        return (0, *(classes.index(name) + 1 for name in project.classes))
+    if labels is None:
+        return tuple(range(len(project.classes) + 1))
+    known = {name: raw for raw, name in labels.values.items() if isinstance(raw, int) and raw > 0}
+    known |= {uncovered: known.get(uncovered, 0)} if labels.values.get(0) == uncovered else {}
+    if all(name in known for name in project.classes):
+        return (0, *(known[name] for name in project.classes))
+    lacking = [name for name in project.classes if name not in known]
+    if labels.values.get(0) in project.classes:
+        raise LabelError(
+            f"{project.source}: value 0 stands for what no region covers, but the labels call it {labels.values[0]!r}; "
+            f"write labels.values with 0: {uncovered}, and the classes from 1 on"
+        )
+    if several:
+        raise LabelError(
+            f"{project.source}: {lacking[0]!r} is none of the labels' names, and the splits may list their classes in "
+            "different orders; list the tool's names in data.classes, in the order of labels.values from 1 on"
+        )
+    return tuple(range(len(project.classes) + 1))
 
 
 def drawn(
-    project: Project, pictures: Sequence[Picture], place: Path, split: str, labels: LabelSpace | None, uncovered: str
+    project: Project,
+    pictures: Sequence[Picture],
+    place: Path,
+    split: str,
+    labels: LabelSpace | None,
+    uncovered: str,
+    classes: Sequence[str] | None = None,
+    several: bool = False,
 ) -> Pairs:
     """Some pictures of an export as a data set.
 
     Args:
         place: the export itself, a file or a folder.
+        classes, several: see `numbers`.
 
     Raises: DataError when pictures are missing.
     """
@@ -48,10 +99,15 @@ def drawn(
     ]
     return Pairs(
         items,
-        labels or label_space(project, uncovered),
+        labels or label_space(replace(project, classes=tuple(classes or project.classes)), uncovered),
         name=project.source,
         split=split,
-        decode=Drawing(project.source, project.classes, {picture.name: picture for picture in pictures}),
+        decode=Drawing(
+            project.source,
+            project.classes,
+            numbers(project, labels, uncovered, classes, several),
+            {picture.name: picture for picture in pictures},
+        ),
         remarks=project.remarks,
     )
 
@@ -63,15 +119,18 @@ def export(
     labels: LabelSpace | None = None,
     tool: str | None = None,
     file: str | None = None,
+    classes: list[str] | None = None,
     uncovered: str = "background",
     holdout: float | None = None,
 ) -> Pairs:
     """The export of an annotation tool.
 
     Args:
-        labels: another meaning of the same classes: raw value 0 is what no region covers, n the n-th class.
+        labels: another meaning of the same classes: raw value 0 is what no region covers; classes go by their names, or,
+            where `labels` has other names, by their order: n is the n-th.
         tool: its name, see `intarsia data convert --help`; found out when absent.
         file: the export within root, such as "annotations/instances_{split}.json"; {split} stands for the split's name.
+        classes: the tool's class names in the order of the raw values from 1 on; as the export lists them when absent.
         uncovered: the class of pixels that no region covers, or "ignore".
         holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone.
     """
@@ -87,7 +146,8 @@ def export(
         raise DataError(
             f"{root}: has no splits, so {split!r} is unknown; set data.holdout: 0.2 for a random fifth as 'val', or ask for 'all'"
         )
-    return drawn(project, pictures, place, split, labels, uncovered)
+    several = file is not None and "{split}" in file
+    return drawn(project, pictures, place, split, labels, uncovered, classes, several)
 
 
 def splits(root: str | Path, *, file: str | None = None, holdout: float | None = None) -> tuple[str, ...]:

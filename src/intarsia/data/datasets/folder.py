@@ -22,7 +22,7 @@ from ..codecs import read_mask
 from ..find import find
 from ..layout import Layout, ending, listed, nothing, pair
 from ..pairs import Pairs, Raw
-from ..planes import files_of, home, numbers, read, stacked
+from ..planes import files_of, home, numbered, numbers, read, stacked
 
 
 def folder(
@@ -97,7 +97,7 @@ def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple
     return (
         labels,
         f"masks are laid over each other in the order {order}, later ones on top; what none covers is {labels.values.get(uncovered, IGNORE)}",
-        partial(read, files, values, uncovered),
+        partial(read, files, values, uncovered, numbered(files)),
     )
 
 

@@ -186,6 +186,10 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
                 "mixed_encoding", "error", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
                 _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
             )  # fmt: skip
+    for remark in getattr(dataset, "remarks", ()):
+        yield Finding(
+            "left_out", "warning", f"{split}: {remark}.", (), "Draw it as areas where it counts; otherwise all is well."
+        )
     if sentence := getattr(dataset, "inferred", ""):
         yield Finding("inferred", "note", f"{split}: {sentence}.")
     for sentence in getattr(dataset, "remarks", ()):

@@ -20,6 +20,7 @@ from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
 from ..planes import files_of, home, stacked
+from ..recognize import packed
 from .encoding import Meaning, infer, renamed
 from .reading import Case, decode
 
@@ -79,6 +80,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
             Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
         )  # fmt: skip
     said += _about_files(root, layout, twice)
+    said += _known_layouts(root) if file is None and known is None else []
     loose = _unlabeled(root, wards)
     said += _beside(root, loose)
     for exam in everything:
@@ -192,6 +194,14 @@ def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Fin
             )
         )
     return found
+
+
+def _known_layouts(root: Path) -> list[Finding]:
+    """That a folder whose classes have no names looks like a data set that has them."""
+    return [
+        Finding("layout", "note", f"The folder has {known.title}.", (str(root),), f"If it is that, `intarsia data audit {known.data['name']} --root {root}` knows its classes.")
+        for known in packed(root)
+    ]  # fmt: skip
 
 
 def _unlabeled(root: Path, wards: list[Ward]) -> list[Path]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
-from .likeness import cropped, pairs, turn, turned
+from .likeness import TURNS, cropped, turn, turned
+from .twins import pairs
 
 _FRAMES = 9.0  # mean difference up to which neighbors in a row of numbers are of one scene
 _VIDEO = 15  # frames: two so close to each other in a video are no copies, however alike
@@ -107,7 +108,7 @@ def agreement(one: Exam, two: Exam, way: int = 0) -> float:
     """Share of points on which two masks agree when the second is turned, 0..1; -1 where either has none."""
     if not one.grid.size or not two.grid.size:
         return -1.0
-    if way < 6:
+    if way < TURNS:
         return float((one.grid == turn(two.grid, way)).mean())
     return min(float((one.grid == cropped(two.grid, way)).mean()) + _LOOSELY, 1.0)
 

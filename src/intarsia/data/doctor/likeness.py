@@ -1,19 +1,13 @@
-"""Fingerprints of pictures, which picture is like which, and how well a mask's borders lie on a picture's edges."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""Fingerprints of pictures and masks, and how well a mask's borders lie on a picture's edges."""
 
 import numpy as np
 from PIL import Image
 
-BITS = 8  # of 64: fingerprints that differ in no more are compared by their thumbnails
 GRID = 24  # a mask is compared with another on so many points a side: an even number
 THUMB = 32  # a picture is compared with another on so many means a side
-_CROPS = (0.02, 0.035, 0.05, 0.075)  # of each side, that a copy may have lost
-_CROPPED = 6  # ways from here on: cropped
-_WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
-_SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
-_TURNS = (
+CROPS = (0.02, 0.035, 0.05, 0.075)  # of each side, that a copy may have lost
+TURNS = 6  # ways to turn; from here on: cropped
+_WORDS = (
     "as it is",
     "mirrored",
     "upside down",
@@ -39,8 +33,8 @@ def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     small = Image.fromarray(picture).resize((2 * THUMB, 2 * THUMB), Image.Resampling.BILINEAR)
     steps = np.asarray(small.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
     square = np.asarray(small.resize((8, 9), Image.Resampling.BOX)).astype(np.int16)  # what a quarter turn makes 9 x 8
-    ways = [turn(square if way > 3 else steps, way) for way in range(_CROPPED)]
-    ways += [np.asarray(small.resize((9, 8), Image.Resampling.BOX, _box(share))).astype(np.int16) for share in _CROPS]
+    ways = [turn(square if way > 3 else steps, way) for way in range(TURNS)]
+    ways += [np.asarray(small.resize((9, 8), Image.Resampling.BOX, _box(share))).astype(np.int16) for share in CROPS]
     bits = (np.packbits((way[:, 1:] > way[:, :-1]).ravel()) for way in ways)
     return np.asarray(small), tuple(int.from_bytes(b.tobytes(), "big") for b in bits)
 
@@ -50,11 +44,10 @@ def _box(share: float) -> tuple[float, float, float, float]:
     return low, low, high, high
 
 
-def _view(thumb: np.ndarray, way: int) -> np.ndarray:
-    """[THUMB, THUMB] means of a thumbnail, turned or cropped."""
-    box = _box(_CROPS[way - _CROPPED]) if way >= _CROPPED else None
-    small = np.asarray(Image.fromarray(thumb).resize((THUMB, THUMB), Image.Resampling.BOX, box))
-    return (small if box else turn(small, way)).astype(np.float32)
+def crop(thumb: np.ndarray, share: float) -> np.ndarray:
+    """[THUMB, THUMB] means of a thumbnail of which a share is cut off at each side."""
+    small = Image.fromarray(thumb).resize((THUMB, THUMB), Image.Resampling.BOX, _box(share) if share else None)
+    return np.asarray(small)
 
 
 def grid(raw: np.ndarray) -> np.ndarray:
@@ -74,71 +67,6 @@ def colors(image: np.ndarray) -> np.ndarray:
     whole = image[..., :3] if image.shape[2] >= 3 else image[..., 0]
     small = Image.fromarray(np.ascontiguousarray(whole)).convert("RGB")
     return np.asarray(small.resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=1.0))
-
-
-class Alike(NamedTuple):
-    """Two pictures that are one."""
-
-    one: int
-    two: int
-    way: int  # how the second must be changed to be the first: 0..5 of `turn`, cropped from 6 on
-
-
-def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> list[Alike]:
-    """Pictures that are one, saved again, made smaller, turned, cropped a little, or in another light.
-
-    Every fingerprint is compared with every other one, a few nanoseconds each; where they nearly agree, the thumbnails
-    must correlate, as a whole and in what is fine in them. Pictures of nearly one gray are like everything, and left out.
-    """
-    held = [n for n, t in enumerate(thumbs) if t.size and int(t.max()) - int(t.min()) >= 12]
-    if len(held) < 2:
-        return []
-    codes = np.array([prints[n] for n in held], np.uint64)  # [N, ways]
-    found: list[tuple[int, int, int]] = []
-    for one in range(len(held) - 1):
-        near = np.bitwise_count(codes[one + 1 :] ^ codes[one, 0]) <= BITS
-        if near.any():
-            found += [(one, one + 1 + int(two), int(way)) for two, way in np.argwhere(near)]
-        near = np.bitwise_count(codes[one + 1 :, :1] ^ codes[one, _CROPPED:]) <= BITS
-        if near.any():  # the first is the larger one
-            found += [(one + 1 + int(two), one, int(way) + _CROPPED) for two, way in np.argwhere(near)]
-    found.sort(key=lambda f: f[2])
-    views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-
-    def seen(n: int, way: int) -> tuple[np.ndarray, np.ndarray]:
-        if (n, way) not in views:
-            view = _view(thumbs[held[n]], way)
-            views[n, way] = _unit(view), _unit(_detail(view))
-        return views[n, way]
-
-    shared: np.ndarray | float = 0.0
-    if found and len(held) >= _SHARED:
-        shared = np.mean([seen(n, 0)[1] for n in range(len(held))], axis=0)
-    result: dict[tuple[int, int], Alike] = {}
-    for one, two, way in found:
-        key = min(one, two), max(one, two)
-        if key in result:
-            continue
-        (whole, fine), (other, detail) = seen(one, 0), seen(two, way)
-        a, b = fine - shared, detail - shared
-        if float((whole * other).mean()) >= _WHOLE and float((a * b).sum()) >= _DETAIL * max(
-            float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9
-        ):
-            result[key] = Alike(held[one], held[two], way)
-    return sorted(result.values(), key=lambda a: (min(a.one, a.two), max(a.one, a.two)))
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Values less their mean, over their deviation: free of light and contrast."""
-    values = values - values.mean()
-    return values / max(float(np.sqrt((values * values).mean())), 1e-6)
-
-
-def _detail(thumb: np.ndarray) -> np.ndarray:
-    """What is fine in a thumbnail: each value less the mean of the 3 x 3 around it."""
-    side = len(thumb)
-    wide = np.pad(thumb.astype(np.float32), 1, mode="edge")
-    return thumb - sum(wide[y : y + side, x : x + side] for y in range(3) for x in range(3)) / 9
 
 
 def fit(picture: np.ndarray, raw: np.ndarray) -> tuple[float, ...]:
@@ -203,11 +131,11 @@ def turn(array: np.ndarray, way: int) -> np.ndarray:
 
 def turned(way: int) -> str:
     """What `turn` did, in words."""
-    return _TURNS[way] if way < _CROPPED else "cropped"
+    return _WORDS[way] if way < TURNS else "cropped"
 
 
 def cropped(points: np.ndarray, way: int) -> np.ndarray:
     """What `grid` took of a mask as it would have taken it of the cropped mask, but for half a point."""
-    share, side = _CROPS[way - _CROPPED], len(points)
+    share, side = CROPS[way - TURNS], len(points)
     places = ((share + (1 - 2 * share) * (np.arange(side) + 0.5) / side) * side).astype(int)
     return points[np.ix_(places, places)]

@@ -10,13 +10,14 @@ import numpy as np
 
 from ..examine import Exam, sights
 from ..findings import Finding
-from .likeness import turn, turned
+from .likeness import TURNS, turn, turned
 from .odds import odds
 
 _FEW = 5  # samples: among fewer, chance decides
 _RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
 _SHIFTS = (2, 3, 4, 5)  # of GRID points, that a mask may have moved
 _AT_ONCE = 1500  # samples that are compared with each other; of more, each with its neighbors in order
+_PART = 512  # samples whose gains are computed at once
 _NONE = 0.5  # median deviations below which masks lie on their images no better than others do
 _SURE = 2.5  # deviations that two masks gain together, at least, when they are exchanged
 
@@ -120,49 +121,67 @@ def moved(exams: Sequence[Exam]) -> list[tuple[Exam, str]]:
     known = [e for e in exams if e.fit and e.edges.size and e.colors.size and e.grid.size]
     if len(known) < 8:
         return []
+    edge, color = np.concatenate(
+        [_gains(known[start : start + _PART]) for start in range(0, len(known), _PART)], axis=2
+    )
     best, how = np.full(len(known), -np.inf), np.zeros(len(known), int)
-    names = ["", *(turned(way) for way in range(1, 6))]
-    for way in range(1, 6):
-        hit = [n for n, e in enumerate(known) if len(e.fit) > way]
+    for way in range(1, len(edge)):
+        hit = np.flatnonzero(np.isfinite(edge[way]))
         if len(hit) >= 8:
-            part = [known[n] for n in hit]
-            edge = np.array([np.log((e.fit[way] + 0.01) / (e.fit[0] + 0.01)) for e in part])
-            color = np.array([_divides(e.colors, turn(e.grid, way)) - _divides(e.colors, e.grid) for e in part])
-            score = odds([edge, color], (0.1, 0.1)) - np.log(max(len(hit), _RARE))
-            for n, value in zip(hit, score, strict=True):
-                if value > best[n]:
-                    best[n], how[n] = value, way
-    edges, borders = (np.stack([getattr(e, what) for e in known]).astype(np.float32) for what in ("edges", "borders"))
-    for axis in (0, 1):
+            least, chances = ((0.1, 0.1), 1) if way < TURNS else ((0.05, 0.05), 4)
+            score = odds([edge[way, hit], color[way, hit]], least) - np.log(max(len(hit), _RARE) * chances)
+            better = score > best[hit]
+            best[hit[better]], how[hit[better]] = score[better], way
+    return [(known[n], turned(how[n]) if how[n] < TURNS else "shifted") for n in np.argsort(-best) if best[n] > 0]
+
+
+def _gains(exams: Sequence[Exam]) -> np.ndarray:
+    """[2, ways, N] what each way to turn or shift a mask would gain: steeper edges under its borders, and colors divided
+    better by its classes. Way 0 is as it is; a mask that is not square cannot have been turned by 90 degrees: nan."""
+    colors, grids = np.stack([e.colors for e in exams]), np.stack([e.grid for e in exams])
+    grids = np.unique(grids, return_inverse=True)[1].reshape(grids.shape)
+    edges, borders = (np.stack([getattr(e, what) for e in exams]).astype(np.float32) for what in ("edges", "borders"))
+    found = np.full((2, TURNS + 4 * len(_SHIFTS), len(exams)), np.nan)
+    own = divided(colors, grids)
+    for way in range(1, TURNS):
+        found[0, way] = [np.log((e.fit[way] + 0.01) / (e.fit[0] + 0.01)) if len(e.fit) > way else np.nan for e in exams]
+        found[1, way] = divided(colors, np.stack([turn(grid, way) for grid in grids])) - own
+    way = TURNS
+    for axis in (1, 2):
         for step in (*_SHIFTS, *(-s for s in _SHIFTS)):
-            edge = np.log(_along(edges, borders, axis, 2 * step) / _along(edges, borders, axis, 0))
-            color = np.array([_moves(e, axis, step) for e in known])
-            score = odds([edge, color], (0.05, 0.05)) - np.log(max(len(known), _RARE) * 4)
-            better = score > best
-            best, how = np.where(better, score, best), np.where(better, len(names), how)
-    return [(known[n], (*names, "shifted")[min(how[n], len(names))]) for n in np.argsort(-best) if best[n] > 0]
+            found[0, way] = np.log(_along(edges, borders, axis, 2 * step) / _along(edges, borders, axis, 0))
+            seen, masks = np.moveaxis(colors, axis, 1), np.moveaxis(grids, axis, 1)
+            here, there = (
+                (slice(step, None), slice(None, -step)) if step > 0 else (slice(None, step), slice(-step, None))
+            )
+            found[1, way] = divided(seen[:, here], masks[:, there]) - divided(seen[:, here], masks[:, here])
+            way += 1
+    return found
 
 
-def _divides(colors: np.ndarray, labels: np.ndarray) -> float:
-    """How well labels divide the colors of an image: minus the logarithm of the share of variance left within classes."""
-    flat = colors.reshape(-1, 3).astype(np.float32)
-    flat = flat - flat.mean(axis=0)
-    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(place.ravel(), flat[:, c]) for c in range(3)], axis=1)
-    whole = float((flat**2).sum()) + 1.0
-    return -float(np.log(max(whole - float((sums**2 / counts[:, None]).sum()), 1e-3 * whole) / whole))
+def divided(colors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """[N] how well labels divide the colors of images: minus the logarithm of the share of variance left within classes.
 
-
-def _moves(exam: Exam, axis: int, step: int) -> float:
-    """What a shift gains by the colors, on the part of the image that both cover."""
-    colors, labels = np.moveaxis(exam.colors, axis, 0), np.moveaxis(exam.grid, axis, 0)
-    here, there = (slice(step, None), slice(None, -step)) if step > 0 else (slice(None, step), slice(-step, None))
-    return _divides(colors[here], labels[there]) - _divides(colors[here], labels[here])
+    Args:
+        colors: [N, H, W, 3] of so many images.
+        labels: [N, H, W] numbers from 0 on, few of them.
+    """
+    count = len(colors)
+    flat = colors.reshape(count, -1, 3).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    kinds = int(labels.max(initial=0)) + 1
+    slot = (np.arange(count)[:, None] * kinds + labels.reshape(count, -1)).ravel()
+    size = count * kinds
+    pixels = np.maximum(np.bincount(slot, minlength=size), 1)
+    between = sum(np.bincount(slot, flat[..., c].ravel(), size) ** 2 / pixels for c in range(3))
+    whole = (flat**2).sum(axis=(1, 2)) + 1.0
+    left = whole - np.asarray(between).reshape(count, -1).sum(axis=1)
+    return np.asarray(-np.log(np.maximum(left, 1e-3 * whole) / whole))
 
 
 def _along(edges: np.ndarray, borders: np.ndarray, axis: int, step: int) -> np.ndarray:
     """[N] how steep images are along borders that are shifted, over how steep they are everywhere."""
-    images, lines = np.moveaxis(edges, axis + 1, 1), np.moveaxis(borders, axis + 1, 1)
+    images, lines = np.moveaxis(edges, axis, 1), np.moveaxis(borders, axis, 1)
     if step:
         images, lines = (images[:, step:], lines[:, :-step]) if step > 0 else (images[:, :step], lines[:, -step:])
     mean = (images * lines).sum(axis=(1, 2)) / np.maximum(lines.sum(axis=(1, 2)), 1.0)

@@ -22,7 +22,7 @@ from .remarks import joined
 
 def recognize(root: Path) -> bool:
     """A JSON file with images, annotations and categories, or a folder that holds one."""
-    return bool(_files(root))
+    return bool(files_of(root))
 
 
 def read(root: Path) -> Project:
@@ -30,7 +30,7 @@ def read(root: Path) -> Project:
 
     Raises: DataError when there is none or more than one, or a region cannot be drawn.
     """
-    files = _files(root)
+    files = files_of(root)
     if len(files) != 1:
         shown = ", ".join(str(f.relative_to(root)) for f in files[:5])
         what = f"holds {len(files)} files of COCO instances ({shown}); name one of them" if files else _missing(root)
@@ -159,7 +159,8 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
     return ()
 
 
-def _files(root: Path) -> list[Path]:
+def files_of(root: Path) -> list[Path]:
+    """The files of instances: a file itself, or those in a folder and in its `annotations`."""
     if root.is_file():
         files = [root] if root.suffix == ".json" else []
     else:
