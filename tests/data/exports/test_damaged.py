@@ -85,7 +85,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "cvat, two files": ({"a.xml": CVAT % "", "b.xml": CVAT % ""}, "holds 2 files of CVAT for images (XML) (a.xml, b.xml); name one of them"),
     "coco, run lengths": ({"x.json": coco({"segmentation": {"size": [H, W], "counts": [40, 10]}})}, "annotation 0: run lengths add up to 50 pixels"),
     "coco, run lengths of another size": ({"x.json": coco({"segmentation": {"size": [W, H], "counts": [600]}})}, "annotation 0: run lengths of size [30, 20] for an image of [20, 30]"),
-    "coco, no categories": ({"x.json": {"images": [], "annotations": []}}, "x.json: categories: misses 'categories', which COCO writes"),
+    "coco, no categories": ({"x.json": {"images": [], "annotations": []}}, "x.json: is no COCO file of instances: it has no list of categories; export it again"),
     "coco, an unknown image": ({"x.json": coco({"image_id": 99})}, "annotation 0 belongs to image 99, which is not listed"),
     "coco, an unknown category": ({"x.json": coco({"category_id": 4})}, "annotation 0 has category 4, which is not listed"),
     "coco, an image twice": ({"x.json": coco(images=coco()["images"] * 2)}, "two images have the id 7; give each its own"),

@@ -19,6 +19,8 @@ from .record import Bitmap, Picture, Project, Region
 from .regions import area, mask_of, packed, runs_of, unpacked
 from .remarks import joined
 
+_LISTS = ("images", "annotations", "categories")
+
 
 def recognize(root: Path) -> bool:
     """A JSON file with images, annotations and categories, or a folder that holds one."""
@@ -33,8 +35,8 @@ def read(root: Path) -> Project:
     files = files_of(root)
     if len(files) != 1:
         shown = ", ".join(str(f.relative_to(root)) for f in files[:5])
-        what = f"holds {len(files)} files of COCO instances ({shown}); name one of them" if files else _missing(root)
-        raise DataError(f"{root}: {what}")
+        several = f"{root}: holds {len(files)} files of COCO instances ({shown}); name one of them"
+        raise DataError(several if files else lacking(root) or f"{root}: is no COCO file; name the JSON file")
     path = files[0]
     tree = read_json(path)
     home = root if root.is_dir() else path.parent.parent if path.parent.name == "annotations" else path.parent
@@ -114,13 +116,14 @@ def _categories(tree: list[dict[str, Any]], path: Path) -> tuple[dict[Any, str],
     return names, colors, len(names) - len(set(names.values()))
 
 
-def _missing(root: Path) -> str:
-    """Why a file is none of COCO's."""
-    if not root.is_file() or root.suffix != ".json":
-        return "is no COCO file: name the JSON file, or a folder that holds one, there or in annotations/"
-    tree = read_json(root)
-    lacks = [k for k in ("images", "annotations", "categories") if not isinstance(tree, dict) or k not in tree]
-    return f"is no COCO file of instances: it has no {' and no '.join(lacks) or 'lists of images'}; export it again"
+def lacking(root: Path) -> str:
+    """What a file, or one of a folder, misses to be one of COCO's instances; empty where none comes near."""
+    for path in _named(root):
+        tree = read_json(path)
+        lacks = [k for k in _LISTS if not isinstance(tree, dict) or not isinstance(tree.get(k), list)]
+        if len(lacks) == 1:
+            return f"{path}: is no COCO file of instances: it has no list of {' and none of '.join(lacks)}; export it again"
+    return ""
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -161,27 +164,23 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
 
 def files_of(root: Path) -> list[Path]:
     """The files of instances: a file itself, or those in a folder and in its `annotations`."""
+    return [f for f in _named(root) if _is_coco(f)]
+
+
+def _named(root: Path) -> list[Path]:
+    """The JSON files that are not called otherwise."""
     if root.is_file():
-        files = [root] if root.suffix == ".json" else []
-    else:
-        files = sorted({*root.glob("*.json"), *root.glob("annotations/*.json")})
-        files = [
-            f for f in files if "keypoints" not in f.name and "captions" not in f.name and "panoptic" not in f.name
-        ]
-    found = {f: _lists(f) for f in files}
-    return [f for f in files if len(found[f]) == 3] or [f for f in files if len(found[f]) == 2]
+        return [root] if root.suffix == ".json" else []
+    files = sorted({*root.glob("*.json"), *root.glob("annotations/*.json")})
+    return [f for f in files if "keypoints" not in f.name and "captions" not in f.name and "panoptic" not in f.name]
 
 
-def _lists(path: Path) -> tuple[str, ...]:
-    """Which of COCO's lists a file has: all three, or images and annotations without a single word of categories."""
+def _is_coco(path: Path) -> bool:
     try:
         tree = read_json(path)
     except DataError:
-        return ()
-    held = tuple(
-        k for k in ("images", "annotations", "categories") if isinstance(tree, dict) and isinstance(tree.get(k), list)
-    )
-    return held if held[:2] == ("images", "annotations") else ()
+        return False
+    return isinstance(tree, dict) and all(isinstance(tree.get(k), list) for k in _LISTS)
 
 
 def _region(

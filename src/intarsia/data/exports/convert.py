@@ -11,6 +11,7 @@ from typing import overload
 from ...errors import DataError, nearest
 from ..pairs import mismatch
 from ..unpack import unpack
+from . import coco
 from .catalogue import TOOLS
 from .files import IMAGES, read_json, read_xml, scratch, size_of
 from .masks import write as write_masks
@@ -41,6 +42,8 @@ def recognized(root: Path) -> str:
                 read_json(path)
             elif path.suffix == ".xml":
                 read_xml(path)
+        if missing := coco.lacking(root):
+            raise DataError(missing)
         if root.is_dir() and not any(root.iterdir()):
             raise DataError(f"{root}: is empty; name an export's file or folder")
         raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)}); say which with --from")
