@@ -129,6 +129,18 @@ def test_the_order_of_drawing_survives(tool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", WRITABLE)
+def test_corners_between_pixels_and_on_their_middles_survive(tool: str, tmp_path: Path) -> None:
+    """A corner on a pixel's middle decides who owns it: a share or percent that is rounded must not move it."""
+    rng = np.random.default_rng(1)
+    corners = [rng.integers(0, 2 * np.array(SIZE[::-1]), (5, 2)) / 2 for _ in range(6)]
+    corners += [np.round(rng.random((5, 2)) * SIZE[::-1], 2) for _ in range(6)]
+    regions = [Region(("cat", "dog")[n % 2], ((points.astype(float),),)) for n, points in enumerate(corners)]
+    before = project(tmp_path / "in", {str(n): [region] for n, region in enumerate(regions)})
+    convert(before, tool, tmp_path / "out")
+    same(before, read(tmp_path / "out", tool))
+
+
+@pytest.mark.parametrize("tool", WRITABLE)
 def test_objects_of_several_regions_are_one_object_again(tool: str, tmp_path: Path) -> None:
     one, two, three = boxes((2, 2, 8, 8)), boxes((6, 6, 12, 12)), boxes((20, 20, 22, 22))
     regions = [
@@ -264,11 +276,14 @@ def test_a_scene_of_many_channels_has_its_place_on_earth(big: bool, tmp_path: Pa
             path, np.zeros((*SIZE, 5), np.uint16), photometric="minisblack", planarconfig="contig", bigtiff=big, extratags=place,
         )  # fmt: skip
 
-    before = project(tmp_path / "in", {"a": [drawn_as("polygons", boxes((2, 4, 6, 8)))]}, image=scene, ending=".tif")
+    middles = np.random.default_rng(0).integers(0, 40, (60, 4, 2)) / 2  # corners on pixels' middles
+    regions = [drawn_as("polygons", boxes((2, 4, 6, 8))), *(Region("dog", ((ring,),)) for ring in middles)]
+    before = project(tmp_path / "in", {"a": regions}, image=scene, ending=".tif")
     convert(before, "geojson", tmp_path / "out")
     tree = json.loads((tmp_path / "out" / "images" / "a.geojson").read_text())
     ((corners,),) = tree["features"][0]["geometry"]["coordinates"]
-    assert sorted(map(tuple, corners[:-1])) == [(x, y) for x in (500002, 500004) for y in (3999997, 3999999)]
+    expected = [(x, y) for x in (500001.2, 500002.4) for y in (3999998.2, 3999999.4)]
+    assert np.allclose(sorted(corners[:-1]), expected, rtol=0, atol=1e-6)
     assert tree["crs"]["properties"]["name"].endswith(":32633")
     same(before, read(tmp_path / "out"))
 

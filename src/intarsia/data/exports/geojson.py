@@ -199,7 +199,7 @@ def _part(rings: list[Any], matrix: np.ndarray, theirs: int, code: int, where: s
             points = np.stack([x, y], axis=1)
         with np.errstate(over="ignore", invalid="ignore"):  # what is endlessly far away, `ring` refuses
             points = points @ back[:2, :2].T + back[:2, 2]
-            points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)
+            points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), np.round(points, 6))
         closed = len(points) > 3 and (points[0] == points[-1]).all()
         made.append(ring(points[:-1] if closed else points, where))
     return tuple(made)

@@ -231,8 +231,8 @@ def _region(result: dict[str, Any], kind: str, label: str, height: int, width: i
             label, bitmap=whole(pixels[..., 3] * pixels[..., :3].any(axis=2) > 0, height, width, where), **about
         )
     if kind == "polygon":
-        points = ring(value["points"], where) * scale
-        return Region(label, ((np.where(abs(points - np.round(points)) < 1e-6, np.round(points), points),),), **about)
+        points = np.round(ring(value["points"], where) * scale, 9)  # percent are rounded
+        return Region(label, ((points,),), **about)
     angle = np.radians(float(value.get("rotation") or 0))
     x, y = value["x"] * scale[0], value["y"] * scale[1]
     if kind == "ellipse":

@@ -84,7 +84,7 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
             points = region.ring(picture.height, picture.width)
             if points is not None:
                 shares = (points / (picture.width, picture.height)).ravel()
-                lines.append(" ".join([str(project.classes.index(region.label)), *(f"{v:.9g}" for v in shares)]))
+                lines.append(" ".join([str(project.classes.index(region.label)), *(f"{v:.15g}" for v in shares)]))
         path = out / "labels" / f"{picture.name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -169,7 +169,9 @@ def _region(words: list[str], classes: dict[int, str], height: int, width: int, 
         points = rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2)
     elif len(values) >= 6 and len(values) % 2 == 0:
         points = np.array(values).reshape(-1, 2) * (width, height)
-        points = np.where(abs(points - np.round(points)) < 1e-4, np.round(points), points)  # nine digits, no more
+        points = np.where(
+            abs(points - np.round(points)) < 1e-4, np.round(points), np.round(points, 9)
+        )  # shares are rounded
     else:
         raise DataError(f"{where}: {len(values)} numbers; a polygon has x and y of three points or more, a box four")
     return Region(classes[int(number)], ((ring(points, where),),))
