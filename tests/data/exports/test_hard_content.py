@@ -14,7 +14,7 @@ from PIL import Image
 from intarsia.data.codecs import read_image
 from intarsia.data.exports.catalogue import TOOLS
 from intarsia.data.exports.convert import convert, read
-from intarsia.data.exports.files import name_of, size_of
+from intarsia.data.exports.files import name_of, rectangle, size_of
 from intarsia.data.exports.record import Bitmap, Picture, Project, Region, draw, draw_objects, planes
 from intarsia.data.exports.regions import fill, keyhole, outline
 from intarsia.data.exports.remarks import joined
@@ -266,23 +266,23 @@ def test_a_scene_of_many_channels_has_its_place_on_earth(big: bool, tmp_path: Pa
     tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
     keys = (1, 1, 0, 1, 3072, 0, 1, 32633)
     place = [
-        (33550, 12, 3, (0.5, 0.5, 0.0), True),
-        (33922, 12, 6, (0, 0, 0, 5e5, 4e6, 0), True),
+        (33550, 12, 3, (0.3, 0.3, 0.0), True),
+        (33922, 12, 6, (0, 0, 0, 356243.7, 5812345.1, 0), True),
         (34735, 3, 8, keys, True),
     ]
 
     def scene(path: Path) -> None:
         tifffile.imwrite(
-            path, np.zeros((*SIZE, 5), np.uint16), photometric="minisblack", planarconfig="contig", bigtiff=big, extratags=place,
+            path, np.full((*SIZE, 5), int.from_bytes(path.stem.encode()), np.uint16), photometric="minisblack", planarconfig="contig", bigtiff=big, extratags=place,
         )  # fmt: skip
 
-    middles = np.random.default_rng(0).integers(0, 40, (60, 4, 2)) / 2  # corners on pixels' middles
-    regions = [drawn_as("polygons", boxes((2, 4, 6, 8))), *(Region("dog", ((ring,),)) for ring in middles)]
-    before = project(tmp_path / "in", {"a": regions}, image=scene, ending=".tif")
+    held = {str(n): [Region("dog", ((rectangle(n + 0.5, n + 1.5, n + 7.5, n + 6.5),),))] for n in range(12)}
+    first = {"a": [drawn_as("polygons", boxes((2, 4, 6, 8)))]}
+    before = project(tmp_path / "in", {**first, **held}, image=scene, ending=".tif")
     convert(before, "geojson", tmp_path / "out")
     tree = json.loads((tmp_path / "out" / "images" / "a.geojson").read_text())
     ((corners,),) = tree["features"][0]["geometry"]["coordinates"]
-    expected = [(x, y) for x in (500001.2, 500002.4) for y in (3999998.2, 3999999.4)]
+    expected = [(x, y) for x in (356244.9, 356246.1) for y in (5812343.3, 5812344.5)]
     assert np.allclose(sorted(corners[:-1]), expected, rtol=0, atol=1e-6)
     assert tree["crs"]["properties"]["name"].endswith(":32633")
     same(before, read(tmp_path / "out"))
