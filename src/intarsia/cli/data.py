@@ -56,7 +56,9 @@ def as_markdown(found: list[dict[str, Any]]) -> str:
 
 @app.command()
 def audit(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")
+    ],
     root: Root = None,
     split: Annotated[
         list[str] | None, typer.Option(help="A split to look at; may be given again. Default: all that are there.")
@@ -219,7 +221,9 @@ def _progress(quiet: bool) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 @app.command("show")
 def show_samples(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")
+    ],
     root: Root = None,
     split: Annotated[str | None, typer.Option(help="The split to look at; default: the first, training.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Samples, spread over the split.")] = 4,
@@ -271,7 +275,9 @@ def show_samples(
 
 @app.command("shard")
 def sharded(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set's name, a folder, an export, or a recipe.")
+    ],
     out: Annotated[Path, typer.Option(help="A new folder for the tar files.", metavar="DIR")],
     root: Root = None,
     split: Annotated[list[str] | None, typer.Option(help="A split; may be given again. Default: all.")] = None,
