@@ -71,6 +71,20 @@ def read_labels(path: str | Path, space: LabelSpace) -> np.ndarray:
         raise LabelError(f"{path}: {error}") from None
 
 
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an image [H, W, C] of 8 bits with up to four channels, or of 16 bits with one, as PNG.
+
+    Raises: DataError for another image, or when the file cannot be written.
+    """
+    deep = image.dtype != np.uint8
+    if image.shape[2] > (1 if deep else 4):
+        raise DataError(f"{path}: an image of {image.shape[2]} channels of {8 * image.itemsize} bits is no PNG")
+    try:
+        Image.fromarray(image if image.shape[2] > 1 else image[..., 0]).save(path, format="PNG")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
 def write_labels(path: str | Path, labels: np.ndarray, space: LabelSpace) -> None:
     """Write [H, W] class numbers as a palette PNG in the classes' colors, or as 16-bit gray beyond 255 classes.
 

@@ -77,9 +77,26 @@ def test_what_cannot_be_converted_is_told(tmp_path: Path) -> None:
     other = _set(tmp_path, LabelSpace(("a", "b", "d")), COARSE, "val")
     with pytest.raises(DataError, match=r"mine: val has other labels than train; convert one --split"):
         project([one, other])
-    stacked = Pairs(one.items, one.labels, name="stack", split="train", image=lambda item: read_image(item.image))
-    with pytest.raises(DataError, match="stack: holds images that are put together from other files"):
-        project([stacked])
+    points = type("Points", (), {"name": "rooms", "split": "a", "labels": one.labels, "holds": "points"})()
+    with pytest.raises(DataError, match="rooms: holds points, which no annotation tool takes"):
+        project([points])
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["rgb", "gray16"])
+def test_images_that_are_put_together_are_written(tmp_path: Path, deep: bool) -> None:
+    """A stack of slices, say: the tool gets the pixels that the network sees."""
+    plain = _set(tmp_path / "in", LabelSpace(("a", "b", "c")), COARSE)
+
+    def image(item: Pair) -> np.ndarray:
+        whole = read_image(item.image)
+        return whole[..., :1].astype(np.uint16) * 257 + 5 if deep else whole[..., ::-1] + np.arange(3, dtype=np.uint8)
+
+    hooked = Pairs(plain.items, plain.labels, name="stack", split="train", image=image)
+    convert(project([hooked]), "coco", tmp_path / "out", uncovered="ignore")
+    back = {picture.name: picture for picture in read(tmp_path / "out")}
+    for item in plain.items:
+        seen = back[item.name].image
+        assert seen is not None and np.array_equal(read_image(seen), image(item))
 
 
 def test_the_verb_takes_a_folder_a_name_and_an_export(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from ...errors import DataError
 from ...labels import IGNORE, LabelSpace
+from ...structures import Sample
+from ..codecs import write_image
 from ..pairs import Pairs
 from .record import Bitmap, Picture, Project, Region
 
@@ -22,12 +28,14 @@ def project(datasets: Sequence[Pairs]) -> Project:
     A class called "background" is what no region covers; without one it is the pixels that are ignored. Pictures are
     read when they are asked for, and each once here, to know whether any pixel is ignored.
 
-    Raises: DataError for a data set whose images are no plain files, or whose splits know different classes.
+    Images that a data set puts together from other files are written as PNG into a folder that lives as long as the process.
+
+    Raises: DataError for a data set of no images, or whose splits know different classes.
     """
     first = datasets[0]
     for dataset in datasets:
-        if not isinstance(dataset, Pairs) or dataset.image_hook is not None:
-            what = getattr(dataset, "holds", "images that are put together from other files")
+        if not isinstance(dataset, Pairs):
+            what = getattr(dataset, "holds", "samples that are no files")
             raise DataError(f"{dataset.name}: holds {what}, which no annotation tool takes")
         if dataset.labels != first.labels:
             raise DataError(f"{first.name}: {dataset.split} has other labels than {first.split}; convert one --split")
@@ -49,6 +57,7 @@ class Samples(Sequence[Picture]):
     def __init__(self, datasets: Sequence[Pairs]) -> None:
         self.datasets = tuple(datasets)
         self.starts = [0, *np.cumsum([len(dataset) for dataset in datasets]).tolist()]
+        self.made: Path | None = None  # where images lie that are no plain files
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -64,10 +73,22 @@ class Samples(Sequence[Picture]):
         place = next(n for n, (start, stop) in enumerate(pairwise(self.starts)) if start <= at < stop)
         dataset, at = self.datasets[place], at - self.starts[place]
         sample, item = dataset[at], dataset.items[at]
+        image = item.image if dataset.image_hook is None else self._written(dataset, sample)
         name = f"{dataset.split}/{item.name}" if len(self.datasets) > 1 else item.name
         objects = None if sample.objects is None else sample.objects.numpy()
         height, width = sample.labels.shape
-        return Picture(name, item.image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
+        return Picture(name, image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
+
+    def _written(self, dataset: Pairs, sample: Sample) -> Path:
+        if self.made is None:
+            self.made = Path(tempfile.mkdtemp(prefix="intarsia-"))
+            atexit.register(shutil.rmtree, self.made, ignore_errors=True)
+        path = self.made / dataset.split / f"{sample.name}.png"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = sample.image.permute(1, 2, 0).numpy()
+            write_image(path, pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16))
+        return path
 
 
 def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:
