@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import Color
-from .files import Beside, counted, name_of, read_json, reading, ring, size_of, unique, write_json
+from .files import Beside, counted, name_of, passes, read_json, reading, ring, size_of, unique, write_json
 from .record import Bitmap, Picture, Project, Region
 from .regions import area, mask_of, packed, runs_of, unpacked
 from .remarks import joined
@@ -164,7 +164,7 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
 
 def files_of(root: Path) -> list[Path]:
     """The files of instances: a file itself, or those in a folder and in its `annotations`."""
-    return [f for f in _named(root) if _is_coco(f)]
+    return [f for f in _named(root) if passes(f, _is_coco, _LISTS)]
 
 
 def _named(root: Path) -> list[Path]:
@@ -175,11 +175,7 @@ def _named(root: Path) -> list[Path]:
     return [f for f in files if "keypoints" not in f.name and "captions" not in f.name and "panoptic" not in f.name]
 
 
-def _is_coco(path: Path) -> bool:
-    try:
-        tree = read_json(path)
-    except DataError:
-        return False
+def _is_coco(tree: Any) -> bool:
     return isinstance(tree, dict) and all(isinstance(tree.get(k), list) for k in _LISTS)
 
 

@@ -7,8 +7,9 @@ import json
 import shutil
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,30 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: is not in UTF-8, as JSON has to be; save it as UTF-8") from None
     except (OSError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: no JSON that can be read ({error}); export it again") from None
+
+
+def passes(path: Path, test: Callable[[Any], bool], *words: tuple[str, ...]) -> bool:
+    """Whether the content of a JSON file passes a test; found out once for each test of a file that does not change.
+
+    Args:
+        words: keys of which the file must hold all of one tuple. Without them it is not parsed, which for a large file of
+            another tool takes long.
+    """
+    try:
+        stamp = path.stat()
+    except OSError:
+        return False
+    return _passes(path, stamp.st_mtime_ns, stamp.st_size, test, words)
+
+
+@lru_cache(maxsize=100_000)
+def _passes(path: Path, time: int, size: int, test: Callable[[Any], bool], words: tuple[tuple[str, ...], ...]) -> bool:
+    try:
+        content = path.read_bytes()
+        known = any(all(f'"{word}"'.encode() in content for word in option) for option in words)
+        return known and test(read_json(path))
+    except (OSError, DataError):
+        return False
 
 
 def read_xml(path: Path) -> ET.Element:

@@ -28,6 +28,7 @@ from .files import (
     Beside,
     counted,
     name_of,
+    passes,
     read_json,
     read_lines,
     reading,
@@ -129,10 +130,16 @@ def _files(root: Path) -> list[Path]:
 
 
 def _is_ours(path: Path) -> bool:
+    if path.suffix == ".json":
+        return passes(path, _is_labelbox, ("Label",), ("data_row",), ("dataRow",))
     try:
-        row = next(_rows(path), None)
+        return _is_labelbox(next(_rows(path), None))
     except DataError:
         return False
+
+
+def _is_labelbox(tree: Any) -> bool:
+    row = next(iter(tree), None) if isinstance(tree, list) else tree
     return isinstance(row, dict) and (
         ("Label" in row and ("External ID" in row or "DataRow ID" in row))
         or ("data_row" in row and "projects" in row)

@@ -27,6 +27,7 @@ from .files import (
     ellipse,
     head,
     name_of,
+    passes,
     read_json,
     read_xml,
     reading,
@@ -165,16 +166,25 @@ def _configured(folder: Path, seen: dict[str, None]) -> tuple[tuple[str, ...], d
     return classes, colors if len(set(colors.values())) == len(colors) else {}
 
 
+_WORDS = (  # keys of which tasks hold some
+    *(("data", key) for key in ("annotations", "completions", "predictions")),
+    *((key,) for key in ("annotator", "annotation_id", "lead_time")),
+)
+
+
 def _files(root: Path) -> list[Path]:
     found = []
     for path in sorted(root.glob("*.json")) if root.is_dir() else [root] if root.suffix == ".json" else []:
-        try:
-            tree = read_json(path)
-        except DataError:
-            continue
-        if isinstance(tree, list) and tree and all(isinstance(t, dict) and (_is_task(t) or _is_short(t)) for t in tree):
-            found.append(path)
+        found += [path] if passes(path, _is_ours, *_WORDS) else []
     return found
+
+
+def _is_ours(tree: Any) -> bool:
+    return (
+        isinstance(tree, list)
+        and bool(tree)
+        and all(isinstance(t, dict) and (_is_task(t) or _is_short(t)) for t in tree)
+    )
 
 
 def _is_task(task: dict[str, Any]) -> bool:

@@ -13,7 +13,20 @@ from urllib.parse import urlsplit
 
 from ...errors import DataError
 from ..codecs import decode_mask
-from .files import Beside, counted, name_of, read_json, reading, rectangle, ring, size_of, the_one, unique, whole
+from .files import (
+    Beside,
+    counted,
+    name_of,
+    passes,
+    read_json,
+    reading,
+    rectangle,
+    ring,
+    size_of,
+    the_one,
+    unique,
+    whole,
+)
 from .record import Picture, Project, Region
 
 
@@ -66,14 +79,13 @@ def _tasks(tree: Any) -> list[dict[str, Any]]:
 def _files(root: Path) -> list[Path]:
     found = []
     for path in sorted(root.glob("*.json")) if root.is_dir() else [root] if root.suffix == ".json" else []:
-        try:
-            tree = read_json(path)
-        except DataError:
-            continue
-        tasks = _tasks(tree)
-        if any("response" in task for task in tasks) and all("task_id" in task for task in tasks):
-            found.append(path)
+        found += [path] if passes(path, _is_scale, ("task_id", "response")) else []
     return found
+
+
+def _is_scale(tree: Any) -> bool:
+    tasks = _tasks(tree)
+    return any("response" in task for task in tasks) and all("task_id" in task for task in tasks)
 
 
 def _region(thing: dict[str, Any], where: str) -> Region | None:

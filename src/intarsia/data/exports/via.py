@@ -30,6 +30,7 @@ from .files import (
     ellipse,
     head,
     name_of,
+    passes,
     read_json,
     read_lines,
     reading,
@@ -130,12 +131,12 @@ def _files(root: Path) -> list[Path]:
 
 
 def _is_ours(path: Path) -> bool:
-    try:
-        if path.suffix == ".csv":
-            return b"region_shape_attributes" in head(path, 400)
-        tree = read_json(path)
-    except DataError:
-        return False
+    if path.suffix == ".csv":
+        return b"region_shape_attributes" in head(path, 400)
+    return passes(path, _is_via, ("filename", "regions"), ("_via_img_metadata",), ("attribute", "view"))
+
+
+def _is_via(tree: Any) -> bool:
     if not isinstance(tree, dict):
         return False
     entries = tree.get("_via_img_metadata", tree)
