@@ -21,10 +21,10 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     labeled = [e for e in exams if e.values and e.closely and (e.error is None or e.error[0] == "size")]
     if not labeled:
         return
-    ignored = _ignored(space, labeled)
+    silent = ignored(space, labeled)
     whole = all(e.closely for e in exams if e.values and e.error is None)
     masks = "masks" if whole else "masks that were looked at closely"
-    speckled = [(sum(n for v, n in e.specks.items() if v not in ignored), e) for e in labeled]
+    speckled = [(sum(n for v, n in e.specks.items() if v not in silent), e) for e in labeled]
     hit = sorted(((n, e) for n, e in speckled if n), key=lambda h: -h[0])
     if hit:
         most = hit[0][0]
@@ -37,7 +37,7 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
             "Remove the slips of the brush; where things are that small, all is well.",
             tuple(s._replace(spot=e.speck_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
         )
-    lines = [(sum(n for v, n in e.gaps.items() if v not in ignored), e) for e in labeled if e.gaps]
+    lines = [(sum(n for v, n in e.gaps.items() if v not in silent), e) for e in labeled if e.gaps]
     gone = sorted(((n, e) for n, e in lines if n), key=lambda h: -h[0])
     if gone:
         yield Finding(
@@ -62,11 +62,12 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
         yield from placing(labeled)
-    yield from misnamed(space, labeled, _ignored(space, labeled))
+    yield from misnamed(space, labeled, silent)
     yield from _shares(labeled)
 
 
-def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
+def ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
+    """The values that a label space ignores, of those that masks hold."""
     if space is None:
         return set()
     values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps, *e.values)}), np.int64)

@@ -21,7 +21,7 @@ from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from ..meaning import Scan, label_space
 from .forms import as_colors, recolored
-from .shades import known_colors, nearest_of
+from .shades import complete, known_colors, nearest_of, pictured
 
 STRAY = -1
 _EXACT = 64  # different colors up to which a mask was not smoothed
@@ -69,7 +69,7 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
     space = label_space(root, scan, None, file, said)
     if notes.void is not None:
         space = LabelSpace(space.names, space.colors, {**space.values, notes.void: IGNORE})
-    lies = [s for s in said if "not used" in s or "but no mask holds" in s]
+    lies = [s for s in said if "not used" in s or "that no mask holds" in s]
     if lies and file is not None:
         notes.tell(
             "names",
@@ -174,6 +174,15 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     trusted = exact if 2 * len(exact) >= len(exams) else exams
     painted = [e for e in trusted if e.form and (e.form.colored or e.form.palette is not None or " RGB" in e.form.kind)]
     colors = known_colors([counts[id(e)] for e in painted or trusted], file, known)
+    if pictures := [e for e in smeared if colors and pictured(counts[id(e)], colors)]:
+        for exam in pictures:
+            notes.lose(exam, "holds other colors than the other masks, as a picture does")
+        notes.tell(
+            "picture", "error",
+            f"{_of(pictures, exams)} hold {'other colors' if len(pictures) == 1 else 'other colors each'} than the rest, {len(counts[id(pictures[0])])} in {pictures[0].name}: a picture, or an overlay on one, seems to stand where the mask should",
+            pictures, "Put the masks back, or leave the images out, as --fix does.",
+        )  # fmt: skip
+        smeared = [e for e in smeared if e not in pictures]
     if smeared:
         notes.tell(
             "smeared", "error",
@@ -183,7 +192,7 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     plain: list[Exam] = []
     odd: list[Exam] = []
     strange: list[Exam] = []
-    for exam in exams:
+    for exam in (e for e in exams if id(e) not in notes.lost):
         seen = counts[id(exam)]
         own = {c: nearest_of(c, colors) for c in seen if c not in colors}
         if not own:
@@ -200,7 +209,12 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     if hit := [*plain, *odd]:
         first = next(iter(c for c in counts[id(hit[0])] if c not in colors))
         told = sum(n for e in hit for c, n in counts[id(e)].items() if c not in colors)
-        notes.tell("stray", "warning", f"{_of(hit, exams)} hold colors that are too rare for a class, {told} px in all (the first: #{first & 0xFFFFFF:06x} in {hit[0].name})", hit, "They are ignored, or taken for a color that is hardly different; correct the masks if they matter.")  # fmt: skip
+        believed = file is not None and complete(file, Counter(c for e in exams for c in counts[id(e)]))
+        notes.tell(
+            "stray", "error" if believed and plain else "warning",
+            f"{_of(hit, exams)} hold colors that are {f'no class in {file.path.name}' if believed and file else 'too rare for a class'}, {told} px in all (the first: #{first & 0xFFFFFF:06x} in {hit[0].name})",
+            hit, "They are ignored, or taken for a color that is hardly different; correct the masks if they matter.",
+        )  # fmt: skip
     total: Counter[int] = Counter()
     for exam in exams:
         if id(exam) not in notes.lost:

@@ -19,9 +19,13 @@ from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
+from ..pairs import Pair
 from ..planes import files_of, home, stacked
+from .drawing import ignored
 from .encoding import Meaning, infer, renamed
 from .reading import Case, decode
+from .scarce import scarce
+from .spelling import alike, spelled
 
 
 @dataclass
@@ -54,7 +58,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     root = Path(root)
     layout = find(root)
     twice: list[DataError] = []
-    wards = _wards(root, layout, twice)
+    wards, odd = _wards(root, layout, twice)
     if splits:
         wards = [w for w in wards if w.split in splits] or wards
     near = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
@@ -78,7 +82,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
         said.append(
             Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
         )  # fmt: skip
-    said += _about_files(root, layout, twice)
+    said += [*_about_files(root, layout, twice), *spelled(odd)]
     loose = _unlabeled(root, wards)
     said += _beside(root, loose)
     for exam in everything:
@@ -88,6 +92,8 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
             renamed(exam, meaning.tables[id(exam)])
     for ward in wards:
         ward.labels = meaning.space
+    if known is None:
+        said += scarce(meaning.space, everything, ignored(meaning.space, everything))
     found = gather(wards, [meaning.space] * len(wards), exams, said)
     findings = tuple(_softened(f, everything) for f in found.findings)
     order = {"error": 0, "warning": 1, "note": 2}
@@ -117,9 +123,11 @@ def _look(case: Case) -> Exam:
     return exam
 
 
-def _wards(root: Path, layout: Layout, twice: list[DataError]) -> list[Ward]:
+def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[Ward], list[Pair]]:
+    """The splits, and those of their pairs whose names are not quite alike."""
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     wards = []
+    odd: list[Pair] = []
     for split in layout.splits or (("train", "val", "test") if lists else ("all",)):
         left: tuple[list[str], list[str]] = ([], [])
         if lists:
@@ -129,12 +137,15 @@ def _wards(root: Path, layout: Layout, twice: list[DataError]) -> list[Ward]:
                 continue
         else:
             items, left = pair(root, layout, split, twice)
+            if not stacked(layout.masks):
+                more, left = alike(root, layout, left)
+                items, odd = sorted([*items, *more], key=lambda i: i.name), [*odd, *more]
         if items:
             planes = files_of(root, layout.masks, split, layout.mask_suffix) if stacked(layout.masks) else {}
             cases = [Case(i, Exam(i.name, ""), planes.get(i.name, ())) for i in items]
             order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
             wards.append((order.get(split.lower(), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
-    return [ward for _, ward in sorted(wards, key=lambda w: w[0])]
+    return [ward for _, ward in sorted(wards, key=lambda w: w[0])], odd
 
 
 def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> list[Finding]:

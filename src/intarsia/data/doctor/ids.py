@@ -281,7 +281,10 @@ def _ids(
     ids = set(usual) | {255}
     for value in set(held) - usual:
         rare = all(v[value] < 0.015 * sum(v.values()) for _, v in views if value in v)
-        beyond = rare and value > (body[-1] + 1 if row else 2 * body[-1] + 8)
+        rest = sorted(set(held) - {255, value})  # rare classes too: where they fill a row, what lies beyond it is none
+        filled = rest == list(range(rest[0], rest[-1] + 1)) and rest[0] in (0, 1)
+        top = rest[-1] + 1 if filled else body[-1] + 1 if row else 2 * body[-1] + 8
+        beyond = rare and value > top
         if not (beyond or (value == body[-1] + 1 and _shifted(value, views, held))):
             ids.add(value)
     return ids, 0

@@ -12,6 +12,8 @@ THUMB = 32  # a picture is compared with another on so many means a side
 _CROPS = (0.02, 0.035, 0.05, 0.075)  # of each side, that a copy may have lost
 _CROPPED = 6  # ways from here on: cropped
 _WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
+_SHIFTED = 0.92  # the same of what is fine, where one of them was moved by a step first
+_STEPS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of 1 / 64 of the picture
 _SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _TURNS = (
     "as it is",
@@ -103,29 +105,39 @@ def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> li
         if near.any():  # the first is the larger one
             found += [(one + 1 + int(two), one, int(way) + _CROPPED) for two, way in np.argwhere(near)]
     found.sort(key=lambda f: f[2])
-    views: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    views: dict[tuple[int, int, int], tuple[np.ndarray, np.ndarray]] = {}
 
-    def seen(n: int, way: int) -> tuple[np.ndarray, np.ndarray]:
-        if (n, way) not in views:
-            view = _view(thumbs[held[n]], way)
-            views[n, way] = _unit(view), _unit(_detail(view))
-        return views[n, way]
+    def seen(n: int, way: int, step: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        if (n, way, step) not in views:
+            thumb = thumbs[held[n]]
+            view = _view(np.roll(thumb, _STEPS[step], (0, 1)) if step else thumb, way)
+            views[n, way, step] = _unit(view), _unit(_detail(view))
+        return views[n, way, step]
 
     shared: np.ndarray | float = 0.0
     if found and len(held) >= _SHARED:
         shared = np.mean([seen(n, 0)[1] for n in range(len(held))], axis=0)
+
+    def one_picture(one: int, two: int, way: int) -> bool:
+        (whole, fine), (other, detail) = seen(one, 0), seen(two, way)
+        if float((whole * other).mean()) < _WHOLE:
+            return False
+        near = _together(fine - shared, detail - shared)
+        if near >= _DETAIL or near < 0.5 or way >= _CROPPED:
+            return near >= _DETAIL
+        return any(_together(fine - shared, seen(two, way, s)[1] - shared) >= _SHIFTED for s in range(1, len(_STEPS)))
+
     result: dict[tuple[int, int], Alike] = {}
     for one, two, way in found:
         key = min(one, two), max(one, two)
-        if key in result:
-            continue
-        (whole, fine), (other, detail) = seen(one, 0), seen(two, way)
-        a, b = fine - shared, detail - shared
-        if float((whole * other).mean()) >= _WHOLE and float((a * b).sum()) >= _DETAIL * max(
-            float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9
-        ):
+        if key not in result and one_picture(one, two, way):
             result[key] = Alike(held[one], held[two], way)
     return sorted(result.values(), key=lambda a: (min(a.one, a.two), max(a.one, a.two)))
+
+
+def _together(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of two maps without a mean."""
+    return float((a * b).sum()) / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
