@@ -77,6 +77,8 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     meaning = infer(root, everything, file, known)
     said = list(meaning.findings)
     said += _about_planes(root, layout, classes, everything)
+    if "{class}" in layout.masks:
+        said += _lacking([c for w in wards for c in w.cases], classes)
     if layout.rivals:
         others = ", ".join(layout.rivals)
         said.append(
@@ -117,6 +119,9 @@ def _look(case: Case) -> Exam:
     except DataError as error:
         mask = error
     exam = inspect(case.item, image, mask)
+    if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
+        told = exam.error[1] if exam.error else ""
+        exam.place = str(next((path for _, path in case.parts if str(path) in told), case.parts[0][1]))
     exam.overlap = overlap or 0
     if exam.form is not None and overlap is not None and not case.parts:
         exam.form = exam.form._replace(kind="npy one-hot")
@@ -177,6 +182,27 @@ def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Ex
             )
         )
     return found
+
+
+def _lacking(cases: list[Case], classes: list[str]) -> list[Finding]:
+    """Images without a plane of a class that nearly all others have."""
+    held = {name: sum(any(n == name for n, _ in c.parts) for c in cases) for name in classes}
+    usual = {name for name, count in held.items() if len(cases) >= 5 and count >= 0.8 * len(cases)}
+    hit = [(c, sorted(usual - {n for n, _ in c.parts})) for c in cases]
+    hit = [(c, names) for c, names in hit if names]
+    if not hit:
+        return []
+    first, names = hit[0]
+    return [
+        Finding(
+            "lacking",
+            "warning",
+            f"{len(hit)} of the {len(cases)} images {'have' if len(hit) > 1 else 'has'} no file for a class that nearly all others have (the first: {first.item.name} lacks {' and '.join(names)}); it is taken for not being there.",
+            tuple(str(c.parts[0][1]) for c, _ in hit[:5]),
+            "Add the files, empty ones where nothing is to be seen.",
+            tuple(Sight(c.item.name, c.item.image, c.item.mask) for c, _ in hit[:5]),
+        )
+    ]
 
 
 def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:

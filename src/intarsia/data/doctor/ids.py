@@ -65,8 +65,8 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
 
 def _colors(exams: Sequence[Exam], notes: _Notes) -> None:
     """Color files among ids: by the palette of the others, where it knows their colors."""
-    palettes = [e for e in exams if e.form and e.form.palette is not None]
-    ids = {int(e.form.palette[v]): v for e in palettes for v in e.values if e.form and e.form.palette is not None}
+    palettes = [(e, e.form.palette) for e in exams if e.form and e.form.palette is not None]
+    ids = {int(palette[v]): notes.tables.get(id(e), {}).get(v, v) for e, palette in palettes for v in e.values}
     hit = [e for e in exams if e.form and e.form.colored]
     for exam in hit:
         total = sum(exam.values.values())
