@@ -23,6 +23,7 @@ from ..pairs import Pair
 from ..planes import files_of, home, stacked
 from .drawing import ignored
 from .encoding import Meaning, infer, renamed
+from .looks import too_high
 from .reading import Case, decode
 from .scarce import scarce
 from .spelling import alike, spelled
@@ -92,6 +93,8 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
             exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
         elif id(exam) in meaning.tables:
             renamed(exam, meaning.tables[id(exam)])
+    if not meaning.space.by_color:
+        said += _lowered(meaning, everything)
     for ward in wards:
         ward.labels = meaning.space
     if known is None:
@@ -101,6 +104,30 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     order = {"error": 0, "warning": 1, "note": 2}
     found = replace(found, findings=tuple(sorted(findings, key=lambda f: order[f.severity])))
     return Diagnosis(root, found, wards, meaning, loose)
+
+
+def _lowered(meaning: Meaning, exams: list[Exam]) -> list[Finding]:
+    """Masks whose ids are one too high by what is seen in their images, read one lower from here on."""
+    silent = ignored(meaning.space, exams)
+    classes = set(meaning.space.values) - silent
+    hit = [e for e in too_high(exams, silent) if {v - 1 for v in e.values if v not in silent} <= classes]
+    for exam in hit:
+        below = {v: v if v in silent else v - 1 for v in exam.values}
+        table = meaning.tables.get(id(exam), below)
+        meaning.tables[id(exam)] = {own: below.get(v, v) for own, v in table.items()} if table is not below else below
+        renamed(exam, below)
+    if not hit:
+        return []
+    return [
+        Finding(
+            "off_by_one",
+            "error",
+            f"{len(hit)} of the {len(exams)} masks {'have' if len(hit) > 1 else 'has'} ids one too high: every class in {'them' if len(hit) > 1 else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
+            tuple(e.place for e in hit[:5]),
+            "Subtract 1 from their ids, as --fix does.",
+            tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
+        )
+    ]
 
 
 def _look(case: Case) -> Exam:

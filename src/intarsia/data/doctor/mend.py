@@ -242,7 +242,19 @@ def _refit(
     if abs(height * size[1] - width * size[0]) > 0.01 * height * size[1]:
         raise DataError(f"{told}: nothing says how they belong together")
     resized = np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
-    lies = fit(gray(image), resized)
-    if lies and lies[0] < 0.6 * usual:
+    picture = gray(image)
+    lies, whole = fit(picture, resized), max(height, size[0]) / min(height, size[0])
+    simple = min(abs(whole * n - round(whole * n)) for n in (2, 3)) < 0.01 * whole  # twice, half, three quarters
+    if lies and ((lies[0] < 0.6 * usual and not simple) or _window(picture, labels) > 1.3 * lies[0]):
         raise DataError(f"{told}: resized, its borders do not lie on the image's edges; one of them seems to be cut")
     return resized, f"resized from {width}x{height} to {size[1]}x{size[0]} by the nearest pixel"
+
+
+def _window(picture: np.ndarray, labels: np.ndarray) -> float:
+    """How well a smaller mask lies, as it is, in the corner or the middle of a picture that suits it best; see `likeness.fit`."""
+    height, width = labels.shape
+    down, right = picture.shape[0] - height, picture.shape[1] - width
+    if down < 0 or right < 0:
+        return 0.0
+    spots = ((0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2))
+    return max((f[0] for y, x in spots if (f := fit(picture[y : y + height, x : x + width], labels))), default=0.0)
