@@ -102,12 +102,17 @@ def test_a_color_one_step_off_is_the_color(root: Path, random: Random, tmp_path:
     assert only(found, "stray", "warning").places == (str(hit),)
     mended(found, tmp_path / "out")
     table = {tuple(c): k for k, c in enumerate(map(tuple, np.array(colors).tolist()))}
-    order = [table[int(v) >> 16, int(v) >> 8 & 255, int(v) & 255] for v in sorted(int(f"{r:02x}{g:02x}{b:02x}", 16) for r, g, b in table)]
+    order = [
+        table[int(v) >> 16, int(v) >> 8 & 255, int(v) & 255]
+        for v in sorted(int(f"{r:02x}{g:02x}{b:02x}", 16) for r, g, b in table)
+    ]
     assert (np.array([*order, *[9] * 252])[load(tmp_path / "out/masks/train" / hit.name)] == index[hit.name]).all()
 
 
 @pytest.mark.parametrize("blend", [0.0, 0.5])
-def test_a_picture_in_the_place_of_a_color_mask_is_left_out(root: Path, tmp_path: Path, blend: float, random: Random) -> None:
+def test_a_picture_in_the_place_of_a_color_mask_is_left_out(
+    root: Path, tmp_path: Path, blend: float, random: Random
+) -> None:
     colored(root, random)
     hit = masks(root)[1]
     save(hit, (load(of(hit)) * (1 - blend) + load(hit) * blend).astype(np.uint8))
@@ -157,7 +162,11 @@ def test_names_that_differ_to_a_computer_only_are_pairs(
     root = folder(tmp_path / "set", random, 8, 4)
     for n, path in enumerate(masks(root)):
         name = f"größe_é_{n}"
-        image, mask = (root / f"{name}.png", root / f"{name}_mask.png") if beside else (of(path).with_stem(name), path.with_stem(name))
+        image, mask = (
+            (root / f"{name}.png", root / f"{name}_mask.png")
+            if beside
+            else (of(path).with_stem(name), path.with_stem(name))
+        )
         of(path).rename(image)
         path.rename(mask)
         if n == 2:

@@ -131,9 +131,7 @@ def _colored(exams: Sequence[Exam], notes: _Notes) -> bool:
     if sum(f.colored for f in forms) and 2 * colored > len(forms):
         return True
     usual, odd = _disagreeing(exams)
-    if not odd or _reordered(exams, usual, odd, notes):
-        return False
-    return True
+    return not (not odd or _reordered(exams, usual, odd, notes))
 
 
 def _disagreeing(exams: Sequence[Exam]) -> tuple[dict[int, int], list[Exam]]:
@@ -154,7 +152,9 @@ def _reordered(exams: Sequence[Exam], usual: dict[int, int], odd: Sequence[Exam]
     """Read a few masks with another palette by their colors, as the ids that these have in the others; whether that works."""
     ids = {color: index for index, color in usual.items()}
     alone = len(ids) < len(usual) or len(odd) > 0.3 * len(exams)
-    if alone or any(int(e.form.palette[v]) not in ids for e in odd if e.form and e.form.palette is not None for v in e.values):
+    if alone or any(
+        int(e.form.palette[v]) not in ids for e in odd if e.form and e.form.palette is not None for v in e.values
+    ):
         return False
     for exam in odd:
         assert exam.form is not None and exam.form.palette is not None

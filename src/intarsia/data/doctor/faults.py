@@ -164,7 +164,9 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
             "Rename them if they belong together; otherwise all is well.",
         )
     labeled = [e for e in exams if e.values]
-    silent = [e for e in labeled if space is not None and not counted(space, [e])[0].any() and not _stray(space, e.values)]
+    silent = [
+        e for e in labeled if space is not None and not counted(space, [e])[0].any() and not _stray(space, e.values)
+    ]
     if silent and 2 * len(silent) < len(labeled):  # else `frequencies` tells
         yield Finding(
             "all_ignored",

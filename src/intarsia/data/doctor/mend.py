@@ -228,9 +228,7 @@ def _told(exam: Exam, table: dict[int, int], space: LabelSpace) -> list[str]:
     return ["; ".join(f"{f'#{v:06x}' if colored else v} -> {name[c]}" for v, c in moved)]
 
 
-def _refit(
-    labels: np.ndarray, image: np.ndarray, path: Path, turned: int, usual: float
-) -> tuple[np.ndarray, str]:
+def _refit(labels: np.ndarray, image: np.ndarray, path: Path, turned: int, usual: float) -> tuple[np.ndarray, str]:
     """A mask at its image's size where that follows from both sizes, and the image agrees.
 
     Raises: DataError where it does not.
