@@ -181,7 +181,7 @@ def test_names_that_differ_to_a_computer_only_are_pairs(
     assert told.places == (str(odd), str(partner))
     assert not [f for f in found.audit.findings if f.kind == "unmatched"]
     before = load(partner)
-    mended(found, tmp_path / "out")
+    assert mended(found, tmp_path / "out")[str(partner)] == f"named {odd.stem.strip()}, as its image is"
     assert len(list((tmp_path / "out/masks").rglob("*.png"))) == 12
     (copy,) = [p for p in (tmp_path / "out/masks").rglob("*.png") if p.stem == odd.stem.strip()]
     assert (load(copy) == before).all()
@@ -204,3 +204,80 @@ def test_a_picture_moved_by_a_pixel_is_a_copy(root: Path, random: Random) -> Non
     mask = masks(root, "train")[4]
     save(mask.with_stem("zz"), np.roll(load(mask), 1, 0))
     assert f"train/{hit.stem} = train/zz" in only(diagnose(root), "near_duplicates", "warning").places
+
+
+def test_ids_one_too_high_are_seen_by_how_the_classes_look(root: Path, random: Random, tmp_path: Path) -> None:
+    shades = random.permutation(np.linspace(0, 255, 11).astype(np.uint8))
+    for path in masks(root):  # eleven stripes of their own gray each; ids 0 to 9 and, at the end of the row, one more
+        mask = np.repeat(random.permutation(10), 10)[None].repeat(72, 0).astype(np.uint8)
+        save(path, mask)
+        save(of(path), np.clip(shades[mask][..., None] + random.normal(0, 6, (72, 100, 3)), 0, 255).astype(np.uint8))
+    for path in masks(root, "val"):
+        mask = load(path)
+        save(path, np.where(mask == 3, np.uint8(10), mask))
+    hit = masks(root, "train")[5]
+    whole = load(hit)
+    save(hit, whole + np.uint8(1))
+    found = diagnose(root)
+    assert only(found, "off_by_one", "error").places == (str(hit),)
+    mended(found, tmp_path / "out")
+    assert (load(tmp_path / "out/masks/train" / hit.name) == whole).all()
+
+
+def test_planes_are_told_by_their_files_and_by_those_that_are_missing(root: Path, tmp_path: Path) -> None:
+    for path in masks(root, "train"):
+        for k, name in enumerate(NAMES[1:], 1):
+            save(tmp_path / "planes/masks" / name / path.name, (load(path) == k).astype(np.uint8) * np.uint8(255))
+        save(tmp_path / "planes/images" / path.name, load(of(path)))
+    files = sorted((tmp_path / "planes/masks/disk").iterdir())
+    files[3].unlink()
+    for plane in (tmp_path / "planes/masks").rglob(files[5].name):
+        save(plane, load(plane)[:, ::-1].copy())
+    images = sorted((tmp_path / "planes/images").iterdir())
+    for path in images[-2:]:
+        path.unlink()  # now the masks of two classes make more pairs than images and masks do
+    found = diagnose(tmp_path / "planes")
+    assert found.audit.names == ("background", "bar", "box", "disk")
+    (place,) = only(found, "lacking", "warning").places
+    assert Path(place).name == files[3].name
+    (place,) = only(found, "misplaced", "warning").places
+    assert Path(place).name == files[5].name and Path(place).is_file()
+    assert "2 masks without an image" in only(found, "unmatched", "warning").message
+
+
+def test_one_palette_of_another_order_leaves_the_ids_as_they_are(root: Path, tmp_path: Path) -> None:
+    paint = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
+    order = np.array([2, 0, 3, 1], np.uint8)
+    hit = masks(root, "train")[7]
+    before = load(hit)
+    for path in masks(root):
+        mask = load(path)
+        mask[-3:] = 255
+        picture = Image.fromarray(mask)
+        colors = np.zeros((256, 3), np.uint8)
+        colors[:4], colors[255] = np.reshape(paint, (4, 3)), (224, 224, 192)
+        if path == hit:
+            picture = Image.fromarray(np.where(mask == 255, 255, order[mask % 4]).astype(np.uint8))
+            colors[order] = colors[:4].copy()
+        picture.putpalette(colors.ravel().tolist())
+        picture.save(path)
+    found = diagnose(root)
+    assert only(found, "palette_order", "warning").places == (str(hit),)
+    assert not found.meaning.space.by_color and found.meaning.space.values[255] == "ignore"
+    mended(found, tmp_path / "out")
+    before[-3:] = 255
+    assert (load(tmp_path / "out/masks/train" / hit.name) == before).all()
+
+
+def test_frames_of_a_lively_video_on_both_sides_of_a_split_are_told(tmp_path: Path, random: Random) -> None:
+    """A camera that pans over rough ground: neighbors differ by more than pictures of a calm scene do."""
+    ground = np.asarray(
+        Image.fromarray(random.integers(0, 256, (18, 55)).astype(np.uint8)).resize((440, 144), Image.Resampling.BICUBIC)
+    )
+    for n in range(12):
+        frame = ground[:, 2 * n : 2 * n + 240]
+        split = "val" if n in (4, 5) else "train"
+        save(tmp_path / "images" / split / f"pan_{n:03d}.png", np.dstack([frame] * 3))
+        save(tmp_path / "masks" / split / f"pan_{n:03d}.png", (frame > 128).astype(np.uint8))
+    told = only(diagnose(tmp_path), "frames", "warning")
+    assert told.places == ("train/pan_003 = val/pan_004", "val/pan_005 = train/pan_006")

@@ -277,7 +277,7 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
             believed: dict[int | str, str] = {c: IGNORE if NOTHING.fullmatch(n) else n for c, n in known.items()}
             values = {**believed, **values}
         elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
-            other = ", ".join(c for c, name in values.items() if isinstance(name, str) and name.startswith("color_"))
+            other = ", ".join(str(c) for c, name in values.items() if str(name).startswith("color_"))
             said.append(
                 f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}"
             )

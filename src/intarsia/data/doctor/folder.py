@@ -49,6 +49,7 @@ class Diagnosis:
     wards: list[Ward]
     meaning: Meaning
     unlabeled: list[Path] = field(default_factory=list)
+    spelled: list[Pair] = field(default_factory=list)  # whose names are one to a reader only
 
 
 def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
@@ -103,7 +104,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     findings = tuple(_softened(f, everything) for f in found.findings)
     order = {"error": 0, "warning": 1, "note": 2}
     found = replace(found, findings=tuple(sorted(findings, key=lambda f: order[f.severity])))
-    return Diagnosis(root, found, wards, meaning, loose)
+    return Diagnosis(root, found, wards, meaning, loose, odd)
 
 
 def _lowered(meaning: Meaning, exams: list[Exam]) -> list[Finding]:

@@ -45,7 +45,8 @@ def mend(found: Diagnosis, out: str | Path) -> list[Step]:
     Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left.
     """
     tables, lost = found.meaning.tables, found.meaning.lost
-    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out))
+    named = [{"file": str(i.mask), "action": f"named {i.name}, as its image is"} for i in found.spelled]
+    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out), named)
 
 
 def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:
@@ -74,6 +75,7 @@ def _written(
     tables: dict[int, dict[int, int]],
     lost: dict[int, str],
     out: Path,
+    named: Sequence[Step] = (),
 ) -> list[Step]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: is there already; name a new folder for the clean copy")
@@ -86,7 +88,7 @@ def _written(
     plain = LabelSpace(space.names, space.colors)
     fits = [e.fit[0] for e in everything if e.fit]
     usual = float(np.median(fits)) if len(fits) >= 5 else 0.0
-    steps: list[Step] = []
+    steps = list(named)
     tasks = [(ward, case) for ward in wards for case in ward.cases]
 
     def work(task: tuple[Ward, Case]) -> list[Step]:

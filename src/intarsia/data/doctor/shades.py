@@ -33,7 +33,11 @@ def known_colors(counts: Iterable[Mapping[int, int]], file: Named | None, known:
     for color, count in merged.most_common(4096):
         if color in named or color == CLEAR:
             found.add(color)
-        elif count < (_SMALL if crowded else _RARE) * total or (believed and held[color] < 0.5 * files) or _misspelled(color, found, held):
+        elif (
+            count < (_SMALL if crowded else _RARE) * total
+            or (believed and held[color] < 0.5 * files)
+            or _misspelled(color, found, held)
+        ):
             continue
         elif (crowded and nearest_of(color, found) is None) or (
             not crowded and (held[color] > 0.1 * files or files < 8 or count >= 1e-3 * total)
