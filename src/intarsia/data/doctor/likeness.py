@@ -13,6 +13,7 @@ _CROPS = (0.02, 0.035, 0.05, 0.075)  # of each side, that a copy may have lost
 _CROPPED = 6  # ways from here on: cropped
 _WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
 _SHIFTED = 0.92  # the same of what is fine, where one of them was moved by a step first
+_ROUGHLY = 0.94  # and as a whole before that
 _STEPS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of 1 / 64 of the picture
 _SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _TURNS = (
@@ -118,14 +119,18 @@ def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> li
     if found and len(held) >= _SHARED:
         shared = np.mean([seen(n, 0)[1] for n in range(len(held))], axis=0)
 
+    def agree(one: int, two: int, way: int, step: int = 0) -> tuple[float, float]:
+        (whole, fine), (other, detail) = seen(one, 0), seen(two, way, step)
+        return float((whole * other).mean()), _together(fine - shared, detail - shared)
+
     def one_picture(one: int, two: int, way: int) -> bool:
-        (whole, fine), (other, detail) = seen(one, 0), seen(two, way)
-        if float((whole * other).mean()) < _WHOLE:
+        whole, fine = agree(one, two, way)
+        if whole >= _WHOLE and fine >= _DETAIL:
+            return True
+        if whole < _ROUGHLY or fine < 0.5 or way >= _CROPPED:
             return False
-        near = _together(fine - shared, detail - shared)
-        if near >= _DETAIL or near < 0.5 or way >= _CROPPED:
-            return near >= _DETAIL
-        return any(_together(fine - shared, seen(two, way, s)[1] - shared) >= _SHIFTED for s in range(1, len(_STEPS)))
+        moved = (agree(one, two, way, step) for step in range(1, len(_STEPS)))
+        return any(whole >= _WHOLE and fine >= _SHIFTED for whole, fine in moved)
 
     result: dict[tuple[int, int], Alike] = {}
     for one, two, way in found:

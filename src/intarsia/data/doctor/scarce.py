@@ -15,8 +15,8 @@ def scarce(space: LabelSpace, exams: Sequence[Exam], ignored: set[int]) -> Itera
     """The finding about values that became classes although hardly a mask holds them.
 
     A value is told when one mask alone holds it, and it covers a few pixels there or every other class is common; or
-    when it stands apart from a row of ids 0, 1, .. n and most masks lack it. Without that gap, or as a class of more
-    than a few pixels, it may well be meant, and is noted only.
+    when it stands apart from a row of ids 0, 1, .. n, of which a few may be missing, and most masks lack it. Without
+    that gap, or as a class of more than a few pixels, it may well be meant, and is noted only.
     """
     labeled = [e for e in exams if e.values]
     held = Counter(v for e in labeled for v in e.values if v not in ignored)
@@ -31,7 +31,7 @@ def scarce(space: LabelSpace, exams: Sequence[Exam], ignored: set[int]) -> Itera
         usual = min(held[v] for v in others) >= max(3, 0.1 * len(labeled))
         holder = next(e for e in labeled if value in e.values)
         tiny = pixels[value] < min(_TINY, 1e-3 * sum(holder.values.values()))
-        row = not space.by_color and sorted(others) == list(range(min(others), min(others) + len(others)))
+        row = not space.by_color and len(others) >= 0.85 * (max(others) - min(others) + 1)
         apart = row and min(others) <= 1 and value > max(others) + 2 and 2 * count < len(labeled)
         if (count == 1 and (usual or tiny)) or apart:
             told.append(value)
