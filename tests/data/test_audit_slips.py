@@ -281,3 +281,17 @@ def test_frames_of_a_lively_video_on_both_sides_of_a_split_are_told(tmp_path: Pa
         save(tmp_path / "masks" / split / f"pan_{n:03d}.png", (frame > 128).astype(np.uint8))
     told = only(diagnose(tmp_path), "frames", "warning")
     assert told.places == ("train/pan_003 = val/pan_004", "val/pan_005 = train/pan_006")
+
+
+@pytest.mark.parametrize(("gap", "told"), [(4, True), (9, False)])
+def test_an_outline_is_open_where_a_gap_is_small(root: Path, gap: int, told: bool) -> None:
+    for path in masks(root):
+        save(path, (load(path) == 1).astype(np.uint8))
+    hit = masks(root, "train")[3]
+    mask = np.zeros((72, 100), np.uint8)
+    mask[20:50, 30:70] = 1
+    mask[22:48, 32:68] = 0
+    mask[20:22, 44 : 44 + gap] = 0
+    save(hit, mask)
+    found = [f for f in diagnose(root).audit.findings if f.kind == "unclosed"]
+    assert [f.places for f in found] == ([(f"{hit} (1)",)] if told else [])

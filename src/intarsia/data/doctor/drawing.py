@@ -43,7 +43,7 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
         yield Finding(
             "unclosed",
             "warning" if len(gone) <= 0.3 * len(labeled) else "note",
-            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of one or two pixels keeps open, {sum(n for n, _ in gone)} in all.",
+            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of up to four pixels keeps open, {sum(n for n, _ in gone)} in all.",
             tuple(f"{e.place} ({n})" for n, e in gone[:5]),
             "Close the outlines before they are filled.",
             tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
