@@ -254,7 +254,8 @@ class TestRealFolders:
         recipe, said = init(shared_data / "dubai_aerial")
         assert {"#3c1098", "#8429f6", "#6ec1e4", "#fedd3a", "#e2a929"} <= set(recipe["labels"]["values"])
         assert (
-            "no mask holds its colors of Water (#50e3c2)" in said and recipe["labels"]["values"]["#9b9b9b"] == "ignore"
+            "colors that no mask holds, of Water (#50e3c2)" in said
+            and recipe["labels"]["values"]["#9b9b9b"] == "ignore"
         )
 
     def test_drive_says_which_masks_it_did_not_take(self, shared_data: Path) -> None:

@@ -47,6 +47,7 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         if wished:
             raise DataError(f"{root}: no image has a mask with {' and '.join(wished)}")
         raise NoPairs(f"{root}: {nothing(folders)}")
+    found = _pictured(found)
     best = max(found, key=lambda f: (f.pairs, _liking(f)))
     rivals = [
         f
@@ -63,6 +64,13 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         best = best._replace(images=fixed[0], masks=fixed[1], splits=())
     best = best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
     return _by_class(root, best)
+
+
+def _pictured(found: list[Layout]) -> list[Layout]:
+    """Those whose images do not lie in a folder of masks, where they hold half of the pairs: masks of two classes are no pair."""
+    sound = [f for f in found if f.images == f.masks or maskness(f.images) < 1]
+    most = max(f.pairs for f in found)
+    return sound if 2 * max((f.pairs for f in sound), default=0) >= most else found
 
 
 def _stacks(root: Path, folders: Mapping[str, list[str]], images: str | None, masks: str | None) -> Layout | None:

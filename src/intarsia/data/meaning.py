@@ -15,7 +15,7 @@ from .codecs import decode_mask, planes_of, raw_values
 from .pairs import Pair
 
 _MANY = 256  # more different colors or grays than this are no classes but smoothing
-_NOTHING = re.compile(r"unlabell?ed|void|unknown|none|unclassified", re.IGNORECASE)  # names that stand for no class
+NOTHING = re.compile(r"unlabell?ed|void|unknown|none|unclassified", re.IGNORECASE)  # names that stand for no class
 _TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
 _RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
 
@@ -251,7 +251,7 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
     for value, count in scan.pixels.items():
         color = spelled[value]
         if value in matched:
-            values[color] = IGNORE if _NOTHING.fullmatch(matched[value]) else matched[value]
+            values[color] = IGNORE if NOTHING.fullmatch(matched[value]) else matched[value]
             if values[color] == IGNORE:
                 said.append(f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
         elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
@@ -274,11 +274,12 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
         if all(
             v in matched for v in scan.pixels
         ):  # the file tells the truth, so classes that do not occur are believed too
-            believed: dict[int | str, str] = {c: IGNORE if _NOTHING.fullmatch(n) else n for c, n in known.items()}
+            believed: dict[int | str, str] = {c: IGNORE if NOTHING.fullmatch(n) else n for c, n in known.items()}
             values = {**believed, **values}
         elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
+            other = ", ".join(str(c) for c, name in values.items() if str(name).startswith("color_"))
             said.append(
-                f"but no mask holds its colors of {', '.join(missing[:6])}: these are left out, and the classes of other colors are named after them"
+                f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}"
             )
     else:
         said.append("no names were given, so classes are named after their colors; write better ones into labels")

@@ -21,10 +21,10 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     labeled = [e for e in exams if e.values and e.closely and (e.error is None or e.error[0] == "size")]
     if not labeled:
         return
-    ignored = _ignored(space, labeled)
+    silent = ignored(space, labeled)
     whole = all(e.closely for e in exams if e.values and e.error is None)
     masks = "masks" if whole else "masks that were looked at closely"
-    speckled = [(sum(n for v, n in e.specks.items() if v not in ignored), e) for e in labeled]
+    speckled = [(sum(n for v, n in e.specks.items() if v not in silent), e) for e in labeled]
     hit = sorted(((n, e) for n, e in speckled if n), key=lambda h: -h[0])
     if hit:
         most = hit[0][0]
@@ -37,13 +37,13 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
             "Remove the slips of the brush; where things are that small, all is well.",
             tuple(s._replace(spot=e.speck_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
         )
-    lines = [(sum(n for v, n in e.gaps.items() if v not in ignored), e) for e in labeled if e.gaps]
+    lines = [(sum(n for v, n in e.gaps.items() if v not in silent), e) for e in labeled if e.gaps]
     gone = sorted(((n, e) for n, e in lines if n), key=lambda h: -h[0])
     if gone:
         yield Finding(
             "unclosed",
             "warning" if len(gone) <= 0.3 * len(labeled) else "note",
-            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of one or two pixels keeps open, {sum(n for n, _ in gone)} in all.",
+            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of up to four pixels keeps open, {sum(n for n, _ in gone)} in all.",
             tuple(f"{e.place} ({n})" for n, e in gone[:5]),
             "Close the outlines before they are filled.",
             tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
@@ -62,11 +62,12 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
         yield from placing(labeled)
-    yield from misnamed(space, labeled, _ignored(space, labeled))
+    yield from misnamed(space, labeled, silent)
     yield from _shares(labeled)
 
 
-def _ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
+def ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
+    """The values that a label space ignores, of those that masks hold."""
     if space is None:
         return set()
     values = np.array(sorted({v for e in exams for v in (*e.specks, *e.gaps, *e.values)}), np.int64)

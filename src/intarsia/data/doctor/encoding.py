@@ -21,7 +21,7 @@ from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from ..meaning import Scan, label_space
 from .forms import as_colors, recolored
-from .shades import known_colors, nearest_of
+from .shades import complete, known_colors, nearest_of, pictured
 
 STRAY = -1
 _EXACT = 64  # different colors up to which a mask was not smoothed
@@ -49,7 +49,7 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
     if not readable:
         raise DataError(f"{root}: no mask can be read{': ' + exams[0].error[1] if exams and exams[0].error else ''}")
     notes = _Notes(readable)
-    if (known is not None and known.by_color) or (known is None and _colored(readable)):
+    if (known is not None and known.by_color) or (known is None and _colored(readable, notes)):
         pixels = _as_colors(readable, file, notes, known)
         by_color = True
     else:
@@ -63,13 +63,13 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
         by_color,
         dict(sorted(pixels.items())),
         kinds,
-        {} if by_color else _painted(readable),
+        {} if by_color else _painted(readable, notes),
         str(Path(readable[0].place).parent),
     )
     space = label_space(root, scan, None, file, said)
     if notes.void is not None:
         space = LabelSpace(space.names, space.colors, {**space.values, notes.void: IGNORE})
-    lies = [s for s in said if "not used" in s or "but no mask holds" in s]
+    lies = [s for s in said if "not used" in s or "that no mask holds" in s]
     if lies and file is not None:
         notes.tell(
             "names",
@@ -124,40 +124,61 @@ def _of(hit: Sequence[Exam], exams: Sequence[Exam]) -> str:
     return f"{len(hit)} of the {len(exams)} masks"
 
 
-def _colored(exams: Sequence[Exam]) -> bool:
-    """Whether masks are colors: most of them, or palettes that disagree about an index in use."""
+def _colored(exams: Sequence[Exam], notes: _Notes) -> bool:
+    """Whether masks are colors: most of them, or palettes that disagree about an index in use, unless a few do."""
     forms = [e.form for e in exams if e.form]
     colored = sum(f.colored or (" RGB" in f.kind and not f.alpha and not f.lossy) for f in forms)
     if sum(f.colored for f in forms) and 2 * colored > len(forms):
         return True
-    return bool(_disagreeing(exams))
+    usual, odd = _disagreeing(exams)
+    return not (not odd or _reordered(exams, usual, odd, notes))
 
 
-def _disagreeing(exams: Sequence[Exam]) -> list[Exam]:
-    """Palette masks in which an index has another color, or a color another index, than in an earlier one."""
-    meaning: dict[int, int] = {}
-    index: dict[int, int] = {}  # color -> index, where every palette gives each index a color of its own
-    found = []
+def _disagreeing(exams: Sequence[Exam]) -> tuple[dict[int, int], list[Exam]]:
+    """The color of each index in most palette masks, and the masks in which an index has another color, or a color another index."""
     painted = [
         (e, {v: int(e.form.palette[v]) for v in e.values}) for e in exams if e.form and e.form.palette is not None
     ]
     unique = all(len(set(used.values())) == len(used) for _, used in painted)
-    for exam, used in painted:
-        moved = any(meaning.setdefault(v, color) != color for v, color in used.items())
-        if moved or (unique and any(index.setdefault(color, v) != v for v, color in used.items())):
-            found.append(exam)
-    return found
+    votes = Counter(pair for _, used in painted for pair in used.items())
+    usual: dict[int, int] = {}
+    for (index, color), _ in votes.most_common():
+        if index not in usual and not (unique and color in usual.values()):
+            usual[index] = color
+    return usual, [e for e, used in painted if any(usual.get(v) != color for v, color in used.items())]
 
 
-def _painted(exams: Sequence[Exam]) -> dict[int, str]:
+def _reordered(exams: Sequence[Exam], usual: dict[int, int], odd: Sequence[Exam], notes: _Notes) -> bool:
+    """Read a few masks with another palette by their colors, as the ids that these have in the others; whether that works."""
+    ids = {color: index for index, color in usual.items()}
+    alone = len(ids) < len(usual) or len(odd) > 0.3 * len(exams)
+    if alone or any(
+        int(e.form.palette[v]) not in ids for e in odd if e.form and e.form.palette is not None for v in e.values
+    ):
+        return False
+    for exam in odd:
+        assert exam.form is not None and exam.form.palette is not None
+        palette = exam.form.palette
+        notes.tables[id(exam)] = {v: ids[int(palette[v])] for v in exam.values}
+    notes.tell(
+        "palette_order", "warning",
+        f"{_of(odd, exams)} are palette files in which an index has another color than in the others (the first: {odd[0].name}); they are read by their colors, as the ids that these have elsewhere",
+        odd, "Write one palette in all of them, as --fix does; until then read the masks as colors.",
+    )  # fmt: skip
+    return True
+
+
+def _painted(exams: Sequence[Exam], notes: _Notes) -> dict[int, str]:
     if not all(e.form is not None and e.form.palette is not None for e in exams):
         return {}
-    return {v: f"#{recolored(v, e.form):06x}" for e in exams for v in e.values if e.form}
+    tables = [notes.tables.get(id(e), {}) for e in exams]
+    seen = ((t.get(v, v), recolored(v, e.form)) for e, t in zip(exams, tables, strict=True) for v in e.values if e.form)
+    return {v: f"#{color:06x}" for v, color in seen if v != STRAY}
 
 
 def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: LabelSpace | None) -> Counter[int]:
     """Every mask as colors; the pixels of each color."""
-    if hit := _disagreeing(exams):
+    if hit := _disagreeing(exams)[1]:
         notes.tell(
             "palette_order", "warning",
             f"{_of(hit, exams)} are palette files in which an index has another color than in the others (the first: {hit[0].name}), so indices mean nothing and all masks are read as colors",
@@ -174,6 +195,15 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     trusted = exact if 2 * len(exact) >= len(exams) else exams
     painted = [e for e in trusted if e.form and (e.form.colored or e.form.palette is not None or " RGB" in e.form.kind)]
     colors = known_colors([counts[id(e)] for e in painted or trusted], file, known)
+    if pictures := [e for e in smeared if colors and pictured(counts[id(e)], colors)]:
+        for exam in pictures:
+            notes.lose(exam, "holds other colors than the other masks, as a picture does")
+        notes.tell(
+            "picture", "error",
+            f"{_of(pictures, exams)} hold {'other colors' if len(pictures) == 1 else 'other colors each'} than the rest, {len(counts[id(pictures[0])])} in {pictures[0].name}: a picture, or an overlay on one, seems to stand where the mask should",
+            pictures, "Put the masks back, or leave the images out, as --fix does.",
+        )  # fmt: skip
+        smeared = [e for e in smeared if e not in pictures]
     if smeared:
         notes.tell(
             "smeared", "error",
@@ -183,7 +213,7 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     plain: list[Exam] = []
     odd: list[Exam] = []
     strange: list[Exam] = []
-    for exam in exams:
+    for exam in (e for e in exams if id(e) not in notes.lost):
         seen = counts[id(exam)]
         own = {c: nearest_of(c, colors) for c in seen if c not in colors}
         if not own:
@@ -200,7 +230,12 @@ def _as_colors(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: 
     if hit := [*plain, *odd]:
         first = next(iter(c for c in counts[id(hit[0])] if c not in colors))
         told = sum(n for e in hit for c, n in counts[id(e)].items() if c not in colors)
-        notes.tell("stray", "warning", f"{_of(hit, exams)} hold colors that are too rare for a class, {told} px in all (the first: #{first & 0xFFFFFF:06x} in {hit[0].name})", hit, "They are ignored, or taken for a color that is hardly different; correct the masks if they matter.")  # fmt: skip
+        believed = file is not None and complete(file, Counter(c for e in exams for c in counts[id(e)]))
+        notes.tell(
+            "stray", "error" if believed and plain else "warning",
+            f"{_of(hit, exams)} hold colors that are {f'no class in {file.path.name}' if believed and file else 'too rare for a class'}, {told} px in all (the first: #{first & 0xFFFFFF:06x} in {hit[0].name})",
+            hit, "They are ignored, or taken for a color that is hardly different; correct the masks if they matter.",
+        )  # fmt: skip
     total: Counter[int] = Counter()
     for exam in exams:
         if id(exam) not in notes.lost:

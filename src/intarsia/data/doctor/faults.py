@@ -164,10 +164,23 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
             "Rename them if they belong together; otherwise all is well.",
         )
     labeled = [e for e in exams if e.values]
-    constant = [e for e in labeled if len(e.values) == 1]
+    silent = [
+        e for e in labeled if space is not None and not counted(space, [e])[0].any() and not _stray(space, e.values)
+    ]
+    if silent and 2 * len(silent) < len(labeled):  # else `frequencies` tells
+        yield Finding(
+            "all_ignored",
+            "warning",
+            f"{len(silent)} of the {len(labeled)} masks of {split} {'are' if len(silent) > 1 else 'is'} ignored as a whole (the first: {silent[0].name}), so nothing is learned from {'them' if len(silent) > 1 else 'it'}.",
+            _five(e.place for e in silent),
+            "Look at them: were they never labeled? Then leave them out.",
+            sights(silent),
+        )
+    constant = [e for e in labeled if len(e.values) == 1 and (2 * len(silent) >= len(labeled) or e not in silent)]
     if constant:
         all_alike = len(constant) == len(labeled) and len(labeled) > 1
-        severity: Severity = "warning" if all_alike else "note"
+        alone = len(labeled) >= 10 and len(constant) <= 0.1 * len(labeled)  # many may be right: nothing is there to see
+        severity: Severity = "warning" if all_alike or alone else "note"
         values = commonest(next(iter(e.values)) for e in constant)
         which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
         yield Finding(

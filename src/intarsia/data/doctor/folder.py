@@ -19,10 +19,15 @@ from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
+from ..pairs import Pair
 from ..planes import files_of, home, stacked
 from ..recognize import packed
+from .drawing import ignored
 from .encoding import Meaning, infer, renamed
+from .looks import too_high
 from .reading import Case, decode
+from .scarce import scarce
+from .spelling import alike, spelled
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Diagnosis:
     wards: list[Ward]
     meaning: Meaning
     unlabeled: list[Path] = field(default_factory=list)
+    spelled: list[Pair] = field(default_factory=list)  # whose names are one to a reader only
 
 
 def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
@@ -55,7 +61,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     root = Path(root)
     layout = find(root)
     twice: list[DataError] = []
-    wards = _wards(root, layout, twice)
+    wards, odd = _wards(root, layout, twice)
     if splits:
         wards = [w for w in wards if w.split in splits] or wards
     near = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
@@ -74,12 +80,14 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     meaning = infer(root, everything, file, known)
     said = list(meaning.findings)
     said += _about_planes(root, layout, classes, everything)
+    if "{class}" in layout.masks:
+        said += _lacking([c for w in wards for c in w.cases], classes)
     if layout.rivals:
         others = ", ".join(layout.rivals)
         said.append(
             Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
         )  # fmt: skip
-    said += _about_files(root, layout, twice)
+    said += [*_about_files(root, layout, twice), *spelled(odd)]
     said += _known_layouts(root) if file is None and known is None else []
     loose = _unlabeled(root, wards)
     said += _beside(root, loose)
@@ -88,13 +96,41 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
             exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
         elif id(exam) in meaning.tables:
             renamed(exam, meaning.tables[id(exam)])
+    if not meaning.space.by_color:
+        said += _lowered(meaning, everything)
     for ward in wards:
         ward.labels = meaning.space
+    if known is None:
+        said += scarce(meaning.space, everything, ignored(meaning.space, everything))
     found = gather(wards, [meaning.space] * len(wards), exams, said)
     findings = tuple(_softened(f, everything) for f in found.findings)
     order = {"error": 0, "warning": 1, "note": 2}
     found = replace(found, findings=tuple(sorted(findings, key=lambda f: order[f.severity])))
-    return Diagnosis(root, found, wards, meaning, loose)
+    return Diagnosis(root, found, wards, meaning, loose, odd)
+
+
+def _lowered(meaning: Meaning, exams: list[Exam]) -> list[Finding]:
+    """Masks whose ids are one too high by what is seen in their images, read one lower from here on."""
+    silent = ignored(meaning.space, exams)
+    classes = set(meaning.space.values) - silent
+    hit = [e for e in too_high(exams, silent) if {v - 1 for v in e.values if v not in silent} <= classes]
+    for exam in hit:
+        below = {v: v if v in silent else v - 1 for v in exam.values}
+        table = meaning.tables.get(id(exam), below)
+        meaning.tables[id(exam)] = {own: below.get(v, v) for own, v in table.items()} if table is not below else below
+        renamed(exam, below)
+    if not hit:
+        return []
+    return [
+        Finding(
+            "off_by_one",
+            "error",
+            f"{len(hit)} of the {len(exams)} masks {'have' if len(hit) > 1 else 'has'} ids one too high: every class in {'them' if len(hit) > 1 else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
+            tuple(e.place for e in hit[:5]),
+            "Subtract 1 from their ids, as --fix does.",
+            tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
+        )
+    ]
 
 
 def _look(case: Case) -> Exam:
@@ -113,15 +149,20 @@ def _look(case: Case) -> Exam:
     except DataError as error:
         mask = error
     exam = inspect(case.item, image, mask)
+    if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
+        told = exam.error[1] if exam.error else ""
+        exam.place = str(next((path for _, path in case.parts if str(path) in told), case.parts[0][1]))
     exam.overlap = overlap or 0
     if exam.form is not None and overlap is not None and not case.parts:
         exam.form = exam.form._replace(kind="npy one-hot")
     return exam
 
 
-def _wards(root: Path, layout: Layout, twice: list[DataError]) -> list[Ward]:
+def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[Ward], list[Pair]]:
+    """The splits, and those of their pairs whose names are not quite alike."""
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     wards = []
+    odd: list[Pair] = []
     for split in layout.splits or (("train", "val", "test") if lists else ("all",)):
         left: tuple[list[str], list[str]] = ([], [])
         if lists:
@@ -131,12 +172,15 @@ def _wards(root: Path, layout: Layout, twice: list[DataError]) -> list[Ward]:
                 continue
         else:
             items, left = pair(root, layout, split, twice)
+            if not stacked(layout.masks):
+                more, left = alike(root, layout, left)
+                items, odd = sorted([*items, *more], key=lambda i: i.name), [*odd, *more]
         if items:
             planes = files_of(root, layout.masks, split, layout.mask_suffix) if stacked(layout.masks) else {}
             cases = [Case(i, Exam(i.name, ""), planes.get(i.name, ())) for i in items]
             order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
             wards.append((order.get(split.lower(), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
-    return [ward for _, ward in sorted(wards, key=lambda w: w[0])]
+    return [ward for _, ward in sorted(wards, key=lambda w: w[0])], odd
 
 
 def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> list[Finding]:
@@ -168,6 +212,27 @@ def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Ex
             )
         )
     return found
+
+
+def _lacking(cases: list[Case], classes: list[str]) -> list[Finding]:
+    """Images without a plane of a class that nearly all others have."""
+    held = {name: sum(any(n == name for n, _ in c.parts) for c in cases) for name in classes}
+    usual = {name for name, count in held.items() if len(cases) >= 5 and count >= 0.8 * len(cases)}
+    hit = [(c, sorted(usual - {n for n, _ in c.parts})) for c in cases]
+    hit = [(c, names) for c, names in hit if names]
+    if not hit:
+        return []
+    first, names = hit[0]
+    return [
+        Finding(
+            "lacking",
+            "warning",
+            f"{len(hit)} of the {len(cases)} images {'have' if len(hit) > 1 else 'has'} no file for a class that nearly all others have (the first: {first.item.name} lacks {' and '.join(names)}); it is taken for not being there.",
+            tuple(str(c.parts[0][1]) for c, _ in hit[:5]),
+            "Add the files, empty ones where nothing is to be seen.",
+            tuple(Sight(c.item.name, c.item.image, c.item.mask) for c, _ in hit[:5]),
+        )
+    ]
 
 
 def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:

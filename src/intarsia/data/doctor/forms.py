@@ -24,8 +24,8 @@ class Form(NamedTuple):
 
 def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple[np.ndarray, Form]:
     """What `decode_mask` gave, as ids where the file has any, as packed colors otherwise."""
-    suffix = path.suffix[1:].lower()
-    lossy = suffix in ("jpg", "jpeg")
+    lossy = _is_jpeg(path)
+    suffix = "jpg" if lossy else path.suffix[1:].lower()  # as it is, whatever its name says
     if stored.ndim == 2:
         kind = "index" if palette is None else "palette"
         colors = None if palette is None else packed(palette)
@@ -43,6 +43,14 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
     if spread == 0 or (lossy and spread <= NEUTRAL):
         return np.ascontiguousarray(color[..., 1]), Form(kind, False, lossy=lossy)
     return packed(stored), Form(kind, True, lossy=lossy)
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Whether a file is a JPEG: the name may say otherwise."""
+    if not path.is_file():
+        return False  # a folder of planes
+    with path.open("rb") as file:
+        return file.read(3) == b"\xff\xd8\xff"
 
 
 def _photo(colors: np.ndarray) -> bool:

@@ -65,8 +65,8 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
 
 def _colors(exams: Sequence[Exam], notes: _Notes) -> None:
     """Color files among ids: by the palette of the others, where it knows their colors."""
-    palettes = [e for e in exams if e.form and e.form.palette is not None]
-    ids = {int(e.form.palette[v]): v for e in palettes for v in e.values if e.form and e.form.palette is not None}
+    palettes = [(e, e.form.palette) for e in exams if e.form and e.form.palette is not None]
+    ids = {int(palette[v]): notes.tables.get(id(e), {}).get(v, v) for e, palette in palettes for v in e.values}
     hit = [e for e in exams if e.form and e.form.colored]
     for exam in hit:
         total = sum(exam.values.values())
@@ -281,7 +281,10 @@ def _ids(
     ids = set(usual) | {255}
     for value in set(held) - usual:
         rare = all(v[value] < 0.015 * sum(v.values()) for _, v in views if value in v)
-        beyond = rare and value > (body[-1] + 1 if row else 2 * body[-1] + 8)
+        rest = sorted(set(held) - {255, value})  # rare classes too: where they fill a row, what lies beyond it is none
+        filled = rest == list(range(rest[0], rest[-1] + 1)) and rest[0] in (0, 1)
+        top = rest[-1] + 1 if filled else body[-1] + 1 if row else 2 * body[-1] + 8
+        beyond = rare and value > top
         if not (beyond or (value == body[-1] + 1 and _shifted(value, views, held))):
             ids.add(value)
     return ids, 0

@@ -14,6 +14,7 @@ from .likeness import TURNS, cropped, turn, turned
 from .twins import pairs
 
 _FRAMES = 9.0  # mean difference up to which neighbors in a row of numbers are of one scene
+_SCENE = 20.0  # the same in a row that is a video for sure
 _VIDEO = 15  # frames: two so close to each other in a video are no copies, however alike
 AGREE = 0.9  # share of points on which two masks of one picture must agree
 _LOOSELY = 0.08  # so much less, where one is cropped and its points lie elsewhere
@@ -136,10 +137,11 @@ def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Find
     hit: list[list[Found]] = []
     for row in _rows(splits, exams).values():
         far = _usual(row)
+        most = _SCENE if _video(row) else _FRAMES
         for (_, split, a), (_, other, b) in pairwise(row):
             if split != other and a.picture != b.picture:
                 apart = _apart(a, b)
-                if apart <= _FRAMES and apart < 0.5 * far:
+                if apart <= most and apart < 0.5 * far:
                     hit.append([(split, a), (other, b)])
     if hit:
         yield _finding(
@@ -166,14 +168,19 @@ def _rows(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[str, list[
 def _places(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[int, tuple[str, int]]:
     """Of each sample that is a frame of a video, by its id: the video, and its place in it.
 
-    A row of numbers is a video where neighbors are far more alike than pictures far apart; of a few, nobody can tell.
+    Of a few pictures, nobody can tell.
     """
     places: dict[int, tuple[str, int]] = {}
     for name, row in _rows(splits, exams).items():
-        steps = [_apart(a, b) for (*_, a), (*_, b) in pairwise(row)]
-        if len(row) >= 6 and float(np.median(steps)) < 0.7 * _usual(row):
+        if _video(row):
             places |= {id(e): (name, n) for n, (*_, e) in enumerate(row)}
     return places
+
+
+def _video(row: list[tuple[int, str, Exam]]) -> bool:
+    """Whether neighbors in a row of numbers are far more alike than pictures far apart."""
+    steps = [_apart(a, b) for (*_, a), (*_, b) in pairwise(row)]
+    return len(row) >= 6 and float(np.median(steps)) < 0.7 * _usual(row)
 
 
 def _usual(row: list[tuple[int, str, Exam]]) -> float:

@@ -23,32 +23,29 @@ _DOUBT = 4.0  # of so few masks, deviations are taken for twice as wide as they 
 _FAR = 3.0  # deviations from which on likelihood falls only linearly, since tails are long
 _APART = 0.4  # the numbers depend on each other, so that each says less than if it stood alone
 _SURE = 4.0  # log odds, after the prior
+_ONE_WAY = 1.5  # less for one wrong name than for two that are exchanged: half as much speaks for it
+_BEYOND_DOUBT = 30.0  # log odds from which on ids are mended: sound masks reach 5, those of many classes 50 and more
 _RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
 
 
 def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collection[int]) -> Iterator[Finding]:
     """The finding about masks in which classes are exchanged, or one stands for another."""
-    known = [(e, d) for e in exams if e.grid.size and e.colors.size and (d := described(e, ignored))]
-    if len(known) < _FEW:
+    usual = _usual(exams, ignored)
+    if usual is None:
         return
-    rows: dict[int, list[np.ndarray]] = {}
-    for _, seen in known:
-        for value, numbers in seen.items():
-            rows.setdefault(value, []).append(numbers)
-    common = sorted(v for v, r in rows.items() if len(r) >= _SEEN)
-    if len(common) < 2:
-        return
-    middle = np.stack([np.median(rows[v], axis=0) for v in common])
-    width = np.stack([1.48 * np.median(np.abs(rows[v] - m), axis=0) for v, m in zip(common, middle, strict=True)]).clip(
-        min=_LEAST
-    )
-    width *= np.array([[1 + _DOUBT / len(rows[v])] for v in common])
+    known, common, middle, width = usual
     prior = float(np.log(max(len(known), _RARE))) + _SURE
-    hit = []
+    hit, high = [], []
     for exam, seen in known:
-        score, one, two, both = _worst(seen, common, middle, width)
-        if score > prior:
+        held, gain = _gains(seen, common, middle, width)
+        score, one, two, both = _worst(seen, common, held, gain)
+        lowered = _lowered(held, common, gain) if space is None or not space.by_color else -np.inf
+        if lowered > max(prior, score):
+            high.append((lowered, exam))
+        elif score > prior:
             hit.append((score, exam, one, two, both))
+    if high and len(high) <= max(1, 0.3 * len(known)):
+        yield _one_too_high([e for _, e in sorted(high, key=lambda h: -h[0])], len(known))
     if hit and len(hit) <= max(1, 0.3 * len(known)):
         hit.sort(key=lambda h: -h[0])
         _, exam, one, two, both = hit[0]
@@ -64,26 +61,83 @@ def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collectio
         )
 
 
-def _worst(
+def too_high(exams: Sequence[Exam], ignored: Collection[int]) -> list[Exam]:
+    """Masks whose ids are one too high beyond doubt, surest first: all classes look like those one below, and not like themselves."""
+    usual = _usual(exams, ignored)
+    if usual is None:
+        return []
+    known, common, middle, width = usual
+    scores = [(_lowered(held, common, gain), e) for e, d in known for held, gain in [_gains(d, common, middle, width)]]
+    sure = sorted(((s, e) for s, e in scores if s > _BEYOND_DOUBT), key=lambda hit: -hit[0])
+    return [e for _, e in sure] if len(sure) <= 0.3 * len(known) else []
+
+
+def _usual(
+    exams: Sequence[Exam], ignored: Collection[int]
+) -> tuple[list[tuple[Exam, dict[int, np.ndarray]]], list[int], np.ndarray, np.ndarray] | None:
+    """What is known of each mask's classes, the classes that many masks hold, and their usual numbers and deviations; None of too few."""
+    known = [(e, d) for e in exams if e.grid.size and e.colors.size and (d := described(e, ignored))]
+    rows: dict[int, list[np.ndarray]] = {}
+    for _, seen in known:
+        for value, numbers in seen.items():
+            rows.setdefault(value, []).append(numbers)
+    common = sorted(v for v, r in rows.items() if len(r) >= _SEEN)
+    if len(known) < _FEW or len(common) < 2:
+        return None
+    middle = np.stack([np.median(rows[v], axis=0) for v in common])
+    width = np.stack([1.48 * np.median(np.abs(rows[v] - m), axis=0) for v, m in zip(common, middle, strict=True)]).clip(
+        min=_LEAST
+    )
+    width *= np.array([[1 + _DOUBT / len(rows[v])] for v in common])
+    return known, common, middle, width
+
+
+def _one_too_high(hit: Sequence[Exam], count: int) -> Finding:
+    several = len(hit) > 1
+    return Finding(
+        "off_by_one",
+        "warning",
+        f"{len(hit)} of the {count} masks {'suit their images' if several else 'suits its image'} far better with every id one lower, judged by how classes look elsewhere (the first: {hit[0].name}).",
+        tuple(e.place for e in hit[:5]),
+        "Look at them; if so, subtract 1 from their ids.",
+        tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
+    )
+
+
+def _gains(
     seen: dict[int, np.ndarray], common: Sequence[int], middle: np.ndarray, width: np.ndarray
-) -> tuple[float, int, int, bool]:
-    """(log odds, class, what it seems to be, whether both are exchanged) of the likeliest wrong name in a mask."""
+) -> tuple[list[int], np.ndarray]:
+    """The well known classes in a mask, and [held, common] how much likelier each is as another one, in log odds."""
     held = [v for v in seen if v in common]
-    best = (-np.inf, 0, 0, False)
     if not held:
-        return best
+        return held, np.zeros((0, len(common)))
     away = np.abs(np.stack([seen[v] for v in held])[:, None] - middle) / width  # [held, common, numbers]
     cost = np.where(away < _FAR, away**2 / 2, _FAR**2 / 2 + (away - _FAR) / 2) + np.log(width)
     likely = -_APART * cost.sum(axis=2)
-    place = {v: n for n, v in enumerate(common)}
-    gain = {(v, w): likely[n, place[w]] - likely[n, place[v]] for n, v in enumerate(held) for w in common}
+    return held, likely - likely[range(len(held)), [common.index(v) for v in held]][:, None]
+
+
+def _worst(
+    seen: dict[int, np.ndarray], common: Sequence[int], held: Sequence[int], gain: np.ndarray
+) -> tuple[float, int, int, bool]:
+    """(log odds, class, what it seems to be, whether both are exchanged) of the likeliest wrong name in a mask."""
+    best = (-np.inf, 0, 0, False)
+    row, column = ({v: n for n, v in enumerate(side)} for side in (held, common))
     for one, two in combinations(held, 2):
-        best = max(best, (gain[one, two] + gain[two, one], one, two, True))
+        best = max(best, (float(gain[row[one], column[two]] + gain[row[two], column[one]]), one, two, True))
     absent = [w for w in common if w not in seen]
     for one in held:
         for two in absent:
-            best = max(best, (gain[one, two] - float(np.log(len(common))), one, two, False))
+            best = max(best, (float(gain[row[one], column[two]] - np.log(len(common))) - _ONE_WAY, one, two, False))
     return best
+
+
+def _lowered(held: Sequence[int], common: Sequence[int], gain: np.ndarray) -> float:
+    """Log odds that every id of a mask is one too high: it lacks the lowest, and what it holds looks like the id below."""
+    pairs = [(n, common.index(v - 1)) for n, v in enumerate(held) if v - 1 in common]
+    if len(pairs) < 2 or common[0] in held:
+        return -np.inf
+    return float(sum(gain[n, m] for n, m in pairs))
 
 
 def described(exam: Exam, ignored: Collection[int] = ()) -> dict[int, np.ndarray]:

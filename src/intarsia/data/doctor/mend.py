@@ -30,6 +30,7 @@ from ..examine import Exam
 from ..pairs import Pairs, with_channels
 from .folder import Diagnosis, Ward
 from .leaks import AGREE, copies, near
+from .likeness import fit, gray
 from .reading import Case, codes_of, picture
 
 Step = dict[str, str]
@@ -44,7 +45,8 @@ def mend(found: Diagnosis, out: str | Path) -> list[Step]:
     Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left.
     """
     tables, lost = found.meaning.tables, found.meaning.lost
-    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out))
+    named = [{"file": str(i.mask), "action": f"named {i.name}, as its image is"} for i in found.spelled]
+    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out), named)
 
 
 def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:
@@ -73,6 +75,7 @@ def _written(
     tables: dict[int, dict[int, int]],
     lost: dict[int, str],
     out: Path,
+    named: Sequence[Step] = (),
 ) -> list[Step]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: is there already; name a new folder for the clean copy")
@@ -83,7 +86,9 @@ def _written(
     kinds, depths = Counter(e.channels for e in everything), Counter(e.bits for e in everything)
     channels = (3 if kinds.get(3) else kinds.most_common(1)[0][0]) if len(kinds) > 1 else None
     plain = LabelSpace(space.names, space.colors)
-    steps: list[Step] = []
+    fits = [e.fit[0] for e in everything if e.fit]
+    usual = float(np.median(fits)) if len(fits) >= 5 else 0.0
+    steps = list(named)
     tasks = [(ward, case) for ward in wards for case in ward.cases]
 
     def work(task: tuple[Ward, Case]) -> list[Step]:
@@ -91,7 +96,7 @@ def _written(
         if id(case.exam) in left:
             return [{"file": str(case.item.image), "action": f"left out: {left[id(case.exam)]}"}]
         try:
-            return _one(case, space, plain, tables.get(id(case.exam)), ward, out, channels, len(depths) > 1)
+            return _one(case, space, plain, tables.get(id(case.exam)), ward, out, channels, len(depths) > 1, usual)
         except (DataError, LabelError) as error:
             return [{"file": str(case.item.image), "action": f"left out: {error}"}]
 
@@ -148,9 +153,9 @@ def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
 
 def _one(
     case: Case, space: LabelSpace, plain: LabelSpace, table: dict[int, int] | None, ward: Ward, out: Path,
-    channels: int | None, mixed_depth: bool,
+    channels: int | None, mixed_depth: bool, usual: float,
 ) -> list[Step]:  # fmt: skip
-    """Write one pair, and say what was done."""
+    """Write one pair, and say what was done; `usual` is how well borders lie on edges in sound pairs, see `likeness.fit`."""
     assert case.item.mask is not None or case.parts
     image, done, told = picture(case), [], []
     own = case.dataset is not None and case.dataset.image_hook is not None  # the file alone is not the image
@@ -177,7 +182,7 @@ def _one(
         labels = upright(labels, turned)
         told.append("turned as the EXIF data of its image say, since its borders then lie on the image's edges")
     if labels.shape != image.shape[:2]:
-        labels, how = _refit(labels, image.shape[:2], case.item.image, turned)
+        labels, how = _refit(labels, image, case.item.image, turned, usual)
         told.append(how)
     if case.dataset is not None and case.dataset.mask_hook is not None:
         told.append("written as its data set reads it, without objects and depth")
@@ -225,17 +230,31 @@ def _told(exam: Exam, table: dict[int, int], space: LabelSpace) -> list[str]:
     return ["; ".join(f"{f'#{v:06x}' if colored else v} -> {name[c]}" for v, c in moved)]
 
 
-def _refit(labels: np.ndarray, size: tuple[int, ...], path: Path, turned: int) -> tuple[np.ndarray, str]:
-    """A mask at its image's size where that follows from both sizes.
+def _refit(labels: np.ndarray, image: np.ndarray, path: Path, turned: int, usual: float) -> tuple[np.ndarray, str]:
+    """A mask at its image's size where that follows from both sizes, and the image agrees.
 
     Raises: DataError where it does not.
     """
-    height, width = labels.shape
-    if turned in (5, 6, 7, 8) and (width, height) == tuple(size):  # the image's EXIF turned it, its mask has none
+    (height, width), size = labels.shape, image.shape[:2]
+    if turned in (5, 6, 7, 8) and (width, height) == size:  # the image's EXIF turned it, its mask has none
         return upright(labels, turned), "turned as the EXIF data of its image say"
-    if abs(height * size[1] - width * size[0]) <= 0.01 * height * size[1]:
-        resized = Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST)
-        return np.asarray(resized), f"resized from {width}x{height} to {size[1]}x{size[0]} by the nearest pixel"
-    raise DataError(
-        f"{path}: {size[1]}x{size[0]} pixels, its mask {width}x{height}: nothing says how they belong together"
-    )
+    told = f"{path}: {size[1]}x{size[0]} pixels, its mask {width}x{height}"
+    if abs(height * size[1] - width * size[0]) > 0.01 * height * size[1]:
+        raise DataError(f"{told}: nothing says how they belong together")
+    resized = np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
+    picture = gray(image)
+    lies, whole = fit(picture, resized), max(height, size[0]) / min(height, size[0])
+    simple = min(abs(whole * n - round(whole * n)) for n in (2, 3)) < 0.01 * whole  # twice, half, three quarters
+    if lies and ((lies[0] < 0.6 * usual and not simple) or _window(picture, labels) > 1.3 * lies[0]):
+        raise DataError(f"{told}: resized, its borders do not lie on the image's edges; one of them seems to be cut")
+    return resized, f"resized from {width}x{height} to {size[1]}x{size[0]} by the nearest pixel"
+
+
+def _window(picture: np.ndarray, labels: np.ndarray) -> float:
+    """How well a smaller mask lies, as it is, in the corner or the middle of a picture that suits it best; see `likeness.fit`."""
+    height, width = labels.shape
+    down, right = picture.shape[0] - height, picture.shape[1] - width
+    if down < 0 or right < 0:
+        return 0.0
+    spots = ((0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2))
+    return max((f[0] for y, x in spots if (f := fit(picture[y : y + height, x : x + width], labels))), default=0.0)

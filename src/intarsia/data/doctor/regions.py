@@ -87,7 +87,7 @@ def sizes(found: Regions) -> dict[int, np.ndarray]:
 
 
 def gaps(found: Regions) -> list[tuple[int, int, int]]:
-    """(value, row, column) of each hole that a thin line would enclose if a gap of one or two pixels in it were closed."""
+    """(value, row, column) of each hole that a thin line would enclose if a gap of up to four pixels in it were closed."""
     from scipy import ndimage
 
     tall, wide = found.boxes[:, 2] - found.boxes[:, 0], found.boxes[:, 3] - found.boxes[:, 1]
@@ -96,12 +96,12 @@ def gaps(found: Regions) -> list[tuple[int, int, int]]:
     places = []
     for number in order[np.argsort(-found.areas[order])][:12]:
         top, left, bottom, right = found.boxes[number]
-        line = np.pad(found.where[top:bottom, left:right] == number, 2)
+        line = np.pad(found.where[top:bottom, left:right] == number, 4)
         if ndimage.binary_erosion(line, np.ones((5, 5), bool)).any():
             continue  # not a line
-        thick = ndimage.binary_dilation(line, np.ones((3, 3), bool))
+        thick = ndimage.binary_dilation(line, np.ones((5, 5), bool))
         closed = ndimage.binary_fill_holes(thick) & ~thick & ~ndimage.binary_fill_holes(line)
         if closed.sum() >= HOLE:
             row, column = np.argwhere(closed)[0]
-            places.append((int(found.values[number]), int(top + row - 2), int(left + column - 2)))
+            places.append((int(found.values[number]), int(top + row - 4), int(left + column - 4)))
     return places

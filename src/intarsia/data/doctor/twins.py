@@ -14,6 +14,9 @@ from .likeness import CROPS, THUMB, TURNS, crop, turn
 
 BITS = 8  # of 64: fingerprints that differ in no more are compared by their thumbnails
 _WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
+_MOVED = 0.92  # the same of what is fine, where one of them is moved by a step first
+_ROUGHLY, _PARTLY = 0.94, 0.5  # and what both are at least before that
+_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of 1 / 64 of the picture
 _SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _MOST = 32  # twins that are kept of one picture: frames of a still camera are all alike
 _AT_ONCE = 2_000_000  # comparisons of fingerprints
@@ -49,9 +52,19 @@ def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> li
             second = _Views(np.stack([crop(thumbs[n], CROPS[way - TURNS]) for n in held]))
         for one, two in _near(codes[:, 0], codes[:, way], whole=way < TURNS):
             one, two = _likeliest(one, two, first.bound(one, second, two))
-            kept = first.alike(one, second, two, shared)
-            for a, b in zip(one[kept].tolist(), two[kept].tolist(), strict=True):
-                found.setdefault((min(a, b), max(a, b)), Alike(held[a], held[b], way))
+            for part in _parts(len(one)):
+                mine, places = first.seen(one[part], shared), two[part]
+                whole, fine = _correlated(mine, second.seen(places, shared))
+                alike = (whole >= _WHOLE) & (fine >= _DETAIL)
+                doubt = np.flatnonzero(~alike & (whole >= _ROUGHLY) & (fine >= _PARTLY) & (way < TURNS))
+                for step in _STEPS if len(doubt) else ():
+                    moved = np.stack(
+                        [turn(crop(np.roll(thumbs[held[n]], step, (0, 1)), 0.0), way) for n in places[doubt]]
+                    )
+                    whole, fine = _correlated((mine[0][doubt], mine[1][doubt]), _free(moved, shared))
+                    alike[doubt] |= (whole >= _WHOLE) & (fine >= _MOVED)
+                for a, b in zip(one[part][alike].tolist(), places[alike].tolist(), strict=True):
+                    found.setdefault((min(a, b), max(a, b)), Alike(held[a], held[b], way))
     return [found[key] for key in sorted(found)]
 
 
@@ -73,7 +86,7 @@ def _near(mine: np.ndarray, other: np.ndarray, whole: bool) -> Iterator[tuple[np
 
 def _likeliest(one: np.ndarray, two: np.ndarray, bound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each first the seconds that it may be like, at most `_MOST`."""
-    kept = bound >= _WHOLE
+    kept = bound >= _ROUGHLY
     one, two, bound = one[kept], two[kept], bound[kept]
     order = np.lexsort((-bound, one))
     one, two = one[order], two[order]
@@ -107,23 +120,25 @@ class _Views:
         ]
         return np.concatenate([*found, np.zeros(0, np.float32)])
 
-    def alike(self, one: np.ndarray, other: "_Views", two: np.ndarray, shared: np.ndarray | np.float32) -> np.ndarray:
-        """Whether two thumbnails correlate as a whole, and in what is fine in them."""
-        result = np.zeros(len(one), bool)
-        for part in _parts(len(one)):
-            whole, fine = self._seen(one[part], shared)
-            another, detail = other._seen(two[part], shared)
-            length = np.sqrt(_products(fine, fine) * _products(detail, detail))
-            result[part] = (_products(whole, another) >= _WHOLE * THUMB**2) & (
-                _products(fine, detail) >= _DETAIL * np.maximum(length, 1e-9)
-            )
-        return result
-
-    def _seen(self, places: np.ndarray, shared: np.ndarray | np.float32) -> tuple[np.ndarray, np.ndarray]:
-        """Thumbnails free of light and contrast, and what is fine in them but not in all."""
+    def seen(self, places: np.ndarray, shared: np.ndarray | np.float32) -> tuple[np.ndarray, np.ndarray]:
+        """What `_free` makes of some thumbnails."""
         once, back = np.unique(places, return_inverse=True)
-        views = self.views[once]
-        return _unit(views.astype(np.float32))[back], (_detail(views) - shared)[back]
+        whole, fine = _free(self.views[once], shared)
+        return whole[back], fine[back]
+
+
+def _free(views: np.ndarray, shared: np.ndarray | np.float32) -> tuple[np.ndarray, np.ndarray]:
+    """Thumbnails [N, THUMB, THUMB] free of light and contrast, and what is fine in them but not in all."""
+    return _unit(views.astype(np.float32)), _detail(views) - shared
+
+
+def _correlated(
+    mine: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """[N] correlation of thumbnails as a whole, and of what is fine in them."""
+    whole = _products(mine[0], theirs[0]) / THUMB**2
+    length = np.sqrt(_products(mine[1], mine[1]) * _products(theirs[1], theirs[1]))
+    return whole, _products(mine[1], theirs[1]) / np.maximum(length, 1e-9)
 
 
 def _products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
