@@ -12,33 +12,22 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..classnames import labels_file, named
-from ..codecs import SUFFIXES, read_image
+from ..codecs import read_image
 from ..examine import Exam, inspect
-from ..find import MASKS, find, maskness
+from ..find import find
 from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
 from ..pairs import Pair
-from ..planes import files_of, home, stacked
-from ..recognize import packed
+from ..planes import files_of, stacked
 from .drawing import ignored
 from .encoding import Meaning, infer, renamed
 from .looks import too_high
-from .reading import Case, decode
+from .reading import Case, Ward, decode
 from .scarce import scarce
 from .spelling import alike, spelled
-
-
-@dataclass
-class Ward:
-    """One split of a folder."""
-
-    split: str
-    name: str
-    cases: list[Case]
-    unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    labels: LabelSpace | None = None
+from .surroundings import about_files, about_planes, beside, known_layouts, unlabeled
 
 
 @dataclass
@@ -78,19 +67,15 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     if classes:
         known = LabelSpace(("background", *classes))
     meaning = infer(root, everything, file, known)
-    said = list(meaning.findings)
-    said += _about_planes(root, layout, classes, everything)
-    if "{class}" in layout.masks:
-        said += _lacking([c for w in wards for c in w.cases], classes)
-    if layout.rivals:
-        others = ", ".join(layout.rivals)
-        said.append(
-            Finding("rivals", "note", f"Masks are those in {layout.masks or '.'}, but could also be {others}.", fix="Audit a recipe that names the folder, if it is another.")
-        )  # fmt: skip
-    said += [*_about_files(root, layout, twice), *spelled(odd)]
-    said += _known_layouts(root) if file is None and known is None else []
-    loose = _unlabeled(root, wards)
-    said += _beside(root, loose)
+    said = [
+        *meaning.findings,
+        *about_planes(root, layout, wards, classes),
+        *about_files(root, layout, twice),
+        *spelled(odd),
+    ]
+    said += known_layouts(root) if file is None and known is None else []
+    loose = unlabeled(root, wards)
+    said += beside(root, loose)
     for exam in everything:
         if id(exam) in meaning.lost:
             exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
@@ -181,137 +166,6 @@ def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[War
             order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
             wards.append((order.get(split.lower(), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
     return [ward for _, ward in sorted(wards, key=lambda w: w[0])], odd
-
-
-def _about_planes(root: Path, layout: Layout, classes: list[str], exams: list[Exam]) -> list[Finding]:
-    """That masks are planes, how they are read, and where they overlap."""
-    lapped = [e for e in exams if e.overlap]
-    found = []
-    if classes:
-        each = (
-            "one file for each object" if "{object}" in layout.masks else f"one file for each of {len(classes)} classes"
-        )
-        found.append(
-            Finding(
-                "one_hot",
-                "note",
-                f"{layout.masks} holds {each} ({', '.join(classes[:6])}{', ...' if len(classes) > 6 else ''}); they are laid over each other in this order, and what none covers is background.",
-                (str(root / home(layout.masks)),),
-                "--fix writes one mask an image.",
-            )
-        )
-    if lapped:
-        found.append(
-            Finding(
-                "overlap",
-                "warning",
-                f"{sum(e.overlap for e in lapped)} px of {len(lapped)} masks lie in planes of more than one class, the most in {max(lapped, key=lambda e: e.overlap).name}; the later class covers the earlier.",
-                tuple(f"{e.place} ({e.overlap} px)" for e in lapped[:5]),
-                "Where both are true, a mask cannot say so; order the classes so that the one on top is right.",
-                tuple(Sight(e.name, e.image_path, e.mask_path) for e in lapped[:5]),
-            )
-        )
-    return found
-
-
-def _lacking(cases: list[Case], classes: list[str]) -> list[Finding]:
-    """Images without a plane of a class that nearly all others have."""
-    held = {name: sum(any(n == name for n, _ in c.parts) for c in cases) for name in classes}
-    usual = {name for name, count in held.items() if len(cases) >= 5 and count >= 0.8 * len(cases)}
-    hit = [(c, sorted(usual - {n for n, _ in c.parts})) for c in cases]
-    hit = [(c, names) for c, names in hit if names]
-    if not hit:
-        return []
-    first, names = hit[0]
-    return [
-        Finding(
-            "lacking",
-            "warning",
-            f"{len(hit)} of the {len(cases)} images {'have' if len(hit) > 1 else 'has'} no file for a class that nearly all others have (the first: {first.item.name} lacks {' and '.join(names)}); it is taken for not being there.",
-            tuple(str(c.parts[0][1]) for c, _ in hit[:5]),
-            "Add the files, empty ones where nothing is to be seen.",
-            tuple(Sight(c.item.name, c.item.image, c.item.mask) for c, _ in hit[:5]),
-        )
-    ]
-
-
-def _about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:
-    """Folders whose names are exchanged, and names that stand for two files."""
-    found = []
-    if maskness(layout.images) > maskness(layout.masks):
-        found.append(
-            Finding(
-                "exchanged",
-                "error",
-                f"{root / layout.images} holds pictures and {root / layout.masks} masks, the other way round than their names say.",
-                (str(root / layout.images), str(root / layout.masks)),
-                "Exchange the names of the folders, or copy the set with --fix.",
-            )
-        )
-    if twice:
-        found.append(
-            Finding(
-                "twice_named",
-                "error",
-                f"{twice[0]}{f'; and {len(twice) - 1} more like it' if len(twice) > 1 else ''}.",
-                tuple(str(error).split(" and ")[0] for error in twice[:5]),
-                "Keep one file a name; here, and with --fix, it is the one of the commoner type.",
-            )
-        )
-    return found
-
-
-def _known_layouts(root: Path) -> list[Finding]:
-    """That a folder whose classes have no names looks like a data set that has them."""
-    return [
-        Finding("layout", "note", f"The folder has {known.title}.", (str(root),), f"If it is that, `intarsia data audit {known.data['name']} --root {root}` knows its classes.")
-        for known in packed(root)
-    ]  # fmt: skip
-
-
-def _unlabeled(root: Path, wards: list[Ward]) -> list[Path]:
-    """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
-    used = {p for w in wards for c in w.cases for p in (c.item.image, c.item.mask, *(path for _, path in c.parts))}
-    used |= {root / name for w in wards for side in w.unmatched for name in side}
-    masks = {c.item.mask.parent for w in wards for c in w.cases if c.item.mask}
-    masks |= {path.parent for w in wards for c in w.cases for _, path in c.parts}
-    images = {c.item.image.parent for w in wards for c in w.cases}
-    found = [p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p not in used and p.is_file()]
-    found = [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(root).parts)]
-    return sorted(p for p in found if p.parent not in masks - images and not MASKS.search(p.parent.name))
-
-
-def _beside(root: Path, loose: list[Path]) -> list[Finding]:
-    found = []
-    if loose:
-        folders = sorted({str(p.parent.relative_to(root)) or "." for p in loose})
-        found.append(
-            Finding(
-                "unlabeled",
-                "note",
-                f"{len(loose)} images in {', '.join(folders[:4])} have no masks: they can be predicted or labeled, not trained on.",
-                tuple(map(str, loose[:5])),
-                "",
-                tuple(Sight(p.stem, p, None) for p in loose[:5]),
-            )
-        )
-    notes = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".json", ".xml") and p.parent != root)
-    if notes:
-        kinds = " and ".join(
-            f"{sum(p.suffix.lower() == s for p in notes)} {s}"
-            for s in (".json", ".xml")
-            if any(p.suffix.lower() == s for p in notes)
-        )
-        found.append(
-            Finding(
-                "annotations",
-                "note",
-                f"{kinds} files of annotations lie beside the masks; only the masks are read here.",
-                tuple(map(str, notes[:5])),
-                "`intarsia data convert` reads annotation tools' files.",
-            )
-        )
-    return found
 
 
 def _softened(finding: Finding, exams: list[Exam]) -> Finding:

@@ -25,13 +25,13 @@ from PIL import Image
 
 from ...errors import DataError, LabelError
 from ...labels import LabelSpace
-from ..codecs import orientation_of, upright, write_labels
+from ..codecs import orientation_of, upright, write_image, write_labels
 from ..examine import Exam
 from ..pairs import Pairs, with_channels
-from .folder import Diagnosis, Ward
+from .folder import Diagnosis
 from .leaks import AGREE, copies, near
 from .likeness import fit, gray
-from .reading import Case, codes_of, picture
+from .reading import Case, Ward, codes_of, picture
 
 Step = dict[str, str]
 _COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -192,7 +192,7 @@ def _one(
     if not done and source.suffix.lower() in _COPIED:
         shutil.copyfile(source, target.with_name(name + source.suffix))
     elif image.shape[2] == 1 or (image.dtype == np.uint8 and image.shape[2] <= 4):
-        Image.fromarray(image if image.shape[2] > 1 else image[..., 0]).save(target.with_name(name + ".png"))
+        write_image(target.with_name(name + ".png"), image)
     elif own:
         np.save(target.with_name(name + ".npy"), image)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,17 @@ class Case(NamedTuple):
     parts: Files = ()
     classes: tuple[str, ...] = ()  # of all such files of the data set
     dataset: Pairs | None = None
+
+
+@dataclass
+class Ward:
+    """One split of a folder."""
+
+    split: str
+    name: str
+    cases: list[Case]
+    unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    labels: LabelSpace | None = None
 
 
 def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None]:
