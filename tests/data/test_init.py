@@ -53,6 +53,17 @@ def test_two_values_are_background_and_foreground(tmp_path: Path) -> None:
     assert "255 is not ignore" in said
 
 
+def test_white_of_sixteen_bits_is_the_foreground(tmp_path: Path) -> None:
+    """As TGS Salt and many microscopes have it: 0 and 65535, some masks empty."""
+    masks = [*ids(0, 1), np.zeros((40, 48), np.uint8)]
+    two_folders(tmp_path, [mask.astype(np.uint16) * 65535 for mask in masks])
+    recipe, _ = init(tmp_path)
+    assert recipe["labels"]["values"] == {0: "background", 65535: "foreground"}
+    samples = {s.name: s.labels for part in opened(recipe) for s in (part[n] for n in range(len(part)))}
+    assert all(np.array_equal(samples[f"s{n}"], mask) for n, mask in enumerate(masks))
+    assert not audit(tmp_path).errors and audit(tmp_path).names == ("background", "foreground")
+
+
 def test_names_of_the_caller_stand_for_the_ids(tmp_path: Path) -> None:
     two_folders(tmp_path, ids(1, 2, 3, 255))
     recipe, said = init(tmp_path, classes=["sky", "road", "tree"])

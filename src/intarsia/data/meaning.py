@@ -160,8 +160,8 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         file = _by_palette(scan, file, said)
     if classes is not None or file is not None:
         names, values = _numbered(root, ids, classes, file, ignored, said)
-    elif set(ids) <= {0, 1} and ids:
-        names, values = ["background", "foreground"], {0: "background", 1: "foreground"}
+    elif ids and (set(ids) <= {0, 1} or set(ids) <= {0, 65535}):
+        names, values = ["background", "foreground"], {0: "background", max(ids) or 1: "foreground"}
     else:
         names = [f"class_{v}" for v in ids]
         values = dict(zip(ids, names, strict=True))
