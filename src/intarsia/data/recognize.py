@@ -14,7 +14,7 @@ from .exports.convert import candidates, read
 from .exports.record import label_space
 
 _DEPTH = 3  # folders below the one that was given
-_OTHERS = ("folder", "shards", "export", "shapes")  # these have no layout of their own to be known by
+_OTHERS = ("folder", "shards", "export", "shapes", "tgs_salt")  # these have no layout of their own to be known by
 _SPLIT = re.compile(r"(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?![a-z])", re.IGNORECASE)
 
 

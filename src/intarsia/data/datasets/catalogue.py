@@ -34,6 +34,7 @@ from . import (
     refuge,
     s3dis,
     shards,
+    tgs_salt,
     voc,
     waymo,
 )
@@ -252,6 +253,13 @@ For train_aug get benchmark.tgz of SBD as well, or SegmentationClassAug:
         title="Carvana: cars in a studio, cut out by hand",
         terms="Carvana's images are for the Kaggle competition, whose rules are agreed to on its page.",
         steps=f"Get train.zip (or train_hq.zip) and train_masks.zip from the Carvana Image Masking Challenge on Kaggle and unpack both:\n{carvana.TREE}",
+    ),
+    "tgs_salt": Entry(
+        open=tgs_salt.tgs_salt,
+        splits=tgs_salt.splits,
+        title="TGS Salt: seismic images with bodies of salt",
+        terms="TGS Salt's images are for the Kaggle competition, whose rules are agreed to on its page.",
+        steps=f"Get train.zip from the TGS Salt Identification Challenge on Kaggle and unpack it into a folder train:\n{tgs_salt.TREE}",
     ),
     "waymo": Entry(
         open=waymo.waymo,
