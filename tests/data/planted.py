@@ -163,6 +163,12 @@ def one_flipped(root: Path, random: Random) -> None:
     save(path, load(path)[::-1, ::-1].copy())
 
 
+def borrowed(root: Path, random: Random) -> None:
+    """A mask stands beside a second image, too."""
+    one, other = pick(random, masks(root), 2)
+    save(other, load(one))
+
+
 def swapped_masks(root: Path, random: Random) -> None:
     one, two = pick(random, masks(root), 2)
     a, b = load(one), load(two)
@@ -583,6 +589,7 @@ FAULTS = {
     "flipped": Fault(flipped, ("flipped",), "warning"),
     "upside_down": Fault(upside_down, ("flipped",), "warning"),
     "one_flipped": Fault(one_flipped, ("misplaced",), "warning"),
+    "borrowed": Fault(borrowed, ("same_mask",), "warning"),
     "swapped_masks": Fault(swapped_masks, ("misplaced", "label_noise", "swapped"), "warning"),
     "all_from_one": Fault(all_from_one, ("off_by_one",), "warning"),
     "all_from_one_named": Fault(named(all_from_one), ("off_by_one",), "warning"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..labels import LabelSpace
+from .doctor.borrowed import borrowed
 from .doctor.counts import commonest, counted, regions_of
 from .doctor.drawing import drawing
 from .doctor.faults import about, blank, broken, frequencies, mixed, strays
@@ -45,6 +46,7 @@ def gather(
         *blank(splits, exams),
         *(f for s, sp, part in zip(splits, spaces, exams, strict=True) for f in strays(s, sp, part)),
         *leaks(splits, exams),
+        *borrowed(splits, exams),
         *(f for s, d, sp, part in zip(splits, datasets, spaces, exams, strict=True) for f in about(s, d, sp, part)),
         *frequencies(splits, spaces, exams),
         *drawing(space, everything),
