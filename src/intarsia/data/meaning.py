@@ -13,15 +13,12 @@ from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors
 from .arrays import planes_of
 from .classnames import Named
 from .codecs import decode_mask, raw_values
-from .numbering import MANY, OBJECTS, VOID, evenly, numbered
+from .numbering import MANY, OBJECTS, VOID, evenly, numbered, without_void
 from .pairs import Pair
 
 NOTHING = re.compile(
     r"unlabell?ed|void|unknown|none|unclassified|ignored?", re.IGNORECASE
 )  # names that stand for no class
-_UNLABELED = re.compile(
-    r"unlabell?ed|void|unclassified|ignored?", re.IGNORECASE
-)  # an id's name; "none" may be background
 _TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
 _RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
 
@@ -132,17 +129,6 @@ def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Cou
     return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
 
-def _without_void(
-    names: list[str], values: dict[int | str, str], said: list[str]
-) -> tuple[list[str], dict[int | str, str]]:
-    """Names and values of a file in which some name says that pixels have no label, where two others remain."""
-    void = {name for name in names if _UNLABELED.fullmatch(name)}
-    if not void or len(names) - len(void) < 2:
-        return names, values
-    said += [f"{value} is {name!r}, and ignored" for value, name in values.items() if name in void]
-    return [n for n in names if n not in void], {v: IGNORE if n in void else n for v, n in values.items()}
-
-
 def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
     """The label space of what the masks hold."""
     said.append(
@@ -185,7 +171,7 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
     if classes is not None or file is not None:
         names, values = _numbered(root, ids, classes, file, ignored, said)
         if classes is None:
-            names, values = _without_void(names, values, said)
+            names, values = without_void(names, values, said)
     elif set(ids) <= {0, 1} and ids:
         names, values = ["background", "foreground"], {0: "background", 1: "foreground"}
     else:

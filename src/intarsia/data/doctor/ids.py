@@ -43,13 +43,12 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
         for exam in left:
             exam.blend = {}  # the grays between two classes were told, and are cut in the middle
         return
-    objects = known is None and numbered([notes.values(e) for e in left])
-    if objects:
-        for exam in left:
-            exam.blend = {}  # neighbors' numbers lie between others' by chance
-        return
-    _blended(left, notes)
-    smeared = [e for e in left if _greys(e, notes)]
+    objects = numbered([notes.values(e) for e in left])
+    if not objects:  # of which a number lies between two others by chance
+        _blended(left, notes)
+    for exam in left:
+        exam.blend = {} if objects else exam.blend
+    smeared = [e for e in left if not objects and _greys(e, notes)]
     lossy = [e for e in left if e.form and e.form.lossy and e not in smeared]
     rest = [e for e in left if e not in smeared and e not in lossy]
     for exam in (*smeared, *lossy):
@@ -61,6 +60,8 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
             f"{len(hit)} of the {count} masks of ids went through JPEG or resampling (the first: {hit[0].name} holds {_brief(hit[0].values)}), so their ids are not those that were drawn",
             hit, "Export them again as PNG, resized by the nearest pixel.",
         )  # fmt: skip
+    if rest and objects and known is None:
+        return
     if rest:
         _strays(rest, file, notes, known)
     else:
