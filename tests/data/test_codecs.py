@@ -220,8 +220,11 @@ class TestBadFiles:
         for name in ("f.npy", "i.npy", "f.tif"):
             with pytest.raises(DataError, match="images are 8 or 16 bit"):
                 read_image(tmp_path / name)
-        with pytest.raises(DataError, match="masks hold whole numbers or colors"):
-            read_mask(tmp_path / "f.tif", TWO)
+        assert read_mask(tmp_path / "f.tif", TWO).dtype == np.uint8
+        for broken in (0.5, np.nan, np.inf, 1e12):
+            Image.fromarray(np.full((4, 4), broken, np.float32)).save(tmp_path / "f.tif")
+            with pytest.raises(DataError, match="masks hold whole numbers or colors"):
+                read_mask(tmp_path / "f.tif", TWO)
         assert read_mask(tmp_path / "i.npy", TWO).tolist() == np.zeros((4, 4)).tolist()
 
     def test_channels_first_array(self, tmp_path: Path) -> None:

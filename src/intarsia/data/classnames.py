@@ -34,7 +34,9 @@ def named(*folders: Path) -> Named | None:
         for path in (folder / name for folder in folders):
             if path.is_file() and (rows := _rows(path)):
                 names = [row[0] for row in rows]
-                if len(set(names)) < len(names) or "ignore" in names:
+                if names[0] == "__ignore__":  # labelme's line for -1, before the first class
+                    rows, names = rows[1:], names[1:]
+                if not names or len(set(names)) < len(names):
                     continue
                 colors = [c for _, c, _ in rows if c]
                 ids = [i for _, _, i in rows if i is not None]

@@ -17,7 +17,8 @@ from PIL import Image
 
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace, pack_colors
-from .deep import read_png16, read_tiff
+from .arrays import read_npy, whole
+from .deep import full_pages, read_png16, read_tiff
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".npy")
 _IGNORED_COLOR = (255, 255, 255)
@@ -30,7 +31,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises: DataError when the file is missing, is no image, is damaged, or holds other numbers than 8 or 16 bit.
     """
     path = Path(path)
-    array, orientation = _read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path, as_mask=False)[:2]
+    array, orientation = read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path, as_mask=False)[:2]
     array = array[..., None] if array.ndim == 2 else array
     if (
         array.dtype.kind == "i"
@@ -114,12 +115,12 @@ def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
     path = Path(path)
     palette = None
     if path.suffix.lower() == ".npy":
-        array, orientation = _read_npy(path, planes=True)
+        array, orientation = read_npy(path, planes=True)
     else:
         array, orientation, palette = _read_picture(path, as_mask=True)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    array = array.astype(np.uint8) if array.dtype == bool else array
+    array = array.astype(np.uint8) if array.dtype == bool else whole(array)
     if array.dtype.kind not in "iu":
         raise DataError(f"{path}: a mask of {array.dtype} numbers; masks hold whole numbers or colors")
     if array.ndim == 3 and (array.shape[2] not in (2, 3, 4) or array.dtype != np.uint8):
@@ -127,28 +128,6 @@ def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"{path}: a mask of {array.shape[2]} channels of {array.dtype}; masks are one map of ids, or 8-bit colors"
         )
     return upright(array, orientation), palette
-
-
-def one_hot(array: np.ndarray) -> np.ndarray | None:
-    """An array of one map of 0 and 1 for each class, its shortest side, as [K, H, W] bool; None where it is none."""
-    if min(array.shape) == 0 or not ((array == 0) | (array == 1)).all():
-        return None
-    return np.moveaxis(array, int(np.argmin(array.shape)), 0).astype(bool)
-
-
-def planes_of(path: Path) -> np.ndarray | None:
-    """The planes [K, H, W] of a file that decode_mask could read, where it is an array of one map for each class."""
-    if path.suffix.lower() != ".npy":
-        return None
-    array = np.load(path)
-    return one_hot(array) if array.ndim == 3 else None
-
-
-def flattened(planes: np.ndarray) -> np.ndarray:
-    """[K, H, W] planes as ids [H, W]: that of the last plane that holds a pixel, K where none does."""
-    count = len(planes)
-    top = count - 1 - planes[::-1].argmax(axis=0)
-    return np.where(planes.any(axis=0), top, count).astype(np.uint8 if count < 255 else np.uint16)
 
 
 def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, where: str) -> np.ndarray:
@@ -200,7 +179,7 @@ def _read_picture(path: Path, as_mask: bool) -> tuple[np.ndarray, int, np.ndarra
                 return read_png16(path), _exif(image), None
             if image.format == "TIFF" and image.tag_v2.get(277, 1) > 1 and max(image.tag_v2.get(258, (8,))) > 8:  # type: ignore[attr-defined]
                 return (*read_tiff(path), None)
-            pages = getattr(image, "n_frames", 1) if image.format in ("GIF", "TIFF") else 1
+            pages = full_pages(image) if image.format in ("GIF", "TIFF") else 1
             if pages > 1:
                 raise DataError(
                     f"{path}: holds {pages} pages, one image is needed; save each page as a file of its own"
@@ -253,24 +232,6 @@ def _palette(image: Image.Image, mode: str) -> np.ndarray:
     if mode == "RGBA":
         ramp.info["transparency"] = image.info["transparency"]
     return np.asarray(ramp.convert(mode))[0]
-
-
-def _read_npy(path: Path, planes: bool = False) -> tuple[np.ndarray, int]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: no readable array of numbers ({error})") from None
-    if array.ndim not in (2, 3) or array.size == 0:
-        raise DataError(f"{path}: an array of shape {array.shape}; save [H, W] or [H, W, C]")
-    if planes and array.ndim == 3 and (found := one_hot(array)) is not None:
-        return flattened(found), 1
-    if array.ndim == 3 and array.shape[0] < min(16, *array.shape[1:]):
-        raise DataError(
-            f"{path}: an array of shape {array.shape} seems to have its channels first; save it as [H, W, C]"
-        )
-    return array, 1
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:

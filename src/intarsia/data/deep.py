@@ -4,9 +4,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..errors import DataError, extra
 
+_SUBFILE = 254  # TIFF tag NewSubfileType: 1 is a reduced copy, 4 a mask of transparency; TIFF 6.0, section 8
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # color type -> samples a pixel; PNG specification, section 11.2.2
 
 
@@ -67,6 +69,19 @@ def _unfilter(kinds: np.ndarray, filtered: np.ndarray) -> np.ndarray:
         )
         out[y + 1, x + 1] = filtered[y, x] + guess.astype(np.uint8)
     return np.ascontiguousarray(out[1:, 1:])
+
+
+def full_pages(image: Image.Image) -> int:
+    """How many pages an open GIF or TIFF has, without the smaller copies and masks of transparency that maps carry along."""
+    count = getattr(image, "n_frames", 1)
+    if count == 1 or image.format != "TIFF":
+        return count
+    full = 0
+    for page in range(count):
+        image.seek(page)
+        full += not image.tag_v2.get(_SUBFILE, 0) & 5  # type: ignore[attr-defined]
+    image.seek(0)
+    return full
 
 
 def read_tiff(path: Path) -> tuple[np.ndarray, int]:

@@ -1,6 +1,7 @@
 """Finding the layout of a folder that nobody described: which folders and endings give the most pairs."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .planes import binary, recognize
 MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
 _SPLIT = re.compile(
-    r"(train|training|val|valid|validation|test|testing)(?=$|[_-]|annot|label|mask|image|img)(.*)", re.IGNORECASE
+    r"(train|training|val|valid|validation|test|testing)(?=$|[_-]|annot|label|mask|image|img|[AB]$)(.*)", re.IGNORECASE
 )
 
 
@@ -241,9 +242,17 @@ def _endings(images: list[list[str]], masks: list[list[str]], together: bool) ->
                 if (t := s[:n]) in stems and re.match(r"[_\-. ]?[A-Za-z]", s[n:])
             }
         )
-        return [("", t) for t in tails if MASKS.search(t) or len(tails) == 1 or t in ("_L", "_P")] + by_type
+        plain = [("", t) for t in tails if MASKS.search(t) or len(tails) == 1 or t in ("_L", "_P")]
+        return plain + by_type + _both_named(stems)
     ours, theirs = _tails(flat_images), _tails(flat_masks)
     return sorted(((a, b) for a in ours for b in theirs), key=lambda p: len(p[0]) + len(p[1]))
+
+
+def _both_named(stems: set[str]) -> list[tuple[str, str]]:
+    """Endings of images and of masks, where files of one folder say by their names which they are: _sat and _mask."""
+    ends = Counter(end for stem in stems for end in _guess(stem))
+    common = sorted(end for end, count in ends.items() if count >= 0.25 * len(stems))
+    return [(a, b) for b in common if MASKS.search(b) for a in common if not MASKS.search(a)]
 
 
 def _tails(names: list[str]) -> list[str]:

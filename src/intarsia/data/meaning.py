@@ -10,12 +10,15 @@ import numpy as np
 
 from ..errors import DataError, LabelError
 from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors
+from .arrays import planes_of
 from .classnames import Named
-from .codecs import decode_mask, planes_of, raw_values
+from .codecs import decode_mask, raw_values
+from .numbering import MANY, OBJECTS, VOID, evenly, numbered, without_void
 from .pairs import Pair
 
-_MANY = 256  # more different colors or grays than this are no classes but smoothing
-NOTHING = re.compile(r"unlabell?ed|void|unknown|none|unclassified", re.IGNORECASE)  # names that stand for no class
+NOTHING = re.compile(
+    r"unlabell?ed|void|unknown|none|unclassified|ignored?", re.IGNORECASE
+)  # names that stand for no class
 _TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
 _RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
 
@@ -28,6 +31,7 @@ class Scan(NamedTuple):
     kinds: Counter[str]  # kind of file -> how many
     palette: dict[int, str]  # id -> its color, where all files have palettes that agree
     folder: str = ""  # where the masks lie
+    each: tuple[frozenset[int], ...] = ()  # the raw values of each mask
 
 
 def scan(items: list[Pair], said: list[str]) -> Scan:
@@ -63,6 +67,7 @@ def scan(items: list[Pair], said: list[str]) -> Scan:
         Counter(look.kind for look in looks),
         _painted(looks) if ids else {},
         str(items[0].mask.parent) if items[0].mask else "",
+        tuple(frozenset(view or ()) for view in views),
     )
 
 
@@ -147,19 +152,26 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
             else "grays between 0 and 255 come from smoothing or JPEG: below 128 is one class, from 128 on the other"
         )
         return LabelSpace(tuple(names), values=values)
-    if len(seen) > _MANY:
+    if seen and seen[0] < 0:
         raise LabelError(
-            f"{root}: the masks hold {len(seen)} different ids up to {max(seen)}; these look like numbers of objects, not classes"
+            f"{root}: the masks hold {seen[0]}; ids are 0 and above, so save the masks again with 255 where pixels do not count, as `intarsia data audit {root} --fix OUT` does"
         )
+    if numbered(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
+        told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
+        if len(seen) > MANY:
+            raise LabelError(f"{root}: {told}")
+        said.append(told)
     if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
         said.append("a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored")
         return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
-    ignored = [v for v in seen if v == 255 and len(seen) > 2 and 254 not in seen]
+    ignored = [v for v in seen if v in VOID and v - 1 not in seen and len(seen) > 2 and not evenly(seen)]
     ids = [v for v in seen if v not in ignored]
     if file is not None and scan.palette and file.colors:
         file = _by_palette(scan, file, said)
     if classes is not None or file is not None:
         names, values = _numbered(root, ids, classes, file, ignored, said)
+        if classes is None:
+            names, values = without_void(names, values, said)
     elif ids and (set(ids) <= {0, 1} or set(ids) <= {0, 65535}):
         names, values = ["background", "foreground"], {0: "background", max(ids) or 1: "foreground"}
     else:
@@ -167,7 +179,7 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         values = dict(zip(ids, names, strict=True))
         said.append("no names were given, so classes are named after their ids; write better ones into labels")
     if ignored:
-        said.append("255 is taken for pixels without a label, and ignored")
+        said.append(f"{ignored[0]} is taken for pixels without a label, and ignored")
     return LabelSpace(tuple(names), values={**values, **dict.fromkeys(ignored, IGNORE)})
 
 
@@ -235,7 +247,7 @@ def _numbered(
 def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
     """The label space of color masks: every color that occurs becomes a value."""
     total = sum(scan.pixels.values())
-    if len(scan.pixels) > _MANY:
+    if len(scan.pixels) > MANY:
         raise LabelError(
             f"the masks hold {len(scan.pixels)} different colors, so they were smoothed or saved as JPEG; export them again as PNG without smoothing"
         )

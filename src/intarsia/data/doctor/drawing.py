@@ -28,7 +28,8 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     hit = sorted(((n, e) for n, e in speckled if n), key=lambda h: -h[0])
     if hit:
         most = hit[0][0]
-        severity: Severity = "warning" if most >= _MANY else "note"
+        usual = float(np.median([n for n, _ in speckled]))  # many in most masks are things that are that small
+        severity: Severity = "warning" if most >= max(_MANY, 5 * usual) else "note"
         yield Finding(
             "specks",
             severity,

@@ -20,6 +20,7 @@ from ..classnames import Named
 from ..examine import Exam
 from ..findings import Finding, Severity, Sight
 from ..meaning import Scan, label_space
+from ..numbering import OBJECTS
 from .forms import as_colors, recolored
 from .shades import complete, known_colors, nearest_of, pictured
 
@@ -65,6 +66,7 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
         kinds,
         {} if by_color else _painted(readable, notes),
         str(Path(readable[0].place).parent),
+        tuple(frozenset(notes.values(e)) - {STRAY} for e in readable if id(e) not in notes.lost),
     )
     space = label_space(root, scan, None, file, said)
     if notes.void is not None:
@@ -79,9 +81,18 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
             "Correct the file of names, or rename the classes in labels.",
             [str(file.path)],
         )
+    if (objects := [s for s in said if OBJECTS in s]) and _alone(readable):
+        notes.tell("objects", "warning", objects[0][0].upper() + objects[0][1:], readable, "Give classes to the objects, or read all of them as one class.")  # fmt: skip
+        lies += objects
     told = "; ".join(s for s in said if s not in lies)
     notes.findings.append(Finding("meaning", "note", f"{told[0].upper()}{told[1:]}."))
     return Meaning(space, notes.tables, notes.lost, notes.findings)
+
+
+def _alone(exams: Sequence[Exam]) -> bool:
+    """Whether each id of a mask is one region, as the numbers of objects are."""
+    found = [int(bins.sum()) for e in exams for value, bins in e.objects.items() if value]
+    return sum(n == 1 for n in found) >= 0.9 * len(found)
 
 
 class _Notes:

@@ -179,9 +179,11 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
     constant = [e for e in labeled if len(e.values) == 1 and (2 * len(silent) >= len(labeled) or e not in silent)]
     if constant:
         all_alike = len(constant) == len(labeled) and len(labeled) > 1
-        alone = len(labeled) >= 10 and len(constant) <= 0.1 * len(labeled)  # many may be right: nothing is there to see
-        severity: Severity = "warning" if all_alike or alone else "note"
         values = commonest(next(iter(e.values)) for e in constant)
+        constant.sort(key=lambda e: values[next(iter(e.values))])  # masks full of what few are full of come first
+        few = min(values.values())  # many may be right: nothing is there to see
+        alone = len(labeled) >= 10 and few <= 0.1 * len(labeled)
+        severity: Severity = "warning" if all_alike or alone else "note"
         which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
         yield Finding(
             "constant",
@@ -195,8 +197,9 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
         small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
         large = [e for e in labeled if set(e.values) <= {0, 255} and 255 in e.values]
         if small and large and space.values.get(255) == IGNORE:
+            said = space.explicit and not getattr(dataset, "inferred", "")  # that 255 is ignored
             yield Finding(
-                "mixed_encoding", "error", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
+                "mixed_encoding", "warning" if said else "error", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
                 _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
             )  # fmt: skip
     for remark in getattr(dataset, "remarks", ()):

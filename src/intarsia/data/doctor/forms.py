@@ -30,7 +30,13 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
         kind = "index" if palette is None else "palette"
         colors = None if palette is None else packed(palette)
         deep = stored.dtype.itemsize > 1
-        return stored, Form(f"{suffix} {'16-bit ' if deep else ''}{kind}", False, colors, deep=deep, lossy=lossy)
+        return stored, Form(
+            f"{suffix} {f'{8 * stored.dtype.itemsize}-bit ' if deep else ''}{kind}",
+            False,
+            colors,
+            deep=deep,
+            lossy=lossy,
+        )
     kind = f"{suffix} {({2: 'gray with alpha', 3: 'RGB', 4: 'RGBA'})[stored.shape[2]]}"
     if stored.shape[2] in (2, 4):
         alpha, rest = stored[..., -1], stored[..., :-1]

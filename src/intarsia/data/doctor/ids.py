@@ -10,6 +10,8 @@ from ...errors import LabelError
 from ...labels import LabelSpace
 from ..classnames import Named
 from ..examine import Exam, two_ends
+from ..numbering import VOID, numbered
+from .shifted import one_more, shifted
 
 if TYPE_CHECKING:
     from .encoding import _Notes
@@ -42,8 +44,12 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
         for exam in left:
             exam.blend = {}  # the grays between two classes were told, and are cut in the middle
         return
-    _blended(left, notes)
-    smeared = [e for e in left if _greys(e, notes)]
+    objects = numbered([notes.values(e) for e in left])
+    if not objects:  # of which a number lies between two others by chance
+        _blended(left, notes)
+    for exam in left:
+        exam.blend = {} if objects else exam.blend
+    smeared = [e for e in left if not objects and _greys(e, notes)]
     lossy = [e for e in left if e.form and e.form.lossy and e not in smeared]
     rest = [e for e in left if e not in smeared and e not in lossy]
     for exam in (*smeared, *lossy):
@@ -55,6 +61,8 @@ def settle(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Labe
             f"{len(hit)} of the {count} masks of ids went through JPEG or resampling (the first: {hit[0].name} holds {_brief(hit[0].values)}), so their ids are not those that were drawn",
             hit, "Export them again as PNG, resized by the nearest pixel.",
         )  # fmt: skip
+    if rest and objects and known is None:
+        return
     if rest:
         _strays(rest, file, notes, known)
     else:
@@ -185,7 +193,7 @@ def _strays(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Lab
             f"no mask holds 0: the ids are {_brief(held)}, so they start at {min(held)}, where a network counts from 0",
             [e for e, _ in views], "Say in labels.values what each id means, as `intarsia init` does.",
         )  # fmt: skip
-    off, doubt = _one_more(views, ids)
+    off, doubt = one_more(views, ids)
     if off:
         notes.tell(
             "off_by_one", "error",
@@ -203,32 +211,6 @@ def _strays(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: Lab
     hit = [e for e, _ in views if e not in off and not set(notes.values(e)) <= ids]
     if hit:
         _tell_strays(hit, ids, len(exams), notes)
-
-
-def _one_more(views: Sequence[tuple[Exam, dict[int, int]]], ids: set[int]) -> tuple[list[Exam], list[Exam]]:
-    """Masks whose ids are one too high: those with an id that others lack, and those that only lack the background."""
-    pixels: Counter[int] = Counter()
-    for _, values in views:
-        pixels.update(values)
-    sure: list[Exam] = []
-    doubt: list[Exam] = []
-    for low in {min(pixels, default=0), max(pixels, key=lambda v: pixels[v], default=0)} - {255}:
-        hit = [(e, set(v) - {255}) for e, v in views if low not in v and low + 1 in v]
-        rest = [set(v) - {255} for _, v in views if low in v or low + 1 not in v]
-        held = sum(low in v for v in rest)
-        if len(rest) < len(hit) or held < 0.75 * len(rest):
-            continue
-        base = set().union(*rest)
-        if len(base) > 0.7 * (max(base) + 1 - low):
-            base |= set(range(low, max(base) + 1))
-        ground = pixels[low] > 0.5 * sum(pixels.values()) and held >= 0.95 * len(rest) and len(rest) >= 7
-        for exam, own in hit:
-            if exam not in sure and {v - 1 for v in own} <= base:
-                if not own <= ids or own.isdisjoint(base) or (ground and not own <= base):
-                    sure.append(exam)
-                elif ground:
-                    doubt.append(exam)
-    return sure, [e for e in doubt if e not in sure]
 
 
 def _tell_strays(hit: Sequence[Exam], ids: set[int], count: int, notes: _Notes) -> None:
@@ -272,30 +254,25 @@ def _ids(
         usual = set(held)
     else:
         usual = {v for v in held if held[v] >= max(2, 0.1 * files) or pixels[v] >= 0.01 * total}
-    body = sorted(usual - {255})
+    body = sorted(usual - VOID)
     if not body:
         return set(held), 0
     top = body[-1]
-    if _shifted(top, views, held) and len(body) > 1:
+    if shifted(top, views, held) and len(body) > 1:
         usual, body = usual - {top}, body[:-1]
     row = body == list(range(body[0], body[-1] + 1)) and body[0] in (0, 1)
-    ids = set(usual) | {255}
-    for value in set(held) - usual:
+    ids = {v for v in usual if v >= 0} | {255}
+    for value in {v for v in held if v >= 0} - usual:
         rare = all(v[value] < 0.015 * sum(v.values()) for _, v in views if value in v)
-        rest = sorted(set(held) - {255, value})  # rare classes too: where they fill a row, what lies beyond it is none
+        rest = sorted(
+            set(held) - VOID - {value}
+        )  # rare classes too: where they fill a row, what lies beyond it is none
         filled = rest == list(range(rest[0], rest[-1] + 1)) and rest[0] in (0, 1)
         top = rest[-1] + 1 if filled else body[-1] + 1 if row else 2 * body[-1] + 8
         beyond = rare and value > top
-        if not (beyond or (value == body[-1] + 1 and _shifted(value, views, held))):
+        if not (beyond or (value == body[-1] + 1 and shifted(value, views, held))):
             ids.add(value)
     return ids, 0
-
-
-def _shifted(value: int, views: Sequence[tuple[Exam, dict[int, int]]], held: Counter[int]) -> bool:
-    """Whether an id stands only in masks without the lowest, which nearly all others have: they seem to count from one more."""
-    hit, low = [v for _, v in views if value in v], min(held)
-    others = len(views) - len(hit)
-    return bool(hit) and all(low not in v for v in hit) and others >= len(hit) and held[low] >= 0.75 * others
 
 
 def _step(exam: Exam) -> int:
@@ -308,7 +285,7 @@ def _step(exam: Exam) -> int:
 
 def _brief(values: object) -> str:
     ranked = sorted(values)  # type: ignore[call-overload]
-    body = [v for v in ranked if v != 255] or ranked
+    body = [v for v in ranked if v not in VOID] or ranked
     if len(body) > 3 and body[-1] - body[0] == len(body) - 1:
         return f"{body[0]}..{body[-1]}"
     return ", ".join(map(str, body[:6])) + (f" and {len(body) - 6} more" if len(body) > 6 else "")

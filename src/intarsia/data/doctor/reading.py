@@ -12,7 +12,8 @@ from PIL import Image
 
 from ...errors import DataError, LabelError
 from ...labels import LabelSpace
-from ..codecs import decode_mask, planes_of, read_image
+from ..arrays import planes_of
+from ..codecs import decode_mask, read_image
 from ..examine import Exam
 from ..findings import Sight
 from ..pairs import Pair, Pairs

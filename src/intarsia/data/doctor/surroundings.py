@@ -127,7 +127,7 @@ def beside(root: Path, loose: list[Path]) -> list[Finding]:
             Finding(
                 "unlabeled",
                 "note",
-                f"{len(loose)} images in {', '.join(folders[:4])} have no masks: they can be predicted or labeled, not trained on.",
+                f"{len(loose)} {'images' if len(loose) > 1 else 'image'} in {', '.join(folders[:4])} {'have no masks: they' if len(loose) > 1 else 'has no mask: it'} can be predicted or labeled, not trained on.",
                 tuple(map(str, loose[:5])),
                 "",
                 tuple(Sight(p.stem, p, None) for p in loose[:5]),
