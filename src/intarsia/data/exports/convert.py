@@ -46,7 +46,7 @@ def recognized(root: Path) -> str:
             raise DataError(missing)
         if root.is_dir() and not any(root.iterdir()):
             raise DataError(f"{root}: is empty; name an export's file or folder")
-        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)}); say which with --from")
+        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)})")
     return found[0]
 
 
