@@ -64,3 +64,8 @@ def test_what_cannot_be_written_or_is_not_there_is_told_before_anything_is_read(
     code, _, err = run_cli("data", "audit", "pets")
     assert code == 2 and "--root" in err and "the folder of that name here is ./pets" in err
     assert run_cli("data", "audit", "./pets")[0] == 0
+
+
+def test_a_data_set_some_folders_down_is_named(run_cli, shared_data: Path) -> None:
+    code, _, err = run_cli("data", "audit", "drive", "--root", shared_data)
+    assert code == 2 and f"but {shared_data / 'drive'} does; give that folder with --root" in err

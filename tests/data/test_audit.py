@@ -254,3 +254,9 @@ def test_camvid_has_no_errors_and_is_quickly_told(shared_data: Path) -> None:
     assert found.images == {"train": 367, "val": 101} and found.sizes == {(360, 480): 468}
     assert found.counts.sum() + round(found.ignored * 367 * 360 * 480) == 367 * 360 * 480
     assert found.counts.argmax() == 3  # road
+
+
+def test_an_audit_prints_what_it_found_and_no_arrays(root: Path) -> None:
+    found = examined(root)
+    first, *lines = str(found).split("\n")
+    assert first.startswith("4 train, ") and len(lines) == len(found.findings) and "array" not in str(found)

@@ -173,3 +173,10 @@ def test_layouts_of_makers(tmp_path: Path, shared_data: Path) -> None:
     assert "DRIVE: vessels" in hint.message and "intarsia data audit drive --root" in hint.fix
     recipe, _ = init(shared_data / "sly_lemons")
     assert recipe["labels"]["classes"] == ["background", "kiwi", "lemon"]
+
+
+def test_a_zip_holds_its_export_in_a_lone_folder_beside_files(tmp_path: Path) -> None:
+    annotated(tmp_path / "pack/project", ["a", "b"], ["lemon"])
+    (tmp_path / "pack/README.md").write_text("who made it")
+    file = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "pack")
+    assert [p.name for p in read(file).pictures] == ["a", "b"]
