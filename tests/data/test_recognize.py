@@ -114,7 +114,8 @@ def test_one_export_below_a_folder_is_held_out_and_several_are_asked_about(tmp_p
     assert "5 shapes left out" in said
     train, val = opened(recipe)
     assert (len(train), len(val)) == (4, 1)
-    assert any(f.kind == "left_out" and "points and lines" in f.message for f in audit(train, val).warnings)
+    told = [f for f in audit(train, val).findings if "points and lines" in f.message]
+    assert told and all(f.kind == "left_out" and f.severity == "warning" for f in told)  # each once
     with pytest.raises(LabelError, match="names its classes itself"):
         init(tmp_path, classes=["background", "fruit"])
     annotated(tmp_path / "other", ["z"], ["kiwi"])
