@@ -42,3 +42,30 @@ def test_a_clean_copy_of_a_recipes_data_set(run_cli, recipe: Path, photos: Path,
     again = json.loads(run_cli("data", "audit", tmp_path / "clean", "--json")[1])
     assert sum(again["images"].values()) == 5 and list(again["classes"]) == ["ground", "disk", "bar"]
     assert not [f for f in again["findings"] if f["severity"] == "error"]
+
+
+def test_what_cannot_be_written_or_is_not_there_is_told_before_anything_is_read(
+    run_cli, photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(photos.parent)
+    taken = tmp_path / "taken"
+    (taken / "more").mkdir(parents=True)
+    for words, said in (
+        (("data", "audit", photos, "--out", taken), "is a folder; give the page a file's name"),
+        (("data", "audit", photos, "--fix", taken), "is there already; name a new folder"),
+        (("data", "audit", photos, "--split", "test"), "there is no split 'test' in this folder; choose from 'all'"),
+        (("init", tmp_path / "gone"), "there is no such folder"),
+    ):
+        code, out, err = run_cli(*words)
+        assert (code, out) == (2, "") and said in err
+    code, out, _ = run_cli("data", "audit", photos)
+    assert code == 0 and out.startswith("6 images of 3 channels, 8 bits;")
+    photos.rename("pets")
+    code, _, err = run_cli("data", "audit", "pets")
+    assert code == 2 and "--root" in err and "the folder of that name here is ./pets" in err
+    assert run_cli("data", "audit", "./pets")[0] == 0
+
+
+def test_a_data_set_some_folders_down_is_named(run_cli, shared_data: Path) -> None:
+    code, _, err = run_cli("data", "audit", "drive", "--root", shared_data)
+    assert code == 2 and f"but {shared_data / 'drive'} does; give that folder with --root" in err

@@ -232,3 +232,9 @@ def test_the_demo_from_nothing_to_a_report(run_cli, tmp_path: Path, monkeypatch:
     assert code == 0
     assert tree["report"] == str(tmp_path / "demo-2" / "report" / "report.html")
     assert set(tree["iou"]) == SHAPES
+
+
+def test_where_no_picture_could_be_read_there_are_no_others(run_cli, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("a text file named .png")
+    code, _, err = run_cli("predict", trained, tmp_path / "a.png", "--out", tmp_path / "out")
+    assert code == 2 and "1 of 1 pictures could not be read" in err and "the others" not in err

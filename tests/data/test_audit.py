@@ -82,7 +82,7 @@ def test_stray_values_are_told_with_file_count_and_proposal(root: Path) -> None:
         "masks/s1.png: the mask holds 37 (5 px), outside the 3 classes (values 0..2, 254..255); add `37: <class or ignore>`"
         in finding.message
     )
-    assert "in all 2 of the 4 masks of train hold such values, 8 px" in finding.message
+    assert "; 2 of the 4 masks of train hold such values, 8 px in all" in finding.message
     assert [p.rsplit("/", 1)[1] for p in finding.places] == ["s1.png (5 px)", "s2.png (3 px)"]
 
 
@@ -254,3 +254,9 @@ def test_camvid_has_no_errors_and_is_quickly_told(shared_data: Path) -> None:
     assert found.images == {"train": 367, "val": 101} and found.sizes == {(360, 480): 468}
     assert found.counts.sum() + round(found.ignored * 367 * 360 * 480) == 367 * 360 * 480
     assert found.counts.argmax() == 3  # road
+
+
+def test_an_audit_prints_what_it_found_and_no_arrays(root: Path) -> None:
+    found = examined(root)
+    first, *lines = str(found).split("\n")
+    assert first.startswith("4 train, ") and len(lines) == len(found.findings) and "array" not in str(found)

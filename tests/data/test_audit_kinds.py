@@ -153,7 +153,7 @@ def test_a_background_named_none_stays_a_class(root: Path) -> None:
 
 def test_the_first_line_of_labelme_is_no_class(root: Path) -> None:
     (root / "labels.txt").write_text("__ignore__\n_background_\na\nb\nc\n")
-    assert diagnose(root).meaning.space.names == ("_background_", "a", "b", "c")
+    assert diagnose(root).meaning.space.names == ("background", "a", "b", "c")
 
 
 def test_names_that_say_image_and_mask_in_one_folder(root: Path, tmp_path: Path) -> None:

@@ -213,6 +213,8 @@ def test_a_compose_by_its_looks() -> None:
         change(ramp(), np.random.default_rng(0))  # it returns no masks for them
     with pytest.raises(DataError, match=r"augment is called as augment\(sample, generator\)"):
         borrowed(lambda sample: sample, IGNORE)
+    with pytest.raises(DataError, match="not a list; put a list into Compose"):
+        borrowed([Compose()], IGNORE)  # type: ignore[arg-type]
 
 
 def test_albumentations_itself_moves_objects_and_depth_with_the_labels() -> None:

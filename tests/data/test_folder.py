@@ -306,7 +306,7 @@ def test_open_names_what_is_unknown(tmp_path: Path) -> None:
         intarsia.data.open("camvit", tmp_path, "train")
     with pytest.raises(DataError, match="folder takes no option 'mask'; did you mean 'masks'"):
         intarsia.data.open("folder", tmp_path, "train", TWO, mask="x")
-    with pytest.raises(DataError, match="voc needs data.root"):
+    with pytest.raises(DataError, match="voc needs data.root \\(--root"):
         intarsia.data.open("voc", None, "train")
 
 

@@ -120,6 +120,7 @@ def test_a_file_of_colors_that_lie_is_told_and_not_used(tmp_path: Path) -> None:
         ("classes.json", '{"2": "tree", "0": "sky", "1": "road"}'),
         ("labels.json", '[{"name": "sky", "id": 0}, {"name": "tree", "id": 2}, {"name": "road", "id": 1}]'),
         ("_classes.csv", "Pixel Value, Class\n0, sky\n1, road\n2, tree\n"),
+        ("labels.txt", "__ignore__\nsky\nroad\ntree\n"),  # LabelMe's lists count from -1
     ],
 )
 def test_files_of_names(tmp_path: Path, file: str, text: str) -> None:
@@ -127,6 +128,21 @@ def test_files_of_names(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     recipe, said = init(tmp_path)
     assert recipe["labels"]["values"] == {0: "sky", 1: "road", 2: "tree"} and f"names from {file}" in said
+
+
+def test_the_scripts_of_labelme_write_masks_beside_annotations_and_pictures_of_masks(shared_data: Path) -> None:
+    recipe, said = init(shared_data / "labelme_examples/examples/video_annotation")
+    assert recipe["data"]["masks"] == "data_dataset_voc/SegmentationClassPNG"
+    assert recipe["labels"]["values"] == {0: "background", 1: "car", 2: "track"} and "563 pixels high" in said
+    recipe, _ = init(shared_data / "labelme_examples/examples/instance_segmentation")
+    assert recipe["data"]["masks"] == "data_dataset_voc/SegmentationClass"
+    assert recipe["labels"]["classes"][:3] == ["background", "aeroplane", "bicycle"]
+
+
+def test_of_one_pair_nothing_is_held_out(tmp_path: Path) -> None:
+    two_folders(tmp_path, ids(0, 1, count=1))
+    recipe, said = init(tmp_path)
+    assert recipe["data"]["train"] == "all" and "1 pair," in said and "held out as val" not in said
 
 
 def test_palette_masks_check_the_colors_of_a_file_of_names(tmp_path: Path) -> None:
@@ -271,7 +287,7 @@ class TestRealFolders:
 
     def test_drive_says_which_masks_it_did_not_take(self, shared_data: Path) -> None:
         _, said = init(shared_data / "drive")
-        assert "masks could also be training/1st_manual; choose with masks=" in said
+        assert "masks could also be training/1st_manual; name the folder in the recipe" in said
         recipe, _ = init(shared_data / "drive", classes=["background", "vessel"], masks="training/1st_manual")
         assert recipe["data"]["mask_suffix"] == "_manual1" and recipe["labels"]["values"] == {
             0: "background",

@@ -114,7 +114,8 @@ def test_one_export_below_a_folder_is_held_out_and_several_are_asked_about(tmp_p
     assert "5 shapes left out" in said
     train, val = opened(recipe)
     assert (len(train), len(val)) == (4, 1)
-    assert any(f.kind == "left_out" and "points and lines" in f.message for f in audit(train, val).warnings)
+    told = [f for f in audit(train, val).findings if "points and lines" in f.message]
+    assert told and all(f.kind == "left_out" and f.severity == "warning" for f in told)  # each once
     with pytest.raises(LabelError, match="names its classes itself"):
         init(tmp_path, classes=["background", "fruit"])
     annotated(tmp_path / "other", ["z"], ["kiwi"])
@@ -173,3 +174,10 @@ def test_layouts_of_makers(tmp_path: Path, shared_data: Path) -> None:
     assert "DRIVE: vessels" in hint.message and "intarsia data audit drive --root" in hint.fix
     recipe, _ = init(shared_data / "sly_lemons")
     assert recipe["labels"]["classes"] == ["background", "kiwi", "lemon"]
+
+
+def test_a_zip_holds_its_export_in_a_lone_folder_beside_files(tmp_path: Path) -> None:
+    annotated(tmp_path / "pack/project", ["a", "b"], ["lemon"])
+    (tmp_path / "pack/README.md").write_text("who made it")
+    file = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "pack")
+    assert [p.name for p in read(file).pictures] == ["a", "b"]

@@ -78,9 +78,13 @@ def audit(
     from ..data.doctor.folder import diagnose
     from ..data.doctor.mend import mend, mend_pairs
     from ..data.doctor.reading import Case, reader
-    from ..errors import NoPairs
+    from ..errors import DataError, NoPairs
     from .source import opened
 
+    if out is not None and out.is_dir():
+        raise DataError(f"{out}: is a folder; give the page a file's name, such as {out / 'audit.html'}")
+    if fix is not None and fix.exists() and (not fix.is_dir() or any(fix.iterdir())):
+        raise DataError(f"{fix}: is there already; name a new folder for the clean copy")
     started = time.perf_counter()
     found: data.Audit
     space: Any
@@ -137,9 +141,10 @@ def audit(
 def show(found: Any, space: Any) -> None:
     """The audit for people: what was looked at, the classes, and every finding with its cure."""
     out = console()
-    images = ", ".join(f"{count} {split}" for split, count in found.images.items())
+    images = ", ".join(str(count) if split == "all" else f"{count} {split}" for split, count in found.images.items())
+    channels = f"{found.channels} {'channel' if found.channels == 1 else 'channels'}, {found.bits} bits"
     out.print(
-        f"{images} images of {found.channels} channels, {found.bits} bits; {percent(found.ignored)} % of the pixels are ignored",
+        f"{images} images of {channels}; {percent(found.ignored)} % of the pixels are ignored",
         markup=False,
     )
     if space is not None:

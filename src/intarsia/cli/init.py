@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RecipeError
+from ..errors import DataError, RecipeError
 from .terminal import AsJson, answer, console
 
 
@@ -26,6 +26,8 @@ def init(
     from .. import data
     from ..training.recipe import load
 
+    if not folder.exists():
+        raise DataError(f"{folder}: there is no such folder")
     if out.exists() and not force:
         raise RecipeError(f"{out} is there already; give another name with --out, or write over it with --force")
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None

@@ -56,7 +56,8 @@ def predict(
             tree["error"] = failed[0]["error"]
         answer(tree)
     if failed:
-        refuse(f"{len(failed)} of {len(lines)} pictures could not be read; the others are in {out}", as_json=False)
+        rest = f"the others are in {out}" if len(failed) < len(lines) else f"{out} holds none"
+        refuse(f"{len(failed)} of {len(lines)} pictures could not be read; {rest}", as_json=False)
         return 2
     if not as_json:
         console().print(

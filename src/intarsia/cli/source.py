@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
         if not (wanted := splits or data.splits(source, root)):
             if root and "://" not in root and not Path(root).is_dir():
                 raise DataError(f"{root}: there is no such folder; give the folder of {source} with --root")
+            if below := _below(source, root):
+                raise DataError(f"{root}: holds no split of {source}, but {below} does; give that folder with --root")
             raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
         return [data.open(source, root, split) for split in wanted]
     if is_recipe(source) and not Path(source).is_dir():
@@ -38,6 +41,20 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
     raise DataError(
         f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS) or '; `intarsia data list` names the data sets'}"
     )
+
+
+def _below(source: str, root: str | None, depth: int = 3) -> Path | None:
+    """The first folder some steps below `root` in which a data set lies as its makers pack it."""
+    from .. import data
+
+    level = [Path(root)] if root and Path(root).is_dir() else []
+    for _ in range(depth):
+        level = [p for folder in level for p in sorted(folder.iterdir()) if p.is_dir()][:200]
+        for folder in level:
+            with suppress(DataError):
+                if data.splits(source, folder):
+                    return folder
+    return None
 
 
 def truth_of(source: str, root: str | None, split: str, classes: Any = None) -> Any:

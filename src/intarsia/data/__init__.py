@@ -37,9 +37,15 @@ def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | No
     known = [key for key in inspect.signature(entry.open).parameters if key not in ("root", "split", "labels")]
     if unknown := [key for key in options if key not in known]:
         raise DataError(f"data set {name} takes no option {unknown[0]!r}{nearest(unknown[0], known)}")
-    if root is None and name != "shapes":
-        raise DataError(f"data set {name} needs data.root, the folder where it lies")
+    _placed(name, root)
     return entry.open(root, split, labels=labels, **options)
+
+
+def _placed(name: str, root: str | Path | None) -> None:
+    """Raises: DataError when a data set of files is not told where it lies, with what to write where a folder has its name."""
+    if root is None and name != "shapes":
+        here = f"; the folder of that name here is ./{name}" if Path(name).is_dir() else ""
+        raise DataError(f"data set {name} needs data.root (--root on the command line), the folder where it lies{here}")
 
 
 def named(name: str) -> Entry:
@@ -59,8 +65,7 @@ def named(name: str) -> Entry:
 def splits(name: str, root: str | Path | None = None, **options: Any) -> tuple[str, ...]:
     """The names of the splits that a data set has where it lies, training first where it has that name."""
     entry = named(name)
-    if root is None and name != "shapes":
-        raise DataError(f"data set {name} needs data.root, the folder where it lies")
+    _placed(name, root)
     known = inspect.signature(entry.splits).parameters
     found = entry.splits(root, **{key: value for key, value in options.items() if key in known})
     return tuple(sorted(found, key=lambda split: (not split.startswith("train"), split)))

@@ -120,6 +120,10 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
 
     Raises: DataError when a transform would fill masks with a class, or cannot be called in either way.
     """
+    if not callable(transform):
+        raise DataError(
+            f"augment is a function, or albumentations' Compose, not a {type(transform).__name__}; put a list into Compose"
+        )
     parameters = inspect.signature(transform).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) >= 2 and not hasattr(transform, "transforms"):

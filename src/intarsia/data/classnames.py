@@ -14,7 +14,7 @@ from ..labels import LabelSpace
 
 FILES = (
     "classes.json", "classes.txt", "labels.txt", "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv",
-    "classes.csv", "labels.json", "names.txt",
+    "classes.csv", "labels.json", "names.txt", "class_names.txt",
 )  # fmt: skip
 _RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
 
@@ -34,9 +34,7 @@ def named(*folders: Path) -> Named | None:
         for path in (folder / name for folder in folders):
             if path.is_file() and (rows := _rows(path)):
                 names = [row[0] for row in rows]
-                if names[0] == "__ignore__":  # labelme's line for -1, before the first class
-                    rows, names = rows[1:], names[1:]
-                if not names or len(set(names)) < len(names):
+                if len(set(names)) < len(names):
                     continue
                 colors = [c for _, c, _ in rows if c]
                 ids = [i for _, _, i in rows if i is not None]
@@ -103,7 +101,10 @@ def _csv(path: Path) -> list[Row]:
 
 
 def _text(path: Path) -> list[Row]:
-    """A name a line; "R G B name"; or CVAT's "name:R,G,B:parts:actions"."""
+    """A name a line; "R G B name"; or CVAT's "name:R,G,B:parts:actions".
+
+    LabelMe's lists count from -1, which is the value of `__ignore__`, their first line.
+    """
     rows: list[Row] = []
     for line in path.read_text(encoding="utf-8-sig").splitlines():
         line = line.strip()
@@ -117,8 +118,8 @@ def _text(path: Path) -> list[Row]:
             rows.append((head.strip(), _hex([int(g) for g in color.groups()]), None))
         elif colon and head.strip().isdigit():
             rows.append((tail.strip(), "", int(head)))
-        else:
-            rows.append((line, "", None))
+        elif rows or line != "__ignore__":
+            rows.append(("background" if line == "_background_" else line, "", None))
     return [row for row in rows if row[0]]
 
 

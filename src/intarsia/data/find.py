@@ -14,6 +14,7 @@ from .planes import binary, recognize
 
 MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
+SHOWN = re.compile(r"visuali[sz]|overlay|preview|blend", re.IGNORECASE)  # pictures of masks, for people
 _SPLIT = re.compile(
     r"(train|training|val|valid|validation|test|testing)(?=$|[_-]|annot|label|mask|image|img|[AB]$)(.*)", re.IGNORECASE
 )
@@ -36,7 +37,8 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     for folder, names in folders.items():
         pattern, split = _template(folder)
         groups.setdefault(pattern, {})[split] = names
-    found = _couples(groups) + _couples(_starred(groups))
+    starred = _starred(groups)
+    found = _couples(groups) + _couples(starred)
     for place, wish in (("images", images), ("masks", masks)):
         if wish is not None:
             found = [f for f in found if wish.strip("/") in _spellings(f, getattr(f, place))]
@@ -49,7 +51,8 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
             raise DataError(f"{root}: no image has a mask with {' and '.join(wished)}")
         raise NoPairs(f"{root}: {nothing(folders)}")
     found = _pictured(found)
-    best = max(found, key=lambda f: (f.pairs, _liking(f)))
+    lossy = {place for place, by_split in (groups | starred).items() if _jpeg(sum(by_split.values(), []))}
+    best = max(found, key=lambda f: (f.pairs, _liking(f, f.masks in lossy)))
     rivals = [
         f
         for f in found
@@ -289,8 +292,14 @@ def maskness(pattern: str) -> int:
     return 0
 
 
-def _liking(layout: Layout) -> tuple[int, int, int]:
-    """Preference among layouts with equally many pairs."""
+def _jpeg(names: list[str]) -> bool:
+    return all(name.lower().endswith((".jpg", ".jpeg")) for name in names)
+
+
+def _liking(layout: Layout, lossy: bool) -> tuple[int, ...]:
+    """Preference among layouts with equally many pairs; `lossy` where all masks are JPEG, as photos are."""
+    shown = any(SHOWN.search(place) for place in (layout.images, layout.masks))
     objects = bool(re.search(r"object|instance|part", layout.masks, re.IGNORECASE))
     apart = layout.images != layout.masks
-    return (maskness(layout.masks) - maskness(layout.images) if apart else 0, -int(objects), -len(layout.masks))
+    named = maskness(layout.masks) - maskness(layout.images) if apart else 0
+    return (-int(shown), named, -int(lossy), -int(objects), -len(layout.masks))

@@ -62,6 +62,13 @@ class Audit:
     objects: np.ndarray = field(default_factory=lambda: np.zeros((0, 24), np.int64))
     forms: dict[str, int] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """What was looked at, and a line a finding; the arrays are left to who asks for them."""
+        images = ", ".join(f"{count} {split}" for split, count in self.images.items())
+        return "\n".join(
+            [f"{images} images, {len(self.names)} classes", *(f"{f.severity}: {f.message}" for f in self.findings)]
+        )
+
     @property
     def together(self) -> np.ndarray:
         """[K, K] samples of the first split that hold both of two classes; on the diagonal, those that hold one."""

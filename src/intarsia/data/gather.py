@@ -31,6 +31,7 @@ def gather(
     everything = [exam for part in exams for exam in part]
     read = [exam for exam in everything if exam.channels]
     first = [exam for exam in exams[0] if exam.channels]
+    spoken = ["the whole set" if name == "all" else name for name in splits]
     space = spaces[0]
     channels = next(iter(commonest(e.channels for e in read)), 0)
     bits = next(iter(commonest(e.bits for e in read)), 8)
@@ -44,11 +45,11 @@ def gather(
         *broken(splits, exams),
         *mixed(read),
         *blank(splits, exams),
-        *(f for s, sp, part in zip(splits, spaces, exams, strict=True) for f in strays(s, sp, part)),
+        *(f for s, sp, part in zip(spoken, spaces, exams, strict=True) for f in strays(s, sp, part)),
         *leaks(splits, exams),
         *borrowed(splits, exams),
-        *(f for s, d, sp, part in zip(splits, datasets, spaces, exams, strict=True) for f in about(s, d, sp, part)),
-        *frequencies(splits, spaces, exams),
+        *(f for s, d, sp, part in zip(spoken, datasets, spaces, exams, strict=True) for f in about(s, d, sp, part)),
+        *frequencies(spoken, spaces, exams),
         *drawing(space, everything),
     ]
     total = int(counts.sum()) + ignored

@@ -16,6 +16,7 @@ from ..errors import DataError, LabelError, NoPairs
 from ..labels import LabelSpace
 from .classnames import labels_file, named
 from .codecs import read_image
+from .exports.files import counted
 from .find import find
 from .layout import Layout, listed, pair
 from .meaning import label_space, scan
@@ -64,12 +65,21 @@ def init(
         ]
     if not items:
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
+    if share is not None:
+        rule = "chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
+        said.append(f"{share:.0%} of the pairs, {rule}" if len(items) > 1 else "one pair is not enough to hold any out")
     space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
     sizes, channels = _images(items, said)
     data = _data(root, layout, lists, (train, val) if len(items) > 1 else ("all", None), share, channels)
     recipe = _recipe(data, space, sizes, len(items))
-    where = f"{root}: {len(items)} pairs, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
-    rivals = [f"masks could also be {', '.join(layout.rivals)}; choose with masks="] if layout.rivals else []
+    where = f"{root}: {counted(len(items), 'pair')}, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
+    rivals = (
+        [
+            f"masks could also be {', '.join(layout.rivals)}; name the folder in the recipe's data.masks if it is one of them"
+        ]
+        if layout.rivals
+        else []
+    )
     table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()]
     return recipe, "\n".join([where, *rivals, *said, "  value in the masks       no.  class", *table])
 
@@ -118,9 +128,6 @@ def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, 
         said.append(
             f"splits: only {only} is used, the others ({', '.join(s for s in layout.splits if s != only)}) are left alone"
         )
-    said.append(
-        f"{holdout:.0%} of the pairs, chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
-    )
     return "train", "val", holdout, layout
 
 
@@ -154,8 +161,10 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
     if broken:
         said.append(f"{len(broken)} images cannot be read, the first: {broken[0]}")
     channels = sorted({s[2] for s in shapes})
+    high = sorted({s[0] for s in shapes})
     said.append(
-        f"images: {', '.join(map(str, channels))} channels, {min(s[0] for s in shapes)} to {max(s[0] for s in shapes)} pixels high"
+        f"images: {', '.join(map(str, channels))} {'channel' if channels == [1] else 'channels'}, "
+        f"{' to '.join(map(str, dict.fromkeys((high[0], high[-1]))))} pixels high"
     )
     mixed = len(channels) > 1 and set(channels) <= {1, 3, 4}
     if mixed:

@@ -85,6 +85,9 @@ class Pairs:
         uses = Counter(path for item in self.items for path in {item.image, item.mask})
         self._shared = {path for path, count in uses.items() if count > 1}
 
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.split}: {len(self)} samples, {self.labels.num_classes} classes>"
+
     def __len__(self) -> int:
         return len(self.items)
 

@@ -80,3 +80,9 @@ def test_the_real_jump(shared_data: Path) -> None:
     painted = np.asarray(Image.open(dataset.items[7].mask).convert("L")) > 127
     assert sample.labels.shape == (480, 854) and (sample.labels.numpy() == painted).all()
     assert (sample.objects.numpy() == painted).all()
+
+
+def test_sequences_without_lists_are_one_split(shared_data: Path) -> None:
+    assert intarsia.data.splits("davis", shared_data / "davis2016_3seq") == ("all",)
+    dataset = intarsia.data.open("davis", shared_data / "davis2016_3seq", "all")
+    assert repr(dataset) == "<davis all: 40 samples, 2 classes>"

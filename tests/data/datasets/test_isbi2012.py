@@ -40,7 +40,7 @@ def test_each_page_is_a_sample_and_the_end_of_the_stack_validates(root: Path, so
 
 def test_the_audit_reads_the_pages_too(root: Path, run_cli) -> None:
     code, out, _ = run_cli("data", "audit", "isbi2012", "--root", root)
-    assert code == 0 and "membrane" in out and "8 train, 2 val images of 1 channels" in out
+    assert code == 0 and "membrane" in out and "8 train, 2 val images of 1 channel," in out
 
 
 def test_what_is_wrong_is_named(root: Path) -> None:

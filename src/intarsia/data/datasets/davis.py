@@ -43,7 +43,8 @@ def davis(
     else:
         file = _lists(root, year) / f"{split}.txt"
         if not file.is_file():
-            raise DataError(f"{file}: there is no such list{nearest(split, (*splits(root, year=year), 'all'))}")
+            known = dict.fromkeys([*splits(root, year=year), "all"])
+            raise DataError(f"{file}: there is no such list{nearest(split, known)}")
         lines = file.read_text(encoding="utf-8").split()
         sequences = list(
             dict.fromkeys(Path(line).parent.name if line.endswith((".jpg", ".png")) else line for line in lines)
@@ -60,8 +61,10 @@ def davis(
 
 
 def splits(root: str | Path, *, year: int = 2017) -> tuple[str, ...]:
-    """The splits that have a list."""
-    return tuple(sorted(path.stem for path in _lists(_home(root), year).glob("*.txt")))
+    """The splits that have a list; "all" where there are sequences without any."""
+    home = _home(root)
+    listed = tuple(sorted(path.stem for path in _lists(home, year).glob("*.txt")))
+    return listed or (("all",) if any(home.glob("JPEGImages/*/*/*.jpg")) else ())
 
 
 def _home(root: str | Path) -> Path:

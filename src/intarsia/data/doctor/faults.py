@@ -114,7 +114,7 @@ def strays(split: str, space: LabelSpace | None, exams: list[Exam]) -> Iterable[
         return
     exam, stray = max(hit, key=lambda h: sum(h[1].values()))
     more = (
-        f"; in all {len(hit)} of the {len(exams)} masks of {split} hold such values, {sum(worst.values())} px"
+        f"; {len(hit)} of the {len(exams)} masks of {split} hold such values, {sum(worst.values())} px in all"
         if len(hit) > 1
         else ""
     )
@@ -203,13 +203,10 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
                 _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
             )  # fmt: skip
     for remark in getattr(dataset, "remarks", ()):
-        yield Finding(
-            "left_out", "warning", f"{split}: {remark}.", (), "Draw it as areas where it counts; otherwise all is well."
-        )
+        wish = "Mend it in the tool where it counts, and export again; otherwise all is well."
+        yield Finding("left_out", "warning", f"{split}: {remark.rstrip('.')}.", (), wish)
     if sentence := getattr(dataset, "inferred", ""):
         yield Finding("inferred", "note", f"{split}: {sentence}.")
-    for sentence in getattr(dataset, "remarks", ()):
-        yield Finding("remark", "note", f"{split}: {sentence.rstrip('.')}.")
 
 
 def frequencies(

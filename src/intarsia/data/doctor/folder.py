@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, nearest
 from ...labels import LabelSpace
 from ..classnames import labels_file, named
 from ..codecs import read_image
@@ -51,8 +51,10 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     layout = find(root)
     twice: list[DataError] = []
     wards, odd = _wards(root, layout, twice)
-    if splits:
-        wards = [w for w in wards if w.split in splits] or wards
+    if unknown := [name for name in splits or () if name not in {w.split for w in wards}]:
+        there = [w.split for w in wards]
+        raise DataError(f"{root}: there is no split {unknown[0]!r} in this folder{nearest(unknown[0], there)}")
+    wards = [w for w in wards if not splits or w.split in splits]
     near = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
     places = [p for p in (near, near.parent, near.parent.parent) if p == root or root in p.parents]
     file = named(root, *places)

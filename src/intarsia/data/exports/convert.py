@@ -46,7 +46,7 @@ def recognized(root: Path) -> str:
             raise DataError(missing)
         if root.is_dir() and not any(root.iterdir()):
             raise DataError(f"{root}: is empty; name an export's file or folder")
-        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)}); say which with --from")
+        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)})")
     return found[0]
 
 
@@ -85,11 +85,11 @@ def read(root: str | Path, tool: str | None = None) -> Project:
 
 
 def _unzipped(file: Path, folder: Path) -> Path:
-    """Where in a folder, into which a zip file is unpacked, its export lies: lone folders are entered."""
+    """Where in a folder, into which a zip file is unpacked, its export lies: lone folders are entered, whatever files lie beside."""
     if not unpack(file, folder):
         raise DataError(f"{file}: the archive is empty; export it again")
-    while not candidates(folder) and len(entries := list(folder.iterdir())) == 1 and entries[0].is_dir():
-        folder = entries[0]
+    while not candidates(folder) and len(below := [p for p in folder.iterdir() if p.is_dir()]) == 1:
+        folder = below[0]
     return folder
 
 
