@@ -9,6 +9,7 @@ from scipy import ndimage
 from intarsia.data.doctor.likeness import TURNS, fit, gray, thumbnail, turn
 from intarsia.data.doctor.regions import between, gaps, regions, sizes, specks, steps
 from intarsia.data.doctor.twins import BITS, pairs
+from intarsia.data.examine import _blended
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -120,3 +121,14 @@ def test_borders_fit_their_image_best_as_they_were_drawn(way: int) -> None:
     wrong = turn(labels, way)
     back = {0: 0, 1: 1, 2: 2, 3: 3, 4: 5, 5: 4}[way]
     assert int(np.argmax(fit(gray(image), wrong))) == back
+
+
+def test_a_ring_around_a_thing_is_no_smoothing() -> None:
+    """A crescent of 1 between 0 and 2 along a third of the borders is drawn; of all borders it is smoothed."""
+    y, x = np.mgrid[:96, :96]
+    far = np.hypot(y - 48, x - 48)
+    mask = np.where(far < 24, 2, 0).astype(np.uint8)
+    mask[(far >= 24) & (far < 25) & (y < 38)] = 1
+    assert between(mask).sum() > 0.3 * steps(mask) and _blended(mask) == {}
+    smooth = Image.fromarray(np.where(mask == 1, 0, mask).astype(np.uint8)).resize((70, 70), Image.Resampling.BILINEAR)
+    assert set(_blended(np.asarray(smooth.resize((96, 96), Image.Resampling.BILINEAR)))) == {1}

@@ -178,7 +178,9 @@ def _made(path: Path) -> Path:
 
 def test_what_an_export_leaves_out_is_told(root: Path) -> None:
     found = judge([dataset := KINDS["export"](root)], examined([dataset]))
-    assert "the whole set: 4 shapes left out: points and lines have no area." in [finding.message for finding in found.findings]
+    assert "the whole set: 4 shapes left out: points and lines have no area." in [
+        finding.message for finding in found.findings
+    ]
 
 
 def test_splits_of_several_meanings_are_no_shards_of_one_folder(root: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from .findings import Sight
 from .pairs import Pair, Pairs, mismatch
 
 _BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
+_SAME = 0.6  # the same where all of them have one id: a thin ring around a thing may be meant
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
@@ -217,6 +218,8 @@ def _blended(raw: np.ndarray) -> dict[int, int]:
     if len(middle) < 20 or len(middle) < _BLEND * steps(raw):
         return {}
     values, counts = np.unique(middle, return_counts=True)
+    if len(values) == 1 and len(middle) < _SAME * steps(raw):
+        return {}
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
