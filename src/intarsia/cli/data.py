@@ -159,7 +159,8 @@ def show(found: Any, space: Any) -> None:
             out.print(f"         {place}", markup=False, soft_wrap=True)
         if finding.fix:
             out.print(f"         to do: {finding.fix}", markup=False)
-    verdict = f"{len(found.errors)} errors, {len(found.warnings)} warnings"
+    counts = ((len(found.errors), "error"), (len(found.warnings), "warning"))
+    verdict = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counts)
     out.print(verdict if found.findings else "nothing wrong was found")
 
 

@@ -239,7 +239,7 @@ def frequencies(
                 "warning",
                 f"{split} holds no pixel of {shown}, which {what}.",
                 absent[:5],
-                "Remove the class, or check labels.values.",
+                "Remove the class, or give its value to another one in labels.values.",
             )
 
 
