@@ -217,6 +217,29 @@ def test_a_compose_by_its_looks() -> None:
         borrowed([Compose()], IGNORE)  # type: ignore[arg-type]
 
 
+def test_a_compose_that_takes_more_masks_moves_objects_and_depth() -> None:
+    class Pads(Compose):
+        """Moves to the right by ten and fills as albumentations does, in every mask alike."""
+
+        def __call__(self, *args, force_apply: bool = False, **data):
+            def moved(array, fill):
+                made = np.full_like(array, fill)
+                made[:, 10:] = array[:, :-10]
+                return made
+
+            masks = [moved(mask, IGNORE) for mask in data["masks"]]
+            return {"image": moved(data["image"], 0), "mask": moved(data["mask"], IGNORE), "masks": masks}
+
+    sample = ramp()
+    made = borrowed(Pads(), IGNORE)(sample, np.random.default_rng(0))
+    assert made.objects is not None and made.depth is not None and made.boxes is not None
+    assert torch.equal(made.objects[:, 10:], sample.objects[:, :-10]) and (made.objects[:, :10] == 0).all()
+    assert torch.equal(made.depth[:, 10:], sample.depth[:, :-10]) and made.depth[:, :10].isnan().all()
+    assert made.boxes[0].tolist() == [10, 0, 40, 30] and made.boxes[3].tolist() == [100, 0, 120, 30]
+    with pytest.raises(DataError, match="has objects, boxes or depth"):
+        borrowed(Pads(), IGNORE)(sample._replace(objects=None), np.random.default_rng(0))
+
+
 def test_albumentations_itself_moves_objects_and_depth_with_the_labels() -> None:
     """Turned by 20 degrees: wherever something is seen, object and depth are those of the pixel that the label names."""
     albumentations = pytest.importorskip("albumentations")
