@@ -32,12 +32,26 @@ def root() -> Path:
     return ROOT
 
 
+class RealData:
+    """The folder of third-party data sets: whatever asks for one that is not there is skipped, and says so."""
+
+    def __truediv__(self, name: str) -> Path:
+        if not (SHARED_DATA / name).exists():
+            pytest.skip(f"needs the real data of {SHARED_DATA / name}, which is not there")
+        return SHARED_DATA / name
+
+    def __fspath__(self) -> str:
+        return str(SHARED_DATA)
+
+    __str__ = __fspath__
+
+
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of third-party data sets beside the checkout; the test is skipped where there is none."""
+def shared_data() -> RealData:
+    """The third-party data sets beside the checkout; the test is skipped where what it needs is not there."""
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real data sets of {SHARED_DATA}, which is not there")
-    return SHARED_DATA
+    return RealData()
 
 
 @pytest.fixture(scope="session", autouse=True)

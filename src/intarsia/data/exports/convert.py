@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
 
 from ...errors import DataError, nearest
 from ..pairs import mismatch
@@ -15,7 +13,7 @@ from . import coco
 from .catalogue import TOOLS
 from .files import IMAGES, read_json, read_xml, scratch, size_of
 from .masks import write as write_masks
-from .record import Picture, Project
+from .record import Picture, Pictures, Project
 from .remarks import beyond, labeled
 
 _LARGEST = 1 << 34  # pixels of a picture: more is no size but a mistake
@@ -114,44 +112,27 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
         raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
-    moved = _Moved(project.pictures, out, TOOLS[to].place)
+
+    def place_of(picture: Picture) -> Path | None:
+        """Where the image of a picture lies then."""
+        return picture.image and out / TOOLS[to].place(f"{picture.name}{picture.image.suffix.lower()}")
+
+    def moved(number: int) -> Picture:
+        picture = project.pictures[number]
+        return picture._replace(image=place_of(picture))
+
     for picture in project:
         if picture.image is not None:
             if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
                 raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
-            place = moved.place(picture.name, picture.image)
+            place = place_of(picture)
+            assert place is not None
             if place.exists():
                 raise DataError(
                     f"{picture.name}: the image of another picture lies at {place} already; rename one of them"
                 )
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture.image, place)
-    made = replace(project, pictures=moved, remarks=())
+    made = replace(project, pictures=Pictures(len(project.pictures), moved), remarks=())
     said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
     return replace(made, remarks=tuple(said))
-
-
-class _Moved(Sequence[Picture]):
-    """Pictures whose images lie in the new folder; each is read when it is asked for."""
-
-    def __init__(self, pictures: Sequence[Picture], out: Path, below: Callable[[str], str]) -> None:
-        self.pictures, self.out, self.below = pictures, out, below
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    @overload
-    def __getitem__(self, number: int) -> Picture: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Picture]: ...
-    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
-        if isinstance(number, slice):
-            return [self[n] for n in range(*number.indices(len(self)))]
-        picture = self.pictures[number]
-        if picture.image is None:
-            return picture
-        return picture._replace(image=self.place(picture.name, picture.image))
-
-    def place(self, name: str, image: Path) -> Path:
-        """Where the image of a picture lies then."""
-        return self.out / self.below(f"{name}{image.suffix.lower()}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -67,6 +67,25 @@ class Picture(NamedTuple):
     height: int
     width: int
     regions: tuple[Region, ...]  # later ones cover earlier ones
+
+
+class Pictures(Sequence[Picture]):
+    """So many pictures, each made anew when it is asked for."""
+
+    def __init__(self, length: int, make: Callable[[int], Picture]) -> None:
+        self.length, self.make = length, make
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, number: int) -> Picture: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Picture]: ...
+    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
+        if isinstance(number, slice):
+            return [self.make(n) for n in range(self.length)[number]]
+        return self.make(range(self.length)[number])
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
+from bisect import bisect
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
 from ...errors import DataError
 from ...labels import IGNORE, LabelSpace
-from ...structures import Sample
 from ..codecs import write_image
 from ..pairs import Pairs
-from .record import Bitmap, Picture, Project, Region
+from .files import scratch
+from .record import Bitmap, Picture, Pictures, Project, Region
 
 BACKGROUND = "background"
 
@@ -39,7 +37,8 @@ def project(datasets: Sequence[Pairs]) -> Project:
             raise DataError(f"{dataset.name}: holds {what}, which no annotation tool takes")
         if dataset.labels != first.labels:
             raise DataError(f"{first.name}: {dataset.split} has other labels than {first.split}; convert one --split")
-    pictures = Samples(datasets)
+    starts = [0, *accumulate(map(len, datasets))]
+    pictures = Pictures(starts[-1], partial(_sample, datasets, starts[:-1], scratch()))
     names = first.labels.names
     ignored = BACKGROUND in names and any(r.label == IGNORE for picture in pictures for r in picture.regions)
     classes = tuple(name for name in names if name != BACKGROUND) + ((IGNORE,) if ignored else ())
@@ -51,44 +50,20 @@ def project(datasets: Sequence[Pairs]) -> Project:
     return Project(classes, pictures, first.name, {n: c for n, c in colors.items() if n in classes}, tuple(remarks))
 
 
-class Samples(Sequence[Picture]):
-    """The pictures of data sets, read one by one; names begin with the split where there are several."""
-
-    def __init__(self, datasets: Sequence[Pairs]) -> None:
-        self.datasets = tuple(datasets)
-        self.starts = [0, *np.cumsum([len(dataset) for dataset in datasets]).tolist()]
-        self.made: Path | None = None  # where images lie that are no plain files
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    @overload
-    def __getitem__(self, number: int) -> Picture: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Picture]: ...
-    def __getitem__(self, number: int | slice) -> Picture | list[Picture]:
-        if isinstance(number, slice):
-            return [self[n] for n in range(*number.indices(len(self)))]
-        at = range(len(self))[number]
-        place = next(n for n, (start, stop) in enumerate(pairwise(self.starts)) if start <= at < stop)
-        dataset, at = self.datasets[place], at - self.starts[place]
-        sample, item = dataset[at], dataset.items[at]
-        image = item.image if dataset.image_hook is None else self._written(dataset, sample)
-        name = f"{dataset.split}/{item.name}" if len(self.datasets) > 1 else item.name
-        objects = None if sample.objects is None else sample.objects.numpy()
-        height, width = sample.labels.shape
-        return Picture(name, image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
-
-    def _written(self, dataset: Pairs, sample: Sample) -> Path:
-        if self.made is None:
-            self.made = Path(tempfile.mkdtemp(prefix="intarsia-"))
-            atexit.register(shutil.rmtree, self.made, ignore_errors=True)
-        path = self.made / dataset.split / f"{sample.name}.png"
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = sample.image.permute(1, 2, 0).numpy()
-            write_image(path, pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16))
-        return path
+def _sample(datasets: Sequence[Pairs], starts: Sequence[int], folder: Path, number: int) -> Picture:
+    """The sample of a place among all data sets; `starts` are those of each. Names begin with the split where there are several."""
+    place = bisect(starts, number) - 1
+    dataset, at = datasets[place], number - starts[place]
+    sample, item = dataset[at], dataset.items[at]
+    image = item.image if dataset.image_hook is None else folder / dataset.split / f"{sample.name}.png"
+    if dataset.image_hook is not None and not image.is_file():
+        image.parent.mkdir(parents=True, exist_ok=True)
+        pixels = sample.image.permute(1, 2, 0).numpy()
+        write_image(image, pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16))
+    name = f"{dataset.split}/{item.name}" if len(datasets) > 1 else item.name
+    objects = None if sample.objects is None else sample.objects.numpy()
+    height, width = sample.labels.shape
+    return Picture(name, image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
 
 
 def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:
