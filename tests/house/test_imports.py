@@ -14,6 +14,7 @@ AT_THE_HEAD = {
     "__init__": set(),
     "__main__": set(),
     "errors": set(),
+    "limits": set(),
     "cli": {"typer"},
     "config": {"yaml", "pydantic"},
     "labels": {"numpy"},

@@ -1,0 +1,23 @@
+"""How much a file that somebody else made may ask for: one number each, read by every decoder before it allocates.
+
+Sizes come from what is needed, never from what a file claims. Whatever is larger is refused in one sentence that says
+what was found, what is allowed and what to do.
+"""
+
+from .errors import DataError
+
+PIXELS = 178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
+
+
+def check_pixels(width: int, height: int, where: object) -> None:
+    """Refuse a picture of more than `PIXELS` pixels.
+
+    Args:
+        where: the file (and what in it), for the message.
+
+    Raises: DataError.
+    """
+    if width * height > PIXELS:
+        raise DataError(
+            f"{where}: a picture of {width}x{height} = {width * height:,} pixels; at most {PIXELS:,} are read as a whole, so cut it into tiles"
+        )
