@@ -4,7 +4,8 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
-segments    PanopticQuality, AveragePrecision, TrackingQuality, InstanceIoU, by_category
+segments    PanopticQuality, AveragePrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
+depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
 
@@ -13,6 +14,7 @@ from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
 from .categories import InstanceIoU, by_category
 from .confusion import ConfusionMatrix
+from .depth import DepthErrors
 from .latency import latency
 from .panoptic import PanopticQuality, Segments, segments
 from .per_image import ImageCounts
@@ -22,6 +24,7 @@ from .significance import bootstrap, compare, over_seeds
 from .surface import SurfaceDistances
 from .topk import TopK
 from .video import Frame, TrackingQuality
+from .video_panoptic import VideoPanopticQuality
 
 __all__ = [
     "PROTOCOLS",
@@ -30,6 +33,7 @@ __all__ = [
     "BoundaryIoU",
     "Calibration",
     "ConfusionMatrix",
+    "DepthErrors",
     "Frame",
     "ImageCounts",
     "InstanceIoU",
@@ -42,6 +46,7 @@ __all__ = [
     "TopK",
     "TrackingQuality",
     "TrimapIoU",
+    "VideoPanopticQuality",
     "bootstrap",
     "box_iou",
     "by_category",
