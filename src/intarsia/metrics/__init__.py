@@ -4,7 +4,7 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
-segments    PanopticQuality, AveragePrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
+segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
 depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
@@ -13,6 +13,7 @@ from .average_precision import AveragePrecision, Objects, box_iou
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
 from .categories import InstanceIoU, by_category
+from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
 from .depth import DepthErrors
 from .latency import latency
@@ -32,6 +33,7 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "Calibration",
+    "CityscapesPrecision",
     "ConfusionMatrix",
     "DepthErrors",
     "Frame",

@@ -107,7 +107,7 @@ class DepthErrors:
         self.sums += own if self.average == "images" else addends
         self.pixels += t.size
         self.images += 1
-        return DepthScores(*own.tolist(), pixels=t.size, images=1)
+        return DepthScores._make([*own.tolist(), t.size, 1])
 
     def merge(self, other: DepthErrors) -> None:
         """Add the errors of another.
@@ -124,12 +124,12 @@ class DepthErrors:
     def compute(self) -> DepthScores:
         """The errors so far."""
         if not self.images:
-            return DepthScores(*[math.nan] * 9, pixels=0, images=0)
+            return DepthScores._make([*[math.nan] * 9, 0, 0])
         if self.average == "images":
             values = self.sums / self.images
         else:
             values = _ratios(self.sums / self.pixels)
-        return DepthScores(*values.tolist(), pixels=self.pixels, images=self.images)
+        return DepthScores._make([*values.tolist(), self.pixels, self.images])
 
 
 def inliers(predicted: np.ndarray, depth: np.ndarray, most: float) -> np.ndarray:

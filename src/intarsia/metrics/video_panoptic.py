@@ -111,8 +111,10 @@ class VideoPanopticQuality:
     def compute(self) -> VideoPanopticScores:
         """The scores of what was counted so far; NaN where no window was long enough."""
         each = {key: quality.compute() for key, quality in self.quality.items()}
-        means = [mean(np.array([getattr(s, part).pq for s in each.values()])) for part in ("all", "things", "stuff")]
-        return VideoPanopticScores(*means, each)
+        every, things, stuff = (
+            mean(np.array([getattr(s, part).pq for s in each.values()])) for part in ("all", "things", "stuff")
+        )
+        return VideoPanopticScores(every, things, stuff, each)
 
 
 def _near(predicted: Segments, called: object, depth: object, tolerance: float) -> Segments:
