@@ -5,6 +5,7 @@ compare(a, b) - counts both on the same images -> Verdict -> compare.json, compa
 predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ
 """
 
+from .cityscapes import score_cityscapes
 from .comparison import compare
 from .entry import evaluate
 from .instances import score_instances
@@ -26,6 +27,7 @@ __all__ = [
     "evaluate",
     "judge",
     "score",
+    "score_cityscapes",
     "score_instances",
     "score_masks",
     "score_panoptic",

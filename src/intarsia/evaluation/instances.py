@@ -24,13 +24,13 @@ from ..data.exports.files import read_json
 from ..data.exports.regions import mask_of, unpacked
 from ..errors import DataError
 from ..metrics import AveragePrecision, Objects
-from ..metrics.average_precision import PrecisionScores
+from ..metrics.average_precision import CroppedMask, PrecisionScores, crop
 from .panoptic import only_json
 from .polygons import fill
 
 
 class Instances(NamedTuple):
-    """AP and AR of masks and of boxes, None for what the predictions do not have; `classes` of each follow the names."""
+    """AP and AR of masks, boxes and boundaries, None for what was not scored; `classes` of each follow the names."""
 
     masks: PrecisionScores | None
     boxes: PrecisionScores | None
@@ -38,10 +38,11 @@ class Instances(NamedTuple):
     images: int
     objects: int
     detections: int
+    boundaries: PrecisionScores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data; NaN where there is nothing to find."""
-        kinds = {"masks": self.masks, "boxes": self.boxes}
+        kinds = {"masks": self.masks, "boxes": self.boxes, "boundaries": self.boundaries}
         told = {
             kind: {**found._asdict(), "classes": dict(zip(self.names, found.classes, strict=True))}
             for kind, found in kinds.items()
@@ -50,8 +51,11 @@ class Instances(NamedTuple):
         return {**told, "images": self.images, "objects": self.objects, "detections": self.detections}
 
 
-def score_instances(predictions: str | Path, truth: str | Path) -> Instances:
+def score_instances(predictions: str | Path, truth: str | Path, *, dilation_ratio: float = 0.0) -> Instances:
     """Average precision of COCO results.
+
+    Args:
+        dilation_ratio: for boundary AP as well, the width of boundaries as a share of the diagonal (paper: 0.02).
 
     Raises: DataError for other files, and for results whose image, category, score or shape does not fit, by their place.
     """
@@ -68,16 +72,28 @@ def score_instances(predictions: str | Path, truth: str | Path) -> Instances:
     with_masks = _all_or_none(results, "segmentation", str(path), needs="bbox")
     if with_masks and (bare := [n for n, a in enumerate(annotations) if not a.get("segmentation")]):
         raise DataError(f"{file}: annotation {bare[0]} has no segmentation to score masks with; {len(bare)} lack one")
+    if dilation_ratio and not with_masks:
+        raise DataError(f"{path}: holds boxes alone; boundary AP needs a segmentation in each result")
     masks, boxes = AveragePrecision(len(names)), AveragePrecision(len(names))
+    edges = AveragePrecision(len(names), dilation_ratio=dilation_ratio)
     for image in sorted(images, key=_order):  # so that equal scores stand as in the official evaluator
         size = images[image]
         ours = [_Shape(r, size, f"{path}: result {n}") for n, r in found.get(image, ())]
         theirs = [_Shape(a, size, f"{file}: annotation {n}") for n, a in real.get(image, ())]
         if with_masks:
-            masks.update(_objects(ours, size, number, True, False), _objects(theirs, size, number, True, True))
+            drawn = _objects(ours, size, number, True, False), _objects(theirs, size, number, True, True)
+            masks.update(*drawn)
+            if dilation_ratio:
+                edges.update(*drawn)
         boxes.update(_objects(ours, size, number, False, False), _objects(theirs, size, number, False, True))
     return Instances(
-        masks.compute() if with_masks else None, boxes.compute(), names, len(images), len(annotations), len(results)
+        masks.compute() if with_masks else None,
+        boxes.compute(),
+        names,
+        len(images),
+        len(annotations),
+        len(results),
+        edges.compute() if dilation_ratio else None,
     )
 
 
@@ -86,14 +102,19 @@ class _Shape:
 
     def __init__(self, described: Mapping[str, Any], size: tuple[int, int], where: str) -> None:
         self.described, self.size, self.where = described, size, where
-        self._mask: np.ndarray | None = None
+        self._mask: CroppedMask | None = None
 
     @property
-    def mask(self) -> np.ndarray:
-        """[H, W] bool."""
+    def mask(self) -> CroppedMask:
+        """Drawn when it is asked for, and kept cut to its box."""
         if self._mask is None:
-            self._mask = _drawn(self.described["segmentation"], *self.size, self.where)
+            self._mask = crop(_drawn(self.described["segmentation"], *self.size, self.where))
         return self._mask
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask."""
+        return int(np.count_nonzero(self.mask.inside))
 
     @property
     def box(self) -> list[float]:
@@ -103,23 +124,22 @@ class _Shape:
                 raise DataError(f"{self.where}: bbox is {given}; give x, y, width and height, in pixels")
             x, y, width, height = map(float, given)
             return [x, y, x + width, y + height]
-        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
-        if not len(rows):
-            return [0.0, 0.0, 0.0, 0.0]
-        return [float(columns[0]), float(rows[0]), float(columns[-1]) + 1, float(rows[-1]) + 1]
+        rows, columns = self.mask.box
+        return [float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)]
 
 
 def _objects(shapes: Sequence[_Shape], size: tuple[int, int], number: Any, as_masks: bool, true: bool) -> Objects:
-    drawn = np.array([s.mask if as_masks else s.box for s in shapes])
-    if not shapes:
-        drawn = np.zeros((0, *size), bool) if as_masks else np.zeros((0, 4))
+    drawn: Any = [s.mask for s in shapes] if as_masks else np.array([s.box for s in shapes]).reshape(-1, 4)
     classes = np.array([number[s.described["category_id"]] for s in shapes], np.int64)
     if not true:
         scores = np.array([s.described["score"] for s in shapes], np.float64)
         around = shapes and not as_masks and not any(s.described.get("bbox") for s in shapes)
-        return Objects(drawn, classes, scores, areas=np.array([s.mask.sum() for s in shapes]) if around else None)
-    own = drawn.sum(axis=(1, 2)) if as_masks else (drawn[:, 2] - drawn[:, 0]) * (drawn[:, 3] - drawn[:, 1])
-    areas = [float(s.described.get("area", area)) for s, area in zip(shapes, own, strict=True)]
+        return Objects(drawn, classes, scores, areas=np.array([s.area for s in shapes]) if around else None)
+    own = None if as_masks else (drawn[:, 2] - drawn[:, 0]) * (drawn[:, 3] - drawn[:, 1])
+    areas = [
+        float(s.described["area"] if "area" in s.described else s.area if own is None else own[n])
+        for n, s in enumerate(shapes)
+    ]
     return Objects(drawn, classes, crowd=[bool(s.described.get("iscrowd")) for s in shapes], areas=np.array(areas))
 
 

@@ -4,7 +4,8 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
-segments    PanopticQuality, AveragePrecision, TrackingQuality, InstanceIoU, by_category
+segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
+depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
 
@@ -12,7 +13,9 @@ from .average_precision import AveragePrecision, Objects, box_iou
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
 from .categories import InstanceIoU, by_category
+from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
+from .depth import DepthErrors
 from .latency import latency
 from .panoptic import PanopticQuality, Segments, segments
 from .per_image import ImageCounts
@@ -22,6 +25,7 @@ from .significance import bootstrap, compare, over_seeds
 from .surface import SurfaceDistances
 from .topk import TopK
 from .video import Frame, TrackingQuality
+from .video_panoptic import VideoPanopticQuality
 
 __all__ = [
     "PROTOCOLS",
@@ -29,7 +33,9 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "Calibration",
+    "CityscapesPrecision",
     "ConfusionMatrix",
+    "DepthErrors",
     "Frame",
     "ImageCounts",
     "InstanceIoU",
@@ -42,6 +48,7 @@ __all__ = [
     "TopK",
     "TrackingQuality",
     "TrimapIoU",
+    "VideoPanopticQuality",
     "bootstrap",
     "box_iou",
     "by_category",

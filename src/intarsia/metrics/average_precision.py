@@ -7,17 +7,22 @@ threshold. Precision, made to fall only, is read at 101 recalls, and averaged; t
 then over the classes that occur in the truth. Objects of a crowd, or of another size than is asked for, cost nothing and
 gain nothing. At most 100 detections an image and class count. The matches are kept, not the masks: some hundred bytes a
 detection, whatever its image's size.
+
+Boundary AP takes the smaller of a mask's IoU and of its inner boundary's in place of IoU (Bowen Cheng et al. "Boundary
+IoU." CVPR 2021. arXiv:2103.16562, section 5): large objects must be right at their outlines as well.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, LabelError
+from .boundary import boundary
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -25,18 +30,37 @@ AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**
 MOST = (1, 10, 100)  # detections an image and class
 
 
+class CroppedMask(NamedTuple):
+    """A mask, cut to the box around it: all later work is done there."""
+
+    box: tuple[slice, ...]  # rows, columns
+    inside: np.ndarray  # [h, w] bool
+    size: tuple[int, ...]  # (H, W) of the image
+
+
+def crop(mask: np.ndarray) -> CroppedMask:
+    """Cut a mask [H, W] to the box around it; the box of an empty one is empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return CroppedMask((slice(0, 0), slice(0, 0)), mask[:0, :0], mask.shape)
+    band = mask[rows[0] : rows[-1] + 1]
+    columns = np.flatnonzero(band.any(axis=0))
+    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    return CroppedMask(box, mask[box].copy(), mask.shape)
+
+
 class Objects(NamedTuple):
     """The objects of one image.
 
     Args:
-        shapes: [M, H, W] masks, bool; or [M, 4] boxes (x0, y0, x1, y1) in pixels.
+        shapes: [M, H, W] masks, bool, or a list of M masks [H, W] or of `CroppedMask`; or [M, 4] boxes (x0, y0, x1, y1) in pixels.
         classes: [M] class numbers.
         scores: [M] of a prediction; None for the truth.
         crowd: [M] whether a true one stands for a group; None: none does.
         areas: [M] what decides small, medium and large; None: the shape's own.
     """
 
-    shapes: np.ndarray | Tensor
+    shapes: np.ndarray | Tensor | list[np.ndarray] | list[CroppedMask]
     classes: Sequence[int] | np.ndarray | Tensor
     scores: Sequence[float] | np.ndarray | Tensor | None = None
     crowd: Sequence[bool] | np.ndarray | Tensor | None = None
@@ -70,12 +94,20 @@ class _Found(NamedTuple):
 
 
 class AveragePrecision:
-    """AP, AP50, AP75 and AR of any number of images."""
+    """AP, AP50, AP75 and AR of any number of images.
 
-    def __init__(self, num_classes: int) -> None:
+    Args:
+        dilation_ratio: for boundary AP, the width of a boundary as a share of the image's diagonal (paper: 0.02), at least
+            one pixel; 0: the IoU of whole masks or boxes.
+    """
+
+    def __init__(self, num_classes: int, *, dilation_ratio: float = 0.0) -> None:
         if num_classes < 1:
             raise LabelError(f"average precision needs at least one class, not {num_classes}")
+        if not 0 <= dilation_ratio < 1:
+            raise LabelError(f"dilation_ratio is {dilation_ratio}; give a share of the diagonal such as 0.02, or 0")
         self.num_classes = num_classes
+        self.dilation_ratio = dilation_ratio
         self.found: list[list[_Found]] = [[] for _ in range(num_classes)]
         self.wanted: np.ndarray = np.zeros((len(AREAS), num_classes), np.int64)
         """[A, K]: true objects of each size and class that are to be found."""
@@ -87,10 +119,12 @@ class AveragePrecision:
         """
         ours, kinds, scores, _, own = self._taken(predicted, "detections", scored=True)
         theirs, truth, _, crowd, size = self._taken(labels, "true objects", scored=False)
-        if len(ours) and len(theirs) and ours.shape[1:] != theirs.shape[1:]:
+        if len(kinds) and len(truth) and ours.size != theirs.size:
             raise DataError(
-                f"detections {list(ours.shape)} and true objects {list(theirs.shape)} are of different kinds or sizes"
+                f"detections {_told(ours.size)} and true objects {_told(theirs.size)} are of different kinds or sizes"
             )
+        if self.dilation_ratio and any(len(s.boxes) and s.size == BOXES for s in (ours, theirs)):
+            raise DataError("boundary AP needs masks [M, H, W]; boxes have no boundary to compare")
         ends = np.array(list(AREAS.values()))
         outside = (size < ends[:, :1]) | (size > ends[:, 1:]) | crowd  # [A, G]
         for k in np.union1d(kinds, truth):
@@ -98,20 +132,36 @@ class AveragePrecision:
             mine = mine[np.argsort(-scores[mine], kind="stable")][: MOST[-1]]
             self.wanted[:, k] += (~outside[:, real]).sum(axis=1)
             if len(mine):
-                iou = _overlaps(ours[mine], theirs[real], crowd[real]) if len(real) else np.zeros((len(mine), 0))
+                iou = self._iou(ours, mine, theirs, real, crowd[real])
                 right, excused = _matched(iou, outside[:, real], crowd[real])
                 strange = (own[mine] < ends[:, :1]) | (own[mine] > ends[:, 1:])
                 excused |= ~right & strange[:, None]
                 self.found[k].append(_Found(scores[mine], right, excused))
 
+    def _iou(self, ours: _Shapes, mine: np.ndarray, theirs: _Shapes, real: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+        """[D, G] overlaps of some detections with some true objects."""
+        if ours.size == BOXES:
+            return _overlaps(ours.boxes[mine], theirs.boxes[real], crowd)
+        masks, others = [ours.masks[n] for n in mine], [theirs.masks[n] for n in real]
+        iou = _shared(masks, others, crowd)
+        if self.dilation_ratio:
+            width = max(1, round(self.dilation_ratio * math.hypot(*ours.size)))
+            edges = _shared([_edge(m, width) for m in masks], [_edge(m, width) for m in others], crowd)
+            iou = np.where(crowd, iou, np.minimum(iou, edges))  # a crowd has no outline of its own
+        return iou
+
     def merge(self, other: AveragePrecision) -> None:
         """Add the matches of another.
 
-        Raises: LabelError when it has another number of classes.
+        Raises: LabelError when it has another number of classes, or another width of boundaries.
         """
         if self.num_classes != other.num_classes:
             raise LabelError(
                 f"cannot merge the precision of {other.num_classes} classes into that of {self.num_classes}"
+            )
+        if self.dilation_ratio != other.dilation_ratio:
+            raise LabelError(
+                f"cannot merge: dilation_ratio is {self.dilation_ratio} here and {other.dilation_ratio} there"
             )
         for mine, more in zip(self.found, other.found, strict=True):
             mine += more
@@ -153,14 +203,13 @@ class AveragePrecision:
             classes=[over(precision[0, :, k]) for k in range(count)],
         )
 
-    def _taken(self, given: Objects, what: str, scored: bool) -> tuple[np.ndarray, ...]:
+    def _taken(
+        self, given: Objects, what: str, scored: bool
+    ) -> tuple[_Shapes, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(shapes, classes, scores, crowd, areas), checked."""
-        shapes, kinds = _plain(given.shapes), _plain(given.classes).astype(np.int64)
+        kinds = _plain(given.classes).astype(np.int64)
         count = len(kinds)
-        if len(shapes) != count or (count and shapes.ndim != 3 and shapes.shape[1:] != (4,)):
-            raise DataError(
-                f"{what}: {count} classes for shapes {list(shapes.shape)}; give masks [M, H, W] or boxes [M, 4]"
-            )
+        shapes = _shapes(given.shapes, count, what)
         if (stray := kinds[(kinds < 0) | (kinds >= self.num_classes)]).size:
             values, numbers = np.unique(stray, return_counts=True)
             shown = ", ".join(f"{v} ({n} objects)" for v, n in zip(values[:5], numbers, strict=False))
@@ -173,11 +222,48 @@ class AveragePrecision:
                 f"{what} need a score each, a number; {count} objects have {scores.tolist()[:3] if given.scores is not None else 'none'}"
             )
         crowd = np.zeros(count, bool) if given.crowd is None else _plain(given.crowd).astype(bool)
-        shapes = shapes.astype(bool) if shapes.ndim == 3 else shapes.astype(np.float64)
-        areas = _areas(shapes) if given.areas is None else _plain(given.areas).astype(np.float64)
+        areas = shapes.areas() if given.areas is None else _plain(given.areas).astype(np.float64)
         if len(crowd) != count or len(areas) != count:
             raise DataError(f"{what}: {count} objects, {len(crowd)} marks of crowds, {len(areas)} areas; give as many")
         return shapes, kinds, scores, crowd, areas
+
+
+class _Shapes(NamedTuple):
+    """The shapes of one image's objects: boxes [M, 4], or masks, whose boxes are then [M, 0]."""
+
+    size: tuple[int, ...]  # (H, W) of masks; BOXES of boxes
+    boxes: np.ndarray
+    masks: list[CroppedMask]
+
+    def areas(self) -> np.ndarray:
+        if self.size == BOXES:
+            return _areas(self.boxes)
+        return np.array([np.count_nonzero(mask.inside) for mask in self.masks], np.float64)
+
+
+BOXES = (4,)
+
+
+def _shapes(given: Any, count: int, what: str) -> _Shapes:
+    """Masks or boxes, as many as there are classes."""
+    if isinstance(given, list) and given and (isinstance(given[0], CroppedMask) or np.ndim(given[0]) == 2):
+        shapes: Any = [m if isinstance(m, CroppedMask) else crop(_plain(m).astype(bool, copy=False)) for m in given]
+    else:
+        shapes = _plain(given)
+        if shapes.ndim == 3:
+            shapes = [crop(mask) for mask in shapes.astype(bool, copy=False)]
+    sizes = {s.size if isinstance(s, CroppedMask) else np.shape(s) for s in shapes}
+    size = next(iter(sizes), BOXES)
+    if len(shapes) != count or len(sizes) > 1 or (size != BOXES and isinstance(shapes, np.ndarray)):
+        told = f"of {len(sizes)} sizes" if len(sizes) > 1 else [len(shapes), *size]
+        raise DataError(f"{what}: {count} classes for shapes {told}; give masks [M, H, W] or boxes [M, 4]")
+    if isinstance(shapes, np.ndarray):
+        return _Shapes(BOXES, shapes.astype(np.float64).reshape(count, 4), [])
+    return _Shapes(size, np.zeros((count, 0)), shapes)
+
+
+def _told(size: tuple[int, ...]) -> str:
+    return "boxes" if size == BOXES else f"masks of {list(size)}"
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -186,16 +272,35 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _overlaps(ours: np.ndarray, theirs: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """[D, G] IoU; with a crowd, the share of the detection that lies in it."""
-    if ours.ndim == 3:
-        exact = np.float32 if ours[0].size < 1 << 24 else np.float64  # for sums of ones
-        flat: list[np.ndarray] = [masks.reshape(len(masks), -1).astype(exact) for masks in (ours, theirs)]
-        both: np.ndarray = (flat[0] @ flat[1].T).astype(np.float64)
-    else:
-        low, high = np.maximum(ours[:, None, :2], theirs[:, :2]), np.minimum(ours[:, None, 2:], theirs[:, 2:])
-        both = (high - low).clip(0).prod(axis=2)
-    area = _areas(ours)[:, None]
-    union = np.where(crowd, area, area + _areas(theirs) - both)
+    """[D, G] IoU of boxes; with a crowd, the share of the detection that lies in it."""
+    low, high = np.maximum(ours[:, None, :2], theirs[:, :2]), np.minimum(ours[:, None, 2:], theirs[:, 2:])
+    return _ratio((high - low).clip(0).prod(axis=2), _areas(ours), _areas(theirs), crowd)
+
+
+def _shared(ours: list[CroppedMask], theirs: list[CroppedMask], crowd: np.ndarray) -> np.ndarray:
+    """[D, G] IoU of masks; with a crowd, the share of the detection that lies in it."""
+    both = np.zeros((len(ours), len(theirs)))
+    for d, mine in enumerate(ours):
+        for g, real in enumerate(theirs):
+            low = [max(a.start, b.start) for a, b in zip(mine.box, real.box, strict=True)]
+            high = [min(a.stop, b.stop) for a, b in zip(mine.box, real.box, strict=True)]
+            if low[0] < high[0] and low[1] < high[1]:
+                a, b = (
+                    inside[low[0] - y.start : high[0] - y.start, low[1] - x.start : high[1] - x.start]
+                    for (y, x), inside, _ in (mine, real)
+                )
+                both[d, g] = np.count_nonzero(a & b)
+    area, size = (np.array([np.count_nonzero(m.inside) for m in masks], np.float64) for masks in (ours, theirs))
+    return _ratio(both, area, size, crowd)
+
+
+def _edge(mask: CroppedMask, width: int) -> CroppedMask:
+    """The inner boundary of a mask; where the image's border cuts it, that is boundary as well."""
+    return mask._replace(inside=mask.inside & boundary(mask.inside, width))
+
+
+def _ratio(both: np.ndarray, area: np.ndarray, size: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    union = np.where(crowd, area[:, None], area[:, None] + size - both)
     return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
 
 
@@ -249,10 +354,8 @@ def _curve(images: list[_Found], area: int, most: int, wanted: int) -> tuple[np.
     return average, recall[:, -1]
 
 
-def _areas(shapes: np.ndarray) -> np.ndarray:
-    if shapes.ndim == 3:
-        return shapes.sum(axis=(1, 2)).astype(np.float64)
-    return (shapes[:, 2] - shapes[:, 0]) * (shapes[:, 3] - shapes[:, 1]) if len(shapes) else np.zeros(0)
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) if len(boxes) else np.zeros(0)
 
 
 def _plain(values: object) -> np.ndarray:
