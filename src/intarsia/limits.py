@@ -6,7 +6,9 @@ what was found, what is allowed and what to do.
 
 from .errors import DataError
 
-PIXELS = 178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
+PIXELS = (
+    178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
+)
 
 
 def check_pixels(width: int, height: int, where: object) -> None:

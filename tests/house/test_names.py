@@ -121,6 +121,12 @@ def test_nothing_names_one_machine(folder: str) -> None:
 
 
 def test_every_room_has_tests() -> None:
-    rooms = {source_tree.room(p) for p in source_tree.files()} - {"__init__", "__main__", "errors", "limits", "structures"}
+    rooms = {source_tree.room(p) for p in source_tree.files()} - {
+        "__init__",
+        "__main__",
+        "errors",
+        "limits",
+        "structures",
+    }
     tested = {p.name for p in (ROOT / "tests").iterdir() if any(p.glob("test_*.py"))}
     assert rooms <= tested, f"no tests for {sorted(rooms - tested)}"
