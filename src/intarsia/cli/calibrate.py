@@ -35,6 +35,7 @@ def calibrate(
     import dataclasses
 
     from .. import checkpoint as files
+    from ..data.exports.files import counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
     from ..inference import Predictor
@@ -57,13 +58,13 @@ def calibrate(
     if as_json:
         told = {key: text for key, text in said.items() if key in ("pairs", "values")}
         return answer({**kept, **told, "checkpoint": path})
-    show(found, "the same image" if len(dataset) == 1 else f"{found.images[1]} others")
+    show(found, "the same image" if len(dataset) == 1 else counted(found.images[1], "other"))
     show_source(said)
     out = console()
     if "sets" in kept:
         sets = kept["sets"]
         out.print(
-            f"label sets: threshold {sets['threshold']:.4f} ({sets['score']}) from {sets['images']} images; on average over "
+            f"label sets: threshold {sets['threshold']:.4f} ({sets['score']}) from {counted(sets['images'], 'image')}; on average over "
             f"images like these, they hold the truth of {100 * sets['coverage']:g} % of an image's pixels at least",
             markup=False,
             soft_wrap=True,
@@ -74,16 +75,18 @@ def calibrate(
 
 def show(found: Any, others: str) -> None:
     """What a temperature does, and where a fitted one is not kept, why."""
+    from ..data.exports.files import counted
+
     both = {"negative log-likelihood": found.nll, "expected calibration error": found.ece}
     rows = [(told, f"{before:.4f}", f"{after:.4f}") for told, (before, after) in both.items()]
-    out = console()
+    out, fitted = console(), counted(found.images[0], "image")
     out.print(table(None, ("", ">before", ">after"), rows))
     if found.refused is None:
-        out.print(f"temperature {found.value:.3f}, fitted on {found.images[0]} images and measured on {others}")
+        out.print(f"temperature {found.value:.3f}, fitted on {fitted} and measured on {others}")
         return
     tried, nll = found.refused
     out.print(
-        f"temperature 1, as before: {tried:.3f}, fitted on {found.images[0]} images, makes {others} no likelier "
+        f"temperature 1, as before: {tried:.3f}, fitted on {fitted}, makes {others} no likelier "
         f"(negative log-likelihood {found.nll[0]:.4f} without it, {nll:.4f} with it)",
         markup=False,
         soft_wrap=True,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .. import data as sets
 from .. import report
-from ..errors import CheckpointError, DataError, nearest
+from ..errors import CheckpointError, DataError, NoPairs, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import ImageCounts
@@ -127,15 +127,27 @@ def _truth(sides: Sequence[_Side], labels: Any, split: str | None, root: Any, cl
     if not isinstance(labels, str | Path):
         return labels, ""
     model = next((side.predictor for side in sides if side.predictor is not None), None)
+    if classes is not None and (model is not None or str(labels) in DATASETS):
+        raise DataError(
+            f"{str(labels)!r} has the classes of the model or of the data set; leave out the names of classes"
+        )
     if model is not None:
-        dataset, said, _ = dataset_of(model, labels, split, root)
+        try:
+            dataset, said, _ = dataset_of(model, labels, split, root)
+        except NoPairs as error:
+            if not alone(Path(labels), ()):
+                raise
+            path = next(side.path for side in sides if side.predictor is not None)
+            raise DataError(
+                f"{labels} holds label maps alone, and {path} needs images to predict; name a data set with both"
+            ) from error
         return dataset, said.get("pairs", "")
     if str(labels) in DATASETS:
         return sets.open(str(labels), root, split or "val"), ""
     folder = Path(labels)
     maps = [side.path for side in sides if side.counts is None]
     if folder.is_dir() and (not maps or alone(folder, maps)):
-        return MaskFolder(folder, classes, others=maps), ""
+        return MaskFolder(folder, classes, others=maps, more=False), ""
     if folder.exists():
         return opened(folder, split, classes)
     raise DataError(f"there is no folder or data set {str(labels)!r}{nearest(labels, DATASETS)}")
@@ -171,10 +183,6 @@ def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> ImageCou
     if side.counts is not None:
         return side.counts
     if side.predictor is not None:
-        if isinstance(dataset, MaskFolder):
-            raise DataError(
-                f"{dataset.folder} holds label maps alone, and {side.path} needs images to predict; name a data set with both"
-            )
         found = score(side.predictor, dataset)
         assert found.counts is not None
         return found.counts

@@ -136,8 +136,9 @@ def dataset_of(
 
     dataset = opener(split)
     said = _said(name, split, root)
-    if "holdout" in options:
-        said["pairs"] = part(dataset, split, options["holdout"])
+    if "holdout" in options or data is None:
+        whose = "the model's own " if data is None and split in (own.get("train"), own.get("val")) else ""
+        said["pairs"] = whose + part(dataset, split, options.get("holdout"))
     return dataset, said, opener
 
 

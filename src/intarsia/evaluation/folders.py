@@ -14,7 +14,7 @@ from typing import Any
 from .. import data as sets
 from ..data.meaning import black_and_white
 from ..errors import DataError
-from ..labels import LabelSpace
+from ..labels import HALVES, LabelSpace
 from .reading import look, reads, told
 
 HOLDOUT = 0.2  # of `intarsia init`
@@ -48,15 +48,13 @@ def opened(root: Path, split: str | None, classes: list[str] | None = None) -> t
 
 
 def part(dataset: Any, split: str, holdout: float | None) -> str:
-    """A few words about what is scored: "all 10 pairs", "val, 2 pairs: 20 % held out by their names"."""
+    """A few words about what is scored: "all 10 pairs", "val, 2 pairs: 20 % are held out, chosen by their names"."""
     count = f"{len(dataset)} pair{'s' if len(dataset) != 1 else ''}"
     if split == "all":
         return f"all {count}" if len(dataset) > 1 else count
     if holdout is not None and split in ("train", "val"):
-        share = f"{holdout:.0%}".replace("%", " %")
-        return f"{split}, {count}: {share} are held out by their names" + (
-            ", the others are left" if split == "train" else ""
-        )
+        share = f"{holdout if split == 'val' else 1 - holdout:.0%}".replace("%", " %")
+        return f"{split}, {count}: {share} {'are held out' if split == 'val' else 'are left to train on'}, chosen by their names"
     return f"{split}, {count}"
 
 
@@ -84,7 +82,7 @@ def fitted(dataset: Any, labels: LabelSpace) -> tuple[LabelSpace, str]:
     if not files:
         return labels, ""
     seen = look(files)
-    if not black_and_white(seen)[0] and not labels.stray(seen.pixels):
+    if not black_and_white(seen)[0] and not labels.stray(seen.pixels) and tuple(labels.values) != HALVES:
         return labels, ""
     space = reads(labels, seen, same=True)
     if space is labels or space == labels:

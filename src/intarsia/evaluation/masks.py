@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..data.codecs import SUFFIXES, read_labels, read_mask
+from ..data.find import find
 from ..data.meaning import Scan
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace
@@ -32,6 +33,7 @@ class MaskFolder:
         classes: the classes' names, how many there are, or what their values mean; None: they are called by number, up to
             the largest one that occurs, or background and foreground where there are two.
         others: folders of predictions that will be held against it: what values mean is decided from all of them.
+        more: whether classes that only predictions hold are classes too.
 
     Raises: DataError when it holds no label map, or none can be read; LabelError when its values could mean several things.
     """
@@ -42,6 +44,7 @@ class MaskFolder:
         classes: Sequence[str] | int | LabelSpace | None = None,
         *,
         others: Sequence[str | Path] = (),
+        more: bool = True,
     ) -> None:
         self.folder, self.name, self.split = Path(folder), Path(folder).name, ""
         self.files = files(self.folder)
@@ -49,7 +52,7 @@ class MaskFolder:
         if isinstance(classes, LabelSpace):
             self.labels = classes
         else:
-            self.labels = truth_space(self.seen, [look(files(Path(other))) for other in others], classes)
+            self.labels = truth_space(self.seen, [look(files(Path(other))) for other in others], classes, more)
 
     @property
     def told(self) -> str:
@@ -167,15 +170,24 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def alone(truth: Path, predictions: Sequence[Path]) -> bool:
-    """Whether a folder holds label maps alone, rather than images and masks: files and no folders, or the very names of predictions."""
-    inside = [path for path in truth.iterdir() if not path.name.startswith(".")]
-    if not any(path.is_dir() for path in inside):
-        return True
+    """Whether a folder holds label maps alone, rather than images and masks.
+
+    Args:
+        predictions: folders of label maps that are to be held against it: where all of them have the very names of its
+            files, these are label maps.
+    """
     try:
         names = set(files(truth))
-        return all("/" in name for name in names) and all(set(files(folder)) == names for folder in predictions)
+        alike = bool(predictions) and all(set(files(folder)) == names for folder in predictions)
     except DataError:
-        return False
+        names, alike = set(), False
+    if alike or any(path.is_dir() and not path.name.startswith(".") for path in truth.iterdir()):
+        return alike
+    try:
+        find(truth)
+    except DataError:
+        return True
+    return False  # NAME.jpg and NAME_mask.png in one folder
 
 
 def _pictures(paths: Iterable[Path]) -> list[Path]:

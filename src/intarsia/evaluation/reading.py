@@ -33,12 +33,15 @@ def look(files: Mapping[str, Path]) -> Scan:
     return scan([Pair(name, path, path) for name, path in files.items()], [])
 
 
-def truth_space(truth: Scan, others: Sequence[Scan], classes: Sequence[str] | int | None = None) -> LabelSpace:
+def truth_space(
+    truth: Scan, others: Sequence[Scan], classes: Sequence[str] | int | None = None, more: bool = True
+) -> LabelSpace:
     """What the values of true label maps mean, where others are held against them.
 
     Args:
         others: what each folder of predictions holds.
         classes: the classes' names, or how many there are; None: they are called by their values.
+        more: whether values that only predictions hold are classes too.
 
     Raises: LabelError when it cannot be decided, with what to say.
     """
@@ -67,7 +70,7 @@ def truth_space(truth: Scan, others: Sequence[Scan], classes: Sequence[str] | in
             f"the label maps hold 0 and {top} alone, but {len(names)} classes are named; name two, or say --ignore {top} "
             f"if {top} stands for pixels that do not count"
         )
-    return _numbered(truth, others, names, seen)
+    return _numbered(truth, others, names, seen if more else set(truth.pixels))
 
 
 def reads(space: LabelSpace, seen: Scan, same: bool = False) -> LabelSpace:
@@ -104,11 +107,11 @@ def told(space: LabelSpace, seen: Collection[int] | None = None) -> str:
     left = " and ".join(str(v) for v, name in kept if name == IGNORE)
     numbers = all(v == space.names.index(name) for v, name in classes)
     if all(str(v) == name for v, name in classes):
-        first = "values are classes"
+        first = "each value is a class"
     elif len(classes) > 3:
         first = "values are class numbers" if numbers else f"{len(classes)} values are classes"
     else:
-        first = ", ".join(f"{v} is {name}" for v, name in classes)
+        first = ", ".join(f"{v} is {'class ' if name.isdigit() else ''}{name}" for v, name in classes)
     return first + (f", {left} {'are' if ' and ' in left else 'is'} ignored" if left else "")
 
 
@@ -183,17 +186,22 @@ def _numbered(truth: Scan, others: Sequence[Scan], names: list[str] | None, seen
         if spread and (names is None or len(names) == count):
             called = names or list(map(str, values))
             return LabelSpace(tuple(called), values=dict(zip(values, called, strict=True)))
+    ignored = unlabeled(seen)
+    ids = sorted(seen - set(ignored))
     if names is not None:
+        if ids and ids[0] == 1 and ids[-1] == len(names):  # ids that start at 1, as `intarsia init` reads them
+            return LabelSpace(tuple(names), values={**dict(enumerate(names, 1)), **dict.fromkeys(ignored, IGNORE)})
         return LabelSpace(tuple(names))
     if len(seen) == 2 and (top := max(seen)) in VOID and not any(top in other.pixels for other in others):
         raise LabelError(
             f"{truth.folder} holds {brief(truth.pixels)}, and nothing says whether {top} is a class; say --ignore {top} if it "
             f"stands for pixels that do not count, else name the classes with --classes"
         )
-    ignored = unlabeled(seen)
-    values = [v for v in range(max((v for v in seen if v not in ignored), default=0) + 1) if v not in ignored]
+    values = [v for v in range(max(ids, default=0) + 1) if v not in ignored]
+    if ids and ids[-1] in VOID and len(values) > 4 * len(ids):  # white is a class, and most grays below it are none
+        values = ids
     called = list(map(str, values))
-    if len(called) <= 255 and not set(seen) - set(values) - {255}:
+    if values == list(range(len(values))) and len(called) <= 255 and not set(seen) - set(values) - {255}:
         return LabelSpace(tuple(called))
     return LabelSpace(
         tuple(called), values={**dict(zip(values, called, strict=True)), **dict.fromkeys(ignored, IGNORE)}

@@ -11,7 +11,7 @@ nobody wrote it down, such as 0 and 255 alone, is decided in `values`, for every
 from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
 from .infer import infer
 from .space import IGNORE, LabelSpace
-from .values import HALVES, VOID, evenly, mixed, two_classes, unlabeled, white
+from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
 __all__ = [
     "HALVES",
@@ -27,6 +27,7 @@ __all__ = [
     "pack_colors",
     "parse_color",
     "two_classes",
+    "two_ends",
     "unlabeled",
     "white",
 ]

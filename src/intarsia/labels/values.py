@@ -38,16 +38,27 @@ def mixed(masks: Iterable[Collection[int]]) -> bool:
 
 
 def smoothed(pixels: Mapping[int, int]) -> bool:
-    """Whether grays are two classes with shades between them, as JPEG and resizing leave.
+    """Whether the grays of a folder are two classes with shades between them, as JPEG and resizing leave.
 
     Args:
-        pixels: how many pixels have each value.
+        pixels: how many pixels of all masks have each value.
     """
     if len(pixels) <= 8 or max(pixels) > 255 or min(pixels) < 0:
         return False
-    ends = sum(n for v, n in pixels.items() if v <= 16 or v >= 239)
     low, high = any(v <= 16 for v in pixels), any(239 <= v <= 254 for v in pixels)
-    return low and high and ends > 0.9 * sum(pixels.values())
+    return low and high and (_ends(pixels) > 0.9 or (_ends(pixels) > 0.6 and _everywhere(pixels)))
+
+
+def two_ends(pixels: Mapping[int, int]) -> bool:
+    """Whether one mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave.
+
+    Ids of many classes beside 255 for ignore have neither grays next to 255 nor some in every part of the range.
+    """
+    if len(pixels) <= 8 or max(pixels) > 255 or min(pixels) < 0 or max(pixels) < 239:
+        return False
+    if not (any(239 <= v < 255 for v in pixels) or _everywhere(pixels)):
+        return False
+    return _ends(pixels) > 0.6  # thin things smear most
 
 
 def two_classes(pixels: Mapping[int, int], masks: Iterable[Collection[int]]) -> tuple[dict[int | str, int], str]:
@@ -79,3 +90,13 @@ def evenly(seen: Sequence[int]) -> bool:
     """Whether ids, sorted, are grays spread from 0 to 255, as people paint classes: then 255 is one of them."""
     last = len(seen) - 1
     return last > 0 and seen[0] == 0 and all(abs(v - 255 * n / last) <= 1 for n, v in enumerate(seen))
+
+
+def _ends(pixels: Mapping[int, int]) -> float:
+    """The share of pixels near black or near white."""
+    return sum(n for v, n in pixels.items() if v <= 16 or v >= 239) / sum(pixels.values())
+
+
+def _everywhere(pixels: Mapping[int, int]) -> bool:
+    """Whether there are grays in each part of the range between."""
+    return all(any(a <= v < b for v in pixels) for a, b in ((17, 91), (91, 165), (165, 239)))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import LabelError
-from ...labels import VOID, LabelSpace, white
+from ...labels import VOID, LabelSpace, two_ends, white
 from ..classnames import Named
-from ..examine import Exam, two_ends
+from ..examine import Exam
 from ..numbering import numbered
 from .shifted import one_more, shifted
 
