@@ -195,6 +195,12 @@ def test_what_cannot_be_decided_is_asked_for(
         assert scored(run_cli, other, one, "--ignore", 255)["ignored_pixels"] > 0 or truth == seen
 
 
+def test_grays_of_two_classes_are_not_held_against_more(run_cli: Run, tmp_path: Path) -> None:
+    truth, seen = write(TRUTH, tmp_path / "truth", "JPEG"), write(drawn([0, 1, 2], 5), tmp_path / "seen")
+    code, _, err = run_cli("score", seen, truth)
+    assert code == 2 and "which are two classes, but" in err and "holds 0..2" in err and err.count("\n") == 1
+
+
 def test_colors_are_classes_and_are_not_taken_for_numbers(tmp_path: Path) -> None:
     for n, mask in enumerate(TRUTH):
         (tmp_path / "t").mkdir(exist_ok=True)

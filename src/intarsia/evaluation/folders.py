@@ -41,8 +41,10 @@ def opened(root: Path, split: str | None, classes: list[str] | None = None) -> t
         wanted = named(root, own, split)
     elif "holdout" in options:
         wanted = split or "all"
-    else:
+    elif name in ("folder", "export"):
         wanted = split or tree["data"]["val"] or "all"
+    else:
+        wanted = split or tree["data"]["val"] or named(root, sets.splits(name, top), None)
     dataset = sets.open(name, top, wanted, space, **options)
     return dataset, part(dataset, wanted, options.get("holdout"))
 

@@ -58,12 +58,16 @@ def truth_space(
             f"the label maps hold {brief(seen)}, but only the class {names[0]!r} is named; name the rest as well, "
             f"such as background,{names[0]}"
         )
-    if names is None and (top := white(truth.pixels)) is not None:
+    if names is None and numbers:
         odd = next(other for other in others if not _two(other))
-        grays = "probabilities? cut them into classes first" if len(odd.pixels) > _MANY else f"say --ignore {top}"
+        top = white(truth.pixels)
+        wish = (
+            f"if {top} stands for pixels that do not count, say --ignore {top}" if top else "name them with --classes"
+        )
+        wish = "probabilities? cut them into classes first" if len(odd.pixels) > _MANY else wish
         raise LabelError(
-            f"{truth.folder} holds {brief(truth.pixels)} alone, which are two classes, but {odd.folder} holds "
-            f"{brief(odd.pixels)}; {grays if len(odd.pixels) > _MANY else f'if {top} stands for pixels that do not count, {grays}'}"
+            f"{truth.folder} holds {brief(truth.pixels)}{' alone' if top else ''}, which are two classes, but {odd.folder} "
+            f"holds {brief(odd.pixels)}; {wish}"
         )
     if names is not None and len(names) > 2 and (top := white(seen)) is not None and 0 in seen:
         raise LabelError(
