@@ -64,6 +64,34 @@ def test_the_temperature_undoes_what_was_done_to_the_scores(factor: float) -> No
         assert found.ece[1] < 0.25 * found.ece[0]
 
 
+def test_a_temperature_that_makes_other_images_less_likely_is_not_kept() -> None:
+    """Every other image, those that are fitted on, has labels that follow from nothing; the others are calibrated as they are."""
+
+    class Unlike(Draws):
+        def __getitem__(self, index: int) -> Sample:
+            sample = super().__getitem__(index)
+            if index % 2:
+                return sample
+            flat = torch.from_numpy(np.random.default_rng(index).integers(0, 3, (24, 24), dtype=np.uint8))
+            return sample._replace(labels=flat)
+
+    found = fit_temperature(predictor(), Unlike(20))
+    assert found.value == 1.0 and found.nll[0] == found.nll[1] and found.ece[0] == found.ece[1]
+    assert found.refused is not None and found.refused[0] > 2 and found.refused[1] > found.nll[0]
+    assert found.to_dict()["temperature"] == 1.0 and found.to_dict()["refused"]["nll"] == found.refused[1]
+    assert "refused" not in fit_temperature(predictor(4.0), Draws(20)).to_dict()
+
+
+def test_what_is_not_kept_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    from intarsia.cli.calibrate import show
+    from intarsia.evaluation.reliance import Temperature
+
+    show(Temperature(1.0, (0.588, 0.588), (0.1, 0.1), (1, 2), (2.5, 0.619)), "2 others")
+    told = capsys.readouterr().out
+    assert "temperature 1, as before: 2.500, fitted on 1 image, makes 2 others no likelier" in told
+    assert "(negative log-likelihood 0.5880 without it, 0.6190 with it)" in told
+
+
 def test_one_image_fits_and_measures() -> None:
     assert fit_temperature(predictor(), Draws(1)).images == (1, 1)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .evaluate import show_source
 from .terminal import AsJson, Root, answer, console, percent, table
 
 
@@ -24,7 +25,9 @@ def compare(
             metavar="SOURCE",
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "val",
+    split: Annotated[
+        str, typer.Option(help="Which part of the data set; none: val, and all pairs of a folder without splits.")
+    ] = "",
     root: Root = None,
     classes: Annotated[
         str, typer.Option(help="Names of the classes of a folder of label maps, in order: sky,road,car.")
@@ -38,12 +41,16 @@ def compare(
 ) -> None:
     """Say which of two models is better, and whether that can be told."""
     from ..evaluation import compare as run
-    from .source import truth_of
+    from .source import is_recipe, truth_of
 
     names = [name.strip() for name in classes.split(",") if name.strip()] or None
-    truth: Any = None if labels is None else truth_of(labels, root, split, names)
+    truth: Any = labels
+    if labels is not None and is_recipe(labels) and not Path(labels).is_dir():
+        truth = truth_of(labels, root, split or None, names)[0]
     command = shlex.join(["intarsia", *context.obj])
-    verdict = run(a, b, truth, split=split, root=root, raw=raw, protocol=protocol, out=out, command=command)
+    verdict = run(
+        a, b, truth, split=split or None, root=root, classes=names, raw=raw, protocol=protocol, out=out, command=command
+    )
     if as_json:
         return answer({**verdict.to_dict(), **({"report": out / "compare.html"} if out else {})})
     show(verdict)
@@ -79,6 +86,7 @@ def show(verdict: Any) -> None:
         markup=False,
         soft_wrap=True,
     )
+    show_source(verdict.source)
     out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
 
 

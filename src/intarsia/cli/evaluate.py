@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,9 @@ def evaluate(
             metavar="SOURCE", help="A data set's name, a folder, or a recipe; none: what the model was trained on."
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Which part of the data set.")] = "val",
+    split: Annotated[
+        str, typer.Option(help="Which part of the data set; none: val, and all pairs of a folder without splits.")
+    ] = "",
     root: Root = None,
     protocol: Annotated[
         str, typer.Option(help="What absent classes, ignored pixels and averaging mean; 'all' shows all side by side.")
@@ -43,13 +46,13 @@ def evaluate(
 
     data: Any = source
     if source is not None and is_recipe(source):
-        data = opened(source, root, [split])[0]
+        data = opened(source, root, [split or "val"])[0]
     command = shlex.join(["intarsia", *context.obj])
     wanted = [name.strip() for name in metrics.split(",") if name.strip()]
     score = run(
         model,
         data,
-        split=split,
+        split=split or None,
         root=root,
         out=out,
         protocol=protocol,
@@ -87,6 +90,14 @@ def show(score: Any) -> None:
     out.print(
         f"{score.images} images in {duration(score.seconds)}; {percent(scores.ignored)} % of the pixels are ignored"
     )
+    show_source(score.source)
+
+
+def show_source(source: Mapping[str, str]) -> None:
+    """Which pairs were scored, and how the values of masks were read, as far as it is known."""
+    for key, label in (("pairs", "scored"), ("values", "values")):
+        if key in source:
+            console().print(f"{label}: {source[key]}", markup=False, soft_wrap=True)
 
 
 def show_protocols(score: Any) -> None:

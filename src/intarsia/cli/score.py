@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,7 +49,9 @@ def score(
     raw: Annotated[
         bool, typer.Option("--raw", help="Predictions hold the values of the data set's masks, not class numbers.")
     ] = False,
-    split: Annotated[str, typer.Option(help="Which part of a data set.")] = "val",
+    split: Annotated[
+        str, typer.Option(help="Which part of a data set; none: val, and all pairs of a folder without splits.")
+    ] = "",
     root: Root = None,
     protocol: Annotated[
         str, typer.Option(help="Of label maps: what absent classes and averaging mean; 'all' shows all side by side.")
@@ -65,7 +68,7 @@ def score(
     if kind and kind not in KINDS:
         raise RecipeError(f"--as is {kind!r}{nearest(kind, KINDS)}")
     kind = kind or recognized(Path(truth))
-    given = {"--classes": classes, "--ignore": ignore, "--things": things, "--raw": raw, "--split": split != "val",
+    given = {"--classes": classes, "--ignore": ignore, "--things": things, "--raw": raw, "--split": split,
              "--root": root, "--protocol": protocol != "dataset", "--metrics": metrics}  # fmt: skip
     useful = {"semantic": set(given) - {"--things"}, "video": {"--classes", "--things"}}.get(kind, set())
     if idle := [name for name, value in given.items() if value and name not in useful]:
@@ -131,25 +134,29 @@ def _semantic(
 ) -> Any:
     """Label maps against label maps, which mean the same values, or against a data set."""
     from ..evaluation import MaskFolder, Predictions, score_masks
-    from ..evaluation.masks import space_of
+    from ..evaluation.masks import alone, without
     from .source import truth_of
 
     numbers = _listed(ignore)
     if wrong := [n for n in numbers if not n.isdigit()]:
         raise RecipeError(f"--ignore holds {wrong[0]!r}; give values of label maps, such as 0 or 0,255")
-    if classes is not None or ignore or _only_files(Path(truth)):
-        if not Path(truth).is_dir():
-            raise DataError(f"{truth!r} says itself which classes it has; leave out --classes and --ignore")
-        folders = [Path(truth), Path(predictions)]
-        space = space_of(folders, classes, [int(n) for n in numbers])
-        dataset: Any = MaskFolder(truth, space)
+    place, found, pairs = Path(truth), Path(predictions), ""
+    if place.is_dir() and alone(place, [found]):
+        if split:
+            raise RecipeError(f"{truth}: holds label maps alone, and no splits; leave out --split")
+        space = without([place, found], [int(n) for n in numbers], classes) if numbers else classes
+        dataset: Any = MaskFolder(place, space, others=[found])
+    elif numbers:
+        raise DataError(
+            f"{truth!r} says itself which values count; leave out --ignore, or write labels.values in a recipe"
+        )
+    elif isinstance(classes, int):
+        raise DataError(f"{truth!r} says itself how many classes it has; leave out --classes, or name them")
     else:
-        dataset = truth_of(truth, root, split)
-        space = dataset.labels
-    same_values = raw or isinstance(dataset, MaskFolder)
-    return score_masks(
-        Predictions(predictions, space, same_values), dataset, protocol=protocol, metrics=metrics, only=True
-    )
+        dataset, pairs = truth_of(truth, root, split or None, classes)
+    seen = Predictions(found, dataset.labels, raw or isinstance(dataset, MaskFolder))
+    scored = score_masks(seen, dataset, protocol=protocol, metrics=metrics, only=True)
+    return dataclasses.replace(scored, source={**({"pairs": pairs} if pairs else {}), **scored.source})
 
 
 def write(out: Path, tree: Any, counts: Any) -> None:
@@ -258,8 +265,3 @@ def _listed(given: str) -> list[str]:
 
 def _given(**options: Any) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
-
-
-def _only_files(folder: Path) -> bool:
-    """Whether a folder holds files and no folders: label maps alone, rather than a data set."""
-    return folder.is_dir() and not any(p.is_dir() for p in folder.iterdir() if not p.name.startswith("."))

@@ -57,26 +57,29 @@ def _below(source: str, root: str | None, depth: int = 3) -> Path | None:
     return None
 
 
-def truth_of(source: str, root: str | None, split: str, classes: Any = None) -> Any:
-    """The labels to hold predictions against: a folder of label maps alone, or whatever SOURCE may be.
+def truth_of(source: str, root: str | None, split: str | None, classes: list[str] | None = None) -> tuple[Any, str]:
+    """The labels to hold predictions against: whatever SOURCE may be, but label maps alone.
 
     Args:
-        classes: of a folder of label maps, as `MaskFolder` takes them; a folder is then taken for one.
+        split: None: what is there to validate on, and all pairs of a folder without splits.
+        classes: names of the classes of a folder of images and masks.
+
+    Returns: the data set, and a few words about which part of it that is.
     """
     from ..data.datasets.catalogue import DATASETS
-    from ..evaluation import MaskFolder
+    from ..evaluation import folders
 
-    if source in DATASETS or not Path(source).is_dir():
-        return opened(source, root, [split])[0]
-    if classes is None:
-        try:
-            return opened(source, root, [split])[0]
-        except DataError as error:
-            try:
-                return MaskFolder(source)
-            except DataError:
-                raise error from None
-    return MaskFolder(source, classes)
+    if source not in DATASETS and Path(source).exists() and (Path(source).is_dir() or not is_recipe(source)):
+        return folders.opened(Path(source), split, classes)
+    if classes is not None:
+        raise DataError(f"{source!r} says itself which classes it has; leave out --classes")
+    if is_recipe(source) and not split:
+        chosen = _loaded(source).data
+        split = (chosen.val or "all") if chosen else None
+        dataset = opened(source, root, [split or "val"])[0]
+        return dataset, folders.part(dataset, split or "val", chosen.options.get("holdout") if chosen else None)
+    dataset = opened(source, root, [split or "val"])[0]
+    return dataset, folders.part(dataset, split or "val", None)
 
 
 def is_recipe(source: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError, LabelError
+from ..labels import two_ends
 from .codecs import orientation_of
 from .doctor.forms import Form, natural
 from .doctor.likeness import colors, fit, gray, grid, thumbnail, traces
@@ -221,20 +222,6 @@ def _blended(raw: np.ndarray) -> dict[int, int]:
     if len(values) == 1 and len(middle) < _SAME * steps(raw):
         return {}
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def two_ends(values: dict[int, int]) -> bool:
-    """Whether a mask has two values, near 0 and near 255, and grays between them, as smoothing and JPEG leave.
-
-    Ids of many classes beside 255 for ignore have neither grays next to 255 nor some in every part of the range.
-    """
-    if len(values) <= 8 or max(values) > 255 or min(values) < 0 or max(values) < 239:
-        return False
-    ranges = ((17, 91), (91, 165), (165, 239))
-    if not (any(239 <= v < 255 for v in values) or all(any(a <= v < b for v in values) for a, b in ranges)):
-        return False
-    ends = sum(n for v, n in values.items() if v <= 16 or v >= 239)
-    return ends > 0.6 * sum(values.values())  # thin things smear most
 
 
 def _digest(array: np.ndarray) -> bytes:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, LabelError
-from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors
+from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
 from .arrays import planes_of
 from .classnames import Named
 from .codecs import decode_mask, raw_values
-from .numbering import MANY, OBJECTS, VOID, evenly, numbered, without_void
+from .numbering import MANY, OBJECTS, numbered, without_void
 from .pairs import Pair
 
 NOTHING = re.compile(
@@ -113,20 +113,31 @@ def _same_ids(looks: list[_Look]) -> bool:
     meaning: dict[int, bytes] = {}
     for _, palette, ids, _ in looks:
         width = len(palette) // 256
-        for value in ids or ():
-            color = palette[value * width : value * width + 3] if palette else b""
+        for value in ids or () if palette else ():  # gray files say nothing about colors
+            color = palette[value * width : value * width + 3]
             if meaning.setdefault(value, color) != color:
                 return False
     return True
 
 
 def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Counter[int] | None:
+    if stored.ndim == 2 and stored.dtype == np.uint8:  # bytes are counted before they become colors
+        counts = np.bincount(stored.ravel(), minlength=256)
+        stored = np.flatnonzero(counts).astype(np.uint8)[None]
+        weights = counts[stored].ravel()
+    else:
+        weights = None
     try:
         raw = raw_values(stored, palette, by_color, "")
     except LabelError:
         return None
-    values, counts = np.unique(raw, return_counts=True)
-    return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    if weights is None:
+        values, weights = np.unique(raw, return_counts=True)
+        return Counter(dict(zip(values.tolist(), weights.tolist(), strict=True)))
+    total: Counter[int] = Counter()
+    for value, count in zip(raw.ravel().tolist(), weights.tolist(), strict=True):
+        total[value] += count
+    return total
 
 
 def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
@@ -138,20 +149,15 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         said.append(
             "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
         )
+    numbers, sentence = black_and_white(scan)
+    if numbers and not (scan.by_color and file and file.colors):
+        names = _two(classes, file)
+        said.append(sentence)
+        values: dict[int | str, str] = {value: names[number] for value, number in numbers.items()}
+        return LabelSpace(tuple(names), values=values)
     if scan.by_color:
         return _colors(scan, classes, file, said)
     seen = list(scan.pixels)
-    if (set(seen) <= {0, 255} and 255 in seen) or _smeared(scan):
-        names = _two(classes, file)
-        values: dict[int | str, str] = (
-            {0: names[0], 255: names[1]} if set(seen) <= {0, 255} else {"0..127": names[0], "128..255": names[1]}
-        )
-        said.append(
-            "ids 0 and 255 are two classes; 255 is not ignore"
-            if len(values) == 2 and 0 in values
-            else "grays between 0 and 255 come from smoothing or JPEG: below 128 is one class, from 128 on the other"
-        )
-        return LabelSpace(tuple(names), values=values)
     if seen and seen[0] < 0:
         raise LabelError(
             f"{root}: the masks hold {seen[0]}; ids are 0 and above, so save the masks again with 255 where pixels do not count, as `intarsia data audit {root} --fix OUT` does"
@@ -164,7 +170,7 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
     if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
         said.append("a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored")
         return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
-    ignored = [v for v in seen if v in VOID and v - 1 not in seen and len(seen) > 2 and not evenly(seen)]
+    ignored = unlabeled(seen)
     ids = [v for v in seen if v not in ignored]
     if file is not None and scan.palette and file.colors:
         file = _by_palette(scan, file, said)
@@ -172,8 +178,8 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         names, values = _numbered(root, ids, classes, file, ignored, said)
         if classes is None:
             names, values = without_void(names, values, said)
-    elif ids and (set(ids) <= {0, 1} or set(ids) <= {0, 65535}):
-        names, values = ["background", "foreground"], {0: "background", max(ids) or 1: "foreground"}
+    elif ids and set(ids) <= {0, 1}:
+        names, values = ["background", "foreground"], {0: "background", 1: "foreground"}
     else:
         names = [f"class_{v}" for v in ids]
         values = dict(zip(ids, names, strict=True))
@@ -195,14 +201,18 @@ def _by_palette(scan: Scan, file: Named, said: list[str]) -> Named | None:
     return file._replace(names=[n for n, _ in found], colors=[], ids=[i for _, i in found])
 
 
-def _smeared(scan: Scan) -> bool:
-    """Whether ids are two classes with grays between them: JPEG, or a resized mask."""
-    if any("palette" in kind for kind in scan.kinds):
-        return False
-    total = sum(scan.pixels.values())
-    ends = sum(n for v, n in scan.pixels.items() if v <= 16 or 239 <= v <= 255)
-    low, high = any(v <= 16 for v in scan.pixels), any(239 <= v <= 254 for v in scan.pixels)
-    return low and high and len(scan.pixels) > 8 and max(scan.pixels) <= 255 and ends > 0.9 * total
+def black_and_white(scan: Scan) -> tuple[dict[int | str, int], str]:
+    """The class, 0 or 1, of each value in masks of black and white, and a sentence about it; empty for other masks."""
+    if scan.by_color:
+        plain = set(scan.pixels) <= {0, 0xFFFFFF} and 0xFFFFFF in scan.pixels
+        return ({"#000000": 0, "#ffffff": 1}, "black and white are two classes") if plain else ({}, "")
+    shown = {value: scan.palette.get(value) for value in scan.pixels}
+    if len(shown) == 2 and list(shown.values()) == ["#000000", "#ffffff"] and 0 in shown:
+        top = max(shown)
+        return {0: 0, top: 1}, f"0 is painted black and {top} white: they are two classes"
+    found, sentence = two_classes(scan.pixels, scan.each)
+    painted = any("palette" in kind for kind in scan.kinds)  # an index of a palette is no gray
+    return ({}, "") if painted and any(isinstance(value, str) for value in found) else (found, sentence)
 
 
 def _two(classes: list[str] | None, file: Named | None) -> list[str]:

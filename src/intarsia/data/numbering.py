@@ -10,7 +10,6 @@ _UNLABELED = re.compile(
     r"unlabell?ed|void|unclassified|ignored?", re.IGNORECASE
 )  # an id's name; "none" may be background
 MANY = 256  # more different colors or grays than this are no classes but smoothing
-VOID = frozenset({255, 65535})  # the ids that stand for no label where nobody gives a name
 OBJECTS = 'look like numbers of objects, not classes; to learn one class of them, write labels.values: {0: background, "1..65535": object}'
 
 
@@ -22,11 +21,6 @@ def numbered(masks: Sequence[Collection[int]]) -> bool:
         return True
     rows = [len(ids) for ids in own if max(ids) == len(ids)]
     return len(set(rows)) > 4 and max(rows) >= 10 and len(rows) >= 0.7 * len(own)
-
-
-def evenly(seen: Sequence[int]) -> bool:
-    """Whether ids are grays spread from 0 to 255, as people paint classes: then 255 is one of them."""
-    return seen[0] == 0 and all(abs(v - 255 * n / (len(seen) - 1)) <= 1 for n, v in enumerate(seen))
 
 
 def without_void(

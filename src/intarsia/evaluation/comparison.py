@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,14 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import data as sets
 from .. import report
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, NoPairs, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import ImageCounts
 from ..structures import Sample
 from .entry import dataset_of
-from .masks import MaskFolder, Predictions
+from .folders import opened
+from .masks import MaskFolder, Predictions, alone
+from .reading import told
 from .scoring import read_samples, score
 from .semantic import score_masks
 from .verdict import RESAMPLES, Verdict, judge
@@ -31,7 +35,7 @@ def compare(
     b: str | Path,
     labels: Any = None,
     *,
-    split: str = "val",
+    split: str | None = None,
     root: str | Path | None = None,
     classes: Sequence[str] | None = None,
     raw: bool = False,
@@ -46,18 +50,22 @@ def compare(
     Args:
         a, b: each a run's folder or a checkpoint, which predict; a folder of label maps from any tool; or a folder that
             `evaluate` wrote (its images.safetensors), for which no picture can be shown.
-        labels: the truth: a data set, its name, or a folder of label maps; None: what the first model was trained on.
+        labels: the truth: a data set, its name, or a folder, of images and masks or of label maps alone; None: what the
+            first model was trained on.
+        split: which part of it; None: what is there to validate on, and all pairs of a folder without splits.
         classes: names for a folder of label maps; None: they are called by number.
         raw: folders of label maps hold the values of the data set's own masks instead of class numbers.
 
     Raises: DataError, LabelError or CheckpointError, each with what to do.
     """
     sides = [_opened(Path(source)) for source in (a, b)]
-    dataset = _truth(sides, labels, split, root, classes)
+    dataset, pairs = _truth(sides, labels, split, root, classes)
     space = _space(sides, dataset)
     counted = [_counts(s, dataset, space, raw) for s in sides]
     names = _called(Path(a), Path(b))
     verdict = judge(*counted, names=names, protocol=protocol, resamples=resamples, level=level)
+    source = {"pairs": pairs, "values": _read_as(sides, names, dataset, space, raw)}
+    verdict = dataclasses.replace(verdict, source={key: text for key, text in source.items() if text})
     if out is not None:
         folder = Path(out)
         try:
@@ -103,28 +111,59 @@ def _opened(path: Path) -> _Side:
             raise error from None
 
 
-def _truth(sides: Sequence[_Side], labels: Any, split: str, root: Any, classes: Any) -> Any:
-    """The data set that both are held against; None where both have counted already."""
+def _truth(sides: Sequence[_Side], labels: Any, split: str | None, root: Any, classes: Any) -> tuple[Any, str]:
+    """The data set that both are held against, None where both have counted already; and which part of it, in words."""
     from ..data.datasets.catalogue import DATASETS
 
     if labels is None:
         if all(side.counts is not None for side in sides):
-            return None
+            return None, ""
         model = next((side.predictor for side in sides if side.predictor is not None), None)
         if model is None:
             folder = next(side.path for side in sides if side.counts is None)
             raise DataError(f"{folder} holds predictions; say with --labels what is true: a data set, or a folder")
-        return dataset_of(model, None, split, root)[0]
+        dataset, said, _ = dataset_of(model, None, split, root)
+        return dataset, said.get("pairs", "")
     if not isinstance(labels, str | Path):
-        return labels
+        return labels, ""
     model = next((side.predictor for side in sides if side.predictor is not None), None)
-    if str(labels) not in DATASETS and Path(labels).is_dir() and model is None:
-        return MaskFolder(labels, classes)
+    if classes is not None and (model is not None or str(labels) in DATASETS):
+        raise DataError(
+            f"{str(labels)!r} has the classes of the model or of the data set; leave out the names of classes"
+        )
     if model is not None:
-        return dataset_of(model, labels, split, root)[0]
-    from .. import data as sets
+        try:
+            dataset, said, _ = dataset_of(model, labels, split, root)
+        except NoPairs as error:
+            if not alone(Path(labels), ()):
+                raise
+            path = next(side.path for side in sides if side.predictor is not None)
+            raise DataError(
+                f"{labels} holds label maps alone, and {path} needs images to predict; name a data set with both"
+            ) from error
+        return dataset, said.get("pairs", "")
+    if str(labels) in DATASETS:
+        return sets.open(str(labels), root, split or "val"), ""
+    folder = Path(labels)
+    maps = [side.path for side in sides if side.counts is None]
+    if folder.is_dir() and (not maps or alone(folder, maps)):
+        return MaskFolder(folder, classes, others=maps, more=False), ""
+    if folder.exists():
+        return opened(folder, split, classes)
+    raise DataError(f"there is no folder or data set {str(labels)!r}{nearest(labels, DATASETS)}")
 
-    return sets.open(str(labels), root, split)
+
+def _read_as(sides: Sequence[_Side], names: Sequence[str], dataset: Any, space: LabelSpace, raw: bool) -> str:
+    """How the values of a data set's masks and of both folders of predictions are read; empty where no folder is."""
+    maps = {
+        name: Predictions(side.path, space, raw).told
+        for side, name in zip(sides, names, strict=True)
+        if side.counts is None and side.predictor is None
+    }
+    truth = dataset.told if isinstance(dataset, MaskFolder) else told(space)
+    if not maps or set(maps.values()) == {truth}:
+        return f"{truth}, everywhere" if maps else ""
+    return "; ".join([f"truth: {truth}", *(f"{name}: {how}" for name, how in maps.items())])
 
 
 def _space(sides: Sequence[_Side], dataset: Any) -> LabelSpace:
@@ -144,10 +183,6 @@ def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> ImageCou
     if side.counts is not None:
         return side.counts
     if side.predictor is not None:
-        if isinstance(dataset, MaskFolder):
-            raise DataError(
-                f"{dataset.folder} holds label maps alone, and {side.path} needs images to predict; name a data set with both"
-            )
         found = score(side.predictor, dataset)
         assert found.counts is not None
         return found.counts

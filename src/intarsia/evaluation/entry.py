@@ -16,6 +16,7 @@ from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import bootstrap
+from .folders import HOLDOUT, fitted, named, part
 from .scoring import Score, score
 
 KEPT = 4  # worst, and as many best, images in a report
@@ -25,7 +26,7 @@ def evaluate(
     model: str | Path | Predictor | nn.Module,
     data: Any = None,
     *,
-    split: str = "val",
+    split: str | None = None,
     root: str | Path | None = None,
     out: str | Path | None = None,
     protocol: str = "dataset",
@@ -43,7 +44,8 @@ def evaluate(
             images are normalized.
         data: None for the data the checkpoint was trained on; a data set's name; a folder; or a data set: anything with
             a length whose items are Samples or (image, labels, name).
-        split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so.
+        split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so. None: "val",
+            and all pairs of a folder without splits.
         root: where a data set given by name, or the checkpoint's own, lies; None: where the recipe says.
         out: folder for scores.json, the counts of each image (`ImageCounts.load` reads them) and report.html.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
@@ -99,7 +101,9 @@ def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None
     return Predictor(model, labels, mean, std, in_channels=len(mean))
 
 
-def dataset_of(predictor: Predictor, data: Any, split: str, root: str | Path | None) -> tuple[Any, dict[str, str], Any]:
+def dataset_of(
+    predictor: Predictor, data: Any, split: str | None, root: str | Path | None
+) -> tuple[Any, dict[str, str], Any]:
     """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
     from ..data.datasets.catalogue import DATASETS
 
@@ -113,6 +117,7 @@ def dataset_of(predictor: Predictor, data: Any, split: str, root: str | Path | N
         raise DataError("the model does not say what it was trained on; name a data set, a folder or hand one over")
     if name in DATASETS and name == own.get("name"):
         root = root if root is not None else own.get("root")
+        split = split or "val"
         if split in ("train", "val"):
             if split not in own:
                 raise DataError(
@@ -120,18 +125,50 @@ def dataset_of(predictor: Predictor, data: Any, split: str, root: str | Path | N
                 )
             split = own[split]
     elif name in DATASETS:
-        options, labels = {}, None if name != "folder" else labels
+        options, labels, split = {}, None if name != "folder" else labels, split or "val"
     elif Path(name).is_dir():
-        name, root, options = "folder", name, _folder_options(predictor)
-        if split == "val" and sets.splits("folder", root) == ("all",):
-            split = "all"  # a folder without splits is there to be scored as a whole
+        return _folder(predictor, Path(name), split, own)
     else:
         raise DataError(f"there is no folder or data set {name!r}{nearest(name, DATASETS)}")
 
     def opener(which: str) -> Any:
         return sets.open(name, root, which, labels, **options)
 
-    return opener(split), _said(name, split, root), opener
+    dataset = opener(split)
+    said = _said(name, split, root)
+    if "holdout" in options or data is None:
+        whose = "the model's own " if data is None and split in (own.get("train"), own.get("val")) else ""
+        said["pairs"] = whose + part(dataset, split, options.get("holdout"))
+    return dataset, said, opener
+
+
+def _folder(
+    predictor: Predictor, root: Path, split: str | None, own: dict[str, Any]
+) -> tuple[Any, dict[str, str], Any]:
+    """The same for a folder of images and masks, read with the model's classes as its masks store them."""
+    options: dict[str, Any] = _folder_options(predictor)
+    known = sets.splits("folder", root)
+    mine = own.get("name") == "folder" and own.get("root") and Path(own["root"]).resolve() == root.resolve()
+    if known != ("all",):
+        wanted = named(root, known, split)
+    else:
+        wanted = split or "all"
+        if wanted in ("train", "val"):
+            options["holdout"] = own.get("holdout", HOLDOUT) if mine else HOLDOUT
+    labels = predictor.labels
+    space, how = fitted(sets.open("folder", root, wanted, labels, **options), labels)
+
+    def opener(which: str) -> Any:
+        return sets.open("folder", root, which, space, **options)
+
+    dataset = opener(wanted)
+    said = {**_said("folder", wanted, root), "pairs": part(dataset, wanted, options.get("holdout"))}
+    if mine and wanted == "all" and own.get("holdout"):
+        said["pairs"] += f", of which the model was trained on all but {own['holdout']:.0%}".replace("%", " %")
+        said["pairs"] += "; for those it has not seen, leave out the folder"
+    if how := how or getattr(dataset, "inferred", ""):
+        said["values"] = how
+    return dataset, said, opener
 
 
 def _folder_options(predictor: Predictor) -> dict[str, Any]:
@@ -208,7 +245,7 @@ def _called(model: Any) -> str:
 def _spelled(
     model: Any,
     data: Any,
-    split: str,
+    split: str | None,
     root: Any,
     protocol: str,
     batch_size: int,
@@ -221,7 +258,7 @@ def _spelled(
     if data is not None:
         given.append(repr(str(data)) if isinstance(data, str | Path) else type(data).__name__)
     settings = {"split": split, "root": None if root is None else str(root), "out": str(out)}
-    standard = {"split": "val", "root": None}
+    standard = {"split": None, "root": None}
     given += [f"{key}={value!r}" for key, value in settings.items() if value != standard.get(key)]
     given += [f"protocol={protocol!r}"] if protocol != "dataset" else []
     given += [f"batch_size={batch_size}"] if batch_size != 1 else []

@@ -33,17 +33,20 @@ BINS = 2000
 
 
 class Temperature(NamedTuple):
-    """A fitted temperature, and what it does to pixels that it was not fitted on (where there are two images or more).
+    """The temperature to keep, and what it does to pixels that it was not fitted on (where there are two images or more).
 
     Args:
+        value: the fitted one where it makes those pixels likelier, else 1, which changes nothing.
         nll, ece: before and after: mean negative log-likelihood, expected calibration error.
         images: how many it was fitted on, and measured on.
+        refused: the fitted temperature and its negative log-likelihood, where it was no better than 1.
     """
 
     value: float
     nll: tuple[float, float]
     ece: tuple[float, float]
     images: tuple[int, int]
+    refused: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As a checkpoint keeps it."""
@@ -52,13 +55,15 @@ class Temperature(NamedTuple):
             "nll": list(self.nll),
             "ece": list(self.ece),
             "images": list(self.images),
+            **({"refused": dict(zip(("temperature", "nll"), self.refused, strict=True))} if self.refused else {}),
         }
 
 
 def fit_temperature(predictor: Predictor, dataset: Any, *, pixels: int = PIXELS, seed: int = 0) -> Temperature:
     """The temperature that makes held-out labels most likely; the predictor is left as it is.
 
-    Every other image, from the first on, is fitted on; the others measure it. A data set of one image does both.
+    Every other image, from the first on, is fitted on; the others measure it. A data set of one image does both. Where the
+    others become less likely than without it, it is not kept: the temperature is 1.
 
     Args:
         dataset: as `score` takes it; not what the network was trained on.
@@ -89,6 +94,8 @@ def fit_temperature(predictor: Predictor, dataset: Any, *, pixels: int = PIXELS,
     value = float(math.exp(found.x))
     before, after = (_measured(*measured, t, space) for t in (1.0, value))
     sizes = (len(parts[0]) or len(parts[1]), len(parts[1]) or len(parts[0]))
+    if not after[0] < before[0]:
+        return Temperature(1.0, (before[0], before[0]), (before[1], before[1]), sizes, (value, after[0]))
     return Temperature(value, (before[0], after[0]), (before[1], after[1]), sizes)
 
 

@@ -36,7 +36,8 @@ class Score:
         space: the classes.
         per_image: (name, mIoU over the classes of that image alone) in the data set's order; NaN where all is ignored.
         seconds: wall-clock of reading, predicting and counting.
-        source: what was scored: "model", "data", "split" and "root", as far as they are known.
+        source: what was scored, as far as it is known: "model", "data", "split" and "root", which "pairs" these are, and how
+            the "values" of masks were read.
         worst, best: the images kept for the eye, each from its extreme end on.
         baseline: the mIoU of a classifier that sees single pixels' colors only; None when it was not asked for.
         counts: of each image and class, for other protocols, intervals and comparisons (`intarsia.metrics`).

@@ -10,8 +10,9 @@ from ..errors import DataError, RecipeError
 from ..metrics import ConfusionMatrix, ImageCounts
 from ..metrics.protocols import ALL
 from ..metrics.protocols import protocol as named
-from .masks import Predictions
+from .masks import MaskFolder, Predictions
 from .measures import MEASURES, chosen
+from .reading import both, told
 from .scoring import Score, counted, read_samples, same_classes
 
 
@@ -66,6 +67,13 @@ def score_masks(
         space,
         per_image,
         time.perf_counter() - started,
+        source={"values": read_as(predict, dataset)},
         counts=counts,
         measures={name: metric.compute() for name, metric in measures.items()},
     )
+
+
+def read_as(predict: Predictions, dataset: Any) -> str:
+    """How the values of a data set's masks and of predictions are read, in one line."""
+    space = getattr(dataset, "labels", predict.space)
+    return both(dataset.told if isinstance(dataset, MaskFolder) else told(space), predict.told)

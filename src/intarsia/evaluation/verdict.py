@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +51,7 @@ class Verdict:
         iou: of each class, of A and of B.
         mean: of the mIoU; `classes`: of the IoU of each class.
         images: (name, mIoU of A, mIoU of B) of each image alone, the largest change first.
+        source: what both were held against, as far as it is known: which "pairs", and how "values" of masks were read.
     """
 
     names: tuple[str, str]
@@ -63,6 +64,7 @@ class Verdict:
     resamples: int
     level: float
     alike: bool
+    source: dict[str, str] = field(default_factory=dict)
 
     @property
     def better(self) -> str | None:
@@ -93,6 +95,7 @@ class Verdict:
             "protocol": self.protocol,
             "resamples": self.resamples,
             "level": self.level,
+            **self.source,
         }
 
 

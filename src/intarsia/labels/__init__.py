@@ -2,7 +2,8 @@
 
 A mask file holds raw values: an id ("7"), a palette index, or a color ("#804080"). A network knows class numbers
 0 .. K-1. Between the two stands a LabelSpace: class names in order, and for every raw value the class it stands for,
-or "ignore". Nothing else in this package adds to, subtracts from, clips or compares label values.
+or "ignore". Nothing else in this package adds to, subtracts from, clips or compares label values. What values mean where
+nobody wrote it down, such as 0 and 255 alone, is decided in `values`, for every verb alike.
 
     raw mask  --LabelSpace.encode-->  labels 0 .. K-1 and ignore_index  --network-->  logits  --LabelSpace.decide-->  labels
 """
@@ -10,5 +11,23 @@ or "ignore". Nothing else in this package adds to, subtracts from, clips or comp
 from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
 from .infer import infer
 from .space import IGNORE, LabelSpace
+from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
-__all__ = ["IGNORE", "TRANSPARENT", "Color", "LabelSpace", "distinct_colors", "infer", "pack_colors", "parse_color"]
+__all__ = [
+    "HALVES",
+    "IGNORE",
+    "TRANSPARENT",
+    "VOID",
+    "Color",
+    "LabelSpace",
+    "distinct_colors",
+    "evenly",
+    "infer",
+    "mixed",
+    "pack_colors",
+    "parse_color",
+    "two_classes",
+    "two_ends",
+    "unlabeled",
+    "white",
+]

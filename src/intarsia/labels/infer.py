@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import LabelError
 from .space import LabelSpace
+from .values import white
 
 
 def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax") -> tuple[LabelSpace, str]:
@@ -21,16 +22,17 @@ def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax"
         )
     if not found:
         return plain, "masks hold nothing yet: ids are the positions in the list of classes"
-    if count > 2 and found == [0, 255]:
+    top = white(found)
+    if count > 2 and top is not None and 0 in found:
         raise LabelError(
-            f"masks hold 0 and 255 alone, but {count} classes are listed; list two classes, or say in labels.values "
-            f"what both stand for, such as {{0: {plain.names[0]}, 255: ignore}}"
+            f"masks hold 0 and {top} alone, but {count} classes are listed; list two classes, or say in labels.values "
+            f"what both stand for, such as {{0: {plain.names[0]}, {top}: ignore}}"
         )
-    if count == 2 and set(found) <= {0, 255} and 255 in found:
-        values: dict[int | str, str] = {0: plain.names[0], 255: plain.names[1]}
+    if count == 2 and top is not None:
+        values: dict[int | str, str] = {0: plain.names[0], top: plain.names[1]}
         return LabelSpace(
             plain.names, values=values, activation=activation
-        ), f"masks hold {' and '.join(map(str, found))}: 255 is {plain.names[1]!r}, not ignore"
+        ), f"masks hold {' and '.join(map(str, found))}: {top} is {plain.names[1]!r}, not ignore"
     if all(0 <= value < count or value == plain.ignore_index for value in found):
         ignored = f", and {plain.ignore_index} is ignored" if plain.ignore_index in found else ""
         return plain, f"masks hold {_brief(found)}: ids are the positions in the list of classes{ignored}"

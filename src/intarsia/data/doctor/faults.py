@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...labels import IGNORE, LabelSpace
+from ...labels import IGNORE, LabelSpace, white
 from ..examine import Exam, sights
 from ..findings import Finding, Severity, Sight
 from .counts import commonest, counted
@@ -195,7 +195,7 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
         )
     if space is not None and space.num_classes == 2 and not space.by_color:
         small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
-        large = [e for e in labeled if set(e.values) <= {0, 255} and 255 in e.values]
+        large = [e for e in labeled if white(e.values) == 255]
         if small and large and space.values.get(255) == IGNORE:
             said = space.explicit and not getattr(dataset, "inferred", "")  # that 255 is ignored
             yield Finding(

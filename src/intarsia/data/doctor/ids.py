@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import LabelError
-from ...labels import LabelSpace
+from ...labels import VOID, LabelSpace, two_ends, white
 from ..classnames import Named
-from ..examine import Exam, two_ends
-from ..numbering import VOID, numbered
+from ..examine import Exam
+from ..numbering import numbered
 from .shifted import one_more, shifted
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _two(exams: Sequence[Exam], notes: _Notes) -> bool:
         return False
     gray = [e for e in exams if _ends(notes.values(e), e)]
     one = [e for e, v in zip(exams, views, strict=True) if e not in gray and set(v) <= {0, 1} and 1 in v]
-    full = [e for e, v in zip(exams, views, strict=True) if e not in gray and set(v) <= {0, 255} and 255 in v]
+    full = [e for e, v in zip(exams, views, strict=True) if e not in gray and white(v) == 255]
     none = [e for e, v in zip(exams, views, strict=True) if set(v) == {0} or (e.form and e.form.lossy and max(v) < 16)]
     binary = len({id(e) for e in (*gray, *one, *full, *none)})
     if not (gray or full) or binary < 0.75 * len(exams):
