@@ -12,7 +12,7 @@ import typer
 
 from .audit import audit
 from .convert import convert
-from .terminal import AsJson, Root, answer, console, table
+from .terminal import AsJson, Overwrite, Root, answer, console, table
 
 app = typer.Typer(help="Data sets: list them, and check one before anything trains.", no_args_is_help=True)
 app.command("audit")(audit)
@@ -129,6 +129,7 @@ def show_samples(
     times: Annotated[int, typer.Option(min=0, help="Augmented versions of each.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
     out: Annotated[Path, typer.Option(help="The picture to write.", metavar="FILE")] = Path("samples.png"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw samples with their labels, before and after augmentation: a recipe's own, or a usual one."""
     import numpy as np
@@ -138,8 +139,10 @@ def show_samples(
     from ..data.loader import as_sample
     from ..draw.sheet import sheet
     from ..errors import DataError
+    from ..output import Output
     from .source import augmentation_of, opened
 
+    results = Output(out.parent, [out.name], overwrite=overwrite)
     dataset = opened(source, root, [split] if split else None)[0]
     if held := getattr(dataset, "holds", ""):
         raise DataError(f"{dataset.name} holds {held}; samples are shown of images and their masks")
@@ -167,8 +170,8 @@ def show_samples(
     picture = sheet(rows, ["image", "labels", *(f"augmented {n + 1}" for n in range(times))])
     shown = np.concatenate([np.asarray(read(index).labels).ravel() for index in picked])[None]
     whole = draw.with_legend(picture, shown, space, font_size=14)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    whole.save(out)
+    with results.file(out.name) as file:
+        whole.save(file)
     console().print(f"{len(rows)} of {len(dataset)} samples: {out}", markup=False, soft_wrap=True)
 
 

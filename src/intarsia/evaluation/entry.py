@@ -16,9 +16,11 @@ from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import bootstrap
+from ..output import Output
 from .folders import HOLDOUT, fitted, named, part
 from .scoring import Score, score
 
+RESULTS = ("scores.json", "images.safetensors", "report.html")
 KEPT = 4  # worst, and as many best, images in a report
 
 
@@ -36,6 +38,7 @@ def evaluate(
     baseline: bool | None = None,
     metrics: Sequence[str] = (),
     full: bool = False,
+    overwrite: bool = False,
 ) -> Score:
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when told where.
 
@@ -55,14 +58,14 @@ def evaluate(
             what shows that color alone does not do. Trained on the split "train".
         metrics: names of `evaluation.MEASURES` to measure as well, such as "boundary" and "calibration".
         full: also look where the errors are (borders, small objects, confusions, confidence), for scores.json and the report.
+        overwrite: also replace files in `out` that this program did not write, or that were changed since.
 
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
     predictor = _opened(model, labels)
     dataset, source, opener = dataset_of(predictor, data, split, root)
     source = {"model": _called(model), **source}
-    if out is not None:
-        _writable(Path(out))
+    results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0
     found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=kept, metrics=metrics, full=full)
     if not found.scores.pixels:
@@ -73,9 +76,9 @@ def evaluate(
     if baseline or (baseline is None and source.get("data") == "shapes" and opener is not None):
         reached = _baseline(opener, dataset, predictor.labels)
     found = dataclasses.replace(found, source=source, baseline=reached)
-    if out is not None:
+    if results is not None:
         command = command or _spelled(model, data, split, root, protocol, batch_size, out, metrics, full)
-        _write(Path(out), found, predictor, model, command)
+        _write(results, found, predictor, model, command)
     return found
 
 
@@ -190,18 +193,11 @@ def _baseline(opener: Any, dataset: Any, labels: LabelSpace) -> float:
     return pixel_baseline(opener("train"), dataset, labels.num_classes, labels.ignore_index)
 
 
-def _writable(out: Path) -> None:
-    """Make the folder before the work, so that a wrong path costs nothing."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be a folder for the report ({error.strerror}); choose another --out") from None
-
-
-def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: str) -> None:
-    (out / "scores.json").write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _write(results: Output, found: Score, predictor: Predictor, model: Any, command: str) -> None:
+    results.text("scores.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
     if found.counts is not None:
-        found.counts.save(out / "images.safetensors")
+        with results.file("images.safetensors") as file:
+            found.counts.save(file)
     kept = predictor.checkpoint
     facts = {
         "model": (kept.model or type(predictor.model).__name__) if kept else type(predictor.model).__name__,
@@ -212,22 +208,23 @@ def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: s
         "training data": kept.data_hash if kept else "",
         "device": f"{predictor.device}, {predictor.precision}",
     }
-    report.write(
-        out / "report.html",
-        scores=found.scores,
-        space=found.space,
-        title=" on ".join(filter(None, (facts["model"], facts["data"]))),
-        command=command,
-        facts={key: value for key, value in facts.items() if value},
-        images=found.per_image,
-        seconds=found.seconds,
-        worst=found.worst,
-        best=found.best,
-        log=_log_of(model),
-        baseline=found.baseline,
-        trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
-        anatomy=found.anatomy,
-    )
+    with results.file("report.html") as file:
+        report.write(
+            file,
+            scores=found.scores,
+            space=found.space,
+            title=" on ".join(filter(None, (facts["model"], facts["data"]))),
+            command=command,
+            facts={key: value for key, value in facts.items() if value},
+            images=found.per_image,
+            seconds=found.seconds,
+            worst=found.worst,
+            best=found.best,
+            log=_log_of(model),
+            baseline=found.baseline,
+            trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
+            anatomy=found.anatomy,
+        )
 
 
 def _log_of(model: Any) -> Path | None:
