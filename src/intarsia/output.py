@@ -51,7 +51,7 @@ def replaced(path: str | Path, *, durable: bool = False, sweep: bool = True) -> 
     if target.exists() and not stat.S_ISREG(target.stat().st_mode):
         number = errno.EISDIR if target.is_dir() else errno.EINVAL
         raise OSError(number, "is a folder" if target.is_dir() else "is no ordinary file", str(path))
-    folder = target.parent / f"{START}{os.getpid()}-{next(_numbers)}"
+    folder = target.parent / begun()
     try:
         if sweep:
             swept(target.parent)
@@ -75,15 +75,29 @@ def replaced(path: str | Path, *, durable: bool = False, sweep: bool = True) -> 
 
 
 def swept(folder: Path) -> None:
-    """Remove the folders that writing processes left in `folder` when they were killed."""
+    """Remove what processes that were killed had begun to write in `folder`."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        left = [Path(entry.path) for entry in entries if entry.name.startswith(ANY) and entry.is_dir()]
+        left = [Path(entry.path) for entry in entries if entry.name.startswith(ANY)]
         for place in left:
             owner = place.name.removeprefix(START).partition("-")[0] if place.name.startswith(START) else ""
             with contextlib.suppress(OSError):
-                old = time.time() - place.stat().st_mtime > ABANDONED
+                old = time.time() - place.lstat().st_mtime > ABANDONED
                 if (owner.isdigit() and not runs(int(owner))) or old:
-                    shutil.rmtree(place, ignore_errors=True)
+                    removed(place)
+
+
+def removed(place: Path) -> None:
+    """Remove a file, or a folder with all that is in it, as far as that can be done."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            place.unlink()
+
+
+def begun() -> str:
+    """A name for a file or folder that is being written, which `swept` knows from others when this process is killed."""
+    return f"{START}{os.getpid()}-{next(_numbers)}"
 
 
 def runs(process: int) -> bool:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
+from torch.overrides import TorchFunctionMode
 
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
+from ..limits import OPTION, OPTIONS, PARTS
 from ..models import build
 
+FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
+           "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_", "copy_"}  # fmt: skip
 REMOTE = ("hf-hub:", "hf_hub:", "local-dir:", "http:", "https:")
 
 
@@ -77,10 +88,21 @@ class Checkpoint:
 
         Raises: CheckpointError when there is no network to build, or the weights do not fit it.
         """
-        if model is None:
-            model = self._architecture()
+        if model is not None:
+            self._refuse_misfit(model)
+            model.load_state_dict(dict(self.weights))
+            return model.eval()
+        with torch.device("meta"), Unfilled():
+            model = (
+                self._architecture()
+            )  # shapes without numbers: nothing large is allocated for options that do not fit
         self._refuse_misfit(model)
-        model.load_state_dict(dict(self.weights))
+        if whole(model):
+            weights = {name: self.weights[name].to(held.dtype, copy=True) for name, held in model.state_dict().items()}
+            model.load_state_dict(weights, assign=True)
+        else:  # it computes numbers that no file holds, and is no larger than its weights
+            model = self._architecture()
+            model.load_state_dict(dict(self.weights))
         return model.eval()
 
     def _architecture(self) -> nn.Module:
@@ -92,18 +114,22 @@ class Checkpoint:
         options = {**self.options, "in_channels": self.in_channels}
         if "pretrained" in options:
             options["pretrained"] = False  # its weights are here; nothing is downloaded
+        check_options(options)
         for key, value in options.items():
             if isinstance(value, str) and value.lower().startswith(REMOTE):
                 raise CheckpointError(
                     f"the checkpoint asks for {key}={value!r}, which is fetched from elsewhere; networks are built from the catalogue only"
                 )
         try:
-            return build(self.model, self.labels.head_size, **options)
+            with _counted(len(self.weights)):
+                return build(self.model, self.labels.head_size, **options)
+        except CheckpointError:
+            raise
         except IntarsiaError as error:
             raise CheckpointError(f"the network of the checkpoint cannot be built: {error}") from error
         except Exception as error:  # whatever a constructor makes of options that were tampered with
             raise CheckpointError(
-                f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({error})"
+                f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({str(error)[:200]})"
             ) from error
 
     def _refuse_misfit(self, model: nn.Module) -> None:
@@ -126,6 +152,82 @@ class Checkpoint:
                 f"the weights of the checkpoint do not fit {called}: {'; '.join(faults)}; "
                 f"build the network as it was trained, with {self.labels.head_size} classes, {self.in_channels} channels and its own options"
             )
+
+
+class Unfilled(TorchFunctionMode):
+    """While a network is built on the meta device, nothing is drawn or computed for its first weights: there are none."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__name__", "") in FILLING and args and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def whole(model: nn.Module) -> bool:
+    """Whether a network on the meta device is complete once its `state_dict` is given values.
+
+    It is not when it keeps numbers beside it, which its constructor computed: buffers that are not saved, or plain
+    tensors; or when one parameter has two names, which would come apart.
+    """
+    held = [tensor for tensor in model.state_dict(keep_vars=True).values() if isinstance(tensor, Tensor)]
+    saved = set(map(id, held))
+    kept = (
+        value
+        for module in model.modules()
+        for value in (*module._buffers.values(), *module._parameters.values(), *vars(module).values())
+        if isinstance(value, Tensor) and value.is_meta
+    )
+    return len(saved) == len(held) and all(id(value) in saved for value in kept)
+
+
+def check_options(options: Mapping[str, Any], place: str = "options") -> None:
+    """Refuse options that no network can be meant by: numbers and lists beyond all reason, lists in lists without end.
+
+    Raises: CheckpointError.
+    """
+    waiting: list[tuple[str, Any, int]] = [(f"{place}.{key}", value, 0) for key, value in options.items()]
+    seen = 0
+    while waiting:
+        where, value, depth = waiting.pop()
+        seen += 1
+        if isinstance(value, int | float) and not abs(value) <= OPTION:
+            given = value if abs(value) < 1e15 else "a number of more than 15 digits"
+            raise CheckpointError(
+                f"the checkpoint asks for {where}={given}; at most {OPTION:,} makes sense in a network"
+            )
+        if seen > OPTIONS or depth > 8 or (isinstance(value, str) and len(value) > OPTIONS):
+            raise CheckpointError(f"the checkpoint asks for {where} with more values than a network's options have")
+        if isinstance(value, Mapping):
+            waiting += [(f"{where}.{key}", item, depth + 1) for key, item in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(where, item, depth + 1) for item in value[: OPTIONS + 1]]
+
+
+@contextlib.contextmanager
+def _counted(tensors: int) -> Iterator[None]:
+    """Stop the building of a network that has far more parts than a file has tensors: options can ask for millions.
+
+    Raises: CheckpointError.
+    """
+    thread, count, most = threading.get_ident(), 0, 20 * tensors + PARTS
+
+    def one_more(*_: object) -> None:
+        nonlocal count
+        if threading.get_ident() != thread:
+            return
+        count += 1
+        if count > most:
+            raise CheckpointError(
+                f"the network that the checkpoint asks for has more than {most:,} parts, and the file {tensors} tensors; "
+                "the two do not belong together"
+            )
+
+    hooks = [register_module_module_registration_hook(one_more), register_module_parameter_registration_hook(one_more)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _few(names: list[str]) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from .. import config, report
 from .. import data as sets
-from .. import report
+from ..config import Data
+from ..data import origin
 from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
@@ -49,7 +52,8 @@ def evaluate(
             a length whose items are Samples or (image, labels, name).
         split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so. None: "val",
             and all pairs of a folder without splits.
-        root: where a data set given by name, or the checkpoint's own, lies; None: where the recipe says.
+        root: where a data set given by name, or the checkpoint's own, lies; None: where the checkpoint's recipe says, if
+            that is data which its user has trained on from this machine (`data.origin`).
         out: folder for scores.json, the counts of each image (`ImageCounts.load` reads them) and report.html.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
         batch_size: how many neighbors of one size go through the network together.
@@ -110,27 +114,30 @@ def dataset_of(
     """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
     from ..data.datasets.catalogue import DATASETS
 
-    own = dict(predictor.checkpoint.recipe.get("data") or {}) if predictor.checkpoint else {}
+    stored = predictor.checkpoint.recipe.get("data") if predictor.checkpoint else None
     if data is not None and not isinstance(data, str | Path):
         return data, _said(getattr(data, "name", type(data).__name__), getattr(data, "split", None), None), None
-    name = own.get("name") if data is None else str(data)
-    options = {key: value for key, value in own.items() if key not in ("name", "root", "train", "val")}
+    stated = stored.get("name") if isinstance(stored, Mapping) else None
+    own = _own(stored, root) if data is None or str(data) == stated else None
+    name = (own.name if own else None) if data is None else str(data)
+    options = own.options if own else {}
     labels: LabelSpace | None = predictor.labels
     if name is None:
         raise DataError("the model does not say what it was trained on; name a data set, a folder or hand one over")
-    if name in DATASETS and name == own.get("name"):
-        root = root if root is not None else own.get("root")
+    if own and name in DATASETS:
+        root = own.root
         split = split or "val"
         if split in ("train", "val"):
-            if split not in own:
+            wanted = own.train if split == "train" else own.val
+            if wanted is None:
                 raise DataError(
                     "the model was trained without a validation set; say which data to score it on, or another split"
                 )
-            split = own[split]
+            split = wanted
     elif name in DATASETS:
         options, labels, split = {}, None if name != "folder" else labels, split or "val"
-    elif Path(name).is_dir():
-        return _folder(predictor, Path(name), split, own)
+    elif data is not None and Path(name).is_dir():
+        return _folder(predictor, Path(name), split, _recalled(stored))
     else:
         raise DataError(f"there is no folder or data set {name!r}{nearest(name, DATASETS)}")
 
@@ -140,7 +147,7 @@ def dataset_of(
     dataset = opener(split)
     said = _said(name, split, root)
     if "holdout" in options or data is None:
-        whose = "the model's own " if data is None and split in (own.get("train"), own.get("val")) else ""
+        whose = "the model's own " if data is None and own and split in (own.train, own.val) else ""
         said["pairs"] = whose + part(dataset, split, options.get("holdout"))
     return dataset, said, opener
 
@@ -151,7 +158,9 @@ def _folder(
     """The same for a folder of images and masks, read with the model's classes as its masks store them."""
     options: dict[str, Any] = _folder_options(predictor)
     known = sets.splits("folder", root)
-    mine = own.get("name") == "folder" and own.get("root") and Path(own["root"]).resolve() == root.resolve()
+    places = (os.path.abspath(root), str(root.resolve()))
+    # a path that a checkpoint names is compared, and never looked at
+    mine = bool(own) and os.path.abspath(own["root"]) in places
     if known != ("all",):
         wanted = named(root, known, split)
     else:
@@ -172,6 +181,31 @@ def _folder(
     if how := how or getattr(dataset, "inferred", ""):
         said["values"] = how
     return dataset, said, opener
+
+
+def _recalled(stored: Any) -> dict[str, Any]:
+    """Root and held-out share of the folder that a checkpoint was trained on; empty where it was not a folder."""
+    if not isinstance(stored, Mapping) or stored.get("name") != "folder" or not isinstance(stored.get("root"), str):
+        return {}
+    share = stored.get("holdout")
+    sound = isinstance(share, float) and 0 < share < 1
+    return {"root": stored["root"], **({"holdout": share} if sound else {})}
+
+
+def _own(stored: Any, root: str | Path | None) -> Data | None:
+    """What a checkpoint was trained on, where its user may read that; None where it does not say.
+
+    Raises: DataError for a place that its user has not named; RecipeError for a description that is none.
+    """
+    from ..data.datasets.catalogue import CONSTRUCTORS
+
+    section = origin.own(stored, root)
+    if not section:
+        return None
+    place = section.pop("root")
+    recipe = config.parse({"data": section, "train": {"steps": 1}}, "the checkpoint", {"data": CONSTRUCTORS})
+    assert recipe.data is not None
+    return recipe.data.model_copy(update={"root": None if place is None else str(place)})
 
 
 def _folder_options(predictor: Predictor) -> dict[str, Any]:
