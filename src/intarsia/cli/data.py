@@ -62,6 +62,10 @@ def got(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set's name; `intarsia data list` has them.")],
     root: Annotated[Path | None, typer.Option(help="Where it shall lie. Default: data/NAME.", metavar="DIR")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archives beside what was unpacked.")] = False,
+    sha256: Annotated[
+        list[str] | None,
+        typer.Option(help="The checksum of a file for which none is published; may be given again.", metavar="HEX"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a data set that is offered to everybody; type it again after a cut, and it goes on."""
@@ -84,7 +88,7 @@ def got(
                     tasks[file] = bar.add_task(file, total=total or None)
                 bar.update(tasks[file], completed=here)
 
-            files = get(OFFERED[name], place, tell=moved, keep=keep)
+            files = get(OFFERED[name], place, tell=moved, keep=keep, sha256=sha256 or ())
     except DataError as error:
         raise DataError(f"{error}\nBy hand: {entry.steps}") from None
     if as_json:
@@ -94,9 +98,7 @@ def got(
         if not file.fetched:
             out.print(f"{file.name}: is there already", markup=False, soft_wrap=True)
         else:
-            sure = (
-                "the published checksum" if file.checked else f"no checksum is published; its sha256 is {file.sha256}"
-            )
+            sure = "the published checksum" if file.checked else "the checksum that you gave"
             out.print(f"{file.name}: {file.size} bytes, {sure}", markup=False, soft_wrap=True)
     return out.print(f"{name}: {place}; what arrived stands in {RECORD}", markup=False, soft_wrap=True)
 

@@ -70,7 +70,7 @@ def _leaving(value: Any) -> str:
     if not isinstance(value, str):
         return ""
     parts = value.replace("\\", "/").split("/")
-    climbs = ".." in parts or parts[0] in ("", "~") and len(parts) > 1 or parts[0].endswith(":") and len(parts) > 1
+    climbs = ".." in parts or (parts[0] in ("", "~") and len(parts) > 1) or (parts[0].endswith(":") and len(parts) > 1)
     return value if climbs else ""
 
 

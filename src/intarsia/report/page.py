@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..characters import printable
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS, Scores
 from ..metrics.scores import of_names
@@ -179,7 +180,12 @@ def template(name: str) -> Any:
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # names that turn a line around
     )
     environment.filters.update(
         percent=percent,
