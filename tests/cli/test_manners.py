@@ -199,3 +199,15 @@ def test_pages_spell_them_as_well(tmp_path: Path) -> None:
     )
     text = path.read_text(encoding="utf-8")
     assert f"&lt;i&gt;{SPELLED}" in text and not HIDDEN.search(text) and "<i>" not in text
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), MemoryError("Unable to allocate 9 GiB"), RuntimeError("not enough memory: you tried\nx")]
+)
+def test_too_little_memory_is_a_sentence(run_cli: Any, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def starved(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("intarsia.data.init", starved)
+    code, _, err = run_cli("init", ".")
+    assert code == 2 and "there is not enough memory for this" in err and err.count("\n") == 1

@@ -86,7 +86,10 @@ def study(
     }
     for name, recipes in plans.items():
         for seed, recipe in enumerate(recipes):
-            _unspoiled(_home(folder, name, seed), recipe)
+            home = _home(folder, name, seed)
+            _unspoiled(home, recipe)
+            if home.is_dir() and not (home / RESULT).is_file():
+                Output(home, (COUNTS, RESULT), overwrite=overwrite)  # before an hour of training, not after it
     results = Output(folder, RESULTS, overwrite=overwrite)
     trained = 0
     total = sum(map(len, plans.values()))
@@ -100,7 +103,7 @@ def study(
         tell(f"{n + 1}/{total}  {name}, seed {seed}: train, into {home}")
         started = time.monotonic()
         train(recipe, out=home, resume=(home / "last.safetensors").exists(), quiet=True)
-        _score(home, recipe)
+        _score(home, recipe, overwrite)
         trained += 1
         tell(f"      mIoU {100 * _result(home)['miou']:.1f} after {time.monotonic() - started:.0f} s")
     found = _answered(folder, plans, trained)
@@ -181,7 +184,7 @@ def _result(home: Path) -> dict[str, Any]:
     return tree
 
 
-def _score(home: Path, recipe: Recipe) -> None:
+def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     """Score a trained run, and write down what the study's page needs of it; the result comes last, so it means "finished"."""
     from .. import data as sets
     from ..labels import LabelSpace
@@ -192,7 +195,7 @@ def _score(home: Path, recipe: Recipe) -> None:
     dataset = sets.open(recipe.data.name, recipe.data.root, recipe.data.val, labels, **recipe.data.options)
     found = score(predictor, dataset, batch_size=recipe.evaluate.batch_size)
     assert found.counts is not None
-    results = Output(home, (COUNTS, RESULT))
+    results = Output(home, (COUNTS, RESULT), overwrite=overwrite)
     with results.file(COUNTS) as file:
         found.counts.save(file)
     image = torch.as_tensor(dataset[0].image)[None]
