@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
-from ..limits import OPTION, OPTIONS, PARTS
+from ..limits import MEMBER, OPTION, OPTIONS, PARTS
 from ..models import build
 
 FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
@@ -92,15 +92,17 @@ class Checkpoint:
             self._refuse_misfit(model)
             model.load_state_dict(dict(self.weights))
             return model.eval()
-        with torch.device("meta"), Unfilled():
-            model = (
-                self._architecture()
-            )  # shapes without numbers: nothing large is allocated for options that do not fit
+        with torch.device("meta"), Unfilled():  # shapes without numbers: options that do not fit allocate nothing large
+            model = self._architecture()
         self._refuse_misfit(model)
         if whole(model):
             weights = {name: self.weights[name].to(held.dtype, copy=True) for name, held in model.state_dict().items()}
             model.load_state_dict(weights, assign=True)
-        else:  # it computes numbers that no file holds, and is no larger than its weights
+        else:  # it computes numbers that no file holds
+            if (size := sum(tensor.nbytes for tensor in computed(model))) > MEMBER:
+                raise CheckpointError(
+                    f"the network of the checkpoint computes {size:,} bytes beside its weights; at most {MEMBER:,} are allowed"
+                )
             model = self._architecture()
             model.load_state_dict(dict(self.weights))
         return model.eval()
@@ -115,11 +117,6 @@ class Checkpoint:
         if "pretrained" in options:
             options["pretrained"] = False  # its weights are here; nothing is downloaded
         check_options(options)
-        for key, value in options.items():
-            if isinstance(value, str) and value.lower().startswith(REMOTE):
-                raise CheckpointError(
-                    f"the checkpoint asks for {key}={value!r}, which is fetched from elsewhere; networks are built from the catalogue only"
-                )
         try:
             with _counted(len(self.weights)):
                 return build(self.model, self.labels.head_size, **options)
@@ -170,22 +167,27 @@ def whole(model: nn.Module) -> bool:
     tensors; or when one parameter has two names, which would come apart.
     """
     held = [tensor for tensor in model.state_dict(keep_vars=True).values() if isinstance(tensor, Tensor)]
-    saved = set(map(id, held))
+    return len(set(map(id, held))) == len(held) and not computed(model)
+
+
+def computed(model: nn.Module) -> list[Tensor]:
+    """The tensors without values, of a network on the meta device, that its `state_dict` does not hold."""
+    saved = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
     kept = (
         value
         for module in model.modules()
         for value in (*module._buffers.values(), *module._parameters.values(), *vars(module).values())
-        if isinstance(value, Tensor) and value.is_meta
     )
-    return len(saved) == len(held) and all(id(value) in saved for value in kept)
+    return [value for value in kept if isinstance(value, Tensor) and value.is_meta and id(value) not in saved]
 
 
-def check_options(options: Mapping[str, Any], place: str = "options") -> None:
-    """Refuse options that no network can be meant by: numbers and lists beyond all reason, lists in lists without end.
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that no network can be meant by, or that fetch something: numbers and lists beyond all reason, lists
+    in lists without end, and addresses.
 
     Raises: CheckpointError.
     """
-    waiting: list[tuple[str, Any, int]] = [(f"{place}.{key}", value, 0) for key, value in options.items()]
+    waiting: list[tuple[str, Any, int]] = [(key, value, 0) for key, value in options.items()]
     seen = 0
     while waiting:
         where, value, depth = waiting.pop()
@@ -197,6 +199,10 @@ def check_options(options: Mapping[str, Any], place: str = "options") -> None:
             )
         if seen > OPTIONS or depth > 8 or (isinstance(value, str) and len(value) > OPTIONS):
             raise CheckpointError(f"the checkpoint asks for {where} with more values than a network's options have")
+        if isinstance(value, str) and value.lower().startswith(REMOTE):
+            raise CheckpointError(
+                f"the checkpoint asks for {where}={value!r}, which is fetched from elsewhere; networks are built from the catalogue only"
+            )
         if isinstance(value, Mapping):
             waiting += [(f"{where}.{key}", item, depth + 1) for key, item in value.items()]
         elif isinstance(value, list | tuple):
