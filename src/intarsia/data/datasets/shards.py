@@ -173,10 +173,10 @@ def _index(root: str) -> tuple[dict[str, Any], str]:
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(f"{root}: there is no such folder")
-    if (place := folder / "index.json").is_file():
-        if (size := place.stat().st_size) > ANSWER:
-            raise DataError(f"{place}: {size:,} bytes; an index of at most {ANSWER:,} is read")
-        return _checked(place, place.read_bytes()), ""
+    if (file := folder / "index.json").is_file():
+        if (size := file.stat().st_size) > ANSWER:
+            raise DataError(f"{file}: {size:,} bytes; an index of at most {ANSWER:,} is read")
+        return _checked(file, file.read_bytes()), ""
     tars = sorted(folder.glob("*-*.tar"))
     if not tars:
         raise DataError(f"{root}: holds no tar files called SPLIT-NUMBER.tar; `intarsia data shard` writes them")
@@ -231,7 +231,7 @@ def members(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
                     folder, slash, leaf = member.name.rpartition("/")
                     name, _, ending = leaf.partition(".")
                     found.setdefault(folder + slash + name, {})[ending] = (member.offset_data, member.size)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError) as error:
         raise DataError(f"{path}: no tar file that can be read ({error}); shards are not compressed") from None
     return found
 
