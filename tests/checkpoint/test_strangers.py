@@ -95,6 +95,27 @@ def test_options_that_ask_for_gigabytes(options: dict, words: str, monkeypatch: 
     assert max(asked, default=0) == 0
 
 
+def test_a_network_that_reads_numbers_while_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be built on paper, so it is built as ever, and weighed as its parameters come, before they are filled."""
+
+    class Reads(nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.rate = torch.linspace(0, 1, 3)[1].item()
+            self.weight = nn.Parameter(torch.empty(side, side))
+            nn.init.ones_(self.weight)
+
+    filled: list[int] = []
+    real = nn.init.ones_
+    monkeypatch.setattr(nn.init, "ones_", lambda t: filled.append(t.nbytes) or real(t))
+    monkeypatch.setattr("intarsia.checkpoint.record.build", lambda name, count, **options: Reads(options["side"]))
+    made = checkpoint("fpn", {"side": 3}, {"weight": torch.full((3, 3), 7.0)}).build()
+    assert made.weight.unique().tolist() == [7] and made.rate == 0.5
+    with pytest.raises(CheckpointError, match="do not belong together"):
+        checkpoint("fpn", {"side": 48_000}, {"weight": torch.full((3, 3), 7.0)}).build()
+    assert filled == [36]
+
+
 def test_options_that_ask_for_millions_of_parts() -> None:
     weights = build("unet", 3, channels=(4, 8, 8, 16, 16)).state_dict()
     with pytest.raises(CheckpointError, match="do not belong together|do not fit"):

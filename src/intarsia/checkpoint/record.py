@@ -92,20 +92,34 @@ class Checkpoint:
             self._refuse_misfit(model)
             model.load_state_dict(dict(self.weights))
             return model.eval()
-        with torch.device("meta"), Unfilled():  # shapes without numbers: options that do not fit allocate nothing large
-            model = self._architecture()
-        self._refuse_misfit(model)
-        if whole(model):
+        model = self._on_paper()
+        if model is not None and whole(model):
             weights = {name: self.weights[name].to(held.dtype, copy=True) for name, held in model.state_dict().items()}
             model.load_state_dict(weights, assign=True)
         else:  # it computes numbers that no file holds
-            if (size := sum(tensor.nbytes for tensor in computed(model))) > MEMBER:
-                raise CheckpointError(
-                    f"the network of the checkpoint computes {size:,} bytes beside its weights; at most {MEMBER:,} are allowed"
-                )
             model = self._architecture()
+            self._refuse_misfit(model)
             model.load_state_dict(dict(self.weights))
         return model.eval()
+
+    def _on_paper(self) -> nn.Module | None:
+        """The network with shapes alone, which are those of the weights; None for one that reads numbers while it is built.
+
+        Options that do not fit allocate nothing large here.
+        """
+        try:
+            with torch.device("meta"), Unfilled():
+                model = self._architecture()
+        except CheckpointError as error:
+            if isinstance(error.__cause__, RuntimeError):  # as `item()` of a tensor without numbers
+                return None
+            raise
+        self._refuse_misfit(model)
+        if (size := sum(tensor.nbytes for tensor in computed(model))) > MEMBER:
+            raise CheckpointError(
+                f"the network of the checkpoint computes {size:,} bytes beside its weights; at most {MEMBER:,} are allowed"
+            )
+        return model
 
     def _architecture(self) -> nn.Module:
         if self.model is None:
@@ -118,7 +132,7 @@ class Checkpoint:
             options["pretrained"] = False  # its weights are here; nothing is downloaded
         check_options(options)
         try:
-            with _counted(len(self.weights)):
+            with _counted(self.weights):
                 return build(self.model, self.labels.head_size, **options)
         except CheckpointError:
             raise
@@ -210,22 +224,28 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _counted(tensors: int) -> Iterator[None]:
-    """Stop the building of a network that has far more parts than a file has tensors: options can ask for millions.
+def _counted(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Stop the building of a network that is far larger than a file: options can ask for millions of parts, or gigabytes.
+
+    A parameter is counted when its module gets it, before numbers are drawn for it, so that it has taken no memory yet.
 
     Raises: CheckpointError.
     """
-    thread, count, most = threading.get_ident(), 0, 20 * tensors + PARTS
+    thread, count, size = threading.get_ident(), 0, 0
+    most = 20 * len(weights) + PARTS
+    largest = 4 * sum(tensor.nbytes for tensor in weights.values()) + MEMBER
 
-    def one_more(*_: object) -> None:
-        nonlocal count
+    def one_more(module: nn.Module, name: str, part: object) -> None:
+        nonlocal count, size
         if threading.get_ident() != thread:
             return
         count += 1
-        if count > most:
+        if isinstance(part, Tensor) and not part.is_meta:
+            size += part.nbytes
+        if count > most or size > largest:
             raise CheckpointError(
-                f"the network that the checkpoint asks for has more than {most:,} parts, and the file {tensors} tensors; "
-                "the two do not belong together"
+                f"the network that the checkpoint asks for has more than {most:,} parts or {largest:,} bytes, and the file "
+                f"{len(weights)} tensors; the two do not belong together"
             )
 
     hooks = [register_module_module_registration_hook(one_more), register_module_parameter_registration_hook(one_more)]
