@@ -48,10 +48,10 @@ def predict(
         raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
     names = result_names(paths)
-    given = {path.resolve(): path for path in paths}
+    given, folder = {path.resolve(): path for path in paths}, out.resolve()
     for name in names:
         for target in targets(name, uncertainty):
-            if (picture := given.get((out / target).resolve())) is not None:
+            if (picture := given.get(folder / target)) is not None:
                 raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
     predictor = Predictor.load(model, device=device)
     every = (target for name in names for target in targets(name, uncertainty))
