@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import IntarsiaError
+from ..naming import key
 from ..output import Output
 from .terminal import AsJson, Overwrite, answer, console, plain, refuse
 
@@ -48,10 +49,11 @@ def predict(
         raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
     names = result_names(paths)
-    given, folder = {path.resolve(): path for path in paths}, out.resolve()
+    given, folder = {key(str(path.resolve())): path for path in paths}, out.resolve()
     for name in names:
         for target in targets(name, uncertainty):
-            if (picture := given.get(folder / target)) is not None:
+            picture = given.get(key(str(folder / target)))
+            if picture is not None and (folder / target).exists() and picture.samefile(folder / target):
                 raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
     predictor = Predictor.load(model, device=device)
     every = (target for name in names for target in targets(name, uncertainty))
