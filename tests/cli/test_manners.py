@@ -205,7 +205,7 @@ def test_pages_spell_them_as_well(tmp_path: Path) -> None:
     "error", [MemoryError(), MemoryError("Unable to allocate 9 GiB"), RuntimeError("not enough memory: you tried\nx")]
 )
 def test_too_little_memory_is_a_sentence(run_cli: Any, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def starved(*_: object) -> None:
+    def starved(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("intarsia.data.init", starved)

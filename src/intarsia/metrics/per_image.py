@@ -178,7 +178,7 @@ class ImageCounts:
                 )
                 counts = cls.of(hit, truth, predicted, json.loads(told["names"]), json.loads(told["classes"]))
                 if ignored.shape != (len(counts),) or not np.issubdtype(ignored.dtype, np.integer):
-                    raise ValueError("the ignored pixels are not one number an image")
+                    raise DataError(f"{path}: its ignored pixels are not one number an image")
         except FileNotFoundError:
             raise DataError(f"{path}: there is no such file") from None
         except DataError:

@@ -151,10 +151,14 @@ def _array(path: Path) -> np.ndarray:
             shape, _, dtype = header(file)
             claimed, here = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
             if claimed != here:
-                raise ValueError(f"its head claims {claimed} bytes, and {here} follow")
+                raise DataError(
+                    f"{path}: no readable array of numbers (its head claims {claimed} bytes, and {here} follow)"
+                )
             file.seek(0)
             held: np.ndarray = np.load(file, allow_pickle=False)
             return held
+    except DataError:
+        raise
     except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError, MemoryError) as error:
         raise DataError(f"{path}: no readable array of numbers ({error})") from None
 
