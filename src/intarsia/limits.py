@@ -11,6 +11,15 @@ PIXELS = (
 )
 
 
+OPTION = 1_000_000  # the largest number among the options of a checkpoint's network
+OPTIONS = 1_000  # values that one option has
+PARTS = 10_000  # of a network, beyond 20 for each tensor of its checkpoint
+ANSWER = 1 << 28  # bytes of a server's answer that is read as a whole: an index of two million samples
+MEMBER = 1 << 30  # bytes of one file of a shard, and of what a network computes beside its weights
+DOWNLOAD = 1 << 39  # bytes of a file whose size nobody has published
+SPARE = 1 << 30  # bytes that a download without a size leaves free on the disk
+
+
 def check_pixels(width: int, height: int, where: object) -> None:
     """Refuse a picture of more than `PIXELS` pixels.
 

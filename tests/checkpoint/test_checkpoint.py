@@ -213,14 +213,14 @@ def test_a_folder_means_its_last_file_and_is_made(tmp_path):
     assert os.listdir(deep) == ["last.safetensors"]
 
 
-@pytest.mark.parametrize("mask", [0o022, 0o077])
-def test_others_may_read_the_file(tmp_path, mask):
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_the_umask_says_who_may_read_the_file(tmp_path, mask):
     before = os.umask(mask)
     try:
         file = save(tmp_path / "a.safetensors", checkpoint_of({}))
     finally:
         os.umask(before)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert stat.S_IMODE(file.stat().st_mode) == 0o666 & ~mask
 
 
 def test_symbolic_links_stay(tmp_path):

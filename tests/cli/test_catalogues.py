@@ -164,9 +164,12 @@ def test_a_recipe_is_shown_and_copied(run_cli, tmp_path: Path, monkeypatch: pyte
     assert code == 0
     assert f"wrote {copied.name}" in out
     assert copied.read_text() == shown
+    assert run_cli("recipe", "copy", "shapes")[0] == 0  # the copy is as it was written
+    copied.write_text(f"{shown}# mine\n")
     code, _, err = run_cli("recipe", "copy", "shapes")
     assert code == 2
     assert "is there already" in err
+    assert copied.read_text().endswith("# mine\n")
 
 
 def test_an_unknown_recipe(run_cli) -> None:

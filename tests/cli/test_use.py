@@ -126,16 +126,21 @@ def test_predict_takes_patterns(run_cli, trained: Path, tmp_path: Path, monkeypa
     assert (tree["images"], tree["failed"]) == (2, 0)
 
 
-def test_two_pictures_of_one_name_are_refused_before_anything_is_written(
-    run_cli, trained: Path, tmp_path: Path
-) -> None:
-    for name in ("one", "two"):
+def test_pictures_of_one_name_keep_their_folders(run_cli, trained: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("one", "two")):
         (tmp_path / name).mkdir()
-        _picture(tmp_path / name / "same.png")
-    code, _, err = run_cli("predict", trained, tmp_path / "one", tmp_path / "two", "--out", tmp_path / "out")
-    assert code == 2
-    assert "would both be written as same.png" in err
-    assert not (tmp_path / "out").exists()
+        _picture(tmp_path / name / "same.png", 20 + number)
+    _picture(tmp_path / "two" / "SAME.jpg", 30)
+    out = tmp_path / "out"
+    code, _, err = run_cli("predict", trained, tmp_path / "one", tmp_path / "two", "--out", out)
+    assert code == 0, err
+    lines = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+    found = {Path(line["labels"]).relative_to(out).as_posix(): line["height"] for line in lines}
+    assert found == {"one/same.png": 20, "two/SAME.png": 30, "two/same-2.png": 21}
+    for name, height in found.items():
+        with Image.open(out / name) as labels:
+            assert labels.height == height
+        assert (out / "overlays" / name).is_file()
 
 
 def test_a_picture_is_never_written_over_by_its_own_labels(run_cli, trained: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`data get`: continued after a cut, checked, unpacked, never twice; from a server on this machine."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -86,7 +87,8 @@ def server() -> Iterator[Server]:
 
 
 def fetch(server: Server, root: Path, digest: str = "", **options: Any) -> Arrived:
-    return get([Download(server.url, digest)], root, patience=0, **options)[0]
+    known = [] if digest else [hashlib.sha256(server.content).hexdigest()]
+    return get([Download(server.url, digest)], root, patience=0, **{"sha256": known, **options})[0]
 
 
 def test_a_fresh_download_is_checked_and_unpacked(server: Server, tmp_path: Path) -> None:
@@ -217,12 +219,13 @@ def test_archives_that_are_not_to_be_trusted(server: Server, tmp_path: Path, con
     with pytest.raises(DataError, match=words):
         fetch(server, tmp_path / "in")
     assert {path.name for path in tmp_path.iterdir()} == {"in"}
-    assert {path.name for path in (tmp_path / "in").iterdir()} == {"set.zip"}  # nothing of it was written
+    assert {path.name for path in (tmp_path / "in").iterdir()} == {"set.zip", "downloads.json"}  # nothing was unpacked
 
 
 def test_a_tar_into_a_folder_of_its_own_and_kept(server: Server, tmp_path: Path) -> None:
     server.content = tarred("deep/er")
-    get([Download(server.url, into="here")], tmp_path, keep=True)
+    known = f"SHA256:{hashlib.sha256(server.content).hexdigest().upper()}"
+    get([Download(server.url, into="here")], tmp_path, keep=True, sha256=[known])
     assert (tmp_path / "here/deep/er").read_bytes() == b"abc" and (tmp_path / "set.zip").is_file()
     server.asked.clear()
     get([Download(server.url, into="here")], tmp_path)
@@ -252,9 +255,13 @@ except DataError as error:
 
 def test_the_verb(server: Server, tmp_path: Path, run_cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OFFERED, "davis", (Download(server.url),))
+    sha256 = hashlib.sha256(server.content).hexdigest()
     code, out, err = run_cli("data", "get", "davis", "--root", tmp_path)
-    assert code == 0 and DATASETS["davis"].terms in " ".join(err.split())
-    assert f"no checksum is published; its sha256 is {hashlib.sha256(server.content).hexdigest()}" in out
+    assert code == 2 and f"type the same with --sha256 {sha256}" in err and not (tmp_path / "Set").exists()
+    server.asked.clear()
+    code, out, err = run_cli("data", "get", "davis", "--root", tmp_path, "--sha256", sha256)
+    assert code == 0 and DATASETS["davis"].terms in " ".join(err.split()) and server.asked == []
+    assert "set.zip: is there already" in out and (tmp_path / "Set/a").is_file() and not (tmp_path / "set.zip").exists()
     code, out, err = run_cli("data", "get", "davis", "--root", tmp_path)
     assert code == 0 and "set.zip: is there already" in out and DATASETS["davis"].terms in " ".join(err.split())
     code, out, _ = run_cli("data", "get", "davis", "--root", tmp_path, "--json")
@@ -281,3 +288,90 @@ def test_what_the_catalogue_promises() -> None:
             kind, _, digest = file.digest.partition(":")
             assert file.url.startswith("https://") and file.name and not Path(file.into).is_absolute()
             assert file.digest == "" or len(digest) == {"md5": 32, "sha256": 64}[kind]
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Sends bytes for as long as somebody reads them, and says no length."""
+
+    sent = 0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while Endless.sent < 1 << 30:
+                Endless.sent += self.wfile.write(NOISE)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    Endless.sent = 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as made:
+        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}/set.zip"
+        made.shutdown()
+
+
+def test_a_server_without_end_is_read_as_far_as_was_published(endless: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="more than the 1000000 bytes that were published"):
+        get([Download(endless, size=1_000_000)], tmp_path)
+    assert (tmp_path / "set.zip.part").stat().st_size <= 1_000_000 and Endless.sent < 100_000_000
+
+
+def test_or_as_far_as_is_allowed(endless: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intarsia.data.transfer.DOWNLOAD", 2_000_000)
+    with pytest.raises(DataError, match="more than 2000000 bytes without saying how many"):
+        get([Download(endless)], tmp_path)
+    monkeypatch.setattr("intarsia.data.transfer.SPARE", 1 << 62)
+    with pytest.raises(DataError, match="bytes are free, and the server does not say how many"):
+        get([Download(endless)], tmp_path / "full")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://a.org/b/set.zip?x=1#y", "set.zip"),
+        ("https://a.org/..%2F..%2F.bashrc", ".bashrc"),
+        ("https://a.org/b%5C..%5Cset.zip", "set.zip"),
+        ("https://a.org/%2e%2e", None),
+        ("https://a.org/b/", None),
+        ("https://a.org/a%0a.zip", None),
+        ("https://a.org/%1b%5b2J.zip", None),
+        ("https://a.org/%e2%80%aegpj.zip", None),
+        ("https://a.org/a.zip:stream", None),
+    ],
+)
+def test_a_name_is_the_last_part_of_an_address(url: str, name: str | None) -> None:
+    if name is not None:
+        assert Download(url).name == name
+        return
+    with pytest.raises(DataError, match="no name that a file can have"):
+        _ = Download(url).name
+
+
+def test_what_somebody_put_there_is_theirs(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "set.zip").write_bytes(server.content)
+    assert fetch(server, tmp_path).fetched == 0
+    assert (tmp_path / "Set/a").is_file() and (tmp_path / "set.zip").is_file()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "set.zip").write_bytes(b"mine")
+    with pytest.raises(DataError, match="move it away"):
+        fetch(server, tmp_path / "other", "sha256:00ff")
+    assert (tmp_path / "other" / "set.zip").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("given", ["", "x", "sha256:00ff", "md5:" + 32 * "0"])
+def test_what_is_no_checksum(server: Server, tmp_path: Path, given: str) -> None:
+    with pytest.raises(DataError, match="64 hexadecimal digits"):
+        fetch(server, tmp_path, sha256=[given])
+
+
+@pytest.mark.parametrize(
+    "held", ["[]", "{}", '{"set.zip": 5}', '{"set.zip": {"url": "URL", "holds": 5}}', '{"set.zip": {"holds": ["/"]}}']
+)
+def test_records_that_say_nothing(server: Server, tmp_path: Path, held: str) -> None:
+    (tmp_path / "downloads.json").write_text(held.replace("URL", server.url))
+    assert fetch(server, tmp_path).fetched == len(server.content)

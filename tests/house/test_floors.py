@@ -7,8 +7,8 @@ import source_tree
 from source_tree import PACKAGE, where
 
 FLOORS = [
-    {"errors", "structures"},
-    {"labels", "blocks", "limits"},
+    {"errors", "structures", "characters"},
+    {"labels", "blocks", "limits", "naming", "output"},
     {"config", "encoders", "losses", "postprocess"},
     {"models", "metrics", "data", "draw", "classic"},
     {"checkpoint"},
@@ -22,7 +22,7 @@ FLOORS = [
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 ONLY = {"models": {"encoders", "blocks", "structures", "errors"}, "losses": {"structures", "errors"}}
 STANDING = (  # the rooms that exist today
-    "errors structures limits labels blocks config encoders losses models metrics data draw "
+    "errors structures characters limits naming output labels blocks config encoders losses models metrics data draw "
     "checkpoint inference evaluation report training study lab cli"
 ).split()
 

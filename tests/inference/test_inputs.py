@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from intarsia.errors import DataError
-from intarsia.inference import expand
+from intarsia.inference import expand, result_names
 
 
 @pytest.fixture
@@ -84,9 +84,15 @@ def test_a_folder_of_folders_says_how_to_go_deeper(tree):
         expand(tree)
 
 
-@pytest.mark.parametrize("second", ["day1/b.png", "b.bmp"])
-def test_two_pictures_of_one_stem_are_refused_before_anything_is_written(tree, second):
-    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tree / second)
-    with pytest.raises(DataError) as error:
-        expand([tree / "b.png", tree / second])
-    assert all(word in str(error.value) for word in ("b.png", second, "two folders")), error.value
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["d/a.jpg", "elsewhere/b.png"], ["a", "b"]),
+        (["d/a.jpg", "d/day/a.jpg", "d/b.jpg"], ["a", "day/a", "b"]),
+        (["d/a.jpg", "d/a.png", "d/A.tif"], ["a", "a-2", "A-3"]),
+        (["d/a.jpg", "d/overlays/a.jpg"], ["a", "overlays-2/a"]),
+        (["one/a.jpg", "./two/../one/b.jpg", "two/B.jpg"], ["one/a", "one/b", "two/B"]),
+    ],
+)
+def test_results_have_names_of_their_own_on_any_disk(paths, names):
+    assert result_names([Path(path) for path in paths]) == names

@@ -247,4 +247,4 @@ def test_the_page_is_what_the_command_writes(run_cli, root: Path, tmp_path: Path
         with Image.open(picture) as made, Image.open(kept) as there:
             assert made.size == there.size
             apart = np.abs(np.asarray(made.convert("L"), int) - np.asarray(there.convert("L"), int))
-            assert apart.mean() < 1, f"{kept.name} is out of date: intarsia lab --docs docs"
+            assert apart.mean() < 1, f"{kept.name} is out of date: intarsia lab --docs docs --overwrite"

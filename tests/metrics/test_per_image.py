@@ -77,3 +77,35 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     save_file({"a": np.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(DataError, match="holds no image counts"):
         ImageCounts.load(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"names": "[" * 50_000}, {"names": "5"}, {"names": "{}"}, {"names": "[]"}, {"classes": "[1]"},
+        {"classes": "1" * 5000}, {"classes": "nul"}, {"ignored": np.zeros(9, np.int64)}, {"ignored": np.zeros(2)},
+        {"counts": np.zeros((2, 3), np.int64)}, {"counts": np.zeros((2, 1, 2), np.int64)}, {"counts": np.zeros((2, 3, 2))},
+        {"counts": np.int64(5)},
+    ],
+    ids=lambda told: next(iter(told)),
+)  # fmt: skip
+def test_counts_that_somebody_else_wrote(told, tmp_path):
+    from safetensors.numpy import save_file
+
+    arrays = {"counts": np.zeros((2, 3, 2), np.int64), "ignored": np.zeros(2, np.int64)}
+    whole = {"kind": "intarsia image counts", "names": '["a", "b"]', "classes": '["x", "y"]'}
+    path = tmp_path / "images.safetensors"
+    ImageCounts.of(*np.zeros((3, 2, 2), np.int64), ["a", "b"], ["x", "y"]).save(path)
+    whole["kind"] = _kind(path)
+    arrays.update({k: np.asarray(v) for k, v in told.items() if not isinstance(v, str)})
+    whole.update({k: v for k, v in told.items() if isinstance(v, str)})
+    save_file(arrays, path, whole)
+    with pytest.raises(DataError):
+        ImageCounts.load(path)
+
+
+def _kind(path):
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as file:
+        return file.metadata()["kind"]

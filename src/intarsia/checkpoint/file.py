@@ -6,13 +6,9 @@ metadata {"intarsia": JSON}                              "format": 1, and everyt
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import socket
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError, IntarsiaError, nearest
 from ..labels import LabelSpace
+from ..output import replaced
 from .record import Checkpoint
 
 FORMAT = 1
@@ -54,17 +51,12 @@ def save(path: str | Path, checkpoint: Checkpoint) -> Path:
     metadata = {KEY: _described(checkpoint)}
     tensors = _storable({"weights": checkpoint.weights, "state": checkpoint.state})
     target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise CheckpointError(f"{path}: is no ordinary file and cannot become a checkpoint; choose another name")
     try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            raise CheckpointError(f"{path}: is no ordinary file and cannot become a checkpoint; choose another name")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(target) as folder:
-            fresh = folder / target.name
+        with replaced(target, durable=True) as fresh:
             save_file(tensors, fresh, metadata)
-            fresh.chmod(0o644)
-            _flush(fresh)
-            os.replace(fresh, target)
-        _flush(target.parent)
     except (OSError, SafetensorError) as error:
         kept = "; the previous file is untouched" if target.is_file() else ""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -109,9 +101,9 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
             weights=_below("weights/", tensors),
             state=_below("state/", tensors),
         )
-    except (IntarsiaError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (IntarsiaError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CheckpointError(
-            f"{path}: the description inside the checkpoint is damaged ({error}); use another checkpoint of the run"
+            f"{path}: the description inside the checkpoint is damaged ({_short(error)}); use another checkpoint of the run"
         ) from error
 
 
@@ -164,50 +156,6 @@ def _storable(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
             memories.add(tensor.untyped_storage().data_ptr() or -1 - len(memories))  # empty tensors have no memory
             stored[f"{room}/{name}"] = tensor
     return stored
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A new hidden folder on the disk of `target`, gone afterward; those that a killed process left behind go too."""
-    start = f".{target.name}.{socket.gethostname()}-"
-    for left in target.parent.glob(f"{_literal(start)}*"):
-        owner = left.name.removeprefix(start)
-        if owner.isdigit() and not _runs(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = target.parent / f"{start}{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _literal(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":  # there, signal 0 would end the process
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # folders cannot be opened there
-    number = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _absent(given: Path, path: Path) -> str:
@@ -292,6 +240,11 @@ def _stranger(path: Path, size: int, head: bytes) -> str:
             "give a .safetensors file that `intarsia train` wrote"
         )
     return "no checkpoint of intarsia, nor any safetensors file; give a file that `intarsia train` wrote"
+
+
+def _short(error: Exception) -> str:
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
+from torch.overrides import TorchFunctionMode
 
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
+from ..limits import MEMBER, OPTION, OPTIONS, PARTS
 from ..models import build
 
+FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
+           "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_", "copy_"}  # fmt: skip
 REMOTE = ("hf-hub:", "hf_hub:", "local-dir:", "http:", "https:")
 
 
@@ -77,11 +88,38 @@ class Checkpoint:
 
         Raises: CheckpointError when there is no network to build, or the weights do not fit it.
         """
-        if model is None:
+        if model is not None:
+            self._refuse_misfit(model)
+            model.load_state_dict(dict(self.weights))
+            return model.eval()
+        model = self._on_paper()
+        if model is not None and whole(model):
+            weights = {name: self.weights[name].to(held.dtype, copy=True) for name, held in model.state_dict().items()}
+            model.load_state_dict(weights, assign=True)
+        else:  # it computes numbers that no file holds
             model = self._architecture()
-        self._refuse_misfit(model)
-        model.load_state_dict(dict(self.weights))
+            self._refuse_misfit(model)
+            model.load_state_dict(dict(self.weights))
         return model.eval()
+
+    def _on_paper(self) -> nn.Module | None:
+        """The network with shapes alone, which are those of the weights; None for one that reads numbers while it is built.
+
+        Options that do not fit allocate nothing large here.
+        """
+        try:
+            with torch.device("meta"), Unfilled():
+                model = self._architecture()
+        except CheckpointError as error:
+            if isinstance(error.__cause__, RuntimeError):  # as `item()` of a tensor without numbers
+                return None
+            raise
+        self._refuse_misfit(model)
+        if (size := sum(tensor.nbytes for tensor in computed(model))) > MEMBER:
+            raise CheckpointError(
+                f"the network of the checkpoint computes {size:,} bytes beside its weights; at most {MEMBER:,} are allowed"
+            )
+        return model
 
     def _architecture(self) -> nn.Module:
         if self.model is None:
@@ -92,18 +130,17 @@ class Checkpoint:
         options = {**self.options, "in_channels": self.in_channels}
         if "pretrained" in options:
             options["pretrained"] = False  # its weights are here; nothing is downloaded
-        for key, value in options.items():
-            if isinstance(value, str) and value.lower().startswith(REMOTE):
-                raise CheckpointError(
-                    f"the checkpoint asks for {key}={value!r}, which is fetched from elsewhere; networks are built from the catalogue only"
-                )
+        check_options(options)
         try:
-            return build(self.model, self.labels.head_size, **options)
+            with _counted(self.weights):
+                return build(self.model, self.labels.head_size, **options)
+        except CheckpointError:
+            raise
         except IntarsiaError as error:
             raise CheckpointError(f"the network of the checkpoint cannot be built: {error}") from error
         except Exception as error:  # whatever a constructor makes of options that were tampered with
             raise CheckpointError(
-                f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({error})"
+                f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({str(error)[:200]})"
             ) from error
 
     def _refuse_misfit(self, model: nn.Module) -> None:
@@ -126,6 +163,97 @@ class Checkpoint:
                 f"the weights of the checkpoint do not fit {called}: {'; '.join(faults)}; "
                 f"build the network as it was trained, with {self.labels.head_size} classes, {self.in_channels} channels and its own options"
             )
+
+
+class Unfilled(TorchFunctionMode):
+    """While a network is built on the meta device, nothing is drawn or computed for its first weights: there are none."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__name__", "") in FILLING and args and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def whole(model: nn.Module) -> bool:
+    """Whether a network on the meta device is complete once its `state_dict` is given values.
+
+    It is not when it keeps numbers beside it, which its constructor computed: buffers that are not saved, or plain
+    tensors; or when one parameter has two names, which would come apart.
+    """
+    held = [tensor for tensor in model.state_dict(keep_vars=True).values() if isinstance(tensor, Tensor)]
+    return len(set(map(id, held))) == len(held) and not computed(model)
+
+
+def computed(model: nn.Module) -> list[Tensor]:
+    """The tensors without values, of a network on the meta device, that its `state_dict` does not hold."""
+    saved = {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
+    kept = (
+        value
+        for module in model.modules()
+        for value in (*module._buffers.values(), *module._parameters.values(), *vars(module).values())
+    )
+    return [value for value in kept if isinstance(value, Tensor) and value.is_meta and id(value) not in saved]
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that no network can be meant by, or that fetch something: numbers and lists beyond all reason, lists
+    in lists without end, and addresses.
+
+    Raises: CheckpointError.
+    """
+    waiting: list[tuple[str, Any, int]] = [(key, value, 0) for key, value in options.items()]
+    seen = 0
+    while waiting:
+        where, value, depth = waiting.pop()
+        seen += 1
+        if isinstance(value, int | float) and not abs(value) <= OPTION:
+            given = value if abs(value) < 1e15 else "a number of more than 15 digits"
+            raise CheckpointError(
+                f"the checkpoint asks for {where}={given}; at most {OPTION:,} makes sense in a network"
+            )
+        if seen > OPTIONS or depth > 8 or (isinstance(value, str) and len(value) > OPTIONS):
+            raise CheckpointError(f"the checkpoint asks for {where} with more values than a network's options have")
+        if isinstance(value, str) and value.lower().startswith(REMOTE):
+            raise CheckpointError(
+                f"the checkpoint asks for {where}={value!r}, which is fetched from elsewhere; networks are built from the catalogue only"
+            )
+        if isinstance(value, Mapping):
+            waiting += [(f"{where}.{key}", item, depth + 1) for key, item in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(where, item, depth + 1) for item in value[: OPTIONS + 1]]
+
+
+@contextlib.contextmanager
+def _counted(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Stop the building of a network that is far larger than a file: options can ask for millions of parts, or gigabytes.
+
+    A parameter is counted when its module gets it, before numbers are drawn for it, so that it has taken no memory yet.
+
+    Raises: CheckpointError.
+    """
+    thread, count, size = threading.get_ident(), 0, 0
+    most = 20 * len(weights) + PARTS
+    largest = 4 * sum(tensor.nbytes for tensor in weights.values()) + MEMBER
+
+    def one_more(module: nn.Module, name: str, part: object) -> None:
+        nonlocal count, size
+        if threading.get_ident() != thread:
+            return
+        count += 1
+        if isinstance(part, Tensor) and not part.is_meta:
+            size += part.nbytes
+        if count > most or size > largest:
+            raise CheckpointError(
+                f"the network that the checkpoint asks for has more than {most:,} parts or {largest:,} bytes, and the file "
+                f"{len(weights)} tensors; the two do not belong together"
+            )
+
+    hooks = [register_module_module_registration_hook(one_more), register_module_parameter_registration_hook(one_more)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _few(names: list[str]) -> str:

@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return refuse(_told(error), as_json)
         except Exception as error:
+            if isinstance(error, MemoryError) or "not enough memory" in str(error):
+                return refuse(f"there is not enough memory for this ({_reason(error)}); use smaller pictures", as_json)
             if not hasattr(error, "format_message"):
                 raise  # a bug of ours: the traceback is what its report needs
             if not (sentence := _usage(error)):
@@ -87,6 +89,12 @@ def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "intarsia"
     return f"{sentence[0].lower()}{sentence[1:]}; see `{path} --help`"
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a library says of memory that it did not get."""
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else "an allocation failed"
 
 
 def _told(error: OSError) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .terminal import AsJson, Root, answer, console, percent, table
+from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -24,6 +24,7 @@ def audit(
         Path | None, typer.Option(help="A new folder for a clean copy; the source is only read.", metavar="DIR")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
     """Check images, masks and labels, and mend what a rule can mend; exit code 1 when there are errors."""
@@ -36,12 +37,14 @@ def audit(
     from ..data.doctor.mend import mend, mend_pairs
     from ..data.doctor.reading import Case, reader
     from ..errors import DataError, NoPairs
+    from ..output import Output
     from .source import opened
 
     if out is not None and out.is_dir():
         raise DataError(f"{out}: is a folder; give the page a file's name, such as {out / 'audit.html'}")
     if fix is not None and fix.exists() and (not fix.is_dir() or any(fix.iterdir())):
         raise DataError(f"{fix}: is there already; name a new folder for the clean copy")
+    page = Output(out.parent, [out.name], overwrite=overwrite) if out is not None else None
     started = time.perf_counter()
     found: data.Audit
     space: Any
@@ -70,13 +73,13 @@ def audit(
         ]
         read = reader(cases, space) if space else None
         steps = mend_pairs(datasets, exams, fix) if fix else None
-    if out is not None and space is not None and read is not None:
+    if out is not None and page is not None and space is not None and read is not None:
         from ..report import audit_page
 
         command = f"intarsia data audit {source}" + (f" --root {root}" if root else "") + f" --out {out}"
-        out.parent.mkdir(parents=True, exist_ok=True)
         seconds = time.perf_counter() - started
-        audit_page.write(out, found, space, title=Path(source).name, read=read, command=command, seconds=seconds)
+        with page.file(out.name) as file:
+            audit_page.write(file, found, space, title=Path(source).name, read=read, command=command, seconds=seconds)
     if as_json:
         tree = found.to_dict()
         answer({**tree, **({"page": out} if out else {}), **({"fixed": {"out": fix, "steps": steps}} if fix else {})})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .evaluate import show_source
-from .terminal import AsJson, Root, answer, console, percent, table
+from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
 
 
 def compare(
@@ -37,6 +37,7 @@ def compare(
     ] = False,
     protocol: Annotated[str, typer.Option(help="What absent classes, ignored pixels and averaging mean.")] = "dataset",
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.json.", metavar="DIR")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which of two models is better, and whether that can be told."""
@@ -48,9 +49,8 @@ def compare(
     if labels is not None and is_recipe(labels) and not Path(labels).is_dir():
         truth = truth_of(labels, root, split or None, names)[0]
     command = shlex.join(["intarsia", *context.obj])
-    verdict = run(
-        a, b, truth, split=split or None, root=root, classes=names, raw=raw, protocol=protocol, out=out, command=command
-    )
+    options: dict[str, Any] = {"split": split or None, "root": root, "classes": names, "raw": raw, "protocol": protocol}
+    verdict = run(a, b, truth, **options, out=out, command=command, overwrite=overwrite)
     if as_json:
         return answer({**verdict.to_dict(), **({"report": out / "compare.html"} if out else {})})
     show(verdict)

@@ -12,7 +12,7 @@ import typer
 
 from .audit import audit
 from .convert import convert
-from .terminal import AsJson, Root, answer, console, table
+from .terminal import AsJson, Overwrite, Root, answer, console, table
 
 app = typer.Typer(help="Data sets: list them, and check one before anything trains.", no_args_is_help=True)
 app.command("audit")(audit)
@@ -62,6 +62,10 @@ def got(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A data set's name; `intarsia data list` has them.")],
     root: Annotated[Path | None, typer.Option(help="Where it shall lie. Default: data/NAME.", metavar="DIR")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archives beside what was unpacked.")] = False,
+    sha256: Annotated[
+        list[str] | None,
+        typer.Option(help="The checksum of a file for which none is published; may be given again.", metavar="HEX"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a data set that is offered to everybody; type it again after a cut, and it goes on."""
@@ -84,7 +88,7 @@ def got(
                     tasks[file] = bar.add_task(file, total=total or None)
                 bar.update(tasks[file], completed=here)
 
-            files = get(OFFERED[name], place, tell=moved, keep=keep)
+            files = get(OFFERED[name], place, tell=moved, keep=keep, sha256=sha256 or ())
     except DataError as error:
         raise DataError(f"{error}\nBy hand: {entry.steps}") from None
     if as_json:
@@ -94,9 +98,7 @@ def got(
         if not file.fetched:
             out.print(f"{file.name}: is there already", markup=False, soft_wrap=True)
         else:
-            sure = (
-                "the published checksum" if file.checked else f"no checksum is published; its sha256 is {file.sha256}"
-            )
+            sure = "the published checksum" if file.checked else "the checksum that you gave"
             out.print(f"{file.name}: {file.size} bytes, {sure}", markup=False, soft_wrap=True)
     return out.print(f"{name}: {place}; what arrived stands in {RECORD}", markup=False, soft_wrap=True)
 
@@ -129,6 +131,7 @@ def show_samples(
     times: Annotated[int, typer.Option(min=0, help="Augmented versions of each.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
     out: Annotated[Path, typer.Option(help="The picture to write.", metavar="FILE")] = Path("samples.png"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw samples with their labels, before and after augmentation: a recipe's own, or a usual one."""
     import numpy as np
@@ -138,8 +141,10 @@ def show_samples(
     from ..data.loader import as_sample
     from ..draw.sheet import sheet
     from ..errors import DataError
+    from ..output import Output
     from .source import augmentation_of, opened
 
+    results = Output(out.parent, [out.name], overwrite=overwrite)
     dataset = opened(source, root, [split] if split else None)[0]
     if held := getattr(dataset, "holds", ""):
         raise DataError(f"{dataset.name} holds {held}; samples are shown of images and their masks")
@@ -167,8 +172,8 @@ def show_samples(
     picture = sheet(rows, ["image", "labels", *(f"augmented {n + 1}" for n in range(times))])
     shown = np.concatenate([np.asarray(read(index).labels).ravel() for index in picked])[None]
     whole = draw.with_legend(picture, shown, space, font_size=14)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    whole.save(out)
+    with results.file(out.name) as file:
+        whole.save(file)
     console().print(f"{len(rows)} of {len(dataset)} samples: {out}", markup=False, soft_wrap=True)
 
 

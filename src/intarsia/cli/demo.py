@@ -24,7 +24,8 @@ def demo(
 ) -> int:
     """Train on drawn shapes, evaluate, predict a few pictures, and write a report."""
     from ..evaluation import evaluate as score_of
-    from ..inference import Predictor
+    from ..inference import Predictor, result_names
+    from ..output import Output
     from ..training import train as run
     from .evaluate import show
     from .predict import run as predict_all
@@ -48,7 +49,9 @@ def demo(
         show(score)
     say("3/4  predict: a few pictures of their own")
     pictures = _drawn(last, folder / "pictures")
-    predict_all(Predictor.load(last), pictures, folder / "predictions", alpha=0.5, workers=0, quiet=as_json)
+    results = Output(folder / "predictions")
+    names = result_names(pictures)
+    predict_all(Predictor.load(last), pictures, names, results, alpha=0.5, workers=0, quiet=as_json)
     report = (folder / "report" / "report.html").resolve()
     if as_json:
         answer(

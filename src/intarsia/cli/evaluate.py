@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .terminal import AsJson, Root, answer, console, duration, percent, table
+from .terminal import AsJson, Overwrite, Root, answer, console, duration, percent, table
 
 
 def evaluate(
@@ -38,6 +38,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, images.safetensors and report.html.", metavar="DIR")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on a data set, and write a report."""
@@ -60,6 +61,7 @@ def evaluate(
         command=command,
         metrics=wanted,
         full=full,
+        overwrite=overwrite,
     )
     if as_json:
         return answer({**score.to_dict(), **({"report": out / "report.html"} if out else {})})

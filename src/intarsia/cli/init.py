@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import DataError, RecipeError
+from ..errors import DataError
+from ..output import Output
 from .terminal import AsJson, answer, console
 
 
@@ -17,7 +18,9 @@ def init(
     classes: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Class names in order, with commas between: background,cat,dog")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a recipe that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "--force", help="Write over a recipe that is there, also a changed one.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look at a folder of images and masks, or at an annotation tool's export, and write a complete recipe for it."""
@@ -28,15 +31,13 @@ def init(
 
     if not folder.exists():
         raise DataError(f"{folder}: there is no such folder")
-    if out.exists() and not force:
-        raise RecipeError(f"{out} is there already; give another name with --out, or write over it with --force")
+    results = Output(out.parent, [out.name], overwrite=overwrite)
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
     tree, inferred = data.init(folder, classes=names)
     load(tree)  # what is written must be readable
     head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
     text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    results.text(out.name, text)
     if as_json:
         return answer({"written": out, "inferred": inferred, "recipe": tree})
     terminal = console()

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .terminal import AsJson, answer, console, table
+from ..output import Output
+from .terminal import AsJson, Overwrite, answer, console, table
 
 
 def lab(
@@ -26,6 +27,7 @@ def lab(
     docs: Annotated[
         Path | None, typer.Option(help="Write the page operators.md and its pictures here.", metavar="DIR")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw what an operator does: pooling, unpooling, atrous, transposed, separable convolution, RoIAlign."""
@@ -36,7 +38,7 @@ def lab(
     if docs is not None:
         if operator is not None or any(value is not None for value in given.values()):
             raise DataError("--docs writes the page of all operators; give it alone")
-        written = room.write_page(docs)
+        written = room.write_page(docs, overwrite=overwrite)
         tree = {"page": written[-1], "pictures": written[:-1]}
         return answer(tree) if as_json else _say(f"wrote {written[-1]} and {len(written) - 1} pictures")
     if operator is None:
@@ -50,8 +52,11 @@ def lab(
             return answer(entries)
         console().print(table(None, ("operator", "what it does"), [(e["name"], e["idea"]) for e in entries]))
         return _say("Draw one: intarsia lab OPERATOR; your own picture: --image photo.jpg")
+    path = out or Path(f"{operator}.png")
+    results = Output(path.parent, [path.name], overwrite=overwrite)
     figure = room.draw(operator, image=image, numbers=numbers, kernel=kernel, box=box)
-    path = figure.sheet.save(out or Path(f"{operator}.png"))
+    with results.file(path.name) as file:
+        figure.sheet.save(file)
     if as_json:
         return answer({"operator": operator, "out": path, "numbers": figure.numbers})
     return _say(f"wrote {path}")

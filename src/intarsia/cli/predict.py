@@ -1,16 +1,24 @@
-"""`intarsia predict`: pictures in; label maps, overlays and one JSON line an image out."""
+"""`intarsia predict`: pictures in; label maps, overlays and one JSON line an image out.
+
+Files that somebody else made, or changed, are never written over; `..output` knows which.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import DataError, IntarsiaError
-from .terminal import AsJson, answer, console, plain, refuse
+from ..errors import IntarsiaError
+from ..naming import key
+from ..output import Output
+from .terminal import AsJson, Overwrite, answer, console, plain, refuse
+
+LINES, UNSURE = "predictions.jsonl", "uncertainty"
 
 
 def predict(
@@ -30,20 +38,27 @@ def predict(
             "(variances, whose root the picture shows) or sets (how many classes could be true)."
         ),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
     """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
-    from ..errors import ModelError, nearest
-    from ..inference import KINDS, Predictor, expand
+    from ..errors import DataError, ModelError, nearest
+    from ..inference import KINDS, Predictor, expand, result_names
 
     if uncertainty is not None and uncertainty not in KINDS:
         raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
-    for path in paths:
-        if any(target.exists() and path.samefile(target) for target in targets(path, out)):
-            raise DataError(f"the result for {path} would be written over it; choose another folder with --out")
+    names = result_names(paths)
+    given, folder = {key(str(path.resolve())): path for path in paths}, out.resolve()
+    for name in names:
+        for target in targets(name, uncertainty):
+            picture = given.get(key(str(folder / target)))
+            if picture is not None and (folder / target).exists() and picture.samefile(folder / target):
+                raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
     predictor = Predictor.load(model, device=device)
-    lines = run(predictor, paths, out, alpha=alpha, workers=workers, quiet=as_json, unsure=uncertainty)
+    every = (target for name in names for target in targets(name, uncertainty))
+    results = Output(out, chain([LINES], every), overwrite=overwrite)
+    lines = run(predictor, paths, names, results, alpha=alpha, workers=workers, quiet=as_json, unsure=uncertainty)
     failed = [line for line in lines if "error" in line]
     if as_json:
         tree: dict[str, Any] = {
@@ -66,15 +81,17 @@ def predict(
     return 0
 
 
-def targets(path: Path, out: Path) -> tuple[Path, Path]:
-    """Where the label map and the overlay of a picture go."""
-    return out / f"{path.stem}.png", out / "overlays" / f"{path.stem}.png"
+def targets(name: str, unsure: str | None = None) -> list[str]:
+    """The files that are written of a picture, below the folder of the results: label map, overlay, maps of uncertainty."""
+    maps = [f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"] if unsure is not None else []
+    return [f"{name}.png", f"overlays/{name}.png", *maps]
 
 
 def run(
     predictor: Any,
     paths: Sequence[Path],
-    out: Path,
+    names: Sequence[str],
+    results: Output,
     *,
     alpha: float,
     workers: int,
@@ -83,11 +100,13 @@ def run(
 ) -> list[dict[str, Any]]:
     """Predict and write one picture after the other; one that cannot be read is told and does not stop the others.
 
+    Args:
+        names: what the results of each picture are called, as `inference.result_names` has them.
+
     Returns: what predictions.jsonl holds.
     """
-    (out / "overlays").mkdir(parents=True, exist_ok=True)
     lines: list[dict[str, Any]] = []
-    with (out / "predictions.jsonl").open("w", encoding="utf-8") as record:
+    with results.growing(LINES) as record:
 
         def note(line: dict[str, Any]) -> None:
             lines.append(plain(line))
@@ -99,22 +118,25 @@ def run(
             note({"image": paths[len(lines)], "error": str(error)})
 
         for prediction in predictor.stream(paths, workers=workers, failed=failed):
-            path = paths[len(lines)]  # results and failures come in the order of the paths
+            # results and failures come in the order of the paths
+            path, name = paths[len(lines)], names[len(lines)]
             said: dict[str, Any] = {"note": prediction.note} if prediction.note else {}
             if said:
                 console(error=True).print(f"{path}: {prediction.note}", markup=False, soft_wrap=True)
-            labels, overlay = targets(path, out)
-            prediction.save(labels)
-            prediction.overlay(alpha).save(overlay)
+            labels, overlay = targets(name)
+            with results.file(labels) as file:
+                prediction.save(file)
+            with results.file(overlay) as file:
+                prediction.overlay(alpha).save(file)
             if unsure is not None:
-                said["uncertainty"] = _unsure(predictor, prediction, unsure, out)
+                said["uncertainty"] = _unsure(predictor, prediction, unsure, name, results)
             height, width = prediction.labels.shape
             shares = prediction.shares()
             note(
                 {
                     "image": path,
-                    "labels": labels,
-                    "overlay": overlay,
+                    "labels": results.folder / labels,
+                    "overlay": results.folder / overlay,
                     "height": height,
                     "width": width,
                     "shares": shares,
@@ -123,11 +145,11 @@ def run(
             )
             if not quiet:
                 most = ", ".join(f"{name} {share:.0%}" for name, share in _largest(shares))
-                console().print(f"{path} -> {labels}  ({most})", markup=False, soft_wrap=True)
+                console().print(f"{path} -> {results.folder / labels}  ({most})", markup=False, soft_wrap=True)
     return lines
 
 
-def _unsure(predictor: Any, prediction: Any, kind: str, out: Path) -> Path:
+def _unsure(predictor: Any, prediction: Any, kind: str, name: str, results: Output) -> Path:
     """Write the map of one picture as numbers and as a gray picture; returns the path of the numbers."""
     import numpy as np
     from PIL import Image
@@ -137,12 +159,13 @@ def _unsure(predictor: Any, prediction: Any, kind: str, out: Path) -> Path:
 
     image = to_tensor(fit_channels(prediction.image, predictor.in_channels)[0])
     found = uncertainty(predictor, image, kind)[0].numpy()
-    path = out / "uncertainty" / f"{prediction.path.stem}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, found)
+    numbers, gray = targets(name, kind)[-2:]
+    with results.file(numbers) as file:
+        np.save(file, found)
     seen = np.sqrt(found) if kind in ("mc-dropout", "tta") else found
-    Image.fromarray((255 * seen.clip(0, 1)).round().astype(np.uint8)).save(path.with_suffix(".png"))
-    return path
+    with results.file(gray) as file:
+        Image.fromarray((255 * seen.clip(0, 1)).round().astype(np.uint8)).save(file)
+    return results.folder / numbers
 
 
 def _largest(shares: dict[str, float]) -> list[tuple[str, float]]:

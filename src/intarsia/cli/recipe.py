@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import RecipeError
-from .terminal import AsJson, answer, console, facts, table
+from ..characters import printable
+from ..output import Output
+from .terminal import AsJson, Overwrite, answer, console, facts, table
 
 app = typer.Typer(help="The packaged recipes, and what their keys mean.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A packaged recipe, or a file.")]
@@ -38,7 +39,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     tree, _ = config.read(path)
     if as_json:
         return answer(tree)
-    return print(path.read_text(encoding="utf-8"), end="")
+    return print(printable(path.read_text(encoding="utf-8")), end="")
 
 
 @app.command()
@@ -47,6 +48,7 @@ def copy(
     to: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The file to write; by default the recipe's name, here.")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy a packaged recipe to a file of your own, to change it."""
@@ -56,10 +58,8 @@ def copy(
     target = to or Path(path.name)
     if target.is_dir():
         target = target / path.name
-    if target.exists():
-        raise RecipeError(f"{target} is there already; name another file, or remove it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    results = Output(target.parent, [target.name], overwrite=overwrite)
+    results.text(target.name, path.read_text(encoding="utf-8"))
     if as_json:
         return answer({"written": target})
     return console().print(

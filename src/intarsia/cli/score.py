@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import DataError, RecipeError, nearest
-from .terminal import AsJson, Root, answer, console, percent, table
+from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
 
 KINDS = ("semantic", "panoptic", "instances", "video")
+RESULTS = ("scores.json", "images.safetensors")
 
 
 def score(
@@ -62,6 +63,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Score predictions that any tool has made: mIoU, PQ, AP or STQ."""
@@ -75,6 +77,9 @@ def score(
         raise RecipeError(f"{idle[0]} says nothing about {kind} predictions; leave it out, or choose another --as")
     names = _classes(classes)
     from .. import evaluation
+    from ..output import Output
+
+    results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
 
     if kind == "panoptic":
         found: Any = evaluation.score_panoptic(predictions, truth)
@@ -87,8 +92,8 @@ def score(
     else:
         found = _semantic(predictions, truth, names, ignore, raw, split, root, protocol, _listed(metrics))
     tree = {"kind": kind, "predictions": predictions, "truth": truth, **found.to_dict()}
-    if out is not None:
-        write(out, tree, getattr(found, "counts", None))
+    if results is not None:
+        write(results, tree, getattr(found, "counts", None))
     if as_json:
         return answer(tree)
     {"panoptic": show_panoptic, "instances": show_instances, "video": show_video}.get(kind, _show_semantic)(found)
@@ -159,21 +164,18 @@ def _semantic(
     return dataclasses.replace(scored, source={**({"pairs": pairs} if pairs else {}), **scored.source})
 
 
-def write(out: Path, tree: Any, counts: Any) -> None:
+def write(results: Any, tree: Any, counts: Any) -> None:
     """scores.json, and the counts of each image, which `compare` takes.
 
-    Raises: DataError when the folder cannot be written.
+    Raises: DataError when they cannot be written.
     """
     from .terminal import plain
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain(tree), indent=1, ensure_ascii=False, allow_nan=False)
-        (out / "scores.json").write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{out}: cannot be a folder for scores ({error.strerror}); choose another --out") from None
+    text = json.dumps(plain(tree), indent=1, ensure_ascii=False, allow_nan=False)
+    results.text("scores.json", text + "\n")
     if counts is not None:
-        counts.save(out / "images.safetensors")
+        with results.file("images.safetensors") as file:
+            counts.save(file)
 
 
 def _show_semantic(found: Any) -> None:

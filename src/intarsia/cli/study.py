@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .terminal import AsJson, Root, answer, console, percent, table
+from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
 from .terms import tell
 
 
@@ -24,6 +24,7 @@ def study(
     data: Annotated[str, typer.Option(help="A data set's name, or a recipe.")] = "shapes",
     root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/study.", metavar="DIR")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
     """Train several networks under one budget, and say which differences are real."""
@@ -48,6 +49,7 @@ def study(
             out=folder,
             command=shlex.join(["intarsia", *context.obj]),
             say=say,
+            overwrite=overwrite,
         )
     except KeyboardInterrupt as stopped:
         told = f"interrupted: {stopped}" if str(stopped) else "interrupted"

@@ -6,26 +6,42 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ..characters import in_json, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output instead of text.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Also replace files that this program did not write, or that were changed.")
+]
 Root = Annotated[str | None, typer.Option(help="Folder of a data set that is given by name.", metavar="DIR")]
 
 
 def console(error: bool = False) -> Console:
-    """A console for standard output or standard error; logs and pipes get plain text of 100 columns."""
+    """A console for standard output or standard error; logs and pipes get plain text of 100 columns.
+
+    Whatever is printed on it has its control and bidirectional characters spelled out (`characters.printable`).
+    """
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Shown(Console):
+        """rich's console, which sends the escapes of its own styles and nobody else's."""
+
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            for text, style, control in super().render(*arguments, **options):
+                yield Segment(text if control else printable(text), style, control)
 
     stream = sys.stderr if error else sys.stdout
-    made = Console(file=stream, highlight=False, soft_wrap=False)
+    made = Shown(file=stream, highlight=False, soft_wrap=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = 100
     return made
@@ -60,7 +76,7 @@ def facts(lines: Mapping[str, object]) -> Table:
 
 def answer(tree: object) -> None:
     """Print the one JSON document; numbers that are none become null, since JSON knows no NaN."""
-    print(json.dumps(plain(tree), ensure_ascii=False, allow_nan=False))
+    print(in_json(json.dumps(plain(tree), ensure_ascii=False, allow_nan=False)))
 
 
 def plain(tree: object) -> Any:

@@ -9,6 +9,18 @@ keys, their defaults are the defaults. The catalogues of what can be chosen are 
 
 from .explain import explain
 from .parse import override, parse, read, signature
-from .schema import GIVEN, PLACES, Catalogue, Choice, Recipe
+from .schema import GIVEN, PLACES, Catalogue, Choice, Data, Recipe
 
-__all__ = ["GIVEN", "PLACES", "Catalogue", "Choice", "Recipe", "explain", "override", "parse", "read", "signature"]
+__all__ = [
+    "GIVEN",
+    "PLACES",
+    "Catalogue",
+    "Choice",
+    "Data",
+    "Recipe",
+    "explain",
+    "override",
+    "parse",
+    "read",
+    "signature",
+]

@@ -26,6 +26,7 @@ import torch
 
 from .. import __version__
 from ..errors import DataError
+from ..output import begun, swept
 from ..structures import Sample
 from .pairs import Pairs
 
@@ -119,9 +120,11 @@ def _told(hook: Any) -> str:
 
 
 def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], None] | None) -> None:
-    made = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    made = folder.parent / begun()
     try:
-        made.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        swept(folder.parent)
+        made.mkdir()
         entries, offset = [], 0
         with (made / "samples.bin").open("wb") as file:
             for count, sample in enumerate(_read(dataset), 1):

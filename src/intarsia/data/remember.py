@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..output import replaced
 from .audit import audit
 from .cache import key_of
 from .findings import Audit, Finding, Sight
@@ -42,9 +42,8 @@ def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
         found = audit(*datasets)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"{file.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(_written(found)), encoding="utf-8")
-        part.replace(file)
+        with replaced(file) as part:
+            part.write_text(json.dumps(_written(found)), encoding="utf-8")
     except OSError:
         pass  # a full or read-only disk only costs the time again
     return found, False

@@ -15,6 +15,7 @@ import torch
 
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
+from ..limits import check_pixels
 from ..structures import Sample
 
 VERSION = 1  # of the drawings: changes whenever a single pixel does
@@ -47,6 +48,7 @@ def shapes(
         raise DataError(f"shapes draws {', '.join(NAMES)}, and no other classes; leave labels out of the recipe")
     if size < 32:
         raise DataError(f"scenes of {size} pixels are too small to tell the shapes apart; choose a size of 32 or more")
+    check_pixels(size, size, "shapes")
     if count is not None and count < 1:
         raise DataError(f"{count} scenes make no data set; choose a count of 1 or more")
     return Shapes(split, size, COUNTS[split] if count is None else count, labels or LABELS)

@@ -6,7 +6,6 @@ alone, and starts anew when the file has changed or the server sends whole files
 
 import http.client
 import json
-import os
 import shutil
 import ssl
 import time
@@ -17,7 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from ..characters import HIDDEN
 from ..errors import DataError
+from ..limits import DOWNLOAD, SPARE
+from ..output import replaced
 
 PIECE = 1 << 18  # bytes that are read at once
 
@@ -32,8 +34,14 @@ class Download(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the file is called."""
-        return unquote(urlsplit(self.url).path.rpartition("/")[2])
+        """What the file is called: the last part of the address, unquoted first, so that it stays in its folder.
+
+        Raises: DataError when that is no name.
+        """
+        last = unquote(urlsplit(self.url).path).replace("\\", "/").rpartition("/")[2]
+        if not last.strip(". ") or HIDDEN.search(last) or any(letter in last for letter in "\n\t:"):
+            raise DataError(f"{self.url!a}: ends in no name that a file can have")
+        return last
 
 
 Tell = Callable[[str, int, int], None]  # name, bytes that are here, bytes in all (0: unknown)
@@ -96,8 +104,8 @@ def _attempt(file: Download, part: Path, came: Callable[[int, int, int], None]) 
         if start is None:  # a part of another file than the one that was begun
             part.unlink(missing_ok=True)
             raise ConnectionError("the file changed at its source")
-        length = answer.headers.get("Content-Length")
-        total = start + int(length) if length else 0
+        length = answer.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() and len(length) < 19 else 0
         if file.size and total and total != file.size:
             raise DataError(f"{file.url}: is {total} bytes now, but {file.size} were published; the file has changed")
         free = shutil.disk_usage(part.parent).free
@@ -106,14 +114,30 @@ def _attempt(file: Download, part: Path, came: Callable[[int, int, int], None]) 
                 f"{part.parent}: {total - start} bytes are to come, but {free} are free; free room, or name another folder"
             )
         write(about(part), {"url": file.url, "tag": _tag(answer), "size": total})
+        most = file.size or total or DOWNLOAD
         with part.open("r+b" if start else "wb") as out:
             out.seek(start)
             while piece := answer.read(PIECE):
+                if start + len(piece) > most:
+                    out.truncate()
+                    raise DataError(f"{file.url}: the server sends more than {_promised(file, total, most)}")
+                if not total and shutil.disk_usage(part.parent).free < SPARE:
+                    raise DataError(
+                        f"{part.parent}: less than {SPARE:,} bytes are free, and the server does not say how many are to come"
+                    )
                 out.write(piece)
                 start += len(piece)
                 came(start, total, len(piece))
             out.truncate()
     return total
+
+
+def _promised(file: Download, total: int, most: int) -> str:
+    if file.size:
+        return f"the {file.size} bytes that were published; the file has changed"
+    if total:
+        return f"the {total} bytes that it announced; type the same again"
+    return f"{most} bytes without saying how many; get the file by hand"
 
 
 def _start(answer: Any, have: int) -> int | None:
@@ -145,12 +169,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, tree: dict[str, Any]) -> None:
     """Write a JSON file, the whole of it or nothing."""
-    made = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with replaced(path) as made:
         made.write_text(json.dumps(tree, indent=1), encoding="utf-8")
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def about(part: Path) -> Path:

@@ -18,6 +18,7 @@ from ..errors import CheckpointError, DataError, NoPairs, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import ImageCounts
+from ..output import Output
 from ..structures import Sample
 from .entry import dataset_of
 from .folders import opened
@@ -44,6 +45,7 @@ def compare(
     level: float = 0.95,
     out: str | Path | None = None,
     command: str | None = None,
+    overwrite: bool = False,
 ) -> Verdict:
     """Whether B is better than A on the same images; with `out`, compare.html and compare.json as well.
 
@@ -55,33 +57,30 @@ def compare(
         split: which part of it; None: what is there to validate on, and all pairs of a folder without splits.
         classes: names for a folder of label maps; None: they are called by number.
         raw: folders of label maps hold the values of the data set's own masks instead of class numbers.
+        overwrite: also replace files in `out` that this program did not write, or that were changed since.
 
     Raises: DataError, LabelError or CheckpointError, each with what to do.
     """
     sides = [_opened(Path(source)) for source in (a, b)]
     dataset, pairs = _truth(sides, labels, split, root, classes)
     space = _space(sides, dataset)
+    results = Output(out, ("compare.json", "compare.html"), overwrite=overwrite) if out is not None else None
     counted = [_counts(s, dataset, space, raw) for s in sides]
     names = _called(Path(a), Path(b))
     verdict = judge(*counted, names=names, protocol=protocol, resamples=resamples, level=level)
     source = {"pairs": pairs, "values": _read_as(sides, names, dataset, space, raw)}
     verdict = dataclasses.replace(verdict, source={key: text for key, text in source.items() if text})
-    if out is not None:
-        folder = Path(out)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{folder}: cannot be a folder for the report ({error.strerror}); choose another") from None
-        text = json.dumps(verdict.to_dict(), indent=1, ensure_ascii=False)
-        (folder / "compare.json").write_text(text + "\n", encoding="utf-8")
+    if results is not None:
+        results.text("compare.json", json.dumps(verdict.to_dict(), indent=1, ensure_ascii=False) + "\n")
         shown = _shown(verdict, sides, dataset, space, raw)
-        report.write_versus(
-            folder / "compare.html",
-            verdict=verdict,
-            space=space,
-            shown=shown,
-            command=command or f"intarsia.compare({str(a)!r}, {str(b)!r})",
-        )
+        with results.file("compare.html") as file:
+            report.write_versus(
+                file,
+                verdict=verdict,
+                space=space,
+                shown=shown,
+                command=command or f"intarsia.compare({str(a)!r}, {str(b)!r})",
+            )
     return verdict
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from .. import config, report
 from .. import data as sets
-from .. import report
+from ..config import Data
+from ..data import origin
 from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import bootstrap
+from ..output import Output
 from .folders import HOLDOUT, fitted, named, part
 from .scoring import Score, score
 
+RESULTS = ("scores.json", "images.safetensors", "report.html")
 KEPT = 4  # worst, and as many best, images in a report
 
 
@@ -36,6 +41,7 @@ def evaluate(
     baseline: bool | None = None,
     metrics: Sequence[str] = (),
     full: bool = False,
+    overwrite: bool = False,
 ) -> Score:
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when told where.
 
@@ -46,7 +52,8 @@ def evaluate(
             a length whose items are Samples or (image, labels, name).
         split: which part of it; of the checkpoint's own data, "val" and "train" are what its recipe calls so. None: "val",
             and all pairs of a folder without splits.
-        root: where a data set given by name, or the checkpoint's own, lies; None: where the recipe says.
+        root: where a data set given by name, or the checkpoint's own, lies; None: where the checkpoint's recipe says, if
+            that is data which its user has trained on from this machine (`data.origin`).
         out: folder for scores.json, the counts of each image (`ImageCounts.load` reads them) and report.html.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
         batch_size: how many neighbors of one size go through the network together.
@@ -55,14 +62,14 @@ def evaluate(
             what shows that color alone does not do. Trained on the split "train".
         metrics: names of `evaluation.MEASURES` to measure as well, such as "boundary" and "calibration".
         full: also look where the errors are (borders, small objects, confusions, confidence), for scores.json and the report.
+        overwrite: also replace files in `out` that this program did not write, or that were changed since.
 
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
     predictor = _opened(model, labels)
     dataset, source, opener = dataset_of(predictor, data, split, root)
     source = {"model": _called(model), **source}
-    if out is not None:
-        _writable(Path(out))
+    results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0
     found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=kept, metrics=metrics, full=full)
     if not found.scores.pixels:
@@ -73,9 +80,9 @@ def evaluate(
     if baseline or (baseline is None and source.get("data") == "shapes" and opener is not None):
         reached = _baseline(opener, dataset, predictor.labels)
     found = dataclasses.replace(found, source=source, baseline=reached)
-    if out is not None:
+    if results is not None:
         command = command or _spelled(model, data, split, root, protocol, batch_size, out, metrics, full)
-        _write(Path(out), found, predictor, model, command)
+        _write(results, found, predictor, model, command)
     return found
 
 
@@ -107,27 +114,30 @@ def dataset_of(
     """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
     from ..data.datasets.catalogue import DATASETS
 
-    own = dict(predictor.checkpoint.recipe.get("data") or {}) if predictor.checkpoint else {}
+    stored = predictor.checkpoint.recipe.get("data") if predictor.checkpoint else None
     if data is not None and not isinstance(data, str | Path):
         return data, _said(getattr(data, "name", type(data).__name__), getattr(data, "split", None), None), None
-    name = own.get("name") if data is None else str(data)
-    options = {key: value for key, value in own.items() if key not in ("name", "root", "train", "val")}
+    stated = stored.get("name") if isinstance(stored, Mapping) else None
+    own = _own(stored, root) if data is None or str(data) == stated else None
+    name = (own.name if own else None) if data is None else str(data)
+    options = own.options if own else {}
     labels: LabelSpace | None = predictor.labels
     if name is None:
         raise DataError("the model does not say what it was trained on; name a data set, a folder or hand one over")
-    if name in DATASETS and name == own.get("name"):
-        root = root if root is not None else own.get("root")
+    if own and name in DATASETS:
+        root = own.root
         split = split or "val"
         if split in ("train", "val"):
-            if split not in own:
+            wanted = own.train if split == "train" else own.val
+            if wanted is None:
                 raise DataError(
                     "the model was trained without a validation set; say which data to score it on, or another split"
                 )
-            split = own[split]
+            split = wanted
     elif name in DATASETS:
         options, labels, split = {}, None if name != "folder" else labels, split or "val"
-    elif Path(name).is_dir():
-        return _folder(predictor, Path(name), split, own)
+    elif data is not None and Path(name).is_dir():
+        return _folder(predictor, Path(name), split, _recalled(stored))
     else:
         raise DataError(f"there is no folder or data set {name!r}{nearest(name, DATASETS)}")
 
@@ -137,7 +147,7 @@ def dataset_of(
     dataset = opener(split)
     said = _said(name, split, root)
     if "holdout" in options or data is None:
-        whose = "the model's own " if data is None and split in (own.get("train"), own.get("val")) else ""
+        whose = "the model's own " if data is None and own and split in (own.train, own.val) else ""
         said["pairs"] = whose + part(dataset, split, options.get("holdout"))
     return dataset, said, opener
 
@@ -148,7 +158,9 @@ def _folder(
     """The same for a folder of images and masks, read with the model's classes as its masks store them."""
     options: dict[str, Any] = _folder_options(predictor)
     known = sets.splits("folder", root)
-    mine = own.get("name") == "folder" and own.get("root") and Path(own["root"]).resolve() == root.resolve()
+    places = (os.path.abspath(root), str(root.resolve()))
+    # a path that a checkpoint names is compared, and never looked at
+    mine = bool(own) and os.path.abspath(own["root"]) in places
     if known != ("all",):
         wanted = named(root, known, split)
     else:
@@ -171,6 +183,31 @@ def _folder(
     return dataset, said, opener
 
 
+def _recalled(stored: Any) -> dict[str, Any]:
+    """Root and held-out share of the folder that a checkpoint was trained on; empty where it was not a folder."""
+    if not isinstance(stored, Mapping) or stored.get("name") != "folder" or not isinstance(stored.get("root"), str):
+        return {}
+    share = stored.get("holdout")
+    sound = isinstance(share, float) and 0 < share < 1
+    return {"root": stored["root"], **({"holdout": share} if sound else {})}
+
+
+def _own(stored: Any, root: str | Path | None) -> Data | None:
+    """What a checkpoint was trained on, where its user may read that; None where it does not say.
+
+    Raises: DataError for a place that its user has not named; RecipeError for a description that is none.
+    """
+    from ..data.datasets.catalogue import CONSTRUCTORS
+
+    section = origin.own(stored, root)
+    if not section:
+        return None
+    place = section.pop("root")
+    recipe = config.parse({"data": section, "train": {"steps": 1}}, "the checkpoint", {"data": CONSTRUCTORS})
+    assert recipe.data is not None
+    return recipe.data.model_copy(update={"root": None if place is None else str(place)})
+
+
 def _folder_options(predictor: Predictor) -> dict[str, Any]:
     return {"channels": predictor.in_channels} if predictor.in_channels in (1, 3, 4) else {}
 
@@ -190,18 +227,11 @@ def _baseline(opener: Any, dataset: Any, labels: LabelSpace) -> float:
     return pixel_baseline(opener("train"), dataset, labels.num_classes, labels.ignore_index)
 
 
-def _writable(out: Path) -> None:
-    """Make the folder before the work, so that a wrong path costs nothing."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be a folder for the report ({error.strerror}); choose another --out") from None
-
-
-def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: str) -> None:
-    (out / "scores.json").write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _write(results: Output, found: Score, predictor: Predictor, model: Any, command: str) -> None:
+    results.text("scores.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
     if found.counts is not None:
-        found.counts.save(out / "images.safetensors")
+        with results.file("images.safetensors") as file:
+            found.counts.save(file)
     kept = predictor.checkpoint
     facts = {
         "model": (kept.model or type(predictor.model).__name__) if kept else type(predictor.model).__name__,
@@ -212,22 +242,23 @@ def _write(out: Path, found: Score, predictor: Predictor, model: Any, command: s
         "training data": kept.data_hash if kept else "",
         "device": f"{predictor.device}, {predictor.precision}",
     }
-    report.write(
-        out / "report.html",
-        scores=found.scores,
-        space=found.space,
-        title=" on ".join(filter(None, (facts["model"], facts["data"]))),
-        command=command,
-        facts={key: value for key, value in facts.items() if value},
-        images=found.per_image,
-        seconds=found.seconds,
-        worst=found.worst,
-        best=found.best,
-        log=_log_of(model),
-        baseline=found.baseline,
-        trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
-        anatomy=found.anatomy,
-    )
+    with results.file("report.html") as file:
+        report.write(
+            file,
+            scores=found.scores,
+            space=found.space,
+            title=" on ".join(filter(None, (facts["model"], facts["data"]))),
+            command=command,
+            facts={key: value for key, value in facts.items() if value},
+            images=found.per_image,
+            seconds=found.seconds,
+            worst=found.worst,
+            best=found.best,
+            log=_log_of(model),
+            baseline=found.baseline,
+            trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
+            anatomy=found.anatomy,
+        )
 
 
 def _log_of(model: Any) -> Path | None:

@@ -7,7 +7,9 @@ path | PIL | array | tensor  --read-->  [H, W, C] uint8 | uint16  --fit_channels
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from torch import Tensor
 
 from ..data.codecs import SUFFIXES, read_image
 from ..errors import DataError, nearest
+from ..naming import distinct, key
+
+RESULTS = ("overlays", "uncertainty")  # folders of results beside the label maps
 
 
 def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -25,8 +30,7 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
     Of a folder, the picture files directly in it are taken, sorted by name, hidden ones left out; "folder/**/*.png"
     goes deeper. A file named in full is taken whatever its suffix.
 
-    Raises: DataError for an input that is missing, a folder or pattern without pictures, and two pictures of one stem,
-        whose results would overwrite each other.
+    Raises: DataError for an input that is missing, and a folder or pattern without pictures.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     found: dict[Path, None] = {}
@@ -44,13 +48,26 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
             raise DataError(f"there is no picture, folder or pattern {str(text)!r}{near}")
     if not found:
         raise DataError("no pictures given; name files, folders, or patterns such as 'day*/*.jpg'")
-    stems: dict[str, Path] = {}
-    for path in found:
-        if (other := stems.setdefault(path.stem.lower(), path)) != path:  # some disks do not tell A from a
-            raise DataError(
-                f"{other} and {path} would both be written as {path.stem}.png; predict them into two folders, or rename one"
-            )
     return list(found)
+
+
+def result_names(paths: Sequence[Path]) -> list[str]:
+    """What to call the results of pictures, without ending: the stems of their names while no two are alike.
+
+    Else each is called by its place below the folder that all of them share, such as "day1/a" and "day2/a"; and what is
+    still alike, as `a.jpg` beside `a.png` or beside `A.jpg`, gets a number: "a", "a-2". A folder of pictures that is called
+    as one of results becomes "overlays-2".
+    """
+    stems = [path.stem for path in paths]
+    if len({key(stem) for stem in stems}) == len(stems):
+        return stems
+    places = [Path(os.path.abspath(path)) for path in paths]
+    with suppress(ValueError):  # several drives share no folder
+        shared = os.path.commonpath([place.parent for place in places])
+        stems = [place.relative_to(shared).with_suffix("").as_posix() for place in places]
+        stems = [f"{first}-2/{rest}" if rest and key(first) in RESULTS else f"{first}{slash}{rest}"
+                 for first, slash, rest in (stem.partition("/") for stem in stems)]  # fmt: skip
+    return distinct(stems)
 
 
 def _pictures_in(folder: Path) -> list[Path]:

@@ -50,6 +50,14 @@ class LabelSets:
         kept = predictor.checkpoint.calibration.get("sets") if predictor.checkpoint else None
         if not isinstance(kept, dict) or {"threshold", "coverage"} - kept.keys():
             raise ModelError("the model has no label sets; fit them first: intarsia calibrate MODEL --coverage 0.9")
+        numbers = [kept[key] for key in ("threshold", "coverage", "images") if key in kept]
+        if (
+            not all(isinstance(n, int | float) and abs(n) < 1e15 for n in numbers)
+            or kept.get("score", "lac") not in SCORES
+        ):
+            raise ModelError(
+                "the label sets of the model cannot be read; fit them again: intarsia calibrate MODEL --coverage 0.9"
+            )
         return cls(**{key: kept[key] for key in ("threshold", "coverage", "score", "images") if key in kept})
 
     def to_dict(self) -> dict[str, Any]:

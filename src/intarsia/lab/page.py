@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import fill
 
+from ..output import Output
 from .catalogue import OPERATORS
 from .given import table
 
@@ -16,16 +17,23 @@ for your own numbers or picture.
 """
 
 
-def write_page(folder: str | Path) -> list[Path]:
-    """Write operators.md into a folder and its pictures into images/operators beneath it; returns all files."""
-    folder = Path(folder)
+def write_page(folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+    """Write operators.md into a folder and its pictures into images/operators beneath it; returns all files.
+
+    Args:
+        overwrite: also replace files that this program did not write, or that were changed since.
+
+    Raises: DataError when such a file is there.
+    """
+    pictures = {name: f"images/operators/{name}.png" for name in OPERATORS}
+    results = Output(folder, [*pictures.values(), "operators.md"], overwrite=overwrite)
     written = []
     for name, entry in OPERATORS.items():
         figure = entry.draw(table(entry.numbers)) if entry.numbers else entry.draw()
-        written.append(figure.sheet.save(folder / "images" / "operators" / f"{name}.png"))
-    page = folder / "operators.md"
-    page.write_text(page_text(), encoding="utf-8")
-    return [*written, page]
+        with results.file(pictures[name]) as file:
+            figure.sheet.save(file)
+        written.append(results.folder / pictures[name])
+    return [*written, results.text("operators.md", page_text())]
 
 
 def page_text() -> str:

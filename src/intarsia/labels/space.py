@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..characters import HIDDEN
 from ..errors import LabelError, nearest
 from .colors import CLEAR, HEX, TRANSPARENT, Color, distinct_colors, packed, parse_color, unpacked
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = "ignore"
-_SPAN = re.compile(r"(\d+)\.\.(\d+)")
+LARGEST = 1 << 24  # of raw values: what 24 bits of color hold, and one more
+_SPAN = re.compile(r"(\d{1,8})\.\.(\d{1,8})")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,13 @@ class LabelSpace:
         object.__setattr__(self, "names", names)
         if not names:
             raise LabelError("a label space needs at least one class name; list them under labels.classes")
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise LabelError(f"class {sorted(repeated)[0]!r} is listed twice; class names must differ")
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise LabelError(f"class {min(repeated)!r} is listed twice; class names must differ")
+        if hidden := next((n for n in names if HIDDEN.search(n) or "\n" in n or "\t" in n), None):
+            raise LabelError(
+                f"class {hidden!a} holds a character that is not shown (a control, or one that turns the direction of "
+                "writing); write the name without it"
+            )
         if IGNORE in (name.lower() for name in names):
             raise LabelError(f"{IGNORE!r} cannot be a class name: it stands for pixels that do not count")
         if len(names) > 65535:
@@ -72,9 +80,10 @@ class LabelSpace:
         if not values:
             return {**dict(enumerate(self.names)), self.ignore_index: IGNORE}
         checked: dict[int | str, str] = {}
+        known = {*self.names, IGNORE}
         for raw, name in values.items():
             key = _parse_value(raw)
-            if name not in self.names and name != IGNORE:
+            if not isinstance(name, str) or name not in known:
                 raise LabelError(
                     f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}"
                 )
@@ -226,13 +235,16 @@ class LabelSpace:
         inside = (raw >= 0) & (raw < len(table))
         return np.where(inside, table[np.where(inside, raw, 0)], np.int32(-1))
 
-    def _code(self, name: str) -> int:
-        return self.ignore_index if name == IGNORE else self.names.index(name)
+    def _numbers(self) -> dict[str, int]:
+        return {**{name: n for n, name in enumerate(self.names)}, IGNORE: self.ignore_index}
 
     def _id_table(self) -> np.ndarray:
         table = self.__dict__.get("_table")
         if table is None:
-            spans = [(_span(key), self._code(name)) for key, name in self.values.items()]
+            numbers = self._numbers()
+            spans = [(_span(key), numbers[name]) for key, name in self.values.items()]
+            if sum(last - first + 1 for (first, last), _ in spans) > 2 * LARGEST:
+                raise LabelError("labels.values: the spans hold some values many times over; write each value once")
             table = np.full(max(256, *(last + 1 for (_, last), _ in spans)), -1, np.int32)
             for (first, last), code in spans:
                 held = table[first : last + 1]
@@ -245,7 +257,8 @@ class LabelSpace:
     def _color_table(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.__dict__.get("_table")
         if table is None:
-            pairs = sorted((packed(key), self._code(name)) for key, name in self.values.items())
+            numbers = self._numbers()
+            pairs = sorted((packed(key), numbers[name]) for key, name in self.values.items())
             table = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs], np.int32))
             object.__setattr__(self, "_table", table)
         return table
@@ -272,16 +285,20 @@ class LabelSpace:
 def _parse_value(raw: Any) -> int | str:
     if isinstance(raw, bool) or raw is None:
         raise LabelError(f"labels.values: {raw!r} is no raw value; write an id, '128..255' or '#804080'")
-    text = str(raw).strip()
-    if text.isdecimal() and int(text) <= 1 << 24:
+    text = "a number of too many digits" if isinstance(raw, int) and abs(raw) > 10**100 else str(raw).strip()
+    if text.isdecimal() and len(text) <= 8 and int(text) <= LARGEST:
         return int(text)
     if HEX.fullmatch(text) or text == TRANSPARENT:
         return text.lower()
-    if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= 1 << 24:
+    if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= LARGEST:
         return text
     raise LabelError(
-        f"labels.values: {raw!r} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')"
+        f"labels.values: {_short(text if isinstance(raw, int) else repr(raw))} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')"
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:50]}..."
 
 
 def _is_color(key: int | str) -> bool:

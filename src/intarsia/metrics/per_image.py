@@ -177,11 +177,15 @@ class ImageCounts:
                     file.get_tensor("ignored"),
                 )
                 counts = cls.of(hit, truth, predicted, json.loads(told["names"]), json.loads(told["classes"]))
+                if ignored.shape != (len(counts),) or not np.issubdtype(ignored.dtype, np.integer):
+                    raise DataError(f"{path}: its ignored pixels are not one number an image")
         except FileNotFoundError:
             raise DataError(f"{path}: there is no such file") from None
-        except (OSError, SafetensorError, KeyError) as error:
-            raise DataError(f"{path}: cannot be read as image counts ({error})") from None
-        counts._ignored = ignored
+        except DataError:
+            raise
+        except (OSError, SafetensorError, LookupError, ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"{path}: cannot be read as image counts ({str(error)[:200]})") from None
+        counts._ignored = ignored.astype(np.int64)
         return counts
 
     def _grow(self, more: int) -> None:

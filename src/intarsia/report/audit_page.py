@@ -17,7 +17,7 @@ from ..draw import colorize, overlay, viewable
 from ..draw.maps import WRONG
 from ..labels import LabelSpace
 from .machine import machine, now, versions
-from .page import LARGEST_MATRIX, _color_of, clock, hexed, ink, percent, replaced
+from .page import LARGEST_MATRIX, _color_of, clock, hexed, ink, percent, written
 from .pictures import png
 
 SIDE = 300  # pixels a picture is at most wide or high
@@ -114,7 +114,7 @@ def write(
         },
         versions=versions(),
     )
-    return replaced(Path(path), page)
+    return written(path, page)
 
 
 def _classes(audit: Audit, space: LabelSpace, top: int) -> list[Line]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..characters import printable
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS, Scores
 from ..metrics.scores import of_names
 from ..metrics.significance import Bootstrap
+from ..output import replaced
 from .curves import charts
 from .machine import machine, now, versions
 from .pictures import Picture, example, panels
@@ -88,7 +88,7 @@ def write(
         facts={**(facts or {}), "machine": machine(), "time": now()},
         versions=versions(),
     )
-    return replaced(Path(path), page)
+    return written(path, page)
 
 
 class Line(NamedTuple):
@@ -180,7 +180,12 @@ def template(name: str) -> Any:
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # names that turn a line around
     )
     environment.filters.update(
         percent=percent,
@@ -201,21 +206,11 @@ def points(value: float | None) -> str:
     return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
-def replaced(path: Path, text: str) -> Path:
-    """Write a file whole or not at all.
+def written(path: str | Path, text: str) -> Path:
+    """Write a page whole or not at all.
 
-    Raises: OSError that names the file, not the one it is written to first.
+    Raises: OSError that names the file.
     """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    return path
+    with replaced(path) as made:
+        made.write_text(text, encoding="utf-8")
+    return Path(path)

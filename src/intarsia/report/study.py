@@ -10,7 +10,7 @@ from typing import Any
 from ..metrics import PROTOCOLS
 from .curves import ticks
 from .machine import machine, now, versions
-from .page import replaced, template
+from .page import template, written
 from .spans import spans
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 300, 46, 20, 14, 40
@@ -36,7 +36,7 @@ def write_study(path: str | Path, *, study: Any, command: str = "") -> Path:
         time=now(),
         versions=versions(),
     )
-    return replaced(Path(path), page)
+    return written(path, page)
 
 
 def _cost(entries: list[Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS
 from .machine import now, versions
-from .page import replaced, template
+from .page import template, written
 from .pictures import Panel, Picture, panels
 from .spans import spans
 
@@ -45,7 +45,7 @@ def write_versus(
         time=now(),
         versions=versions(),
     )
-    return replaced(Path(path), page)
+    return written(path, page)
 
 
 def _views(a: Picture, b: Picture, space: LabelSpace) -> list[Panel]:

@@ -24,10 +24,12 @@ from ..inference import Predictor
 from ..metrics import ImageCounts, bootstrap, latency, over_seeds
 from ..models import count_flops
 from ..models.catalogue import CONSTRUCTORS
+from ..output import Output
 from ..training import train
 from ..training.recipe import SHORT, load, names
 from .answer import Entry, Study, listed, pairs, plain_json, together
 
+RESULTS = ("study.json", "study.html")
 RESULT = "result.json"
 COUNTS = "images.safetensors"
 USUAL = {  # what a data set without a packaged recipe is trained with
@@ -57,6 +59,7 @@ def study(
     out: str | Path = "runs/study",
     command: str = "",
     say: Callable[[str], None] | None = None,
+    overwrite: bool = False,
 ) -> Study:
     """Train each network under one budget, and tell them apart.
 
@@ -69,6 +72,7 @@ def study(
         root: where a data set given by name lies.
         out: folder of the study; runs that are finished there are not trained again.
         say: is told what happens, a line at a time.
+        overwrite: also replace files of `out` that this program did not write, or that were changed since.
 
     Raises: RecipeError, ModelError, DataError or TrainingError, before the first run is trained wherever that is possible.
     """
@@ -82,7 +86,11 @@ def study(
     }
     for name, recipes in plans.items():
         for seed, recipe in enumerate(recipes):
-            _unspoiled(_home(folder, name, seed), recipe)
+            home = _home(folder, name, seed)
+            _unspoiled(home, recipe)
+            if home.is_dir() and not (home / RESULT).is_file():
+                Output(home, (COUNTS, RESULT), overwrite=overwrite)  # before an hour of training, not after it
+    results = Output(folder, RESULTS, overwrite=overwrite)
     trained = 0
     total = sum(map(len, plans.values()))
     for n, (name, seed, recipe) in enumerate(
@@ -95,13 +103,13 @@ def study(
         tell(f"{n + 1}/{total}  {name}, seed {seed}: train, into {home}")
         started = time.monotonic()
         train(recipe, out=home, resume=(home / "last.safetensors").exists(), quiet=True)
-        _score(home, recipe)
+        _score(home, recipe, overwrite)
         trained += 1
         tell(f"      mIoU {100 * _result(home)['miou']:.1f} after {time.monotonic() - started:.0f} s")
     found = _answered(folder, plans, trained)
-    text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False)
-    (folder / "study.json").write_text(text + "\n", encoding="utf-8")
-    report.write_study(folder / "study.html", study=found, command=command)
+    results.text("study.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    with results.file("study.html") as file:
+        report.write_study(file, study=found, command=command)
     return found
 
 
@@ -176,7 +184,7 @@ def _result(home: Path) -> dict[str, Any]:
     return tree
 
 
-def _score(home: Path, recipe: Recipe) -> None:
+def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     """Score a trained run, and write down what the study's page needs of it; the result comes last, so it means "finished"."""
     from .. import data as sets
     from ..labels import LabelSpace
@@ -187,7 +195,9 @@ def _score(home: Path, recipe: Recipe) -> None:
     dataset = sets.open(recipe.data.name, recipe.data.root, recipe.data.val, labels, **recipe.data.options)
     found = score(predictor, dataset, batch_size=recipe.evaluate.batch_size)
     assert found.counts is not None
-    found.counts.save(home / COUNTS)
+    results = Output(home, (COUNTS, RESULT), overwrite=overwrite)
+    with results.file(COUNTS) as file:
+        found.counts.save(file)
     image = torch.as_tensor(dataset[0].image)[None]
     speed = latency(lambda: predictor.run(image), runs=10, warmup=2, device=predictor.device, seconds=3.0)
     height, width = image.shape[2:]
@@ -201,7 +211,7 @@ def _score(home: Path, recipe: Recipe) -> None:
         "images_per_second": speed.fps,
         "size": [height, width],
     }
-    (home / RESULT).write_text(json.dumps(plain_json(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    results.text(RESULT, json.dumps(plain_json(result), indent=1, ensure_ascii=False) + "\n")
 
 
 def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int) -> Study:

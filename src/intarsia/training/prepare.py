@@ -16,7 +16,7 @@ from torch import nn
 from ..checkpoint import Checkpoint
 from ..config import Recipe
 from ..config.schema import Loss
-from ..data import Audit
+from ..data import Audit, origin
 from ..data import open as open_dataset
 from ..data.augment import Augmentation, borrowed
 from ..data.cache import Cached
@@ -53,6 +53,7 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
     else:
         chosen = recipe.data
+        origin.note(recipe.to_dict()["data"])  # so that a checkpoint of it may be evaluated without naming it again
         train = open_dataset(chosen.name, chosen.root, chosen.train, wished, **chosen.options)
         # the validation set means what the training set means: labels inferred there hold here too
         known = getattr(train, "labels", wished)

@@ -9,7 +9,10 @@ those bytes alone. So shards are shuffled and resumed exactly as files are, and 
 """
 
 import hashlib
+import http.client
 import json
+import math
+import os
 import tarfile
 import tempfile
 import urllib.error
@@ -23,8 +26,11 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ...errors import DataError, IntarsiaError, nearest
+from ...characters import HIDDEN
+from ...errors import DataError, IntarsiaError, LabelError, nearest
 from ...labels import LabelSpace
+from ...limits import ANSWER, MEMBER
+from ...output import begun, swept
 from ..codecs import SUFFIXES, read_image, read_mask
 from ..pairs import Pair, Pairs, Raw
 
@@ -56,7 +62,7 @@ class Tars:
         """
         place = self.places[name][what]
         content = _bytes(f"{self.root.rstrip('/')}/{place.shard}", place.offset, place.size)
-        with tempfile.NamedTemporaryFile(suffix=f".{place.ending.rsplit('.', 1)[-1]}") as file:
+        with tempfile.NamedTemporaryFile(prefix=begun(), suffix=f".{place.ending.rsplit('.', 1)[-1]}") as file:
             file.write(content)
             file.flush()
             try:
@@ -82,7 +88,7 @@ def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) ->
     names = [name for name in index["shards"] if name.rpartition("-")[0] == split]
     if not names:
         raise DataError(f"{root}: there are no shards {split}-*.tar{nearest(split, known)}")
-    space = labels or (LabelSpace.from_dict(index["labels"]) if index.get("labels") else None)
+    space = labels or _labels(root, index)
     if space is None:
         raise DataError(f"{root}: its index.json tells no classes; list them under labels.classes")
     items: list[Pair] = []
@@ -95,9 +101,24 @@ def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) ->
             held[called] = _sorted(shard, name, {e: Place(shard, at, size, e) for e, (at, size) in members.items()})
             mask = file if "mask" in held[called] else None
             items.append(Pair(called, file, mask, () if _remote(root) else None))
+    swept(Path(tempfile.gettempdir()))  # members that killed processes were reading
     tars = Tars(root, stamp, held)
     read, decode = partial(_image, tars), partial(_decode, tars, space)
     return Pairs(items, space, name="shards", split=split, image=read, decode=decode)
+
+
+def _labels(root: str, index: dict[str, Any]) -> LabelSpace | None:
+    """The label space that an index tells, if it tells one."""
+    if not index.get("labels"):
+        return None
+    try:
+        return LabelSpace.from_dict(index["labels"])
+    except LabelError as error:
+        raise LabelError(f"{root}: its index.json: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(
+            f"{root}: its index.json tells classes that cannot be read ({error}); list them under labels.classes"
+        ) from None
 
 
 def _sorted(shard: str, name: str, members: dict[str, Place]) -> dict[str, Place]:
@@ -124,8 +145,21 @@ def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
 
 def _array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(file)
+            claimed, here = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+            if claimed != here:
+                raise DataError(
+                    f"{path}: no readable array of numbers (its head claims {claimed} bytes, and {here} follow)"
+                )
+            file.seek(0)
+            held: np.ndarray = np.load(file, allow_pickle=False)
+            return held
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError, MemoryError) as error:
         raise DataError(f"{path}: no readable array of numbers ({error})") from None
 
 
@@ -137,17 +171,58 @@ def splits(root: str | Path) -> tuple[str, ...]:
 def _index(root: str) -> tuple[dict[str, Any], str]:
     """index.json, or, of a folder without it, what the tars' own headers say; and what tells a server's from a later one."""
     if _remote(root):
-        content, changed = _asked(urllib.request.Request(f"{root.rstrip('/')}/index.json"))
-        return json.loads(content), f"{changed} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+        place = f"{root.rstrip('/')}/index.json"
+        content, changed = _asked(urllib.request.Request(place), most=ANSWER)
+        return _checked(place, content), f"{changed} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(f"{root}: there is no such folder")
-    if (folder / "index.json").is_file():
-        return json.loads((folder / "index.json").read_text(encoding="utf-8")), ""
+    if (file := folder / "index.json").is_file():
+        if (size := file.stat().st_size) > ANSWER:
+            raise DataError(f"{file}: {size:,} bytes; an index of at most {ANSWER:,} is read")
+        return _checked(file, file.read_bytes()), ""
     tars = sorted(folder.glob("*-*.tar"))
     if not tars:
         raise DataError(f"{root}: holds no tar files called SPLIT-NUMBER.tar; `intarsia data shard` writes them")
     return {"shards": {path.name: members(path) for path in tars}}, ""
+
+
+def _checked(place: str | Path, content: bytes) -> dict[str, Any]:
+    """An index as it must be: shards, their samples, their members, and where each begins and how long it is.
+
+    Raises: DataError for anything else, such as the page of an error that a server sends.
+    """
+    told = f"{place}: no index of shards"
+    write = "`intarsia data shard` writes it"
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError, MemoryError):
+        kind = "a page of HTML" if content[:200].lstrip().lower().startswith((b"<!doctype", b"<html")) else "no JSON"
+        raise DataError(f"{told} but {kind}; {write}, and check the address") from None
+    shards = tree.get("shards") if isinstance(tree, dict) else None
+    if not isinstance(shards, dict):
+        raise DataError(f"{told}: it has no mapping `shards`; {write}")
+    for shard, samples in shards.items():
+        if not _plain(shard):
+            raise DataError(f"{told}: it names {shard!a}, and a shard is a file SPLIT-NUMBER.tar in the same folder")
+        if not isinstance(samples, dict):
+            raise DataError(f"{told}: {shard} holds no mapping of samples; {write}")
+        for name, found in samples.items():
+            if not isinstance(found, dict) or not all(map(_is_place, found.values())):
+                raise DataError(
+                    f"{told}: {shard}: {name!a} has no members with [offset, size], sizes of at most {MEMBER:,}; {write}"
+                )
+    return tree
+
+
+def _plain(shard: str) -> bool:
+    """Whether a shard's name stays in its folder."""
+    return bool(shard) and "/" not in shard and "\\" not in shard and not HIDDEN.search(shard)
+
+
+def _is_place(value: Any) -> bool:
+    whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(number) is int for number in value)
+    return whole and 0 <= value[0] < 1 << 62 and 0 <= value[1] <= MEMBER
 
 
 def members(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
@@ -160,7 +235,7 @@ def members(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
                     folder, slash, leaf = member.name.rpartition("/")
                     name, _, ending = leaf.partition(".")
                     found.setdefault(folder + slash + name, {})[ending] = (member.offset_data, member.size)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError) as error:
         raise DataError(f"{path}: no tar file that can be read ({error}); shards are not compressed") from None
     return found
 
@@ -173,12 +248,12 @@ def _bytes(place: str, offset: int, size: int) -> bytes:
     """Part of a file."""
     if _remote(place):
         request = urllib.request.Request(place, headers={"Range": f"bytes={offset}-{offset + size - 1}"})
-        content, _ = _asked(request, expected=206)
+        content = _asked(request, expected=206, most=size)[0] if size else b""
     else:
         try:
             with open(place, "rb") as file:
                 file.seek(offset)
-                content = file.read(size)
+                content = file.read(min(size, max(0, os.fstat(file.fileno()).st_size - offset)))
         except OSError as error:
             raise DataError(f"{place}: cannot be read ({error})") from None
     if len(content) != size:
@@ -186,14 +261,24 @@ def _bytes(place: str, offset: int, size: int) -> bytes:
     return content
 
 
-def _asked(request: urllib.request.Request, expected: int = 200) -> tuple[bytes, str]:
-    """What a server answers, and when it says that this was changed."""
+def _asked(request: urllib.request.Request, most: int, expected: int = 200) -> tuple[bytes, str]:
+    """What a server answers, and when it says that this was changed.
+
+    Raises: DataError when it answers otherwise, or with more than `most` bytes, which are not read.
+    """
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             if answer.status != expected:
                 raise DataError(
                     f"{request.full_url}: the server sends whole files only; use one that answers range requests"
                 )
-            return answer.read(), f"{answer.headers.get('ETag')} {answer.headers.get('Last-Modified')}"
-    except (urllib.error.URLError, OSError) as error:
+            content = answer.read(most + 1)
+            if len(content) > most:
+                raise DataError(
+                    f"{request.full_url}: the server sends more than the {most:,} bytes that were asked for"
+                )
+            return content, f"{answer.headers.get('ETag')} {answer.headers.get('Last-Modified')}"
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{request.full_url}: cannot be read ({getattr(error, 'reason', None) or error})") from None

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError, IntarsiaError
+from ...output import begun, swept
 from ..codecs import SUFFIXES, orientation_of, read_image
 from .record import Bitmap
 
@@ -119,7 +120,8 @@ def read_lines(path: Path) -> list[str]:
 
 def scratch() -> Path:
     """A new folder that lives as long as this process, for what an export holds packed."""
-    folder = tempfile.mkdtemp(prefix="intarsia-")
+    swept(Path(tempfile.gettempdir()))
+    folder = tempfile.mkdtemp(prefix=begun())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
