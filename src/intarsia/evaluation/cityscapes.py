@@ -121,20 +121,21 @@ def _rows(text: Path, root: Path) -> list[tuple[Path, int, float]]:
         words = line.split()
         if not words:
             continue
-        try:
-            if len(words) != 3:
-                raise ValueError
-            kind, score = int(float(words[1])), float(words[2])
-            if not math.isfinite(score):
-                raise ValueError
-        except (ValueError, OverflowError):
-            raise DataError(
-                f"{text}: line {n} is {line[:60]!r}; expected the path of a mask, a label id and a score"
-            ) from None
+        kind, score = map(_number, words[1:3]) if len(words) == 3 else (math.nan, math.nan)
+        if not math.isfinite(kind + score):
+            raise DataError(f"{text}: line {n} is {line[:60]!r}; expected the path of a mask, a label id and a score")
         path = (text.parent / words[0]).resolve()
         if Path(words[0]).is_absolute() or not path.is_relative_to(root.resolve()):
             raise DataError(
                 f"{text}: line {n} names {words[0]}, which lies outside of {root}; masks lie beside their text"
             )
-        rows.append((path, kind, score))
+        rows.append((path, int(kind), score))
     return rows
+
+
+def _number(word: str) -> float:
+    """A word as a number, NaN where it is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
