@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
 from ..models import build
+from .wrapped import fitted
 
 REMOTE = ("hf-hub:", "hf_hub:", "local-dir:", "http:", "https:")
 
@@ -24,7 +25,8 @@ class Checkpoint:
         options: the keyword arguments of its constructor, all but `num_classes`; plain data.
         in_channels: channels of the images it was trained on.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
-        weights: what `state_dict()` of the network gives.
+        weights: what `state_dict()` of the network gives, under the names of the network without torch.compile or
+            DataParallel around it (`state_of`).
         recipe: the complete recipe of the run, as `Recipe.to_dict` gives it.
         protocol: the name of the protocol its scores follow.
         data_hash: of the training data, as the audit computes it.
@@ -73,14 +75,16 @@ class Checkpoint:
         """The network with these weights, in eval mode, on the CPU.
 
         Args:
-            model: a network of the user's own to put the weights into; None builds the one named in the checkpoint.
+            model: a network of the user's own to put the weights into, which may be compiled; None builds the one named in
+                the checkpoint.
 
         Raises: CheckpointError when there is no network to build, or the weights do not fit it.
         """
         if model is None:
             model = self._architecture()
-        self._refuse_misfit(model)
-        model.load_state_dict(dict(self.weights))
+        weights = fitted(self.weights, model)
+        self._refuse_misfit(model, weights)
+        model.load_state_dict(weights)
         return model.eval()
 
     def _architecture(self) -> nn.Module:
@@ -106,8 +110,8 @@ class Checkpoint:
                 f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({error})"
             ) from error
 
-    def _refuse_misfit(self, model: nn.Module) -> None:
-        have = {name: tuple(t.shape) for name, t in self.weights.items()}
+    def _refuse_misfit(self, model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        have = {name: tuple(t.shape) for name, t in weights.items()}
         want = {name: tuple(t.shape) for name, t in model.state_dict().items() if isinstance(t, Tensor)}
         missing, foreign = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
         shapes = [name for name in want if name in have and want[name] != have[name]]
