@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,8 +232,15 @@ def takes(constructor: Any, option: str) -> bool:
     return option in inspect.signature(constructor).parameters
 
 
-def total_steps(recipe: Recipe, batches: int) -> int:
-    """A budget of steps or epochs, in optimizer steps."""
-    if recipe.train.steps is not None:
-        return recipe.train.steps
-    return max(math.ceil((recipe.train.epochs or 0) * batches / recipe.train.accumulate), 1)
+def spent(train: Mapping[str, Any], batches: int, step: int, seconds: float) -> float:
+    """Share of a budget that is spent, 0..1 and a little beyond.
+
+    Args:
+        train: a recipe's section `train`, with one of steps, epochs and minutes.
+        batches: in an epoch.
+    """
+    if train.get("minutes") is not None:
+        return seconds / (60 * train["minutes"])
+    if train.get("steps") is not None:
+        return step / train["steps"]
+    return step / max(math.ceil((train.get("epochs") or 0) * batches / train.get("accumulate", 1)), 1)
