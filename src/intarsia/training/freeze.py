@@ -37,8 +37,8 @@ class Frozen:
             if part not in known:
                 top = list(dict.fromkeys(name.split(".")[0] for name in known))
                 raise TrainingError(
-                    f"train.freeze names {part!r}, which the network does not have{nearest(part, top)}; "
-                    "name its modules, such as encoder, or parameters"
+                    f"train.freeze names {part!r}, which the network does not have; name modules or parameters of it"
+                    f"{nearest(part, top)}"
                 )
         self.parameters = [p for name, p in model.named_parameters() if p.requires_grad and self._named(name)]
         total = sum(1 for _ in model.parameters())
@@ -100,8 +100,8 @@ class Frozen:
         what = f"{', '.join(self.parts)}: " if self.held else ""
         until = f" for the first {100 * self.until:g} % of the budget" if self.held and self.until is not None else ""
         return (
-            f"{what}{frozen:,} of {total:,} numbers of the network are frozen{until}; "
-            f"{len(self.norms())} norms keep the statistics they have"
+            f"{what}{frozen:,} of {total:,} parameters of the network are frozen{until}; "
+            f"norms that keep the statistics they have: {len(self.norms())}"
         )
 
     def _named(self, name: str) -> bool:

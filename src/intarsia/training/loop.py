@@ -82,6 +82,8 @@ def train(
             log.introduce(run.material, len(run.loader), run.remarks)
             if resume:
                 log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
+                if run.progress >= 1:
+                    log.say(f"the budget of {changes.budget(plan.to_dict()['train'])} is spent; a larger one trains on")
             _steps(run, log, asked)
             _end(run, log, asked)
     return out / "last.safetensors"
