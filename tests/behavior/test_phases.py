@@ -116,7 +116,7 @@ print(f"{killed} kills, {equal} equal, at steps {steps}")
 """
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed")
 def test_a_run_that_freezes_and_unfreezes_ends_alike_wherever_it_is_killed(tmp_path: Path, kills: int) -> None:
     """Weights, average, optimizer, generators, the best checkpoint and the log, to the last bit."""

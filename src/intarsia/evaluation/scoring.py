@@ -234,17 +234,17 @@ def read_samples(dataset: Any, readers: int) -> Iterator[Sample]:
     if not readers:
         yield from (_sample(dataset[index], index) for index in range(len(dataset)))
         return
-    with ThreadPoolExecutor(readers, thread_name_prefix="read") as pool:
-        ahead: deque[Future[Sample]] = deque()
-        try:
-            for index in range(len(dataset)):
-                ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
-                if len(ahead) > readers:
-                    yield ahead.popleft().result()
-            while ahead:
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="read")
+    ahead: deque[Future[Sample]] = deque()
+    try:
+        for index in range(len(dataset)):
+            ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
+            if len(ahead) > readers:
                 yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever was stopped does not wait for a large file
 
 
 def _sample(item: Any, index: int) -> Sample:
