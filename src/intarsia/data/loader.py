@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -104,7 +104,7 @@ class Loader:
                 yield [(epoch, int(i)) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
             epoch, first = epoch + 1, 0
 
-    def stream(self, start: int = 0) -> Iterator[Batch]:
+    def stream(self, start: int = 0) -> Generator[Batch, None, None]:
         """Batches from number `start` on, without end.
 
         Raises: the error that reading a sample raised, in whichever process it happened, with the sample's name.

@@ -144,6 +144,9 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
             if pending is not None:
                 losses.append(finite(*pending))
             pending = (loss.detach(), batch.names, run.step + 1)
+        if run.objective.remark and not run.told:
+            log.say(run.objective.remark)
+            run.told = True
         run.frozen.drop_gradients()
         if wish.clip:
             fabric.clip_gradients(run.net, run.stepper, max_norm=wish.clip, error_if_nonfinite=False)

@@ -69,6 +69,7 @@ class Run:
     seconds: float = 0.0  # of training and loading
     best: float = -1.0  # the standing on the validation set that best.safetensors has
     validated: int = 0  # the step of the last validation
+    told: bool = False  # how the network's output is read
 
     @property
     def epoch(self) -> float:
@@ -87,7 +88,7 @@ class Run:
     def validation_due(self) -> bool:
         """Whether this step ends with a validation that has not been made."""
         every = self.recipe.evaluate.every
-        return bool(every) and self.step > self.validated and self.step % every == 0 and self.progress < 1
+        return every is not None and self.step > self.validated and self.step % every == 0 and self.progress < 1
 
     def save(self, name: str, with_state: bool) -> None:
         """Write a checkpoint of the average's weights, or the network's where there is no average."""
