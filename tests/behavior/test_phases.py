@@ -96,7 +96,7 @@ for trial in range(5 * kills):
         break
     out = top / str(trial)
     process = forked(out, trial % 2)
-    time.sleep(chance.uniform(0.1, 1.0) * lasts)
+    time.sleep(chance.uniform(0.05, 0.85) * lasts)
     os.kill(process, signal.SIGKILL)
     if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != -signal.SIGKILL:
         continue  # it was over before

@@ -150,6 +150,13 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path, data: Any, words: str) -
     assert not (tmp_path / "run").exists()
 
 
+def test_data_that_cannot_be_scored() -> None:
+    predictor = intarsia.Predictor(nn.Conv2d(3, 2, 1), LABELS, (0.5,) * 3, (0.5,) * 3)
+    for data in (Endless(), (sample for sample in Squares())):  # type: ignore[attr-defined]
+        with pytest.raises(IntarsiaError, match=f"of type {type(data).__name__}, whose samples have no numbers"):
+            intarsia.evaluate(predictor, data)
+
+
 def test_a_subset_and_a_list_of_samples(tmp_path: Path) -> None:
     start(tmp_path / "subset", nn.Conv2d(3, 2, 1), Subset(Squares(), [1, 3]))  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="no label space"):

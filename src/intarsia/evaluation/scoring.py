@@ -140,6 +140,11 @@ def score(
         the data set's classes are not the model's; RecipeError for an unknown protocol or metric.
     """
     protocol = "dataset" if protocol == ALL else named(protocol).name
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise DataError(
+            f"a data set of type {type(dataset).__name__}, whose samples have no numbers, cannot be scored; give one with "
+            "__len__ and __getitem__, or list(...) of it where it fits into memory"
+        )
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     if batch_size < 1:

@@ -49,18 +49,20 @@ def train(
         recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe.
         overrides: "train.steps=100" and its like; they win over the recipe.
         out: the run's folder; it must not hold another run, unless `resume` continues it.
-        model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits or their tensor.
+        model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits, their tensor, or a
+            mapping or tuple that holds it, as torchvision's do. Parameters whose `requires_grad` is False are frozen.
         data: a data set of your own, or a pair (train, val) of them, instead of the recipe's.
         augment: a function (sample, generator) -> sample of your own, or an albumentations `Compose`; it sees each training
             sample before the recipe's augmentation does.
-        resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so.
+        resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so. Another
+            budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget.
         start: a checkpoint whose weights to start from, also when it knows other classes.
         quiet: print nothing.
 
     Returns: the path of `last.safetensors`: the average of the weights if the recipe keeps one, else the last ones.
 
     Raises: RecipeError, DataError, ModelError or TrainingError, before the first step wherever that is possible;
-        KeyboardInterrupt when interrupted, once everything is saved.
+        KeyboardInterrupt when interrupted by Ctrl-C or SIGTERM, once everything is saved.
     """
     out = Path(out)
     plan = recipes.load(recipe, overrides)
