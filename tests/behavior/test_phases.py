@@ -84,19 +84,20 @@ def result(out):
 
 
 top, kills = Path(sys.argv[1]), int(sys.argv[2])
-started = time.monotonic()
 assert os.waitpid(forked(top / "whole", 0), 0)[1] == 0
 whole, told = result(top / "whole")
 assert whole["last/optimizer/encoder.0.weight/step"] == BOTH - 15, whole["last/optimizer/encoder.0.weight/step"]
 assert whole["last/optimizer/classify.weight/step"] == BOTH
-lasts = time.monotonic() - started
 chance, killed, equal, steps = random.Random(0), 0, 0, []
 for trial in range(5 * kills):
     if killed == kills:
         break
     out = top / str(trial)
     process = forked(out, trial % 2)
-    time.sleep(chance.uniform(0.05, 0.85) * lasts)
+    log, lines = out / "log.jsonl", chance.randrange(BOTH)
+    while not (log.exists() and log.read_text().count("\n") >= lines):
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.05))
     os.kill(process, signal.SIGKILL)
     if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != -signal.SIGKILL:
         continue  # it was over before
