@@ -34,7 +34,7 @@ class ObjectContext(nn.Module):
         query, key = self.ask(x).flatten(2), self.answer(objects).flatten(2)  # [b, width, h*w], [b, width, n]
         value = self.tell(objects).flatten(2)  # [b, width, n]
         weights = relation(query, key)  # [b, h*w, n]
-        context = (value @ weights.mT).unflatten(2, (h, w))  # [b, width, h, w]
+        context = (value @ weights.transpose(-2, -1)).unflatten(2, (h, w))  # [b, width, h, w]
         return self.fuse(torch.cat([self.widen(context), x], dim=1))  # [b, channels, h, w]
 
 
@@ -47,7 +47,7 @@ def object_means(x: Tensor, regions: Tensor) -> Tensor:
     b, c, _, _ = x.shape
     _, n, h, w = regions.shape
     weights = regions.flatten(2).softmax(dim=2)  # [b, n, h*w]
-    return (x.flatten(2) @ weights.mT).unsqueeze(3)  # [b, c, n, 1]
+    return (x.flatten(2) @ weights.transpose(-2, -1)).unsqueeze(3)  # [b, c, n, 1]
 
 
 def relation(query: Tensor, key: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def relation(query: Tensor, key: Tensor) -> Tensor:
     Args:
         query, key: [B, width, P] and [B, width, N]; their products are divided by the root of the width.
     """
-    return (query.mT @ key * query.shape[1] ** -0.5).softmax(dim=2)
+    return (query.transpose(-2, -1) @ key * query.shape[1] ** -0.5).softmax(dim=2)
 
 
 def _project(channels: int, width: int, depth: int) -> nn.Sequential:

@@ -60,7 +60,7 @@ def average_grid(x: Tensor, side: int) -> Tensor:
     """
     _, c, h, w = x.shape
     rows, columns = averages(h, side, x), averages(w, side, x)  # [side, h], [side, w]
-    return rows @ x @ columns.mT  # [B, c, side, side]
+    return rows @ x @ columns.transpose(-2, -1)  # [B, c, side, side]
 
 
 def averages(n: int, side: int, x: Tensor) -> Tensor:

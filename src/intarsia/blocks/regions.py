@@ -66,7 +66,7 @@ def roi_pool(
     columns = _inside(cell_bounds(boxes[:, 0], boxes[:, 2], across, scale), x.shape[3])
     rows = _inside(cell_bounds(boxes[:, 1], boxes[:, 3], down, scale), x.shape[2])
     if reduce == "average":
-        total = rows.to(x)[:, None] @ x[index] @ columns.to(x)[:, None].mT
+        total = rows.to(x)[:, None] @ x[index] @ columns.to(x)[:, None].transpose(-2, -1)
         pixels = rows.sum(2)[:, :, None] * columns.sum(2)[:, None]
         return total / pixels[:, None].clamp(min=1)
     y = x[index]
@@ -161,7 +161,7 @@ def _read(x: Tensor, start: Tensor, length: Tensor, cells: tuple[int, int], samp
     down, across = cells
     columns = _tents(sample_points(start[:, 0], length[:, 0], across, samples), x.shape[3]).to(x)
     rows = _tents(sample_points(start[:, 1], length[:, 1], down, samples), x.shape[2]).to(x)
-    points = rows[:, None] @ x @ columns[:, None].mT
+    points = rows[:, None] @ x @ columns[:, None].transpose(-2, -1)
     points = points.unflatten(3, (across, samples)).unflatten(2, (down, samples))
     return points.amax((3, 5)) if reduce == "max" else points.mean((3, 5))
 

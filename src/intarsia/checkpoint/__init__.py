@@ -6,5 +6,6 @@
 from .file import load, save
 from .foreign import Foreign, load_foreign
 from .record import Checkpoint
+from .wrapped import bare, fitted, state_of
 
-__all__ = ["Checkpoint", "Foreign", "load", "load_foreign", "save"]
+__all__ = ["Checkpoint", "Foreign", "bare", "fitted", "load", "load_foreign", "save", "state_of"]

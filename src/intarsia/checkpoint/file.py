@@ -1,7 +1,7 @@
 """A checkpoint on disk: written whole or not at all, and read without executing anything.
 
 {"weights/<name>": tensor, "state/<name>": tensor}       any safetensors reader lists and reads them
-metadata {"intarsia": JSON}                              "format": 1, and everything else a Checkpoint knows
+metadata {"intarsia": JSON}                              "format": 1, everything else a Checkpoint knows, checksums
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 from ..errors import CheckpointError, IntarsiaError, nearest
 from ..labels import LabelSpace
 from ..output import replaced
+from . import checksum
 from .record import Checkpoint
 
 FORMAT = 1
@@ -48,8 +49,8 @@ def save(path: str | Path, checkpoint: Checkpoint) -> Path:
     path = _file_in(Path(path))
     if path.suffix != SUFFIX:
         raise CheckpointError(f"{path}: a checkpoint is a safetensors file; name it {path.stem}{SUFFIX}")
-    metadata = {KEY: _described(checkpoint)}
     tensors = _storable({"weights": checkpoint.weights, "state": checkpoint.state})
+    metadata = {KEY: checksum.signed(_described(checkpoint), tensors)}
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise CheckpointError(f"{path}: is no ordinary file and cannot become a checkpoint; choose another name")
@@ -73,7 +74,7 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
         path: a file, or the folder of a run, whose last.safetensors is read.
         state: read also the tensors that only training needs; without it `state` is empty.
 
-    Raises: CheckpointError saying what the file is instead: missing, truncated, a pickle, a stranger's, a newer one.
+    Raises: CheckpointError saying what the file is instead: missing, truncated, damaged, a pickle, a stranger's, a newer one.
     """
     given, path = Path(path), _file_in(Path(path))
     if not path.is_file():
@@ -91,6 +92,12 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
         raise CheckpointError(
             f"{path}: the file is truncated or damaged ({error}); copy it again, or use another checkpoint of the run"
         ) from error
+    if wrong := checksum.damaged(tree, tensors, prefixes):
+        more = f" and {len(wrong) - 1} more are" if len(wrong) > 1 else " is"
+        raise CheckpointError(
+            f"{path}: the file is damaged: tensor {wrong[0]}{more} not what was written; copy it again, or use another "
+            "checkpoint of the run"
+        )
     try:
         return Checkpoint(
             **{key: tree[key] for key in PLAIN if key not in ("labels", "mean", "std")},
@@ -221,6 +228,10 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
             raise CheckpointError(
                 f"{path}: the description inside the checkpoint is damaged ({key} is missing or of the wrong kind); use another checkpoint of the run"
             )
+    if not checksum.as_written(text, tree):
+        raise CheckpointError(
+            f"{path}: the description inside the checkpoint is damaged; copy it again, or use another checkpoint of the run"
+        )
     return tree
 
 

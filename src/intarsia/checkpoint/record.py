@@ -20,6 +20,7 @@ from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
 from ..limits import MEMBER, OPTION, OPTIONS, PARTS
 from ..models import build
+from .wrapped import fitted
 
 FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
            "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_", "copy_"}  # fmt: skip
@@ -35,7 +36,8 @@ class Checkpoint:
         options: the keyword arguments of its constructor, all but `num_classes`; plain data.
         in_channels: channels of the images it was trained on.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
-        weights: what `state_dict()` of the network gives.
+        weights: what `state_dict()` of the network gives, under the names of the network without torch.compile or
+            DataParallel around it (`state_of`).
         recipe: the complete recipe of the run, as `Recipe.to_dict` gives it.
         protocol: the name of the protocol its scores follow.
         data_hash: of the training data, as the audit computes it.
@@ -84,22 +86,20 @@ class Checkpoint:
         """The network with these weights, in eval mode, on the CPU.
 
         Args:
-            model: a network of the user's own to put the weights into; None builds the one named in the checkpoint.
+            model: a network of the user's own to put the weights into, which may be compiled; None builds the one named in
+                the checkpoint.
 
         Raises: CheckpointError when there is no network to build, or the weights do not fit it.
         """
-        if model is not None:
-            self._refuse_misfit(model)
-            model.load_state_dict(dict(self.weights))
-            return model.eval()
-        model = self._on_paper()
-        if model is not None and whole(model):
-            weights = {name: self.weights[name].to(held.dtype, copy=True) for name, held in model.state_dict().items()}
-            model.load_state_dict(weights, assign=True)
-        else:  # it computes numbers that no file holds
-            model = self._architecture()
-            self._refuse_misfit(model)
-            model.load_state_dict(dict(self.weights))
+        if model is None:
+            model = self._on_paper()
+            if model is not None and whole(model):
+                weights, wanted = self._fitted(model), model.state_dict()
+                copies = {name: weights[name].to(held.dtype, copy=True) for name, held in wanted.items()}
+                model.load_state_dict(copies, assign=True)
+                return model.eval()
+            model = self._architecture()  # it computes numbers that no file holds
+        model.load_state_dict(self._fitted(model))
         return model.eval()
 
     def _on_paper(self) -> nn.Module | None:
@@ -114,7 +114,7 @@ class Checkpoint:
             if isinstance(error.__cause__, RuntimeError):  # as `item()` of a tensor without numbers
                 return None
             raise
-        self._refuse_misfit(model)
+        self._fitted(model)
         if (size := sum(tensor.nbytes for tensor in computed(model))) > MEMBER:
             raise CheckpointError(
                 f"the network of the checkpoint computes {size:,} bytes beside its weights; at most {MEMBER:,} are allowed"
@@ -143,8 +143,13 @@ class Checkpoint:
                 f"the network of the checkpoint, {self.model} with {dict(options)}, cannot be built ({str(error)[:200]})"
             ) from error
 
-    def _refuse_misfit(self, model: nn.Module) -> None:
-        have = {name: tuple(t.shape) for name, t in self.weights.items()}
+    def _fitted(self, model: nn.Module) -> dict[str, Tensor]:
+        """The weights under the names that the network's `state_dict` has.
+
+        Raises: CheckpointError naming what does not fit.
+        """
+        weights = fitted(self.weights, model)
+        have = {name: tuple(t.shape) for name, t in weights.items()}
         want = {name: tuple(t.shape) for name, t in model.state_dict().items() if isinstance(t, Tensor)}
         missing, foreign = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
         shapes = [name for name in want if name in have and want[name] != have[name]]
@@ -163,6 +168,7 @@ class Checkpoint:
                 f"the weights of the checkpoint do not fit {called}: {'; '.join(faults)}; "
                 f"build the network as it was trained, with {self.labels.head_size} classes, {self.in_channels} channels and its own options"
             )
+        return weights
 
 
 class Unfilled(TorchFunctionMode):

@@ -132,6 +132,10 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
     if len(given) != 1:
         what = " and ".join(given) if given else "none"
         raise RecipeError(f"{where}: train: give one budget, of {', '.join(BUDGETS)}; {what} given")
+    if recipe.train.unfreeze_at is not None and not recipe.train.freeze:
+        raise RecipeError(
+            f"{where}: train.unfreeze_at: nothing is frozen; name parts of the network in train.freeze, such as [encoder]"
+        )
     low, high = recipe.augment.scale
     if not 0 < low <= high:
         raise RecipeError(

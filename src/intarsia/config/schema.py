@@ -193,11 +193,28 @@ class Train(_Frozen):
     )
     tensorboard: bool = Field(default=False, description="Write TensorBoard files into the run's folder as well.")
     checkpoint_every: int = Field(default=500, gt=0, description="Steps between two saves of the resume file.")
+    freeze: list[str] = Field(
+        default=[],
+        description="Parts of the network that are not trained, by name: encoder, classify.score; their norms keep the "
+        "statistics they have. A resumed run may freeze others.",
+    )
+    unfreeze_at: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the budget after which what `freeze` names is trained as well; null: never.",
+    )
     audit: bool = Field(
         default=True,
         description="Run the label doctor before the first step, unless no file has changed since it last did; "
         "false skips it, and the report says so.",
     )
+
+    @field_validator("freeze", mode="before")
+    @classmethod
+    def _one_part_is_a_list(cls, parts: Any) -> Any:
+        """`train.freeze=encoder` on a command line."""
+        return [parts] if isinstance(parts, str) else parts
 
 
 class Evaluate(_Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -104,7 +104,7 @@ class Loader:
                 yield [(epoch, int(i)) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
             epoch, first = epoch + 1, 0
 
-    def stream(self, start: int = 0) -> Iterator[Batch]:
+    def stream(self, start: int = 0) -> Generator[Batch, None, None]:
         """Batches from number `start` on, without end.
 
         Raises: the error that reading a sample raised, in whichever process it happened, with the sample's name.
@@ -118,10 +118,15 @@ class Loader:
             worker_init_fn=_quiet_worker if self.workers else None,
             generator=torch.Generator(),  # else starting an iterator would draw from the global generator
         )
-        for batch in batches:
-            if isinstance(batch, _Failure):
-                raise batch.error()
-            yield batch
+        reading = _started(batches)
+        try:
+            for batch in reading:
+                if isinstance(batch, _Failure):
+                    raise batch.error()
+                yield batch
+        finally:
+            for worker in getattr(reading, "_workers", ()):  # torch would wait seconds for each that is in a large file
+                worker.terminate()
 
 
 class _Keys(NamedTuple):
@@ -187,9 +192,25 @@ class _Reader:
         return sample if self.change is None else self.change(sample, rng)
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _started(batches: DataLoader[Any]) -> Iterator[Any]:
+    """The loader's iterator, whose workers hear no signal before they have handlers of their own."""
+    if not batches.num_workers or not hasattr(signal, "pthread_sigmask"):
+        return iter(batches)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        return iter(batches)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _quiet_worker(number: int) -> None:
     """A worker leaves Ctrl-C to the process that trains, which still wants its batches to finish a step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
 def name_of(dataset: Dataset, index: int) -> str:

@@ -140,6 +140,11 @@ def score(
         the data set's classes are not the model's; RecipeError for an unknown protocol or metric.
     """
     protocol = "dataset" if protocol == ALL else named(protocol).name
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise DataError(
+            f"a data set of type {type(dataset).__name__}, whose samples have no numbers, cannot be scored; give one with "
+            "__len__ and __getitem__, or list(...) of it where it fits into memory"
+        )
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     if batch_size < 1:
@@ -234,17 +239,17 @@ def read_samples(dataset: Any, readers: int) -> Iterator[Sample]:
     if not readers:
         yield from (_sample(dataset[index], index) for index in range(len(dataset)))
         return
-    with ThreadPoolExecutor(readers, thread_name_prefix="read") as pool:
-        ahead: deque[Future[Sample]] = deque()
-        try:
-            for index in range(len(dataset)):
-                ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
-                if len(ahead) > readers:
-                    yield ahead.popleft().result()
-            while ahead:
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="read")
+    ahead: deque[Future[Sample]] = deque()
+    try:
+        for index in range(len(dataset)):
+            ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
+            if len(ahead) > readers:
                 yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # whoever was stopped does not wait for a large file
 
 
 def _sample(item: Any, index: int) -> Sample:

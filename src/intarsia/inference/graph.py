@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import bare
 from ..errors import ModelError
+from .outputs import ALLOWED, semantic, spelled
 from .predictor import Predictor
 
 
@@ -37,7 +39,7 @@ class Graph(nn.Module):
             raise ModelError(f"images of {bits} bit; give 8 (uint8) or 16 (int32)")
         super().__init__()
         # in the usual layout: torch.export.save doubts weights that stand channels last
-        self.network = copy.deepcopy(predictor.model).to(memory_format=torch.contiguous_format)
+        self.network = copy.deepcopy(bare(predictor.model)).to(memory_format=torch.contiguous_format)
         self.labels = predictor.labels
         self.mean, self.std, self.temperature = predictor.mean, predictor.std, predictor.temperature
         self.bits = bits
@@ -50,7 +52,10 @@ class Graph(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Raw integers [B, C, H, W] to probabilities [B, K, H, W], float32."""
         output = self.network(image.float() * self.scale + self.shift)
-        logits = output if isinstance(output, Tensor) else output.logits
+        found = semantic(output)
+        if found is None:
+            raise ModelError(f"{type(self.network).__name__} returned {spelled(output)}; {ALLOWED}")
+        logits = found.logits
         return self.labels.probabilities(logits.float() / self.temperature)
 
     @property

@@ -15,11 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, bare
 from ..data.color import normalize
 from ..errors import DataError, IntarsiaError, ModelError, nearest
 from ..labels import LabelSpace
 from .inputs import fit_channels, read, to_tensor
+from .outputs import ALLOWED, semantic, spelled
 from .prediction import Prediction
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -29,8 +30,9 @@ class Predictor:
     """A trained network, its classes, and how its images are normalized.
 
     Args:
-        model: a network that maps [B, in_channels, H, W] to SemanticLogits, or to a plain tensor [B, K, H, W]. It is put
-            into eval mode whenever it is used; its memory layout stays as it is.
+        model: a network that maps [B, in_channels, H, W] to SemanticLogits, to a plain tensor [B, K, H, W], or to a
+            mapping or tuple that holds one (see `outputs.py`). It is put into eval mode whenever it is used; its memory
+            layout stays as it is.
         labels: what the numbers of its classes mean.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
         device: "cpu", "cuda", "cuda:1", "mps"; "auto" leaves the network where it is.
@@ -211,12 +213,10 @@ class Predictor:
         return self.labels.probabilities(logits / self.temperature)
 
     def _scores(self, output: object, image: Tensor) -> Tensor:
-        logits = output if isinstance(output, Tensor) else getattr(output, "logits", None)
-        network = type(self.model).__name__
-        if not isinstance(logits, Tensor):
-            raise ModelError(
-                f"{network} returned a {type(output).__name__}; a network returns SemanticLogits, or a tensor [B, K, H, W]"
-            )
+        network, found = type(bare(self.model)).__name__, semantic(output)
+        if found is None:
+            raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
+        logits = found.logits
         want = (image.shape[0], self.labels.head_size, *image.shape[2:])
         if tuple(logits.shape) != want:
             raise ModelError(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint import state_of
+
 
 class MovingAverage:
     """An exponential moving average of every floating-point tensor of a network, running statistics included.
@@ -19,7 +21,8 @@ class MovingAverage:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
-        self.current = {n: t for n, t in model.state_dict(keep_vars=True).items() if t.is_floating_point()}
+        tensors = {n: t for n, t in state_of(model, keep_vars=True).items() if isinstance(t, Tensor)}
+        self.current = {n: t for n, t in tensors.items() if t.is_floating_point()}
         self.average = {n: t.detach().clone(memory_format=torch.preserve_format) for n, t in self.current.items()}
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from ..characters import printable
 from ..errors import extra
 from ..evaluation import Score
+from .folder import write_whole, writing
 from .prepare import Material
 from .run import standing
 
@@ -29,17 +31,23 @@ class Log:
     Args:
         out: the run's folder.
         since: the step to continue from; lines of later steps, written by a run that was killed, are taken out.
+        validated: the step of the last validation that counts; those of later ones are taken out.
         quiet: show nothing.
         tensorboard: write its files as well.
 
-    Raises: MissingExtra when TensorBoard is asked for and not installed.
+    Raises: MissingExtra when TensorBoard is asked for and not installed; TrainingError when a file cannot be written,
+        now or later.
     """
 
-    def __init__(self, out: Path, since: int = 0, quiet: bool = False, tensorboard: bool = False) -> None:
+    def __init__(
+        self, out: Path, since: int = 0, validated: int = 0, quiet: bool = False, tensorboard: bool = False
+    ) -> None:
         self.path = out / "log.jsonl"
-        kept = [line for line in self._lines() if line.get("step", 0) <= since] if since else []
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        self.file = self.path.open("a", encoding="utf-8", buffering=1)
+        last = {"val": validated}
+        kept = [line for line in self._lines() if line.get("step", 0) <= last.get(line["kind"], since)] if since else []
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        with writing(self.path):
+            self.file = self.path.open("a", encoding="utf-8", buffering=1)
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.board = _tensorboard(out) if tensorboard else None
         self.shown, self.miou, self.bar = 0.0, "", None
@@ -60,9 +68,10 @@ class Log:
     def __exit__(self, *_: object) -> None:
         if self.bar:
             self.bar.stop()
-        if self.board:
-            self.board.close()
-        self.file.close()
+        with suppress(OSError):  # a full disk has been told of when it was written to
+            if self.board:
+                self.board.close()
+            self.file.close()
 
     def say(self, text: str) -> None:
         """One line for the person who waits."""
@@ -70,11 +79,13 @@ class Log:
 
     def write(self, kind: str, **entry: Any) -> None:
         """One line of log.jsonl, and the same numbers to TensorBoard."""
-        self.file.write(json.dumps({"kind": kind, **entry}) + "\n")
+        with writing(self.path):
+            self.file.write(json.dumps({"kind": kind, **entry}) + "\n")
         if self.board:
-            for key, value in entry.items():
-                if isinstance(value, float):
-                    self.board.add_scalar(f"{kind}/{key}", value, entry["step"])
+            with writing(self.path.parent / "tensorboard"):
+                for key, value in entry.items():
+                    if isinstance(value, float):
+                        self.board.add_scalar(f"{kind}/{key}", value, entry["step"])
 
     def introduce(self, material: Material, batches: int, remarks: Sequence[str]) -> None:
         """What a person should know before the first step."""

@@ -12,19 +12,24 @@ A run's folder holds `last.safetensors` (the weights to ship, and everything tha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..config import Recipe
+from . import changes
 from . import recipe as recipes
-from .interrupt import interruptible
+from .folder import check_folder
+from .interrupt import Asked, Stopped, interruptible
+from .lock import locked
 from .log import Log
 from .objective import finite
-from .optimizers import SCHEDULES, factor
-from .run import Run, found, prepared, write_down
+from .optimizers import SCHEDULES, Course, factor
+from .reading import read
+from .run import Run, first_process, found, prepared, write_down
 
 
 def train(
@@ -44,70 +49,107 @@ def train(
         recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe.
         overrides: "train.steps=100" and its like; they win over the recipe.
         out: the run's folder; it must not hold another run, unless `resume` continues it.
-        model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits or their tensor.
+        model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits, their tensor, or a
+            mapping or tuple that holds it, as torchvision's do. Parameters whose `requires_grad` is False are frozen.
         data: a data set of your own, or a pair (train, val) of them, instead of the recipe's.
         augment: a function (sample, generator) -> sample of your own, or an albumentations `Compose`; it sees each training
             sample before the recipe's augmentation does.
-        resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so.
+        resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so. Another
+            budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget.
         start: a checkpoint whose weights to start from, also when it knows other classes.
         quiet: print nothing.
 
     Returns: the path of `last.safetensors`: the average of the weights if the recipe keeps one, else the last ones.
 
     Raises: RecipeError, DataError, ModelError or TrainingError, before the first step wherever that is possible;
-        KeyboardInterrupt when interrupted, once everything is saved.
+        KeyboardInterrupt when interrupted by Ctrl-C or SIGTERM, once everything is saved.
     """
     out = Path(out)
     plan = recipes.load(recipe, overrides)
-    old = found(out, plan, resume)
-    run = prepared(plan, out, old, model, data, start, augment)
-    if old is not None:
-        run.restore(old)
-    write_down(run)
-    quiet = quiet or not run.fabric.is_global_zero
-    board = plan.train.tensorboard and run.fabric.is_global_zero
-    with Log(out, since=run.step, quiet=quiet, tensorboard=board) as log, interruptible() as asked:
-        log.introduce(run.material, len(run.loader), run.remarks)
-        if resume:
-            log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
-        _steps(run, log, asked)
-        if run.progress >= 1:
-            log.validated(run.step, run.epoch, run.seconds, run.validate())
-            if run.best < 0:  # nothing to choose by
-                run.save("best.safetensors", with_state=False)
-                if run.material.val is not None:
-                    log.say("no pixel of the validation set has a label; best.safetensors is the last")
-        run.save("last.safetensors", with_state=True)
-        run.fabric.barrier()
-        if run.progress < 1:
-            last = out / "last.safetensors"
-            raise KeyboardInterrupt(f"stopped at step {run.step}; {last} is good, and --resume goes on from it")
-        log.say(f"{run.step} steps in {run.seconds / 60:.1f} min of training; the model is {out / 'last.safetensors'}")
+    check_folder(out)
+    with locked(out) if first_process() else nullcontext(), interruptible() as asked:
+        try:
+            with asked.at_once():
+                old = found(out, plan, resume)
+                run = prepared(plan, out, old, model, data, start, augment)
+        except Stopped:
+            raise KeyboardInterrupt("stopped before the first step; nothing has changed") from None
+        if old is not None:
+            run.restore(old)
+            run.remarks += changes.remarks(run, old, _course(plan))
+        write_down(run)
+        quiet = quiet or not run.fabric.is_global_zero
+        board = plan.train.tensorboard and run.fabric.is_global_zero
+        with Log(out, since=run.step, validated=run.validated, quiet=quiet, tensorboard=board) as log:
+            log.introduce(run.material, len(run.loader), run.remarks)
+            if resume:
+                log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
+                if run.progress >= 1:
+                    log.say(f"the budget of {changes.budget(plan.to_dict()['train'])} is spent; a larger one trains on")
+            _steps(run, log, asked)
+            _end(run, log, asked)
     return out / "last.safetensors"
 
 
-def _steps(run: Run, log: Log, asked: Callable[[], bool]) -> None:
+def _end(run: Run, log: Log, asked: Asked) -> None:
+    """Validate once more when the budget is spent, and save, whether it is or somebody asked to stop.
+
+    Raises: KeyboardInterrupt in the second case, once everything is saved.
+    """
+    last = run.out / "last.safetensors"
+    if run.progress >= 1 and run.validated < run.step:
+        log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
+    done = run.progress >= 1 and run.validated == run.step
+    if done and run.best < 0:  # nothing to choose by
+        run.save("best.safetensors", with_state=False)
+        if run.material.val is not None:
+            log.say("no pixel of the validation set has a label; best.safetensors is the last")
+    run.save("last.safetensors", with_state=True)
+    run.fabric.barrier()
+    if not done:
+        raise KeyboardInterrupt(f"stopped at step {run.step}; {last} is good, and --resume goes on from it")
+    log.say(f"{run.step} steps in {run.seconds / 60:.1f} min of training; the model is {last}")
+
+
+def _steps(run: Run, log: Log, asked: Asked) -> None:
     """Step until the budget is spent, or until somebody asks to stop."""
     wish, fabric = run.recipe.train, run.fabric
-    course = SCHEDULES[run.recipe.schedule.name](**run.recipe.schedule.options)
+    course = _course(run.recipe)
     peaks = [group["lr"] for group in run.optimizer.param_groups]
     batches = run.loader.stream(run.step * wish.accumulate)
     losses: list[float] = []  # of the batches since the last line of the log
     pending = None  # the last batch's loss, read one batch late, so that a GPU never waits for it
     logged, clock = run.seconds, time.perf_counter()
-    run.model.train()
+    run.frozen.move_on(run.progress)
+    run.frozen.train()
+    if run.validation_due:  # the run was stopped before it was made
+        log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
+        clock = time.perf_counter()
     while run.progress < 1 and not _together(run, asked()):
+        if run.frozen.move_on(run.progress):
+            run.frozen.train()
+            log.say(
+                f"step {run.step}: {', '.join(wish.freeze)} {'is frozen' if run.frozen.held else 'is trained as well'}"
+            )
         for group, peak in zip(run.optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * factor(course, run.recipe.schedule.warmup, run.progress)
-        for part in range(wish.accumulate):
-            batch = next(batches).to(fabric.device)
-            with fabric.no_backward_sync(run.net, enabled=part < wish.accumulate - 1):  # type: ignore[arg-type]
+        try:
+            parts = read(batches, wish.accumulate, asked, alone=fabric.world_size == 1)
+        except Stopped:
+            break
+        for number, part in enumerate(parts):
+            batch = part.to(fabric.device)
+            with fabric.no_backward_sync(run.net, enabled=number < wish.accumulate - 1):  # type: ignore[arg-type]
                 terms = run.objective(batch)
                 loss = sum(list(terms.values())[1:], start=next(iter(terms.values())))
                 fabric.backward(loss / wish.accumulate)
             if pending is not None:
                 losses.append(finite(*pending))
             pending = (loss.detach(), batch.names, run.step + 1)
+        if run.objective.remark and not run.told:
+            log.say(run.objective.remark)
+            run.told = True
+        run.frozen.drop_gradients()
         if wish.clip:
             fabric.clip_gradients(run.net, run.stepper, max_norm=wish.clip, error_if_nonfinite=False)
         run.stepper.step()
@@ -120,7 +162,7 @@ def _steps(run: Run, log: Log, asked: Callable[[], bool]) -> None:
 
         over = run.progress >= 1
         due = {every: over or run.step % every == 0 for every in (wish.log_every, wish.checkpoint_every)}
-        validating = not over and run.recipe.evaluate.every and run.step % run.recipe.evaluate.every == 0
+        validating = run.validation_due
         if pending is not None and (any(due.values()) or validating):
             losses.append(
                 finite(*pending)
@@ -135,10 +177,16 @@ def _steps(run: Run, log: Log, asked: Callable[[], bool]) -> None:
             run.save("last.safetensors", with_state=True)
             run.seconds += time.perf_counter() - clock
         if validating:  # not on the clock
-            log.validated(run.step, run.epoch, run.seconds, run.validate())
+            log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
         clock = time.perf_counter()
     if pending is not None:
         finite(*pending)
+    batches.close()
+
+
+def _course(recipe: Recipe) -> Course:
+    """The course of the recipe's learning rate, at shares of the budget without the warm-up."""
+    return SCHEDULES[recipe.schedule.name](**recipe.schedule.options)
 
 
 def _together(run: Run, asked: bool) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from ..config import Recipe
 from ..data.color import normalize
 from ..errors import TrainingError
+from ..inference.outputs import ALLOWED, semantic, spelled
 from ..losses import LOSSES
 from ..losses.auxiliary import Auxiliary
 from ..structures import Batch, SemanticLogits
@@ -31,7 +33,7 @@ class Objective:
     """A batch to the named terms of its loss; their sum is minimized.
 
     Args:
-        net: returns SemanticLogits or their tensor alone.
+        net: returns SemanticLogits, their tensor alone, or a mapping or tuple that holds it (`inference/outputs.py`).
         criterion: (output, labels) -> terms.
         mean, std: one number for each channel, in units of the full scale.
         head_size: how many maps the network must draw.
@@ -41,6 +43,7 @@ class Objective:
         self, net: nn.Module, criterion: nn.Module, mean: Sequence[float], std: Sequence[float], head_size: int
     ) -> None:
         self.net, self.criterion, self.mean, self.std, self.head_size = net, criterion, mean, std, head_size
+        self.remark = ""  # how the network's last output was read, where that is a choice
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of the loss of one batch, which lies on the network's device.
@@ -57,16 +60,24 @@ class Objective:
                 f"batch norm cannot train on a batch of {len(batch.names)} image of {width}x{height}: one of its maps is "
                 "a single pixel, which has no spread; raise train.batch_size to 2 or more, or use a larger augment.crop"
             ) from None
-        if isinstance(output, Tensor):
-            output = SemanticLogits(output)
+        found = self._read(output)
         wanted = [len(batch.names), self.head_size, height, width]
-        if list(output.logits.shape) != wanted:
+        if list(found.logits.shape) != wanted:
             raise TrainingError(
-                f"the network returns logits {list(output.logits.shape)}; expected {wanted}: "
+                f"the network returns logits {list(found.logits.shape)}; expected {wanted}: "
                 "one map for each class, at the image's size"
             )
-        terms = self.criterion(output, batch.labels)
+        terms = self.criterion(found, batch.labels)
         return terms if isinstance(terms, dict) else {"loss": terms}
+
+    def _read(self, output: Any) -> SemanticLogits:
+        found = semantic(output)
+        if found is None:
+            raise TrainingError(f"the network returns {spelled(output)}; {ALLOWED}")
+        if not isinstance(output, Tensor | SemanticLogits):
+            heads = f", {len(found.auxiliary)} more for auxiliary heads" if found.auxiliary else ""
+            self.remark = f"the network returns {spelled(output)}: one tensor is taken for the logits{heads}"
+        return found
 
 
 def finite(loss: Tensor, names: Sequence[str], step: int) -> float:

@@ -16,12 +16,11 @@ def parameter_groups(model: nn.Module, lr: float, weight_decay: float, encoder_l
     """Parameters by learning rate and decay.
 
     Biases and the parameters of norms (all of one dimension) are not decayed; those under `model.encoder` learn at
-    `encoder_lr` times the rate.
+    `encoder_lr` times the rate. Frozen ones are among them: they get no gradient, so that no step changes them.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": params,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from ..checkpoint import Checkpoint
 from ..config import Recipe
@@ -48,7 +50,7 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
     """
     wished = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     if data is not None:
-        train, val = data if isinstance(data, tuple) else (data, None)
+        train, val = split(data)
     elif recipe.data is None:
         raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
     else:
@@ -58,7 +60,7 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         # the validation set means what the training set means: labels inferred there hold here too
         known = getattr(train, "labels", wished)
         val = open_dataset(chosen.name, chosen.root, chosen.val, known, **chosen.options) if chosen.val else None
-    labels = getattr(train, "labels", None) or wished
+    labels = labels_of(train) or wished
     if labels is None:
         raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
     if recipe.labels and recipe.labels.activation != labels.activation:
@@ -70,6 +72,46 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
         raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
     return Material(train, val, labels, found, found.channels, known)
+
+
+def split(data: Any) -> tuple[Any, Any]:
+    """A user's own data as (training set, validation set or None), each of which has a length and items by number.
+
+    Raises: TrainingError saying what was given instead.
+    """
+    pair = data if isinstance(data, tuple) else (data, None)
+    if len(pair) != 2:
+        raise TrainingError(f"data= is a tuple of {len(pair)}; give one data set, or a pair (train, val)")
+    for dataset in pair:
+        if dataset is None and pair[0] is not None:
+            continue
+        kind = type(dataset).__name__
+        if isinstance(dataset, str | Path):
+            raise TrainingError(
+                f"data= is {str(dataset)!r}, the name of something; name it in the recipe: data.name=folder "
+                f"data.root={dataset}"
+            )
+        if isinstance(dataset, DataLoader):
+            raise TrainingError(
+                "data= is a DataLoader; give the data set inside it, .dataset: the recipe makes batches"
+            )
+        if isinstance(dataset, IterableDataset) or not (
+            hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+        ):
+            raise TrainingError(
+                f"data= is of type {kind}, whose samples have no numbers; a run that can be resumed needs __len__ and "
+                "__getitem__: give such a data set, or list(...) of this one where it fits into memory"
+            )
+    return pair[0], pair[1]
+
+
+def labels_of(dataset: Any) -> LabelSpace | None:
+    """The label space of a data set, or of the one it is a part of, as torch's Subset is."""
+    while dataset is not None:
+        if isinstance(space := getattr(dataset, "labels", None), LabelSpace):
+            return space
+        dataset = getattr(dataset, "dataset", None)
+    return None
 
 
 def first(dataset: Any) -> Sample:
@@ -232,8 +274,15 @@ def takes(constructor: Any, option: str) -> bool:
     return option in inspect.signature(constructor).parameters
 
 
-def total_steps(recipe: Recipe, batches: int) -> int:
-    """A budget of steps or epochs, in optimizer steps."""
-    if recipe.train.steps is not None:
-        return recipe.train.steps
-    return max(math.ceil((recipe.train.epochs or 0) * batches / recipe.train.accumulate), 1)
+def spent(train: Mapping[str, Any], batches: int, step: int, seconds: float) -> float:
+    """Share of a budget that is spent, 0..1 and a little beyond.
+
+    Args:
+        train: a recipe's section `train`, with one of steps, epochs and minutes.
+        batches: in an epoch.
+    """
+    if train.get("minutes") is not None:
+        return seconds / (60 * train["minutes"])
+    if train.get("steps") is not None:
+        return step / train["steps"]
+    return step / max(math.ceil((train.get("epochs") or 0) * batches / train.get("accumulate", 1)), 1)

@@ -7,17 +7,18 @@ import json
 import logging
 import math
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 from .. import checkpoint as files
 from ..checkpoint import Checkpoint
+from ..checkpoint.wrapped import COMPILED
 from ..config import Recipe
 from ..data.loader import Loader
 from ..errors import TrainingError
@@ -28,6 +29,9 @@ from ..models.catalogue import CONSTRUCTORS
 from . import prepare
 from . import resume as states
 from .ema import MovingAverage
+from .folder import write_whole
+from .freeze import Frozen
+from .interrupt import Asked, Stopped
 from .memory import keep_freed_memory
 from .objective import Objective, criterion
 from .optimizers import OPTIMIZERS
@@ -37,7 +41,8 @@ if TYPE_CHECKING:
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
     "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
-    "train.checkpoint_every", "train.tensorboard", "evaluate.every", "evaluate.batch_size",
+    "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "evaluate.batch_size",
 }  # fmt: skip
 
 
@@ -55,6 +60,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     stepper: Any  # the optimizer, as the engine wraps it
     ema: MovingAverage | None
+    frozen: Frozen
     objective: Objective
     predictor: Predictor
     shipped: Checkpoint  # what every checkpoint says, without tensors
@@ -62,6 +68,8 @@ class Run:
     step: int = 0
     seconds: float = 0.0  # of training and loading
     best: float = -1.0  # the standing on the validation set that best.safetensors has
+    validated: int = 0  # the step of the last validation
+    told: bool = False  # how the network's output is read
 
     @property
     def epoch(self) -> float:
@@ -71,23 +79,30 @@ class Run:
     @property
     def progress(self) -> float:
         """Share of the budget that is spent, 0..1 and a little beyond."""
-        wish = self.recipe.train
-        if wish.minutes is not None:
-            seconds = self.fabric.broadcast(self.seconds) if self.fabric.world_size > 1 else self.seconds
-            return seconds / (60 * wish.minutes)
-        return self.step / prepare.total_steps(self.recipe, len(self.loader))
+        wish, seconds = self.recipe.train, self.seconds
+        if wish.minutes is not None and self.fabric.world_size > 1:
+            seconds = self.fabric.broadcast(seconds)
+        return prepare.spent(wish.model_dump(), len(self.loader), self.step, seconds)
+
+    @property
+    def validation_due(self) -> bool:
+        """Whether this step ends with a validation that has not been made."""
+        every = self.recipe.evaluate.every
+        return every is not None and self.step > self.validated and self.step % every == 0 and self.progress < 1
 
     def save(self, name: str, with_state: bool) -> None:
         """Write a checkpoint of the average's weights, or the network's where there is no average."""
         if not self.fabric.is_global_zero:
             return
         average = self.ema.average if self.ema else {}
-        weights = {n: average.get(n, t.detach()) for n, t in self.model.state_dict().items()}
+        tensors = {n: t.detach() if isinstance(t, Tensor) else t for n, t in files.state_of(self.model).items()}
+        weights = {name: average.get(name, tensor) for name, tensor in tensors.items()}
         notes = {"step": self.step, "seconds": round(self.seconds, 1), "epoch": round(self.epoch, 2)}
         stored = dataclasses.replace(self.shipped, weights=weights, notes=notes)
         if with_state:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
-            progress = {"step": self.step, "seconds": self.seconds, "best": self.best, "scaler": scaler}
+            where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
+            progress = {**where, "scaler": scaler}
             stored = dataclasses.replace(
                 stored, state=states.pack(self.model, self.optimizer, self.ema), progress=progress
             )
@@ -96,21 +111,27 @@ class Run:
     def restore(self, old: Checkpoint) -> None:
         """Take back what `save` wrote, to the bit."""
         self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
+        self.validated = old.progress.get("validated", self.step)
         states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema)
         if scaler := old.progress.get("scaler"):
             self.fabric.strategy.precision.load_state_dict(scaler)
 
-    def validate(self) -> Score | None:
-        """Score what would be shipped now on the validation set, and keep it if it is the best so far."""
+    def validate(self, asked: Asked) -> Score | None:
+        """Score what would be shipped now on the validation set, and keep it if it is the best so far.
+
+        None where there is no validation set, and when somebody asked to stop: then it has not been made.
+        """
         result = None
         if self.material.val is not None and self.fabric.is_global_zero:
             wish = self.recipe.evaluate
-            with self.ema.applied() if self.ema else nullcontext():
+            with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
                 result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
-            if (reached := standing(result)) > self.best:
+            if result is not None and (reached := standing(result)) > self.best:
                 self.best = reached
                 self.save("best.safetensors", with_state=False)
-        self.model.train()
+        if result is not None or self.material.val is None:
+            self.validated = self.step
+        self.frozen.train()
         self.fabric.barrier()
         return result
 
@@ -144,6 +165,10 @@ def prepared(
     """
     if model is None and recipe.model is None:
         raise TrainingError("the recipe names no model; write model: {name: ...}, or pass model=")
+    if model is not None and not isinstance(model, nn.Module):
+        raise TrainingError(
+            f"model= is {_called(model)}; give a network (an nn.Module), or name one in the recipe: model.name=fpn"
+        )
     accelerator, precision, channels_last, told = prepare.hardware(recipe)
     if accelerator == "cpu":
         keep_freed_memory()
@@ -158,13 +183,15 @@ def prepared(
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     torch.manual_seed(recipe.seed)
-    named, options = None, {}
+    named, options, given = None, {}, model
     if model is None and recipe.model is not None:
         named, options = recipe.model.name, {**recipe.model.options, "in_channels": material.channels}
         model = build(named, labels.head_size, **options)
         height, width = recipe.augment.crop or tuple(prepare.first(material.train).labels.shape)
         check_trainable(model, min(recipe.train.batch_size, len(material.train)), material.channels, height, width)
     assert model is not None
+    whole = model if given is not None and COMPILED in given._modules else None  # what runs; what it holds is saved
+    model = files.bare(model)
     mean, std = prepare.statistics(model, material)
     if donor is not None:
         heads = prepare.head_tensors(CONSTRUCTORS[named], labels.head_size, options) if named else set()
@@ -192,12 +219,17 @@ def prepared(
     weights = prepare.class_weights(recipe.loss, labels, material.audit)
     loss = criterion(recipe, weights, labels.ignore_index).to(fabric.device)
 
+    if given is not None and given is not model and whole is None:
+        remarks.append(f"{type(given).__name__} is taken off the network: train.devices says what it trains on")
+    frozen = Frozen(model, recipe.train.freeze, recipe.train.unfreeze_at, fabric.world_size > 1)
+    if (recipe.train.freeze or given is not None) and (told_of_frozen := str(frozen)):
+        remarks.append(told_of_frozen)
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
     if fabric.world_size > 1 and accelerator == "cuda":  # on CPUs torch has none: each process norms its own part
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimizer = OPTIMIZERS[recipe.optimizer.name](model, **recipe.optimizer.options)
-    net, stepper = fabric.setup(model, optimizer)
+    net, stepper = fabric.setup(model if whole is None else whole, optimizer, _reapply_compile=False)
     shipped = Checkpoint(
         model=named,
         options={key: value for key, value in options.items() if key != "pretrained"},
@@ -221,6 +253,7 @@ def prepared(
         optimizer=stepper.optimizer,
         stepper=stepper,
         ema=MovingAverage(model, recipe.train.ema) if recipe.train.ema else None,
+        frozen=frozen,
         objective=Objective(net, loss, mean, std, labels.head_size),
         predictor=Predictor(model, labels, mean, std, in_channels=material.channels, device=fabric.device),
         shipped=shipped,
@@ -251,15 +284,25 @@ def found(out: Path, recipe: Recipe, resume: bool) -> Checkpoint | None:
 
 
 def write_down(run: Run) -> None:
-    """Make the run's folder and put into it what is known before the first step."""
+    """Put into the run's folder what is known before the first step."""
     if run.fabric.is_global_zero:
-        run.out.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(run.recipe.to_dict(), sort_keys=False, allow_unicode=True)
-        (run.out / "recipe.yaml").write_text(text, encoding="utf-8")
+        write_whole(run.out / "recipe.yaml", text)
         if run.material.audit:
             report = json.dumps(run.material.audit.to_dict(), indent=1, ensure_ascii=False)
-            (run.out / "audit.json").write_text(report, encoding="utf-8")
+            write_whole(run.out / "audit.json", report)
     run.fabric.barrier()
+
+
+def _called(thing: Any) -> str:
+    """What was given where a network was expected."""
+    return f"the class {thing.__name__}, not one of its objects" if isinstance(thing, type) else repr(thing)[:80]
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes, before the engine runs: what torchrun, SLURM or the engine itself say."""
+    ranks = [os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK")]
+    return int(next((rank for rank in ranks if rank), 0)) == 0
 
 
 def _devices(recipe: Recipe) -> tuple[int, int]:

@@ -106,7 +106,9 @@ class Weigh(nn.Module):
             windows(h, self.window, down, x),
             windows(w, self.window, across, x),
         )
-        return fill_rows @ torch.sigmoid(self.conv(rows @ x @ columns.mT)) @ fill_columns.mT
+        return (
+            fill_rows @ torch.sigmoid(self.conv(rows @ x @ columns.transpose(-2, -1))) @ fill_columns.transpose(-2, -1)
+        )
 
 
 def windows(n: int, side: int, stride: int, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,4 +125,4 @@ def windows(n: int, side: int, stride: int, x: Tensor) -> tuple[Tensor, Tensor]:
     inside = ((first <= pixel) & (pixel < first + side)).float()
     at = (pixel + 0.5).mul(count / n).sub(0.5).clamp(min=0)
     near = (1 - (at - window).abs()).clamp(min=0)
-    return (inside / inside.sum(dim=1, keepdim=True)).to(x.dtype), near.mT.to(x.dtype)
+    return (inside / inside.sum(dim=1, keepdim=True)).to(x.dtype), near.transpose(-2, -1).to(x.dtype)

@@ -1,0 +1,49 @@
+"""What a resumed run does otherwise than before, in sentences: a budget that grew, other frozen parts, other data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..checkpoint import Checkpoint
+from .optimizers import factor
+from .prepare import spent
+from .run import Run
+
+BUDGETS = ("steps", "epochs", "minutes")
+
+
+def remarks(run: Run, old: Checkpoint, course: Callable[[float], float]) -> list[str]:
+    """What a person should know before a run goes on, which has its state back already.
+
+    Args:
+        old: the run as it was saved, with its recipe.
+        course: of the learning rate, at shares of the budget.
+    """
+    before, now = old.recipe.get("train", {}), run.recipe.to_dict()["train"]
+    told = []
+    if budget(before) != budget(now):
+        told.append(_rate(run, before, course))
+    for key in ("freeze", "unfreeze_at"):
+        if (before.get(key) or None) != (now.get(key) or None):
+            told.append(f"train.{key} was {before.get(key) or 'not set'} and is now {now.get(key) or 'not set'}")
+    if old.data_hash and run.shipped.data_hash and old.data_hash != run.shipped.data_hash:
+        told.append("the training data is not what it was when the run was saved; it goes on with what is there now")
+    return told
+
+
+def budget(train: Mapping[str, Any]) -> str:
+    """A budget as it is spoken of: "100 steps"."""
+    return next((f"{train[name]:g} {name}" for name in BUDGETS if train.get(name) is not None), "no budget")
+
+
+def _rate(run: Run, before: Mapping[str, Any], course: Callable[[float], float]) -> str:
+    """The schedule follows the share of the budget, so that another budget moves the learning rate: from where to where."""
+    warmup, peak = run.recipe.schedule.warmup, max(group["lr"] for group in run.optimizer.param_groups)
+    shares = min(spent(before, len(run.loader), run.step, run.seconds), 1.0), min(run.progress, 1.0)
+    was, will = (peak * factor(course, warmup, share) for share in shares)
+    now = budget(run.recipe.to_dict()["train"])
+    return (
+        f"the budget was {budget(before)} and is now {now}, of which {100 * shares[1]:.0f} % is spent; the schedule "
+        f"{run.recipe.schedule.name} is laid over the whole of it, so the learning rate goes on at {will:.3g} (it was {was:.3g})"
+    )

@@ -1,0 +1,39 @@
+"""The exporter of ONNX that traces, for readers whose tools need it: what once held `aten::mT` exports and agrees."""
+
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from intarsia.models import build
+from intarsia.models.catalogue import ARCHITECTURES
+
+
+class Logits(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.network(image).logits
+
+
+@pytest.mark.filterwarnings("ignore")  # it says that it is old, and that sizes become constants
+@pytest.mark.parametrize("name", ["pspnet", "ocr"])
+def test_the_older_exporter(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    network = Logits(build(name, **{"num_classes": 3, **ARCHITECTURES[name].smallest}))
+    image = torch.rand(1, 3, 64, 96)
+    path = tmp_path / "network.onnx"
+    torch.onnx.export(network.eval(), (image,), path, dynamo=False, opset_version=17, input_names=["image"])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"image": image.numpy()})
+    assert torch.allclose(torch.from_numpy(found), network(image), atol=1e-4)
+
+
+def test_no_brick_asks_for_it(root: Path) -> None:
+    """`.mT` exports in one exporter only: `.transpose(-2, -1)` does in both."""
+    rooms = [root / "src" / "intarsia" / room for room in ("blocks", "encoders", "models")]
+    assert not [path for room in rooms for path in room.rglob("*.py") if ".mT" in path.read_text(encoding="utf-8")]
