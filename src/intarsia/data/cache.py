@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ import torch
 from .. import __version__
 from ..errors import DataError
 from ..structures import Sample
+from .ahead import ahead
 from .pairs import Pairs
 
 
@@ -152,11 +152,4 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
 
 def _read(dataset: Pairs) -> Iterator[Sample]:
     """All samples in order, decoded by a few threads, a few ahead."""
-    threads = min(os.cpu_count() or 1, 8)
-    with ThreadPoolExecutor(threads) as pool:
-        ahead = 4 * threads
-        waiting = [pool.submit(dataset.__getitem__, n) for n in range(min(ahead, len(dataset)))]
-        for n in range(len(dataset)):
-            yield waiting.pop(0).result()
-            if n + ahead < len(dataset):
-                waiting.append(pool.submit(dataset.__getitem__, n + ahead))
+    return ahead(dataset.__getitem__, range(len(dataset)), most=8)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, NoPairs
-from .codecs import SUFFIXES, read_image
+from .codecs import read_image
+from .formats import SUFFIXES
 from .layout import Layout, ending, nothing, pair
 from .planes import binary, recognize
 

@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..data.codecs import SUFFIXES, read_image
+from ..data.codecs import read_image
+from ..data.formats import SUFFIXES
 from ..errors import DataError, nearest
 
 

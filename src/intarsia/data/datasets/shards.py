@@ -25,7 +25,9 @@ import numpy as np
 
 from ...errors import DataError, IntarsiaError, nearest
 from ...labels import LabelSpace
-from ..codecs import SUFFIXES, read_image, read_mask
+from ..arrays import load
+from ..codecs import raw_of, read_image
+from ..formats import SUFFIXES
 from ..pairs import Pair, Pairs, Raw
 
 MASKS = ("seg", "mask", "label")  # what stands between a sample's name and its mask's type
@@ -118,15 +120,9 @@ def _image(tars: Tars, item: Pair) -> np.ndarray:
 
 
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
-    maps = {what: tars.read(item.name, what, _array) for what in ("objects", "depth") if what in tars.places[item.name]}
-    return Raw(tars.read(item.name, "mask", lambda path: read_mask(path, labels)), **maps, kept=True)
-
-
-def _array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: no readable array of numbers ({error})") from None
+    maps = {what: tars.read(item.name, what, load) for what in ("objects", "depth") if what in tars.places[item.name]}
+    classes, nodata = tars.read(item.name, "mask", lambda path: raw_of(path, labels.by_color))
+    return Raw(classes, **maps, nodata=nodata, kept=True)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

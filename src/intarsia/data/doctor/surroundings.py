@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import DataError
-from ..codecs import SUFFIXES
 from ..find import MASKS, maskness
 from ..findings import Finding, Sight
+from ..formats import SUFFIXES
 from ..layout import Layout
 from ..planes import home
 from ..recognize import packed

@@ -21,7 +21,7 @@ from ...errors import DataError, IntarsiaError
 from ..codecs import SUFFIXES, orientation_of, read_image
 from .record import Bitmap
 
-IMAGES = (*SUFFIXES[:-1], ".webp", ".jp2")
+IMAGES = SUFFIXES[:-1]  # all but .npy
 _TOPS = ("", "images", "img", "JPEGImages", "data")  # where tools put images, below the export
 _FAR = 1e7  # no picture has that many pixels in a row
 
