@@ -34,11 +34,13 @@ def predict(
 ) -> int:
     """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
     from ..errors import ModelError, nearest
-    from ..inference import KINDS, Predictor, expand
+    from ..inference import KINDS, Predictor, expand, left_out
 
     if uncertainty is not None and uncertainty not in KINDS:
         raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
+    if sentence := left_out(inputs):
+        console(error=True).print(sentence, markup=False, soft_wrap=True)
     for path in paths:
         if any(target.exists() and path.samefile(target) for target in targets(path, out)):
             raise DataError(f"the result for {path} would be written over it; choose another folder with --out")

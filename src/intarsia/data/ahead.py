@@ -1,8 +1,10 @@
 """Files read by a few threads, a few ahead: decoding releases the interpreter's lock, so threads pay."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -22,13 +24,10 @@ def ahead(read: Callable[[Item], Result], items: Iterable[Item], most: int = 16)
     pool = ThreadPoolExecutor(threads)
     try:
         pending = iter(items)
-        waiting = [pool.submit(read, item) for item, _ in zip(pending, range(4 * threads), strict=False)]
-        waiting.reverse()
+        waiting = deque(pool.submit(read, item) for item in islice(pending, 4 * threads))
         while waiting:
-            result = waiting.pop().result()
-            for item in pending:
-                waiting.insert(0, pool.submit(read, item))
-                break
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(read, item) for item in islice(pending, 1))
             yield result
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

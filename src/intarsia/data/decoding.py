@@ -1,11 +1,13 @@
 """One picture file as the numbers that lie in it: Pillow's decoders, and ours where Pillow would change or refuse them."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from .. import limits
 from ..errors import DataError
 from ..limits import check_decoded
 from .deep import check_single, read_png16, read_tiff
@@ -36,9 +38,7 @@ def read_picture(path: Path, as_mask: bool) -> tuple[np.ndarray, int, np.ndarray
         raise DataError(f"{path}: {_what_it_is(path)}") from None
     except MemoryError:
         raise DataError(f"{path}: the picture needs more memory than is free; cut it into tiles") from None
-    except (
-        Exception
-    ) as error:  # whatever a decoder makes of a damaged file, its warnings where these are errors included
+    except Exception as error:  # whatever a decoder makes of a damaged file
         raise DataError(
             f"{path}: the file is truncated or damaged ({str(error).rstrip('.')[:200]}); copy it again from its source"
         ) from None
@@ -57,6 +57,10 @@ def _pixels(path: Path, image: Image.Image, as_mask: bool) -> tuple[np.ndarray, 
         return scaled, 1, None
     if kind == "JPEG2000":
         _check_depth(path, mode, as_mask)
+    if kind == "TIFF" and image.width * image.height > (Image.MAX_IMAGE_PIXELS or limits.PIXELS):
+        with warnings.catch_warnings():  # our limit was held already; only Pillow's TIFF asks a second time
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image.load()
     image.load()
     orientation = exif_orientation(image)  # after loading: Pillow turns TIFFs itself, and then says so
     if mode in ("P", "PA"):

@@ -70,6 +70,14 @@ class Exam:
 
 def examine(dataset: Pairs, item: Pair) -> Exam:
     """Look at one pair of files whose masks have a meaning."""
+    try:
+        return _examined(dataset, item)
+    except MemoryError:
+        told = f"{item.image}: looking at it needs more memory than is free; cut it into tiles"
+        return Exam(item.name, str(item.image), ("unreadable", told), image_path=item.image, mask_path=item.mask)
+
+
+def _examined(dataset: Pairs, item: Pair) -> Exam:
     exam = Exam(item.name, dataset.place(item), image_path=item.image, mask_path=item.mask)
     try:
         image = dataset.read(item)

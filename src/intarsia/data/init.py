@@ -18,6 +18,7 @@ from .classnames import labels_file, named
 from .codecs import read_image
 from .exports.files import counted
 from .find import find
+from .formats import told_unread, unread
 from .layout import Layout, listed, pair
 from .meaning import label_space, scan
 from .nodata import ignoring, of_images
@@ -69,6 +70,8 @@ def init(
     if share is not None:
         rule = "chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
         said.append(f"{share:.0%} of the pairs, {rule}" if len(items) > 1 else "one pair is not enough to hold any out")
+    if sentence := told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()])):
+        said.append(sentence)
     space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
     sizes, channels = _images(items, said)
     data = _data(root, layout, lists, (train, val) if len(items) > 1 else ("all", None), share, channels)

@@ -1,10 +1,10 @@
 """A picture of any size in, the class of every pixel out, and how sure that is."""
 
 from .graph import Graph
-from .inputs import expand
+from .inputs import expand, left_out
 from .prediction import Prediction
 from .predictor import Predictor
 from .sets import LabelSets
 from .uncertainty import KINDS, uncertainty
 
-__all__ = ["KINDS", "Graph", "LabelSets", "Prediction", "Predictor", "expand", "uncertainty"]
+__all__ = ["KINDS", "Graph", "LabelSets", "Prediction", "Predictor", "expand", "left_out", "uncertainty"]

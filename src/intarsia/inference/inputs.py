@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.codecs import read_image
-from ..data.formats import SUFFIXES
+from ..data.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 
 
@@ -52,6 +52,12 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
                 f"{other} and {path} would both be written as {path.stem}.png; predict them into two folders, or rename one"
             )
     return list(found)
+
+
+def left_out(inputs: str | Path | Iterable[str | Path]) -> str:
+    """One sentence about the files in the folders among `inputs` whose kind is not read; "" where there are none."""
+    inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    return told_unread(unread([Path(text) for text in inputs if Path(text).is_dir()]))
 
 
 def _pictures_in(folder: Path) -> list[Path]:

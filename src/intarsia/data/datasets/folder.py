@@ -20,6 +20,7 @@ from ...labels import IGNORE, LabelSpace, infer
 from ..ahead import ahead
 from ..codecs import raw_of
 from ..find import find
+from ..formats import told_unread, unread
 from ..layout import Layout, ending, listed, nothing, pair
 from ..nodata import settle
 from ..pairs import Pairs, Raw
@@ -76,6 +77,7 @@ def folder(
             raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
     if holdout is not None and split != "all":
         items = held_out(items, holdout, split)
+    kinds = told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()]))
     inferred, decode = "", None
     if stacked(layout.masks if layout else ""):
         assert layout is not None
@@ -83,7 +85,15 @@ def folder(
     elif not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
     return Pairs(
-        items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels, decode=decode
+        items,
+        labels,
+        name=root.name,
+        split=split,
+        inferred=inferred,
+        unmatched=left,
+        channels=channels,
+        decode=decode,
+        remarks=[kinds] if kinds else [],
     )
 
 

@@ -27,7 +27,7 @@ from .looks import too_high
 from .reading import Case, Ward, decode
 from .scarce import scarce
 from .spelling import alike, spelled
-from .surroundings import about_files, about_planes, beside, known_layouts, unlabeled
+from .surroundings import about_files, about_planes, beside, known_layouts, not_read, unlabeled
 
 
 @dataclass
@@ -81,6 +81,9 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     said += known_layouts(root) if file is None and known is None else []
     loose = unlabeled(root, wards)
     said += beside(root, loose)
+    said += not_read(
+        [p.parent for w in wards for c in w.cases for p in (c.item.image, c.item.mask) if p and p.is_file()]
+    )
     for exam in everything:
         if id(exam) in meaning.lost:
             exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}

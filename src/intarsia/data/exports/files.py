@@ -19,6 +19,8 @@ from PIL import Image
 
 from ...errors import DataError, IntarsiaError
 from ..codecs import SUFFIXES, orientation_of, read_image
+from ..formats import opened
+from ..tags import is_tiff, pages
 from .record import Bitmap
 
 IMAGES = SUFFIXES[:-1]  # all but .npy
@@ -146,14 +148,17 @@ def size_of(path: Path) -> tuple[int, int]:
     Raises: DataError when it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with opened(path, limit=False) as image:
             height, width, turned = image.height, image.width, image.format != "TIFF"  # Pillow turns those itself
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (
         Image.UnidentifiedImageError
     ):  # TIFFs of many channels, which Pillow does not open; else it says what is wrong
-        height, width, turned = *read_image(path).shape[:2], False
+        if is_tiff(head(path, 4)) and (known := pages(path, 1)):
+            height, width, turned = known[0].height, known[0].width, True
+        else:
+            height, width, turned = *read_image(path).shape[:2], False
     except Exception as error:  # whatever a decoder makes of it
         raise DataError(f"{path}: not an image that can be read ({error})") from None
     return (width, height) if turned and orientation_of(path) >= 5 else (height, width)
