@@ -1,9 +1,11 @@
 """Files that claim more than they hold, or unpack to more than they need: one sentence each, and no memory for it."""
 
 import io
+import multiprocessing
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 import warnings
 import zlib
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import intarsia
@@ -21,6 +24,7 @@ from intarsia.data.ahead import ahead
 from intarsia.data.arrays import load, planes_of
 from intarsia.data.codecs import decode_mask, read_image, read_mask
 from intarsia.data.exports.files import size_of
+from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs
 from intarsia.data.tags import pages
 from intarsia.errors import DataError
@@ -289,3 +293,33 @@ def test_truncated_directories_are_sentences(tmp_path: Path, size: int) -> None:
     (tmp_path / "x.tif").write_bytes(whole.getvalue()[:size])
     with pytest.raises(DataError, match=r"x\.tif: "):
         read_mask(tmp_path / "x.tif", TWO)
+
+
+class Slow:
+    """Its first sample is read at once, the others in ten minutes."""
+
+    labels = TWO
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if index:
+            time.sleep(600)
+        return torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.uint8)
+
+
+def test_workers_end_with_the_stream_whatever_they_are_reading() -> None:
+    before = set(multiprocessing.active_children())
+    stream = Loader(Slow(), batch_size=1, workers=2, seed=next(s for s in range(9) if _first(s) == 0)).stream()
+    assert next(stream).image.shape == (1, 3, 4, 4)
+    workers = set(multiprocessing.active_children()) - before
+    assert len(workers) == 2
+    stream.close()
+    for worker in workers:
+        worker.join(20)
+        assert worker.exitcode is not None
+
+
+def _first(seed: int) -> int:
+    return int(Loader(Slow(), batch_size=1, seed=seed).order(0)[0])

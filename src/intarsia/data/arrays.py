@@ -39,7 +39,8 @@ def load(path: Path) -> np.ndarray:
                 raise ValueError(f"it holds {dtype} of shape {shape}")
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             if len(shape) > 1:
-                check_pixels(*sorted(shape)[-2:], path)
+                width, height = sorted(shape)[-2:]
+                check_pixels(width, height, path)
             check_decoded(size, path)
             start = file.tell()
             held = file.seek(0, 2) - start

@@ -138,7 +138,7 @@ def stored_mask(path: str | Path) -> Stored:
         array, orientation = read_npy(path, planes=True)
     else:
         array, orientation, palette = read_picture(path, as_mask=True)
-        nodata = nodata_of(path)
+        nodata = nodata_of(path) if path.suffix.lower() != ".png" else None  # the usual masks are opened once
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     array = whole(array, path, nodata)

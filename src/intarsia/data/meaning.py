@@ -133,7 +133,8 @@ def _painted(looks: list[_Look]) -> dict[int, str]:
 def _same_ids(looks: list[_Look]) -> bool:
     """Whether palettes differ only where no pixel looks: then indices mean the same in every file."""
     meaning: dict[int, bytes] = {}
-    for _, palette, ids, _ in looks:
+    for look in looks:
+        palette, ids = look.palette, look.ids
         width = len(palette) // 256
         for value in ids or () if palette else ():  # gray files say nothing about colors
             color = palette[value * width : value * width + 3]

@@ -252,5 +252,6 @@ def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str |
     if labels.num_classes > 1 and 0 in seen and not seen <= {0, 255} and labels.stray(dict.fromkeys(seen, 1)):
         return labels, ""  # some stray values beside sound ones: the audit names their files
     space, sentence = infer(labels.names, seen, labels.activation)
-    values = {**space.values, **dict.fromkeys(nodata.ignored, IGNORE)}
+    values: dict[int | str, str] = {**space.values}
+    values.update(dict.fromkeys(nodata.ignored, IGNORE))
     return LabelSpace(space.names, labels.colors, values, space.activation), "; ".join([sentence, *nodata.said])
