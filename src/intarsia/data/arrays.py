@@ -36,7 +36,7 @@ def load(path: Path) -> np.ndarray:
             header = _HEADERS[np.lib.format.read_magic(file)](file)
             shape, fortran, dtype = header
             if dtype.kind not in "biufc" or any(side < 0 for side in shape):
-                raise ValueError(f"it holds {dtype} of shape {shape}")
+                raise DataError(f"{path}: no readable array of numbers (it holds {dtype} of shape {shape})")
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             if len(shape) > 1:
                 width, height = sorted(shape)[-2:]
@@ -45,7 +45,9 @@ def load(path: Path) -> np.ndarray:
             start = file.tell()
             held = file.seek(0, 2) - start
             if held < size:
-                raise ValueError(f"its header tells of {size:,} bytes, but {held:,} follow")
+                raise DataError(
+                    f"{path}: no readable array of numbers (its header tells of {size:,} bytes, but {held:,} follow)"
+                )
             file.seek(start)
             flat = np.fromfile(file, dtype, size // dtype.itemsize)
             return flat.reshape(shape[::-1]).transpose() if fortran else flat.reshape(shape)

@@ -89,7 +89,7 @@ def _chain(file: BinaryIO, most: int) -> Any:
     """The directories of an open TIFF, one after the other."""
     head = file.read(16)
     if not is_tiff(head):
-        raise ValueError("no TIFF header")
+        raise DataError("no TIFF header")
     order = "<" if head[:2] == b"II" else ">"
     big = head[2:4] in (b"+\0", b"\0+")
     (place,) = struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
@@ -106,7 +106,7 @@ def _directory(file: BinaryIO, place: int, order: str, big: bool) -> tuple[dict[
     file.seek(place)
     (count,) = struct.unpack(order + counter, file.read(struct.calcsize("=" + counter)))
     if count > _ENTRIES:
-        raise ValueError(f"a directory of {count} entries")
+        raise DataError(f"a directory of {count} entries")
     block = file.read(count * size)
     (after,) = struct.unpack(order + ("Q" if big else "I"), file.read(field) or b"\0" * field)
     found = {}
