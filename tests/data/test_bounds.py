@@ -174,7 +174,7 @@ def test_claims_beyond_the_file_ask_for_no_memory(tmp_path: Path) -> None:
         with pytest.raises(DataError):
             read_image(npy(tmp_path / "z.npy", shape))
     deep = png(tmp_path / "d.png", 13000, 13000, depth=16, packed=zlib.compress(bytes(100)))
-    assert used(lambda: read_image(deep)) < 4 << 20
+    assert used(lambda: read_image(deep)) < 64 << 20  # of a gigabyte; what Pillow imports first is counted too
 
 
 def test_an_archive_named_npy_is_a_sentence(tmp_path: Path) -> None:
