@@ -9,6 +9,7 @@ from .errors import DataError
 PIXELS = (
     178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
 )
+DECODED = 8 * PIXELS  # bytes of one picture or array: four channels of 16 bits at most pixels
 
 
 OPTION = 1_000_000  # the largest number among the options of a checkpoint's network
@@ -31,4 +32,15 @@ def check_pixels(width: int, height: int, where: object) -> None:
     if width * height > PIXELS:
         raise DataError(
             f"{where}: a picture of {width}x{height} = {width * height:,} pixels; at most {PIXELS:,} are read as a whole, so cut it into tiles"
+        )
+
+
+def check_decoded(size: int, where: object) -> None:
+    """Refuse a picture or an array of more bytes than `DECODED`, however few pixels share them.
+
+    Raises: DataError.
+    """
+    if size > DECODED:
+        raise DataError(
+            f"{where}: {size:,} bytes when decoded; at most {DECODED:,} are read as a whole, so cut it into tiles"
         )

@@ -52,4 +52,4 @@ def damaged(tree: Mapping[str, Any], tensors: Mapping[str, Tensor], prefixes: tu
 def _sum(name: str, tensor: Tensor) -> int:
     """CRC-32 over the name, type and shape of a tensor and over its bytes."""
     start = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-    return zlib.crc32(memoryview(tensor.reshape(-1).view(uint8).numpy()), start)
+    return zlib.crc32(tensor.reshape(-1).view(uint8).numpy().data, start)

@@ -43,11 +43,13 @@ def predict(
 ) -> int:
     """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
     from ..errors import DataError, ModelError, nearest
-    from ..inference import KINDS, Predictor, expand, result_names
+    from ..inference import KINDS, Predictor, expand, left_out, result_names
 
     if uncertainty is not None and uncertainty not in KINDS:
         raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
     paths = expand(inputs)
+    if sentence := left_out(inputs):
+        console(error=True).print(sentence, markup=False, soft_wrap=True)
     names = result_names(paths)
     given, folder = {key(str(path.resolve())): path for path in paths}, out.resolve()
     for name in names:

@@ -61,7 +61,10 @@ class Labels(_Frozen):
     @classmethod
     def _ids_are_numbers(cls, values: dict[int | str, str]) -> dict[int | str, str]:
         """JSON has no keys but strings: "7" is the id 7 again."""
-        return {int(key) if isinstance(key, str) and key.isdigit() else key: name for key, name in values.items()}
+        return {
+            int(key) if isinstance(key, str) and key.removeprefix("-").isdecimal() else key: name
+            for key, name in values.items()
+        }
 
 
 class Augment(_Frozen):

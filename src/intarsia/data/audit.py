@@ -5,14 +5,13 @@
 It measures and tells; it neither prints nor mends. What it calls an error, training refuses.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
 from ..labels import LabelSpace
+from .ahead import ahead
 from .examine import Exam, examine, examine_sample
 from .findings import Audit, Finding
 from .gather import gather
@@ -72,9 +71,7 @@ def _read_by(dataset: Any, labels: LabelSpace | None) -> LabelSpace | None:
 
 def _examined(dataset: Any) -> Iterator[Exam]:
     if isinstance(dataset, Pairs):
-        # decoding releases the interpreter's lock, so threads pay, and cost no second import of torch
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-            yield from pool.map(lambda item: examine(dataset, item), dataset.items)
+        yield from ahead(lambda item: examine(dataset, item), dataset.items)
     else:
         step = -(-len(dataset) // _CLOSELY) or 1
         yield from (examine_sample(dataset, n, n % step == 0) for n in range(len(dataset)))

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +26,7 @@ from .. import __version__
 from ..errors import DataError
 from ..output import begun, swept
 from ..structures import Sample
+from .ahead import ahead
 from .pairs import Pairs
 
 
@@ -155,11 +154,4 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
 
 def _read(dataset: Pairs) -> Iterator[Sample]:
     """All samples in order, decoded by a few threads, a few ahead."""
-    threads = min(os.cpu_count() or 1, 8)
-    with ThreadPoolExecutor(threads) as pool:
-        ahead = 4 * threads
-        waiting = [pool.submit(dataset.__getitem__, n) for n in range(min(ahead, len(dataset)))]
-        for n in range(len(dataset)):
-            yield waiting.pop(0).result()
-            if n + ahead < len(dataset):
-                waiting.append(pool.submit(dataset.__getitem__, n + ahead))
+    return ahead(dataset.__getitem__, range(len(dataset)), most=8)

@@ -1,8 +1,8 @@
 """Files to arrays and back: images of any number of channels, 8 or 16 bit, and masks in every usual encoding.
 
-    PNG JPEG TIFF BMP GIF npy --read_image--> [H, W, C] uint8 | uint16
-                              --read_mask--->  [H, W] raw values: ids, palette indices, or packed colors
-                              --read_labels->  [H, W] class numbers and ignore      (LabelSpace maps them)
+    a file of `formats.SUFFIXES` --read_image-> [H, W, C] uint8 | uint16
+                                 --read_mask--> [H, W] raw values: ids, palette indices, or packed colors
+                                 --read_labels> [H, W] class numbers and ignore      (LabelSpace maps them)
     labels --write_labels--> palette PNG, or 16-bit gray PNG beyond 255 classes
 
 A file whose EXIF says that it lies on its side is turned upright, images and masks alike, as every viewer shows it;
@@ -10,7 +10,7 @@ the audit warns where an image and its mask disagree about that.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,11 +18,20 @@ from PIL import Image
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace, pack_colors
 from .arrays import read_npy, whole
-from .deep import full_pages, read_png16, read_tiff
+from .decoding import exif_orientation, read_picture
+from .formats import SUFFIXES as SUFFIXES
+from .formats import opened
+from .tags import as_id, nodata_of
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".npy")
 _IGNORED_COLOR = (255, 255, 255)
-_ORIENTATION = 274  # EXIF tag: which way is up, 1..8
+
+
+class Stored(NamedTuple):
+    """A mask as its file holds it, upright."""
+
+    array: np.ndarray  # [H, W] numbers or [H, W, 3 or 4] colors
+    palette: np.ndarray | None = None  # [256, 3 or 4] colors of the numbers
+    nodata: int | None = None  # the number that stands for "holds nothing", where the file says so
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -31,7 +40,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises: DataError when the file is missing, is no image, is damaged, or holds other numbers than 8 or 16 bit.
     """
     path = Path(path)
-    array, orientation = read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path, as_mask=False)[:2]
+    array, orientation = read_npy(path) if path.suffix.lower() == ".npy" else read_picture(path, as_mask=False)[:2]
     array = array[..., None] if array.ndim == 2 else array
     if (
         array.dtype.kind == "i"
@@ -57,17 +66,19 @@ def read_mask(path: str | Path, space: LabelSpace) -> np.ndarray:
 
     Raises: DataError when the file cannot be read; LabelError when it holds colors and the label space ids.
     """
-    return raw_values(*decode_mask(path), space.by_color, str(path))
+    return raw_of(path, space.by_color)[0]
 
 
 def read_labels(path: str | Path, space: LabelSpace) -> np.ndarray:
     """A mask as labels: [H, W] of `space.dtype`, class numbers and the ignore index.
 
+    What the file itself says to be no data is ignored, unless `space` gives it a meaning; see `LabelSpace.ignoring`.
+
     Raises: LabelError naming the file and each value outside the label space; DataError as `read_mask`.
     """
-    raw = read_mask(path, space)
+    raw, nodata = raw_of(path, space.by_color)
     try:
-        return space.encode(raw)
+        return space.ignoring(nodata).encode(raw)
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from None
 
@@ -112,22 +123,50 @@ def write_labels(path: str | Path, labels: np.ndarray, space: LabelSpace) -> Non
 
 def decode_mask(path: str | Path) -> tuple[np.ndarray, np.ndarray | None]:
     """A mask as it is stored, upright: ([H, W] numbers or [H, W, 3 or 4] colors, the palette [256, 3 or 4] or None)."""
+    stored = stored_mask(path)
+    return stored.array, stored.palette
+
+
+def stored_mask(path: str | Path) -> Stored:
+    """A mask as it is stored, and what its file says of pixels without data.
+
+    Raises: DataError when it cannot be read, or holds numbers that are no ids.
+    """
     path = Path(path)
-    palette = None
+    palette = nodata = None
     if path.suffix.lower() == ".npy":
         array, orientation = read_npy(path, planes=True)
     else:
-        array, orientation, palette = _read_picture(path, as_mask=True)
+        array, orientation, palette = read_picture(path, as_mask=True)
+        nodata = nodata_of(path) if path.suffix.lower() != ".png" else None  # the usual masks are opened once
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    array = array.astype(np.uint8) if array.dtype == bool else whole(array)
-    if array.dtype.kind not in "iu":
-        raise DataError(f"{path}: a mask of {array.dtype} numbers; masks hold whole numbers or colors")
+    array = whole(array, path, nodata)
     if array.ndim == 3 and (array.shape[2] not in (2, 3, 4) or array.dtype != np.uint8):
         raise DataError(
             f"{path}: a mask of {array.shape[2]} channels of {array.dtype}; masks are one map of ids, or 8-bit colors"
         )
-    return upright(array, orientation), palette
+    return Stored(upright(array, orientation), palette, as_id(nodata))
+
+
+def raw_of(path: str | Path, by_color: bool) -> tuple[np.ndarray, int | None]:
+    """A mask's raw values as `read_mask` gives them, and the one that stands for no data, where the file names one."""
+    stored = stored_mask(path)
+    return raw_values(stored.array, stored.palette, by_color, str(path)), raw_nodata(stored, by_color)
+
+
+def raw_nodata(stored: Stored, by_color: bool) -> int | None:
+    """The raw value, in the words of `raw_values`, of pixels that hold nothing; None where the file names none."""
+    array, palette, nodata = stored
+    if nodata is None or not np.iinfo(array.dtype).min <= nodata <= np.iinfo(array.dtype).max:
+        return None
+    one = np.full((1, 1, *array.shape[2:]), nodata, array.dtype)
+    if one.ndim == 3 and one.shape[2] in (2, 4):
+        one[..., -1] = 255
+    try:
+        return int(raw_values(one, palette, by_color, "")[0, 0])
+    except LabelError:
+        return None
 
 
 def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, where: str) -> np.ndarray:
@@ -159,79 +198,12 @@ def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, wh
 def orientation_of(path: str | Path) -> int:
     """The EXIF orientation that `read_image` and `read_mask` undo: 1 (upright) .. 8."""
     try:
-        with Image.open(path) as image:
+        with opened(Path(path), limit=False) as image:
             if image.format == "PNG" and "exif" not in image.info:
                 return 1
-            return int(image.getexif().get(_ORIENTATION, 1))
+            return exif_orientation(image)
     except Exception:  # whatever is wrong with the file, reading it tells
         return 1
-
-
-def _read_picture(path: Path, as_mask: bool) -> tuple[np.ndarray, int, np.ndarray | None]:
-    """The numbers of a file, its EXIF orientation, and, for a mask, its palette."""
-    try:
-        with Image.open(path) as image:
-            if (
-                image.format == "PNG"
-                and image.mode in ("RGB", "RGBA", "LA")
-                and any(";16" in str(tile[3]) for tile in image.tile)
-            ):
-                return read_png16(path), _exif(image), None
-            if image.format == "TIFF" and image.tag_v2.get(277, 1) > 1 and max(image.tag_v2.get(258, (8,))) > 8:  # type: ignore[attr-defined]
-                return (*read_tiff(path), None)
-            pages = full_pages(image) if image.format in ("GIF", "TIFF") else 1
-            if pages > 1:
-                raise DataError(
-                    f"{path}: holds {pages} pages, one image is needed; save each page as a file of its own"
-                )
-            image.load()
-            orientation = _exif(image)  # after loading: Pillow turns TIFFs itself, and then says so
-            if image.mode in ("P", "PA"):
-                seen = "RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB"
-                if as_mask and image.mode == "P":
-                    return np.asarray(image), orientation, _palette(image, seen)
-                return np.asarray(image.convert(seen)), orientation, None
-            if image.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or image.mode.startswith("I"):
-                array = np.asarray(image)
-                return array.astype(array.dtype.newbyteorder("="), copy=False), orientation, None
-            raise DataError(f"{path}: a picture in {image.mode} colors; save it as gray, RGB or RGBA")
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except Image.UnidentifiedImageError:
-        if path.suffix.lower() in (".tif", ".tiff") and _head(path)[:2] in (b"II", b"MM"):
-            return (*read_tiff(path), None)
-        raise DataError(f"{path}: {_what_it_is(path)}") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"{path}: the picture is too large to be read as a whole; cut it into tiles") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-    ) as error:  # what Pillow's decoders raise for damaged files
-        raise DataError(
-            f"{path}: the file is truncated or damaged ({str(error).rstrip('.')}); copy it again from its source"
-        ) from None
-
-
-def _exif(image: Image.Image) -> int:
-    return int(image.getexif().get(_ORIENTATION, 1) or 1)
-
-
-def _palette(image: Image.Image, mode: str) -> np.ndarray:
-    """The colors of a palette image's indices: [256, 3 or 4] uint8, found by painting the indices themselves."""
-    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None]).copy()
-    ramp.putpalette(image.getpalette("RGB") or [])
-    if mode == "RGBA":
-        ramp.info["transparency"] = image.info["transparency"]
-    return np.asarray(ramp.convert(mode))[0]
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -248,24 +220,3 @@ _TURNS: dict[int, Any] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(512)
-
-
-def _what_it_is(path: Path) -> str:
-    """What a file is that is no image, from its first bytes."""
-    head = _head(path)
-    if not head:
-        return "the file is empty"
-    if head.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, not the image itself; fetch it with `git lfs pull`"
-    if not any(byte < 9 for byte in head):
-        return (
-            f"a text file, not an image, in spite of its name; it begins with {head[:24].decode('utf-8', 'replace')!r}"
-        )
-    if head.startswith((b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"II", b"MM")):
-        return "the file is truncated or damaged; copy it again from its source"
-    return f"not an image that can be read; allowed are {', '.join(s[1:] for s in SUFFIXES)}"

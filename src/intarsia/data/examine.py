@@ -12,12 +12,13 @@ from PIL import Image
 
 from ..errors import DataError, LabelError
 from ..labels import two_ends
-from .codecs import orientation_of
+from .codecs import Stored, orientation_of, raw_nodata
 from .doctor.forms import Form, natural
 from .doctor.likeness import colors, fit, gray, grid, thumbnail, traces
 from .doctor.regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .findings import Sight
 from .pairs import Pair, Pairs, mismatch
+from .tags import as_id, nodata_of
 
 _BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
 _SAME = 0.6  # the same where all of them have one id: a thin ring around a thing may be meant
@@ -45,6 +46,9 @@ class Exam:
     image_path: Path | None = None
     mask_path: Path | None = None
     mask_size: tuple[int, int] = (0, 0)
+    nodata: tuple[int, int] | None = None  # raw value that the mask itself declares to be no data, and its pixels
+    empty: int = 0  # pixels of it that are ignored and stand in `values` no more
+    image_nodata: str = ""  # the same of the image, as its file has it
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
     prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each; see `thumbnail`
@@ -66,6 +70,14 @@ class Exam:
 
 def examine(dataset: Pairs, item: Pair) -> Exam:
     """Look at one pair of files whose masks have a meaning."""
+    try:
+        return _examined(dataset, item)
+    except MemoryError:
+        told = f"{item.image}: looking at it needs more memory than is free; cut it into tiles"
+        return Exam(item.name, str(item.image), ("unreadable", told), image_path=item.image, mask_path=item.mask)
+
+
+def _examined(dataset: Pairs, item: Pair) -> Exam:
     exam = Exam(item.name, dataset.place(item), image_path=item.image, mask_path=item.mask)
     try:
         image = dataset.read(item)
@@ -73,7 +85,7 @@ def examine(dataset: Pairs, item: Pair) -> Exam:
         exam.place, exam.error = str(item.image), ("unreadable", str(error))
         return exam
     exam.convertible = dataset.channels is not None or image.shape[2] in (1, 3)
-    _measure(exam, image)
+    _measure(exam, image, None if dataset.image_hook else nodata_of(item.image))
     turned = 1 if dataset.image_hook else orientation_of(item.image)
     exam.turned = turned, 1
     try:
@@ -89,6 +101,10 @@ def examine(dataset: Pairs, item: Pair) -> Exam:
     assert item.mask is not None
     exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
     _count(exam, raw.classes)
+    if raw.nodata is not None:
+        exam.nodata = raw.nodata, exam.values.get(raw.nodata, 0)
+        if dataset.labels.ignoring(raw.nodata) is not dataset.labels:
+            exam.empty = exam.values.pop(raw.nodata, 0)
     _compare(exam, image, raw.classes, dataset.misfit(item, image, raw))
     return exam
 
@@ -99,13 +115,16 @@ def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, n
     if not isinstance(image, DataError):
         alpha = image.shape[2] in (2, 4) and (image[..., -1] != np.iinfo(image.dtype).max).any()
         exam.convertible = image.shape[2] <= 4 and not alpha
-        _measure(exam, image)
+        _measure(exam, image, nodata_of(item.image))
         exam.turned = orientation_of(item.image), 1
     if not isinstance(mask, DataError):
         assert item.mask is not None
         raw, exam.form = natural(*mask, item.mask)
         exam.turned = exam.turned[0], orientation_of(item.mask)
         _count(exam, raw)
+        if (declared := as_id(nodata_of(item.mask))) is not None and not exam.form.alpha:
+            value = raw_nodata(Stored(*mask, declared), exam.form.colored)
+            exam.nodata = None if value is None else (value, exam.values.get(value, 0))
         if not isinstance(image, DataError):
             fits = raw.shape == image.shape[:2]
             told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
@@ -150,7 +169,7 @@ def examine_sample(dataset: Any, index: int, closely: bool = True) -> Exam:
     return exam
 
 
-def _measure(exam: Exam, image: np.ndarray) -> None:
+def _measure(exam: Exam, image: np.ndarray, nodata: float | None = None) -> None:
     exam.size, exam.channels = (int(image.shape[0]), int(image.shape[1])), int(image.shape[2])
     exam.bits = 8 if image.dtype == np.uint8 else 16
     flat = image.reshape(-1, exam.channels)
@@ -164,8 +183,13 @@ def _measure(exam: Exam, image: np.ndarray) -> None:
         exam.sums = np.stack([scaled.sum(axis=0), (scaled**2).sum(axis=0)])
         exam.flat = bool((flat == flat[:1]).all())
     exam.picture = _digest(image)
+    exam.image_nodata = "" if nodata is None else f"{nodata:g}"
     if min(exam.size) >= 16 and not exam.flat:
-        exam.thumb, exam.prints = thumbnail(gray(image))
+        picture = gray(image)
+        if nodata is not None and (hollow := (image == nodata).all(axis=2)).any() and not hollow.all():
+            # the edge of the data, which all tiles of a map may share, makes no two of them one picture
+            picture = np.where(hollow, np.uint8(picture[~hollow].mean()), picture)
+        exam.thumb, exam.prints = thumbnail(picture)
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:

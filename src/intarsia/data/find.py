@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, NoPairs
-from .codecs import SUFFIXES, read_image
+from .codecs import read_image
+from .formats import LOSSY, SUFFIXES, told_unread, unread
 from .layout import Layout, ending, nothing, pair
 from .planes import binary, recognize
 
@@ -32,7 +33,10 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
     folders = _walk(root)
     if not folders:
-        raise NoPairs(f"{root}: no images below this folder; allowed are {', '.join(s[1:] for s in SUFFIXES)}")
+        other = told_unread(unread([root, *(path for path in sorted(root.rglob("*")) if path.is_dir())]))
+        raise NoPairs(
+            f"{root}: no images below this folder; allowed are {', '.join(s[1:] for s in SUFFIXES)}{'; ' if other else ''}{other}"
+        )
     groups: dict[str, dict[str, list[str]]] = {}
     for folder, names in folders.items():
         pattern, split = _template(folder)
@@ -235,7 +239,7 @@ def _endings(images: list[list[str]], masks: list[list[str]], together: bool) ->
     flat_images, flat_masks = sum(images, []), sum(masks, [])
     if together:
         kinds = sorted({Path(n).suffix for n in flat_images})
-        by_type = [(a, b) for a in kinds for b in kinds if a != b and b.lower() not in (".jpg", ".jpeg")]
+        by_type = [(a, b) for a in kinds for b in kinds if a != b and b.lower() not in LOSSY]
         stems = {Path(n).stem for n in flat_images}
         tails = sorted(
             {
@@ -293,7 +297,7 @@ def maskness(pattern: str) -> int:
 
 
 def _jpeg(names: list[str]) -> bool:
-    return all(name.lower().endswith((".jpg", ".jpeg")) for name in names)
+    return all(name.lower().endswith(LOSSY) for name in names)
 
 
 def _liking(layout: Layout, lossy: bool) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from ..labels import LabelSpace
 from .doctor.borrowed import borrowed
 from .doctor.counts import commonest, counted, regions_of
 from .doctor.drawing import drawing
+from .doctor.empty import empty
 from .doctor.faults import about, blank, broken, frequencies, mixed, strays
 from .doctor.leaks import leaks
 from .examine import Exam
@@ -36,6 +37,7 @@ def gather(
     channels = next(iter(commonest(e.channels for e in read)), 0)
     bits = next(iter(commonest(e.bits for e in read)), 8)
     counts, ignored = counted(space, exams[0])
+    ignored += sum(exam.empty for exam in exams[0])
     pixels = sum(e.size[0] * e.size[1] for e in first if e.channels == channels and e.bits == bits)
     sums = sum((e.sums for e in first if e.channels == channels and e.bits == bits), np.zeros((2, channels))) / max(
         pixels, 1
@@ -44,6 +46,7 @@ def gather(
         *said,
         *broken(splits, exams),
         *mixed(read),
+        *empty(space, everything),
         *blank(splits, exams),
         *(f for s, sp, part in zip(spoken, spaces, exams, strict=True) for f in strays(s, sp, part)),
         *leaks(splits, exams),

@@ -8,18 +8,20 @@ are often those of another tool, and then they are told, not used.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, LabelError, NoPairs
 from ..labels import LabelSpace
+from .ahead import ahead
 from .classnames import labels_file, named
 from .codecs import read_image
 from .exports.files import counted
 from .find import find
+from .formats import told_unread, unread
 from .layout import Layout, listed, pair
 from .meaning import label_space, scan
+from .nodata import ignoring, of_images
 from .pairs import Pair
 from .planes import files_of, stacked
 
@@ -68,6 +70,8 @@ def init(
     if share is not None:
         rule = "chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
         said.append(f"{share:.0%} of the pairs, {rule}" if len(items) > 1 else "one pair is not enough to hold any out")
+    if sentence := told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()])):
+        said.append(sentence)
     space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
     sizes, channels = _images(items, said)
     data = _data(root, layout, lists, (train, val) if len(items) > 1 else ("all", None), share, channels)
@@ -92,8 +96,8 @@ def _masks(root: Path, layout: Layout, items: list[Pair], classes: list[str] | N
     known = labels_file(root) if classes is None else None
     if known is not None and known.by_color == seen.by_color and not known.stray(seen.pixels):
         said.append("the meaning of the masks is that of labels.yaml")
-        return known
-    return label_space(root, seen, classes, file, said)
+        return ignoring(known, seen.nodata)
+    return ignoring(label_space(root, seen, classes, file, said), seen.nodata)
 
 
 def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:
@@ -152,8 +156,7 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor() as pool:
-        seen = list(pool.map(shape, some))
+    seen = list(ahead(shape, some))
     shapes = [s for s in seen if not isinstance(s, DataError)]
     broken = [str(s) for s in seen if isinstance(s, DataError)]
     if not shapes:
@@ -166,6 +169,8 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
         f"images: {', '.join(map(str, channels))} {'channel' if channels == [1] else 'channels'}, "
         f"{' to '.join(map(str, dict.fromkeys((high[0], high[-1]))))} pixels high"
     )
+    if sentence := of_images([item.image for item in items]):
+        said.append(sentence)
     mixed = len(channels) > 1 and set(channels) <= {1, 3, 4}
     if mixed:
         said.append("images are read as RGB, which their gray or opaque files allow without loss (data.channels: 3)")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError, nearest
-from .codecs import SUFFIXES
+from .formats import SUFFIXES
 from .pairs import Pair
 from .planes import files_of, stacked
 

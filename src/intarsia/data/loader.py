@@ -19,6 +19,8 @@ from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
+from .arrays import whole
+from .pairs import as_tensor
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
@@ -174,6 +176,10 @@ class _Reader:
             if self.mix is None:
                 return sample
             return self.mix(sample, rng, lambda: self._changed(int(rng.integers(len(self.dataset))), rng))
+        except MemoryError:
+            name = name_of(self.dataset, index)
+            told = f"{name}: reading it needs more memory than is free; take smaller pictures, fewer train.workers, or cache: false"
+            return _Failure(name, "MemoryError", told, traceback.format_exc(), True)
         except Exception as error:
             return _Failure(
                 name_of(self.dataset, index),
@@ -235,7 +241,9 @@ def as_sample(item: Any, index: int) -> Sample:
         raise DataError(
             f"{item.name}: image {list(item.image.shape)} and labels {list(item.labels.shape)}; expected [C, H, W] and [H, W] of one size"
         )
-    if item.image.is_floating_point() or item.image.dtype == torch.bool:
+    if item.labels.is_floating_point() or item.labels.is_complex() or item.labels.dtype == torch.bool:
+        item = item._replace(labels=as_tensor(whole(item.labels.numpy(), item.name)))
+    if item.image.is_floating_point() or item.image.is_complex() or item.image.dtype == torch.bool:
         raise DataError(
             f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values"
         )

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +9,11 @@ import numpy as np
 
 from ..errors import DataError, LabelError
 from ..labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
+from .ahead import ahead
 from .arrays import planes_of
 from .classnames import Named
-from .codecs import decode_mask, raw_values
+from .codecs import raw_nodata, raw_values, stored_mask
+from .nodata import Nodata, settle
 from .numbering import MANY, OBJECTS, numbered, without_void
 from .pairs import Pair
 
@@ -32,6 +33,7 @@ class Scan(NamedTuple):
     palette: dict[int, str]  # id -> its color, where all files have palettes that agree
     folder: str = ""  # where the masks lie
     each: tuple[frozenset[int], ...] = ()  # the raw values of each mask
+    nodata: Nodata = Nodata()  # what the masks declare to be no data, which is not among the values
 
 
 def scan(items: list[Pair], said: list[str]) -> Scan:
@@ -42,8 +44,7 @@ def scan(items: list[Pair], said: list[str]) -> Scan:
 
     Raises: DataError when none can be read; LabelError when no view fits all of them.
     """
-    with ThreadPoolExecutor() as pool:
-        seen = list(pool.map(_look, items))
+    seen = list(ahead(_look, items))
     looks = [look for look in seen if isinstance(look, _Look)]
     broken = [str(error) for error in seen if isinstance(error, DataError)]
     if not looks:
@@ -55,11 +56,25 @@ def scan(items: list[Pair], said: list[str]) -> Scan:
     ids = all(look.ids is not None for look in looks) and (len(palettes) == 1 or _same_ids(looks))
     views = [look.ids if ids else look.colors for look in looks]
     total: Counter[int] = Counter()
-    for view in views:
-        if view is None:
-            raise LabelError(
-                "some masks hold colors and others 16-bit ids or half transparent pixels; convert them to one kind"
-            )
+    held = [view for view in views if view is not None]
+    if len(held) < len(views):
+        raise LabelError(
+            "some masks hold colors and others 16-bit ids or half transparent pixels; convert them to one kind"
+        )
+    nodata = settle(held, [look.nodata[0 if ids else 1] for look in looks])
+    if nodata.clash:
+        raise LabelError(nodata.clash)
+    if below := sorted({value for view in held for value in view if value < 0}):
+        pixels = sum(view.pop(value, 0) for view in held for value in below)
+        nodata = nodata._replace(
+            ignored=(*nodata.ignored, *below),
+            said=(
+                *nodata.said,
+                f"{', '.join(map(str, below[:5]))}: below 0 there is no class, so {pixels:,} px are ignored",
+            ),
+        )
+    said += nodata.said
+    for view in held:
         total.update(view)
     return Scan(
         not ids,
@@ -67,7 +82,8 @@ def scan(items: list[Pair], said: list[str]) -> Scan:
         Counter(look.kind for look in looks),
         _painted(looks) if ids else {},
         str(items[0].mask.parent) if items[0].mask else "",
-        tuple(frozenset(view or ()) for view in views),
+        tuple(frozenset(view) for view in held),
+        nodata,
     )
 
 
@@ -78,14 +94,16 @@ class _Look(NamedTuple):
     palette: bytes
     ids: Counter[int] | None
     colors: Counter[int] | None
+    nodata: tuple[int | None, int | None] = (None, None)  # what the file declares to be no data, in both views
 
 
 def _look(item: Pair) -> _Look | DataError:
     assert item.mask is not None
     try:
-        stored, palette = decode_mask(item.mask)
+        whole = stored_mask(item.mask)
     except DataError as error:
         return error
+    stored, palette, _ = whole
     kind = (
         {2: "gray with alpha", 3: "RGB", 4: "RGBA"}[stored.shape[2]]
         if stored.ndim == 3
@@ -96,7 +114,11 @@ def _look(item: Pair) -> _Look | DataError:
     kind = "one-hot" if planes_of(item.mask) is not None else kind
     packed = b"" if palette is None else palette.tobytes()
     return _Look(
-        f"{item.mask.suffix[1:].lower()} {kind}", packed, _view(stored, palette, False), _view(stored, palette, True)
+        f"{item.mask.suffix[1:].lower()} {kind}",
+        packed,
+        _view(stored, palette, False),
+        _view(stored, palette, True),
+        (raw_nodata(whole, False), raw_nodata(whole, True)),
     )
 
 
@@ -111,7 +133,8 @@ def _painted(looks: list[_Look]) -> dict[int, str]:
 def _same_ids(looks: list[_Look]) -> bool:
     """Whether palettes differ only where no pixel looks: then indices mean the same in every file."""
     meaning: dict[int, bytes] = {}
-    for _, palette, ids, _ in looks:
+    for look in looks:
+        palette, ids = look.palette, look.ids
         width = len(palette) // 256
         for value in ids or () if palette else ():  # gray files say nothing about colors
             color = palette[value * width : value * width + 3]
@@ -158,10 +181,6 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
     if scan.by_color:
         return _colors(scan, classes, file, said)
     seen = list(scan.pixels)
-    if seen and seen[0] < 0:
-        raise LabelError(
-            f"{root}: the masks hold {seen[0]}; ids are 0 and above, so save the masks again with 255 where pixels do not count, as `intarsia data audit {root} --fix OUT` does"
-        )
     if numbered(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
         told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
         if len(seen) > MANY:

@@ -11,7 +11,8 @@ import torch
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from ..structures import Sample
-from .codecs import read_image, read_mask
+from .arrays import whole
+from .codecs import raw_of, read_image
 
 
 class Pair(NamedTuple):
@@ -33,6 +34,7 @@ class Raw(NamedTuple):
     classes: np.ndarray  # [H, W] raw values, which the label space maps
     objects: np.ndarray | None = None  # [H, W] a number of its own for each object, 0 where there is none
     depth: np.ndarray | None = None  # [H, W] meters, nan where unknown
+    nodata: int | None = None  # the raw value of pixels that hold nothing, where the file itself says so
     kept: bool = False  # these object numbers mean something beyond this image, so the sample has them as they are
 
 
@@ -108,7 +110,11 @@ class Pairs:
         """What is known of a pair's pixels, before the label space maps it; None without a mask."""
         if item.mask is None:
             return None
-        return Raw(read_mask(item.mask, self.labels)) if self.mask_hook is None else self.mask_hook(item)
+        if self.mask_hook is None:
+            classes, nodata = raw_of(item.mask, self.labels.by_color)
+            return Raw(classes, nodata=nodata)
+        raw = self.mask_hook(item)
+        return raw if raw.classes.dtype.kind in "iu" else raw._replace(classes=whole(raw.classes, self.place(item)))
 
     def sample(self, item: Pair, image: np.ndarray, raw: Raw | None) -> Sample:
         """A Sample of what `read` and `decode` gave.
@@ -120,13 +126,14 @@ class Pairs:
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
             return Sample(picture, as_tensor(nothing), item.name)
         try:
-            labels = self.labels.encode(raw.classes)
+            labels = self.labels.ignoring(raw.nodata).encode(raw.classes)
         except LabelError as error:
             raise LabelError(f"{self.place(item)}: {error}") from None
         if told := self.misfit(item, image, raw):
             raise DataError(told)
         objects, depth = raw.objects, raw.depth
         if objects is not None:
+            objects = whole(objects, self.place(item))
             objects = objects.astype(np.int32) if raw.kept else numbered(objects, labels != self.labels.ignore_index)
         return Sample(
             picture,

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import DataError, LabelError, nearest
 from ..labels import LabelSpace
-from .codecs import SUFFIXES, decode_mask
+from .codecs import decode_mask
+from .formats import SUFFIXES
 from .pairs import Pair, Raw
 
 OBJECT = "object"  # the class of objects whose files say no class

@@ -1,10 +1,20 @@
 """A picture of any size in, the class of every pixel out, and how sure that is."""
 
 from .graph import Graph
-from .inputs import expand, result_names
+from .inputs import expand, left_out, result_names
 from .prediction import Prediction
 from .predictor import Predictor
 from .sets import LabelSets
 from .uncertainty import KINDS, uncertainty
 
-__all__ = ["KINDS", "Graph", "LabelSets", "Prediction", "Predictor", "expand", "result_names", "uncertainty"]
+__all__ = [
+    "KINDS",
+    "Graph",
+    "LabelSets",
+    "Prediction",
+    "Predictor",
+    "expand",
+    "left_out",
+    "result_names",
+    "uncertainty",
+]

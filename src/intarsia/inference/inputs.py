@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..data.codecs import SUFFIXES, read_image
+from ..data.codecs import read_image
+from ..data.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 from ..naming import distinct, key
 
@@ -68,6 +69,12 @@ def result_names(paths: Sequence[Path]) -> list[str]:
         stems = [f"{first}-2/{rest}" if rest and key(first) in RESULTS else f"{first}{slash}{rest}"
                  for first, slash, rest in (stem.partition("/") for stem in stems)]  # fmt: skip
     return distinct(stems)
+
+
+def left_out(inputs: str | Path | Iterable[str | Path]) -> str:
+    """One sentence about the files in the folders among `inputs` whose kind is not read; "" where there are none."""
+    inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    return told_unread(unread([Path(text) for text in inputs if Path(text).is_dir()]))
 
 
 def _pictures_in(folder: Path) -> list[Path]:

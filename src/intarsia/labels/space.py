@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 IGNORE = "ignore"
 LARGEST = 1 << 24  # of raw values: what 24 bits of color hold, and one more
 _SPAN = re.compile(r"(\d{1,8})\.\.(\d{1,8})")
+_NEGATIVE = re.compile(r"-[1-9]\d{0,9}")  # rasters with a sign, down to -2147483648, mark what holds no data so
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LabelSpace:
     Args:
         names: the classes; the position is the class number.
         colors: one (red, green, blue) of 0..255 for each class; distinct ones are made when absent.
-        values: raw value -> class name or "ignore". Keys are ids (`7`), spans of ids (`"128..255"`, both ends
+        values: raw value -> class name or "ignore". Keys are ids (`7`, `-1`), spans of ids (`"128..255"`, both ends
             included), or colors (`"#804080"`, and `"transparent"` for RGBA masks). Several values may name one class.
             When absent: the position is the id, and the ignore index is ignored.
         activation: "softmax" gives each class a map of scores; "sigmoid", for two classes only, gives one map for the
@@ -86,6 +87,10 @@ class LabelSpace:
             if not isinstance(name, str) or name not in known:
                 raise LabelError(
                     f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}"
+                )
+            if isinstance(key, int) and key < 0 and name != IGNORE:
+                raise LabelError(
+                    f"labels.values: {raw} stands for {name!r}, but a negative number is no raw value of a class; write `{raw}: ignore`, or renumber the masks"
                 )
             if key in checked and checked[key] != name:
                 raise LabelError(
@@ -144,6 +149,23 @@ class LabelSpace:
         raw = np.fromiter(counts, np.int64, len(counts))
         return {int(v): counts[int(v)] for v in raw[self._codes(raw) < 0]}
 
+    def ignoring(self, value: int | None) -> LabelSpace:
+        """The same classes, with one more raw value ignored: that which a file itself declares to be no data.
+
+        Where `values` were written out and give it a meaning, that holds; and where fewer than two classes would remain,
+        the value stays what it is.
+        """
+        if value is None or (self.explicit and self.classes_of(np.array([value], np.int64))[0] >= 0):
+            return self
+        known: dict[int, LabelSpace] = self.__dict__.setdefault("_ignoring", {})
+        if value not in known:
+            values = {**self.values, self.spell(value).strip('"'): IGNORE}
+            values = {_parse_value(key): name for key, name in values.items()}
+            left = {name for name in values.values() if name != IGNORE}
+            kept = len(left) < 2 <= self.num_classes
+            known[value] = self if kept else LabelSpace(self.names, self.colors, values, self.activation)
+        return known[value]
+
     def classes_of(self, raw: np.ndarray) -> np.ndarray:
         """The class number of each raw value, the ignore index, or -1 for a stray one: for counting, not for training."""
         return self._codes(raw)
@@ -155,10 +177,7 @@ class LabelSpace:
         more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""
         first = self.spell(ranked[0][0])
         if ranked[0][0] < 0:
-            return (
-                f"the mask holds {', '.join(show)}{more}; ids are 0 and above ({self._allowed()}), so save the mask again "
-                f"with {self.ignore_index} where pixels do not count"
-            )
+            return f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes ({self._allowed()}); add `{first}: ignore` to labels.values"
         guess = f", likely {near!r}" if (near := self._near_color(ranked[0][0])) else ""
         return (
             f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes "
@@ -233,7 +252,11 @@ class LabelSpace:
         if raw.dtype == np.uint8:
             return table[raw]
         inside = (raw >= 0) & (raw < len(table))
-        return np.where(inside, table[np.where(inside, raw, 0)], np.int32(-1))
+        codes = np.where(inside, table[np.where(inside, raw, 0)], np.int32(-1))
+        for key, name in self.values.items():
+            if isinstance(key, int) and key < 0 and raw.dtype.kind == "i":
+                codes[raw == key] = self._numbers()[name]
+        return codes
 
     def _numbers(self) -> dict[str, int]:
         return {**{name: n for n, name in enumerate(self.names)}, IGNORE: self.ignore_index}
@@ -243,9 +266,10 @@ class LabelSpace:
         if table is None:
             numbers = self._numbers()
             spans = [(_span(key), numbers[name]) for key, name in self.values.items()]
+            spans = [(ends, code) for ends, code in spans if ends[0] >= 0]  # what is negative stands in no table
             if sum(last - first + 1 for (first, last), _ in spans) > 2 * LARGEST:
                 raise LabelError("labels.values: the spans hold some values many times over; write each value once")
-            table = np.full(max(256, *(last + 1 for (_, last), _ in spans)), -1, np.int32)
+            table = np.full(max(256, *(last + 1 for (_, last), _ in spans), 0), -1, np.int32)
             for (first, last), code in spans:
                 held = table[first : last + 1]
                 if ((held >= 0) & (held != code)).any():
@@ -269,7 +293,8 @@ class LabelSpace:
             return "colors " + ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
         known = np.flatnonzero(self._id_table() >= 0)
         runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
-        spans = [f"{r[0]}..{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs]
+        spans = [f"{r[0]}..{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs if len(r)]
+        spans = [*map(str, sorted(key for key in self.values if isinstance(key, int) and key < 0)), *spans]
         return "values " + ", ".join(spans[:8]) + (" and more" if len(spans) > 8 else "")
 
     def _near_color(self, value: int) -> str:
@@ -286,12 +311,16 @@ def _parse_value(raw: Any) -> int | str:
     if isinstance(raw, bool) or raw is None:
         raise LabelError(f"labels.values: {raw!r} is no raw value; write an id, '128..255' or '#804080'")
     text = "a number of too many digits" if isinstance(raw, int) and abs(raw) > 10**100 else str(raw).strip()
-    if text.isdecimal() and len(text) <= 8 and int(text) <= LARGEST:
+    if _NEGATIVE.fullmatch(text) or (text.isdecimal() and len(text) <= 8 and int(text) <= LARGEST):
         return int(text)
     if HEX.fullmatch(text) or text == TRANSPARENT:
         return text.lower()
     if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= LARGEST:
         return text
+    if text.removeprefix("-").isdecimal():
+        raise LabelError(
+            f"labels.values: {text[:40]} is no raw value: ids end at 16777216, and at -2147483648 where nothing is; renumber the masks"
+        )
     raise LabelError(
         f"labels.values: {_short(text if isinstance(raw, int) else repr(raw))} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')"
     )

@@ -9,18 +9,20 @@ masks/CLASS/NAME.png, masks/NAME/CLASS.png         masks: masks/{class}, masks/{
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ...errors import DataError, nearest
+from ...errors import DataError, LabelError, nearest
 from ...labels import IGNORE, LabelSpace, infer
-from ..codecs import read_mask
+from ..ahead import ahead
+from ..codecs import raw_of
 from ..find import find
+from ..formats import told_unread, unread
 from ..layout import Layout, ending, listed, nothing, pair
+from ..nodata import settle
 from ..pairs import Pairs, Raw
 from ..planes import files_of, home, numbered, numbers, read, stacked
 
@@ -75,6 +77,7 @@ def folder(
             raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
     if holdout is not None and split != "all":
         items = held_out(items, holdout, split)
+    kinds = told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()]))
     inferred, decode = "", None
     if stacked(layout.masks if layout else ""):
         assert layout is not None
@@ -82,7 +85,15 @@ def folder(
     elif not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
     return Pairs(
-        items, labels, name=root.name, split=split, inferred=inferred, unmatched=left, channels=channels, decode=decode
+        items,
+        labels,
+        name=root.name,
+        split=split,
+        inferred=inferred,
+        unmatched=left,
+        channels=channels,
+        decode=decode,
+        remarks=[kinds] if kinds else [],
     )
 
 
@@ -225,15 +236,22 @@ def _every_mask(root: Path, layout: Layout | None, list: str | None) -> list[Pat
 def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str | None) -> tuple[LabelSpace, str]:
     """The meaning of the ids in all masks, when the user listed class names and nothing else."""
 
-    def ids(path: Path) -> set[int]:
+    def ids(path: Path) -> tuple[dict[int, int], int | None]:
         try:
-            return set(np.unique(read_mask(path, labels)).tolist())
+            raw, nodata = raw_of(path, False)
+            return dict.fromkeys(np.unique(raw).tolist(), 1), nodata
         except DataError:
-            return set()  # reading it as a sample, or the audit, says what is wrong with it, and names it
+            return {}, None  # reading it as a sample, or the audit, says what is wrong with it, and names it
 
-    with ThreadPoolExecutor() as pool:
-        seen = set().union(*pool.map(ids, _every_mask(root, layout, list)))
+    looks = [*ahead(ids, _every_mask(root, layout, list))]
+    views = [view for view, _ in looks]
+    nodata = settle(views, [declared for _, declared in looks])
+    if nodata.clash:
+        raise LabelError(f"{root}: {nodata.clash}")
+    seen: set[int] = set().union(*views)
     if labels.num_classes > 1 and 0 in seen and not seen <= {0, 255} and labels.stray(dict.fromkeys(seen, 1)):
         return labels, ""  # some stray values beside sound ones: the audit names their files
     space, sentence = infer(labels.names, seen, labels.activation)
-    return LabelSpace(space.names, labels.colors, space.values, space.activation), sentence
+    values: dict[int | str, str] = {**space.values}
+    values.update(dict.fromkeys(nodata.ignored, IGNORE))
+    return LabelSpace(space.names, labels.colors, values, space.activation), "; ".join([sentence, *nodata.said])

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...labels import LabelSpace
+from ..arrays import whole
 from ..idmaps import read_mat
 from ..layout import choice, one_of, top
 from ..pairs import Pair, Pairs, Raw
@@ -157,4 +158,4 @@ def _list(home: Path, split: str) -> Path:
 
 def _decode(item: Pair) -> Raw:
     assert item.mask is not None
-    return Raw(np.asarray(read_mat(item.mask, "LabelMap"), np.int32))
+    return Raw(whole(np.asarray(read_mat(item.mask, "LabelMap")), item.mask).astype(np.int32))

@@ -11,7 +11,6 @@ those bytes alone. So shards are shuffled and resumed exactly as files are, and 
 import hashlib
 import http.client
 import json
-import math
 import os
 import tarfile
 import tempfile
@@ -31,7 +30,9 @@ from ...errors import DataError, IntarsiaError, LabelError, nearest
 from ...labels import LabelSpace
 from ...limits import ANSWER, MEMBER
 from ...output import begun, swept
-from ..codecs import SUFFIXES, read_image, read_mask
+from ..arrays import load
+from ..codecs import raw_of, read_image
+from ..formats import SUFFIXES
 from ..pairs import Pair, Pairs, Raw
 
 MASKS = ("seg", "mask", "label")  # what stands between a sample's name and its mask's type
@@ -139,28 +140,9 @@ def _image(tars: Tars, item: Pair) -> np.ndarray:
 
 
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
-    maps = {what: tars.read(item.name, what, _array) for what in ("objects", "depth") if what in tars.places[item.name]}
-    return Raw(tars.read(item.name, "mask", lambda path: read_mask(path, labels)), **maps, kept=True)
-
-
-def _array(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(file)
-            claimed, here = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
-            if claimed != here:
-                raise DataError(
-                    f"{path}: no readable array of numbers (its head claims {claimed} bytes, and {here} follow)"
-                )
-            file.seek(0)
-            held: np.ndarray = np.load(file, allow_pickle=False)
-            return held
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError, MemoryError) as error:
-        raise DataError(f"{path}: no readable array of numbers ({error})") from None
+    maps = {what: tars.read(item.name, what, load) for what in ("objects", "depth") if what in tars.places[item.name]}
+    classes, nodata = tars.read(item.name, "mask", lambda path: raw_of(path, labels.by_color))
+    return Raw(classes, **maps, nodata=nodata, kept=True)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
+from ..ahead import ahead
 from ..classnames import labels_file, named
 from ..codecs import read_image
 from ..examine import Exam, inspect
@@ -19,6 +18,7 @@ from ..findings import Audit, Finding, Sight
 from ..gather import gather
 from ..init import lists_of
 from ..layout import Layout, listed, pair
+from ..nodata import ignoring, settle
 from ..pairs import Pair
 from ..planes import files_of, stacked
 from .drawing import ignored
@@ -27,7 +27,7 @@ from .looks import too_high
 from .reading import Case, Ward, decode
 from .scarce import scarce
 from .spelling import alike, spelled
-from .surroundings import about_files, about_planes, beside, known_layouts, unlabeled
+from .surroundings import about_files, about_planes, beside, known_layouts, not_read, unlabeled
 
 
 @dataclass
@@ -60,16 +60,19 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     file = named(root, *places)
     known = labels_file(root)
     classes = sorted({named for w in wards for c in w.cases for named, _ in c.parts})
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        for ward in wards:
-            ward.cases = [case._replace(classes=tuple(classes)) for case in ward.cases]
-            ward.cases = list(pool.map(lambda case: case._replace(exam=_look(case)), ward.cases))
+    for ward in wards:
+        ward.cases = [case._replace(classes=tuple(classes)) for case in ward.cases]
+        ward.cases = list(ahead(lambda case: case._replace(exam=_look(case)), ward.cases))
     exams = [[c.exam for c in ward.cases] for ward in wards]
     everything = [e for part in exams for e in part]
     if classes:
         known = LabelSpace(("background", *classes))
+    readable = [e for e in everything if e.form is not None]
+    nodata = settle([e.values for e in readable], [e.nodata[0] if e.nodata else None for e in readable])
     meaning = infer(root, everything, file, known)
+    meaning = meaning._replace(space=ignoring(meaning.space, nodata))
     said = [
+        *([Finding("nodata", "error", f"{nodata.clash[0].upper()}{nodata.clash[1:]}.")] if nodata.clash else []),
         *meaning.findings,
         *about_planes(root, layout, wards, classes),
         *about_files(root, layout, twice),
@@ -78,11 +81,17 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     said += known_layouts(root) if file is None and known is None else []
     loose = unlabeled(root, wards)
     said += beside(root, loose)
+    said += not_read(
+        [p.parent for w in wards for c in w.cases for p in (c.item.image, c.item.mask) if p and p.is_file()]
+    )
     for exam in everything:
         if id(exam) in meaning.lost:
             exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
         elif id(exam) in meaning.tables:
             renamed(exam, meaning.tables[id(exam)])
+    for exam in readable if nodata.ignored else ():
+        if exam.nodata and exam.nodata[1] and id(exam) not in meaning.lost:
+            exam.values[exam.nodata[0]] = exam.nodata[1]
     if not meaning.space.by_color:
         said += _lowered(meaning, everything)
     for ward in wards:

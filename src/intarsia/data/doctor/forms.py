@@ -7,6 +7,7 @@ import numpy as np
 
 from ...labels import pack_colors
 from ...labels.colors import CLEAR
+from ..formats import loses
 
 NEUTRAL = 24  # steps between red, green and blue up to which a JPEG's gray is still gray
 
@@ -19,13 +20,15 @@ class Form(NamedTuple):
     palette: np.ndarray | None = None  # [256] packed colors of a palette file's indices
     alpha: bool = False  # ids are those of the alpha channel: nothing else varies
     deep: bool = False  # 16 bits and more
-    lossy: bool = False  # JPEG
+    lossy: bool = False  # JPEG, and WebP or JPEG 2000 saved with loss
 
 
 def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple[np.ndarray, Form]:
     """What `decode_mask` gave, as ids where the file has any, as packed colors otherwise."""
-    lossy = _is_jpeg(path)
-    suffix = "jpg" if lossy else path.suffix[1:].lower()  # as it is, whatever its name says
+    lossy = loses(path)  # as it is, whatever its name says
+    suffix = (
+        "jpg" if lossy and path.suffix.lower() not in (".webp", ".avif", ".jp2", ".j2k") else path.suffix[1:].lower()
+    )
     if stored.ndim == 2:
         kind = "index" if palette is None else "palette"
         colors = None if palette is None else packed(palette)
@@ -49,14 +52,6 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
     if spread == 0 or (lossy and spread <= NEUTRAL):
         return np.ascontiguousarray(color[..., 1]), Form(kind, False, lossy=lossy)
     return packed(stored), Form(kind, True, lossy=lossy)
-
-
-def _is_jpeg(path: Path) -> bool:
-    """Whether a file is a JPEG: the name may say otherwise."""
-    if not path.is_file():
-        return False  # a folder of planes
-    with path.open("rb") as file:
-        return file.read(3) == b"\xff\xd8\xff"
 
 
 def _photo(colors: np.ndarray) -> bool:

@@ -220,7 +220,7 @@ def _tell_strays(hit: Sequence[Exam], ids: set[int], count: int, notes: _Notes) 
     told = ", ".join(f"{v} ({n} px)" for v, n in worst.most_common(5)) + (", ..." if len(worst) > 5 else "")
     remap = ", ".join(f"{v}: ignore" for v, _ in worst.most_common(5))
     notes.tell(
-        "stray", "error",
+        "stray", "warning" if max(worst) < 0 else "error",  # below 0 there is no class, so nothing can be meant by it
         f"{len(hit)} of the {count} masks hold values outside {_brief(ids)}: {told}",
         hit, f"If they mean nothing, write labels.values: {{{remap}}}; --fix ignores them.",
         [f"{e.place} ({', '.join(f'{v}: {n} px' for v, n in list(notes.values(e).items()) if v not in ids)})"[:300] for e in hit[:5]],

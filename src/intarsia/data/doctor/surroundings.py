@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import DataError
-from ..codecs import SUFFIXES
 from ..find import MASKS, maskness
 from ..findings import Finding, Sight
+from ..formats import SUFFIXES, told_unread, unread
 from ..layout import Layout
 from ..planes import home
 from ..recognize import packed
@@ -96,6 +96,16 @@ def about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Find
             )
         )
     return found
+
+
+def not_read(folders: list[Path]) -> list[Finding]:
+    """Files in the folders of images and masks whose kind is not read."""
+    files = unread(folders)
+    if not files:
+        return []
+    told = told_unread(files).partition("; ")
+    fix = f"{told[2][0].upper()}{told[2][1:]}."
+    return [Finding("left_out", "warning", f"{told[0]}.", tuple(map(str, files[:5])), fix)]
 
 
 def known_layouts(root: Path) -> list[Finding]:

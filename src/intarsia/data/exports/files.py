@@ -20,9 +20,11 @@ from PIL import Image
 from ...errors import DataError, IntarsiaError
 from ...output import begun, swept
 from ..codecs import SUFFIXES, orientation_of, read_image
+from ..formats import opened
+from ..tags import is_tiff, pages
 from .record import Bitmap
 
-IMAGES = (*SUFFIXES[:-1], ".webp", ".jp2")
+IMAGES = SUFFIXES[:-1]  # all but .npy
 _TOPS = ("", "images", "img", "JPEGImages", "data")  # where tools put images, below the export
 _FAR = 1e7  # no picture has that many pixels in a row
 
@@ -148,14 +150,17 @@ def size_of(path: Path) -> tuple[int, int]:
     Raises: DataError when it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with opened(path, limit=False) as image:
             height, width, turned = image.height, image.width, image.format != "TIFF"  # Pillow turns those itself
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (
         Image.UnidentifiedImageError
     ):  # TIFFs of many channels, which Pillow does not open; else it says what is wrong
-        height, width, turned = *read_image(path).shape[:2], False
+        if is_tiff(head(path, 4)) and (known := pages(path, 1)):
+            height, width, turned = known[0].height, known[0].width, True
+        else:
+            height, width, turned = *read_image(path).shape[:2], False
     except Exception as error:  # whatever a decoder makes of it
         raise DataError(f"{path}: not an image that can be read ({error})") from None
     return (width, height) if turned and orientation_of(path) >= 5 else (height, width)
