@@ -17,6 +17,13 @@ def init(
     classes: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Class names in order, with commas between: background,cat,dog")
     ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPLIT=ROLE",
+            help="What a split of an export is for whose name does not say so: train, val, test or none. May be given again.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a recipe that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -31,7 +38,7 @@ def init(
     if out.exists() and not force:
         raise RecipeError(f"{out} is there already; give another name with --out, or write over it with --force")
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
-    tree, inferred = data.init(folder, classes=names)
+    tree, inferred = data.init(folder, classes=names, roles=_roles(role or []))
     load(tree)  # what is written must be readable
     head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
     text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
@@ -44,3 +51,14 @@ def init(
     terminal.print(f"wrote {out}; look through it, then:", markup=False, soft_wrap=True)
     terminal.print(f"  intarsia train {out} --out runs/{out.stem}", markup=False, soft_wrap=True)
     return None
+
+
+def _roles(given: list[str]) -> dict[str, str]:
+    """The roles that were given, by the names of splits."""
+    roles = {}
+    for text in given:
+        name, sign, wish = text.rpartition("=")
+        if not sign:
+            raise DataError(f"--role {text}: write a split's name and what it is for, such as --role batch_7=val")
+        roles[name.strip()] = wish.strip()
+    return roles

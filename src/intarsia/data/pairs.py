@@ -34,6 +34,7 @@ class Raw(NamedTuple):
     objects: np.ndarray | None = None  # [H, W] a number of its own for each object, 0 where there is none
     depth: np.ndarray | None = None  # [H, W] meters, nan where unknown
     kept: bool = False  # these object numbers mean something beyond this image, so the sample has them as they are
+    covered: tuple[str, ...] = ()  # the class of each region of which later ones cover all but a tenth, or all
 
 
 class Pairs:
