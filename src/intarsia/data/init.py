@@ -18,7 +18,7 @@ from ..labels import LabelSpace
 from .classnames import labels_file, named
 from .codecs import read_image
 from .exports.files import counted
-from .find import find
+from .find import find, unlabeled_tests
 from .layout import Layout, listed, pair
 from .meaning import alone, label_space, scan
 from .pairs import Pair
@@ -72,6 +72,10 @@ def init(
         ends = _splits(root, layout, holdout, refuse, said)
         used_splits = of(TRAIN, layout.splits)[:1] if ends.holdout is not None else [ends.train, ends.val]
         items = [item for split in used_splits or [""] if split is not None for item in pair(root, layout, split)[0]]
+    said += [
+        f"{counted(count, 'image')} in {place} without masks: left for predict"
+        for place, count in unlabeled_tests(root, layout)
+    ]
     if not items:
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
     if ends.holdout is not None:

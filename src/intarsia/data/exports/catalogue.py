@@ -8,6 +8,7 @@ from . import (
     coco,
     cvat,
     cvat_masks,
+    datumaro,
     geojson,
     labelbox,
     labelme,
@@ -86,6 +87,14 @@ TOOLS: dict[str, Tool] = {
         splits=True,
         place=cvat_masks.place,
         says="classes and objects by color; crowds become objects; where regions overlap, the one drawn later covers the earlier",
+    ),
+    "datumaro": Tool(
+        title="Datumaro",
+        recognize=datumaro.recognize,
+        read=datumaro.read,
+        write=datumaro.write,
+        splits=True,
+        says="everything survives; regions with holes are written as masks, crowds have the attribute is_crowd",
     ),
     "supervisely": Tool(
         title="Supervisely",
