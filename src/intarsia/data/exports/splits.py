@@ -161,7 +161,7 @@ def image_sets(root: Path, names: Sequence[str]) -> tuple[dict[str, str], list[s
         lists = {f.stem: [line.split()[0] for line in read_lines(f) if line.strip()] for f in files}
         found, said = memberships(lists, names, folder.relative_to(root).as_posix() if lists else "")
         if found:
-            return found, said
+            return {} if set(found.values()) == {_PLAIN} else found, said
     return {}, []
 
 
@@ -243,7 +243,7 @@ def together(projects: Mapping[str, Project]) -> Project:
             name = picture.name if names[picture.name] == 1 else f"{split}/{picture.name}"
             pictures.append(picture._replace(name=unique(name, taken), split=picture.split or split))
     classes = tuple(dict.fromkeys(name for project in projects.values() for name in project.classes))
-    colors = {name: color for project in reversed(projects.values()) for name, color in project.colors.items()}
+    colors = {name: color for project in reversed(list(projects.values())) for name, color in project.colors.items()}
     colors = colors if len(set(colors.values())) == len(colors) else dict(first.colors)
     remarks = tuple(f"{split}: {remark}" for split, project in projects.items() for remark in project.remarks)
     return replace(first, classes=classes, pictures=tuple(pictures), colors=colors, remarks=remarks)
