@@ -12,6 +12,7 @@ from planted import NAMES, colored, folder, images, load, masks, of, save
 from intarsia.data.doctor.folder import Diagnosis, diagnose
 from intarsia.data.doctor.mend import mend
 from intarsia.data.findings import Finding
+from intarsia.errors import DataError
 
 Random = np.random.Generator
 
@@ -219,9 +220,14 @@ def test_ids_one_too_high_are_seen_by_how_the_classes_look(root: Path, random: R
     whole = load(hit)
     save(hit, whole + np.uint8(1))
     found = diagnose(root)
-    assert only(found, "off_by_one", "error").places == (str(hit),)
-    mended(found, tmp_path / "out")
-    assert (load(tmp_path / "out/masks/train" / hit.name) == whole).all()
+    assert only(found, "off_by_one", "warning").places == (str(hit),)  # how classes look is no error
+    assert not found.audit.errors
+    mended(found, tmp_path / "out")  # and changes nothing,
+    assert (load(tmp_path / "out/masks/train" / hit.name) == whole + 1).all()
+    mend(found, tmp_path / "accepted", ["off_by_one"])  # until a person accepts it
+    assert (load(tmp_path / "accepted/masks/train" / hit.name) == whole).all()
+    with pytest.raises(DataError, match="no finding 'offbyone' to accept; did you mean 'off_by_one'"):
+        mend(found, tmp_path / "other", ["offbyone"])
 
 
 def test_planes_are_told_by_their_files_and_by_those_that_are_missing(root: Path, tmp_path: Path) -> None:

@@ -23,6 +23,13 @@ def audit(
     fix: Annotated[
         Path | None, typer.Option(help="A new folder for a clean copy; the source is only read.", metavar="DIR")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --fix: mend as well what only the look of classes speaks for: off_by_one. May be given again.",
+            metavar="FINDING",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -34,17 +41,20 @@ def audit(
     from ..data.audit import examined, judge
     from ..data.datasets.catalogue import DATASETS
     from ..data.doctor.folder import diagnose
-    from ..data.doctor.mend import mend, mend_pairs
+    from ..data.doctor.mend import acceptable, mend, mend_pairs
     from ..data.doctor.reading import Case, reader
     from ..errors import DataError, NoPairs
     from ..output import Output
-    from .source import opened
+    from .source import is_recipe, opened
 
     if out is not None and out.is_dir():
         raise DataError(f"{out}: is a folder; give the page a file's name, such as {out / 'audit.html'}")
     if fix is not None and fix.exists() and (not fix.is_dir() or any(fix.iterdir())):
         raise DataError(f"{fix}: is there already; name a new folder for the clean copy")
     page = Output(out.parent, [out.name], overwrite=overwrite) if out is not None else None
+    acceptable(accept or ())
+    if accept and fix is None:
+        raise DataError(f"--accept {accept[0]} says what --fix may mend; give --fix DIR as well")
     started = time.perf_counter()
     found: data.Audit
     space: Any
@@ -56,13 +66,15 @@ def audit(
         try:
             whole = diagnose(source, split)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
-            recognized = [data.Finding("recognized", "note", data.init(source)[1].split("\n")[0])]
+            recognized = [data.Finding("recognized", "note", line) for line in _told(source)]
+    elif source not in DATASETS and not is_recipe(source) and Path(source).exists():
+        recognized = [data.Finding("recognized", "note", line) for line in _told(source)]
     if whole is not None:
         found, space = whole.audit, whole.meaning.space
         read = reader([c for w in whole.wards for c in w.cases], space, whole.meaning.tables)
-        steps = mend(whole, fix) if fix else None
+        steps = mend(whole, fix, accept or ()) if fix else None
     else:
-        datasets = opened(source, root, split)
+        datasets = opened(source, root, split, every=source not in DATASETS and not is_recipe(source))
         exams = examined(datasets)
         found, space = judge(datasets, exams, said=recognized), getattr(datasets[0], "labels", None)
         cases = [
@@ -72,6 +84,10 @@ def audit(
             for i, e in zip(d.items, p, strict=True)
         ]
         read = reader(cases, space) if space else None
+        if accept:
+            raise DataError(
+                f"{source}: what its values mean is known, so no finding of it is to be accepted; leave out --accept"
+            )
         steps = mend_pairs(datasets, exams, fix) if fix else None
     if out is not None and page is not None and space is not None and read is not None:
         from ..report import audit_page
@@ -96,6 +112,14 @@ def audit(
         if out is not None:
             console().print(f"page: {out}", markup=False, soft_wrap=True)
     return 1 if found.errors else 0
+
+
+def _told(source: str) -> list[str]:
+    """What an export is recognized as, and what is said of its splits."""
+    from ..data.recognize import recognize
+
+    known = recognize(Path(source), 0.2)
+    return [f"{source}: {known.title}.", *(f"{line[0].upper()}{line[1:]}." for line in known.splits)]
 
 
 def show(found: Any, space: Any) -> None:

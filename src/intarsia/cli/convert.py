@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ def convert(
     to: Annotated[str, typer.Option(help="The format to write; `intarsia data tools` lists them.")],
     out: Annotated[Path, typer.Option(help="A new folder.", metavar="DIR")],
     source_tool: Annotated[str | None, typer.Option("--from", help="The tool; found out when absent.")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Of a data set; may be given again. Default: all.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="A split; may be given again. Default: all.")] = None,
     root: Root = None,
     uncovered: Annotated[
         str | None,
@@ -35,19 +36,26 @@ def convert(
     from ..data.datasets.catalogue import DATASETS
     from ..data.exports import convert as exports
     from ..data.exports import samples
+    from ..data.meaning import alone
+    from ..errors import LabelError
     from ..labels import IGNORE
     from .source import opened
 
     place = Path(source)
-    if source_tool is None and place.is_dir() and not exports.candidates(place):
-        below = [list(splits.values()) for splits, _ in recognize.exports(place)]
-        place = below[0][0] if len(below) == 1 and len(below[0]) == 1 and source not in DATASETS else place
-    if source_tool is None and not exports.candidates(place) and not place.is_file():
-        datasets = opened(source, root, split)
+    known = recognize.exports(place) if source_tool is None and place.is_dir() and source not in DATASETS else []
+    if len(known) == 1 and len(known[0][0]) == 1:  # the export lies in a folder below, or is the folder itself
+        place = next(iter(known[0][0].values()))
+    if len(known) == 1 and len(known[0][0]) > 1:
+        project = chosen({name: exports.read(file, known[0][1]) for name, file in known[0][0].items()}, split, place)
+    elif source_tool is None and not exports.candidates(place) and not place.is_file():
+        datasets = opened(source, root, split, every=True, holdout=False)
+        space = getattr(datasets[0], "labels", None)
+        if space is not None and (sentence := alone(space, place)):
+            raise LabelError(sentence)
         project = samples.project(datasets)
         uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
     else:
-        project = exports.read(place, source_tool)
+        project = chosen({"": exports.read(place, source_tool)}, split, place)
     console().print(f"{project.source}: {told(project)}", markup=False)
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)
@@ -60,10 +68,28 @@ def convert(
     console().print(f"{to}: {out}", markup=False, soft_wrap=True)
 
 
+def chosen(projects: dict[str, Any], wanted: list[str] | None, place: Path) -> Any:
+    """The pictures of the splits that are wanted, of an export in one file or in one for each split; all where none is said.
+
+    Raises: DataError for a split that is not there.
+    """
+    from dataclasses import replace
+
+    from ..data.exports.splits import declared, part, together
+
+    project = together(projects) if len(projects) > 1 else next(iter(projects.values()))
+    if not wanted:
+        return project
+    known = declared(project)
+    kept = [picture for split in dict.fromkeys(wanted) for picture in part(project.pictures, split, known, place)]
+    return replace(project, pictures=tuple(kept))
+
+
 def told(project: Any) -> str:
     """Pictures, regions and classes of a project."""
     regions = sum(len(picture.regions) for picture in project)
     shown = ", ".join(project.classes[:8]) + (
         f" and {len(project.classes) - 8} more" if len(project.classes) > 8 else ""
     )
-    return f"{len(project.pictures)} pictures, {regions} regions, {len(project.classes)} classes ({shown})"
+    parts = ", ".join(f"{count} {name}" for name, count in Counter(p.split for p in project if p.split).items())
+    return f"{len(project.pictures)} pictures{f' ({parts})' if parts else ''}, {regions} regions, {len(project.classes)} classes ({shown})"

@@ -191,9 +191,12 @@ def sharded(
     from ..data.shard import shard
     from .source import opened
 
-    datasets = opened(source, root, split)
-    written = shard(datasets, out, size=size)
-    samples = sum(map(len, datasets))
+    said: list[str] = []
+    datasets = opened(source, root, split, every=True, said=said)
+    written = shard(datasets, out, size=size, said=said)
+    for sentence in said:
+        console(error=True).print(sentence, markup=False, soft_wrap=True)
+    samples = ", ".join(f"{len(dataset)} {dataset.split}" for dataset in datasets)
     console().print(f"{samples} samples in {len(written)} tar files: {out}", markup=False, soft_wrap=True)
 
 

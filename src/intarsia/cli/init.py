@@ -21,6 +21,13 @@ def init(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "--force", help="Write over a recipe that is there, also a changed one.")
     ] = False,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPLIT=ROLE",
+            help="What a split of an export is for whose name does not say so: train, val, test or none. May be given again.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a folder of images and masks, or at an annotation tool's export, and write a complete recipe for it."""
@@ -33,7 +40,7 @@ def init(
         raise DataError(f"{folder}: there is no such folder")
     results = Output(out.parent, [out.name], overwrite=overwrite)
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
-    tree, inferred = data.init(folder, classes=names)
+    tree, inferred = data.init(folder, classes=names, roles=_roles(role or []))
     load(tree)  # what is written must be readable
     head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
     text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
@@ -45,3 +52,14 @@ def init(
     terminal.print(f"wrote {out}; look through it, then:", markup=False, soft_wrap=True)
     terminal.print(f"  intarsia train {out} --out runs/{out.stem}", markup=False, soft_wrap=True)
     return None
+
+
+def _roles(given: list[str]) -> dict[str, str]:
+    """The roles that were given, by the names of splits."""
+    roles = {}
+    for text in given:
+        name, sign, wish = text.rpartition("=")
+        if not sign:
+            raise DataError(f"--role {text}: write a split's name and what it is for, such as --role batch_7=val")
+        roles[name.strip()] = wish.strip()
+    return roles

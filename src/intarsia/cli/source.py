@@ -12,17 +12,28 @@ from ..errors import DataError, nearest
 from .terms import tell
 
 
-def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[Any]:
+def opened(
+    source: str,
+    root: str | None,
+    splits: Sequence[str] | None,
+    every: bool = False,
+    holdout: bool = True,
+    said: list[str] | None = None,
+) -> list[Any]:
     """The data sets that SOURCE stands for, one a split.
 
     Args:
         root: where a data set lies that is given by name or by a recipe.
-        splits: None for those that the recipe names, or that the data set has.
+        splits: None for those that the data set has, or those to train and validate on of a recipe or a folder.
+        every: with None, all splits of a recipe or a folder, its tests too.
+        holdout: whether a folder without a split to validate on has a part of its images held out as one.
+        said: gets a sentence about such a part.
 
     Raises: DataError with the nearest name, and whatever the data set has to say.
     """
     from .. import data
     from ..data.datasets.catalogue import DATASETS
+    from ..data.roles import KNOWN, TRAIN, VAL
 
     if source in DATASETS:
         tell(source)
@@ -34,10 +45,16 @@ def opened(source: str, root: str | None, splits: Sequence[str] | None) -> list[
             raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
         return [data.open(source, root, split) for split in wanted]
     if is_recipe(source) and not Path(source).is_dir():
-        return of_recipe(_loaded(source), root, splits)
+        return of_recipe(_loaded(source), root, splits, every)
     if Path(source).exists():
-        tree, _ = data.init(Path(source))
-        return of_recipe(_loaded(tree), root, splits)
+        tree, _ = data.init(Path(source), refuse=False)
+        chosen = tree["data"]
+        if "holdout" in chosen and not holdout:
+            tree["data"] = _whole(chosen)
+        elif "holdout" in chosen and said is not None and {*(splits or KNOWN)} & {TRAIN, VAL}:
+            share = f"{chosen['holdout']:.0%} of the images, chosen by their names"
+            said.append(f"{source}: has no split to validate on; {share}, are held out as val")
+        return of_recipe(_loaded(tree), root, splits, every)
     raise DataError(
         f"there is no folder, data set or recipe {source!r}{nearest(source, DATASETS) or '; `intarsia data list` names the data sets'}"
     )
@@ -89,8 +106,34 @@ def is_recipe(source: str) -> bool:
     return source.endswith((".yaml", ".yml")) or source in names()
 
 
-def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None) -> list[Any]:
-    """The data sets that a recipe names."""
+def _whole(data: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's data without the holdout that nobody asked for: the split of which it would be a part."""
+    from ..data import splits as splits_of
+    from ..data.roles import TRAIN, of
+
+    kept = {key: value for key, value in data.items() if key != "holdout"}
+    options = {key: value for key, value in kept.items() if key not in ("name", "root", "train", "val")}
+    names = of(TRAIN, splits_of(kept["name"], kept["root"], **options), options.get("roles"))
+    return {**kept, "train": names[0] if len(names) == 1 else TRAIN if names else "all", "val": None}
+
+
+def _others(chosen: Any, there: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The splits that are neither trained nor validated on: those for the test, and of an export those of any other name."""
+    from ..data.roles import TEST, role
+
+    if "all" in wanted:
+        return []
+    roles = chosen.options.get("roles")
+    rest = [name for name in there if name not in wanted]
+    return [n for n in rest if role(n, roles) == TEST or (chosen.name == "export" and not role(n, roles))]
+
+
+def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None, every: bool = False) -> list[Any]:
+    """The data sets that a recipe names.
+
+    Args:
+        every: with no splits, those that are neither trained nor validated on as well.
+    """
     from .. import data
     from ..labels import LabelSpace
 
@@ -99,7 +142,10 @@ def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None) ->
     labels = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     chosen = recipe.data
     tell(chosen.name)
-    wanted = splits or [split for split in (chosen.train, chosen.val) if split]
+    wanted = list(splits or [split for split in (chosen.train, chosen.val) if split])
+    if every and not splits:
+        there = data.splits(chosen.name, root or chosen.root, **chosen.options)
+        wanted += _others(chosen, there, wanted)
     return [data.open(chosen.name, root or chosen.root, split, labels, **chosen.options) for split in wanted]
 
 

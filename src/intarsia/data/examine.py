@@ -61,6 +61,7 @@ class Exam:
     gap_at: tuple[int, int] | None = None
     blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
     overlap: int = 0  # pixels that lie in planes of several classes
+    covered: tuple[str, ...] = ()  # the class of each region of which nothing or little is seen
     closely: bool = False  # whether its regions were looked at
     edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
     borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
@@ -100,6 +101,7 @@ def _examined(dataset: Pairs, item: Pair) -> Exam:
         return exam
     assert item.mask is not None
     exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
+    exam.covered = raw.covered
     _count(exam, raw.classes)
     if raw.nodata is not None:
         exam.nodata = raw.nodata, exam.values.get(raw.nodata, 0)

@@ -12,13 +12,18 @@ from .codecs import read_image
 from .formats import LOSSY, SUFFIXES, told_unread, unread
 from .layout import Layout, ending, nothing, pair
 from .planes import binary, recognize
+from .roles import TEST, role
 
 MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
 SHOWN = re.compile(r"visuali[sz]|overlay|preview|blend", re.IGNORECASE)  # pictures of masks, for people
 _SPLIT = re.compile(
-    r"(train|training|val|valid|validation|test|testing)(?=$|[_-]|annot|label|mask|image|img|[AB]$)(.*)", re.IGNORECASE
+    r"(train|training|val|valid|validation|dev|test|testing)(?=$|[_-]|annot|label|mask|image|img|[AB]$)(.*)",
+    re.IGNORECASE,
 )
+
+
+_MEDICAL = re.compile(r"(images|labels)(Tr|Val|Ts)")  # nnU-Net's folders
 
 
 def find(root: Path, images: str | None = None, masks: str | None = None) -> Layout:
@@ -72,6 +77,16 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         best = best._replace(images=fixed[0], masks=fixed[1], splits=())
     best = best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
     return _by_class(root, best)
+
+
+def unlabeled_tests(root: Path, layout: Layout) -> list[tuple[str, int]]:
+    """The folders of images for the test that have no masks, and how many images each holds."""
+    found = []
+    for folder, names in _walk(root).items():
+        pattern, split = _template(folder)
+        if role(split) == TEST and split not in layout.splits and maskness(pattern) < 1:
+            found.append((folder, len(names)))
+    return found
 
 
 def _pictured(found: list[Layout]) -> list[Layout]:
@@ -179,6 +194,9 @@ def _template(folder: str) -> tuple[str, str]:
         if match := _SPLIT.fullmatch(part):
             parts[n] = "{split}" + match[2]
             return "/".join(parts), match[1]
+        if match := _MEDICAL.fullmatch(part):
+            parts[n] = match[1] + "{split}"
+            return "/".join(parts), match[2]
     return folder, ""
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from ..labels import LabelSpace
 from .doctor.borrowed import borrowed
 from .doctor.counts import commonest, counted, regions_of
+from .doctor.covered import covered
 from .doctor.drawing import drawing
 from .doctor.empty import empty
-from .doctor.faults import about, blank, broken, frequencies, mixed, strays
+from .doctor.faults import about, blank, broken, frequencies, mixed, single, strays
 from .doctor.leaks import leaks
 from .examine import Exam
 from .findings import Audit, Finding
@@ -49,9 +50,11 @@ def gather(
         *empty(space, everything),
         *blank(splits, exams),
         *(f for s, sp, part in zip(spoken, spaces, exams, strict=True) for f in strays(s, sp, part)),
+        *single(space),
         *leaks(splits, exams),
         *borrowed(splits, exams),
         *(f for s, d, sp, part in zip(spoken, datasets, spaces, exams, strict=True) for f in about(s, d, sp, part)),
+        *(f for s, part in zip(spoken, exams, strict=True) for f in covered(s, part)),
         *frequencies(spoken, spaces, exams),
         *drawing(space, everything),
     ]

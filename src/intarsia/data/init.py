@@ -8,8 +8,9 @@ are often those of another tool, and then they are told, not used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DataError, LabelError, NoPairs
 from ..labels import LabelSpace
@@ -17,13 +18,14 @@ from .ahead import ahead
 from .classnames import labels_file, named
 from .codecs import read_image
 from .exports.files import counted
-from .find import find
+from .find import find, unlabeled_tests
 from .formats import told_unread, unread
 from .layout import Layout, listed, pair
-from .meaning import label_space, scan
+from .meaning import alone, label_space, scan
 from .nodata import ignoring, of_images
 from .pairs import Pair
 from .planes import files_of, stacked
+from .roles import KNOWN, TEST, TRAIN, VAL, of, role
 
 
 def init(
@@ -33,6 +35,8 @@ def init(
     images: str | None = None,
     masks: str | None = None,
     holdout: float = 0.2,
+    roles: Mapping[str, str] | None = None,
+    refuse: bool = True,
 ) -> tuple[dict[str, Any], str]:
     """Look at a folder of images and masks, an export, or a data set as its makers pack it, and write the recipe for it.
 
@@ -40,41 +44,54 @@ def init(
         classes: the class names, in the order of their values; found or made up when absent.
         images, masks: folders below `folder`, where more than one would fit; {split} stands for a split's name.
         holdout: share of the pairs to validate on, when the folder has no split for that.
+        roles: what splits of an export are for whose names do not say so: {"batch_7": "val"}; train, val, test or none.
+        refuse: whether a folder that nothing can be trained on is an error; else there is a recipe to look at it.
 
     Returns: a complete recipe as plain data, and a text that says what was inferred.
 
-    Raises: DataError when no image has a mask and nothing else is recognized; LabelError when the masks hold no classes, or not as many as named.
+    Raises: DataError when no image has a mask and nothing else is recognized, or nothing can be trained on it; LabelError
+        when the masks hold no classes, not as many as named, or one alone.
     """
     root = Path(folder)
     if root.is_file():
-        return _otherwise(root, classes, holdout, None)
+        return _otherwise(root, classes, holdout, None, roles, refuse)
     try:
         layout = find(root, images, masks)
     except NoPairs as nothing:
-        return _otherwise(root, classes, holdout, nothing)
+        return _otherwise(root, classes, holdout, nothing, roles, refuse)
+    if roles:
+        raise DataError(f"{root}: is a folder of images and masks; --role is for exports, whose splits have any name")
     said: list[str] = []
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
-    if lists:
-        said.append(f"splits: the lists {lists}")
-        train, val, share = "train", "val", None
-        items = [
-            item for split in (train, val) for item in listed(root, root / lists.replace("{split}", split), layout)
-        ]
+    if lists is not None:
+        said.append(f"splits: the lists {lists.pattern} of {', '.join(lists.names)}")
+        said += [f"{name} is left for the test: intarsia evaluate MODEL --split {name}" for name in lists.tests]
+        ends = Ends("train", "val", holdout) if lists.val is None else Ends(lists.train, lists.val, None)
+        ends = ends._replace(lists=lists.pattern)
+        used = [root / lists.pattern.replace("{split}", name) for name in lists.names if name not in lists.tests]
+        items = [item for file in used for item in listed(root, file, layout)]
     else:
-        train, val, share, layout = _splits(layout, holdout, said)
-        items = [
-            item for split in ([train, val] if share is None else [train]) for item in pair(root, layout, split)[0]
-        ]
+        ends = _splits(root, layout, holdout, refuse, said)
+        used_splits = of(TRAIN, layout.splits)[:1] if ends.holdout is not None else [ends.train, ends.val]
+        items = [item for split in used_splits or [""] if split is not None for item in pair(root, layout, split)[0]]
+    said += [
+        f"{counted(count, 'image')} in {place} without masks: left for predict"
+        for place, count in unlabeled_tests(root, layout)
+    ]
     if not items:
         raise DataError(f"{root}: no image in {layout.images} has a mask in {layout.masks}")
-    if share is not None:
+    if ends.holdout is not None:
         rule = "chosen by their names, are held out as val; frames of one video belong on one side, then use a list"
-        said.append(f"{share:.0%} of the pairs, {rule}" if len(items) > 1 else "one pair is not enough to hold any out")
+        told = f"{ends.holdout:.0%} of the pairs, {rule}"
+        said.append(told if len(items) > 1 else "one pair is not enough to hold any out")
     if sentence := told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()])):
         said.append(sentence)
     space = (_planes if stacked(layout.masks) else _masks)(root, layout, items, classes, said)
+    if refuse and (lone := alone(space, root)):
+        raise LabelError(lone)
     sizes, channels = _images(items, said)
-    data = _data(root, layout, lists, (train, val) if len(items) > 1 else ("all", None), share, channels)
+    everything = Ends("all", None, None, ends.lists)
+    data = _data(root, layout, ends if len(items) > 1 or layout.splits or ends.lists else everything, channels)
     recipe = _recipe(data, space, sizes, len(items))
     where = f"{root}: {counted(len(items), 'pair')}, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
     rivals = (
@@ -116,33 +133,69 @@ def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | 
     return LabelSpace(tuple(names), values=dict(enumerate(names)))
 
 
-def _splits(layout: Layout, holdout: float, said: list[str]) -> tuple[str, str, float | None, Layout]:
-    """(training split, validation split, share held out or None, layout)."""
-    lowered = {s.lower(): s for s in layout.splits}
-    train = next((lowered[s] for s in ("train", "training") if s in lowered), None)
-    val = next((lowered[s] for s in ("val", "valid", "validation") if s in lowered), None)
-    if train and val:
+def _splits(root: Path, layout: Layout, holdout: float, refuse: bool, said: list[str]) -> Ends:
+    """What is trained and validated on of the splits that a folder has."""
+    if not layout.splits:
+        return Ends("train", "val", holdout)
+    named = {wish: of(wish, layout.splits) for wish in KNOWN}
+    train, val = (next(iter(named[wish]), None) for wish in (TRAIN, VAL))
+    if train is None:
+        if refuse:
+            raise DataError(
+                f"{root}: no split is for training, there are {', '.join(layout.splits)}; name the folders to train on "
+                "in a recipe, as data.images and data.masks"
+            )
+        return Ends(layout.splits[0], None, None)
+    if val:
         said.append(f"splits: {train} to train on, {val} to validate on")
-        return train, val, None, layout
-    if layout.splits:  # train and test: the test set is not for choosing models
-        only = train or layout.splits[0]
-        layout = layout._replace(
-            images=layout.images.replace("{split}", only), masks=layout.masks.replace("{split}", only)
-        )
-        said.append(
-            f"splits: only {only} is used, the others ({', '.join(s for s in layout.splits if s != only)}) are left alone"
-        )
-    return "train", "val", holdout, layout
+    else:
+        said.append(f"splits: {train} to train on")
+    said += [f"{name} is left for the test: intarsia evaluate MODEL --split {name}" for name in named[TEST]]
+    said += [f"{name} is not used" for name in layout.splits if name not in (train, val, *named[TEST])]
+    return Ends(train, val, None) if val else Ends("train", "val", holdout)
 
 
-def lists_of(root: Path, layout: Layout) -> str | None:
-    """The lists train.txt and val.txt whose every line names a pair, as "folder/{split}.txt"."""
-    for train in sorted([*root.glob("train.txt"), *root.glob("*/train.txt"), *root.glob("*/*/train.txt")]):
-        try:
-            if all(listed(root, train.with_name(f"{split}.txt"), layout) for split in ("train", "val")):
-                return train.with_name("{split}.txt").relative_to(root).as_posix()
-        except DataError:
+class Ends(NamedTuple):
+    """What to train and to validate on."""
+
+    train: str
+    val: str | None
+    holdout: float | None  # share of the training split that is val, where there is none of its own
+    lists: str | None = None  # where lists of files make the splits: "folder/{split}.txt"
+
+
+class Lists(NamedTuple):
+    """Lists of files, one a split."""
+
+    pattern: str  # "folder/{split}.txt"
+    train: str
+    val: str | None
+    tests: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits, training first."""
+        return (self.train, *([self.val] if self.val else []), *self.tests)
+
+
+def lists_of(root: Path, layout: Layout) -> Lists | None:
+    """The lists of the splits, such as train.txt and val.txt, whose every line names a pair."""
+    for folder in (root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))):
+        found = [path.stem for path in sorted(folder.glob("*.txt")) if role(path.stem)]
+        named = {wish: of(wish, found) for wish in KNOWN}
+        if len(found) < 2 or not named[TRAIN]:
             continue
+        train, val = named[TRAIN][0], next(iter(named[VAL]), None)
+
+        def whole(split: str, folder: Path = folder) -> bool:
+            try:
+                return bool(listed(root, folder / f"{split}.txt", layout))
+            except DataError:
+                return False
+
+        if whole(train) and (val is None or whole(val)) and (val or named[TEST]):
+            pattern = (folder / "{split}.txt").relative_to(root).as_posix()
+            return Lists(pattern, train, val, tuple(name for name in named[TEST] if whole(name)))
     return None
 
 
@@ -178,17 +231,26 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
 
 
 def _otherwise(
-    root: Path, classes: list[str] | None, holdout: float, nothing: NoPairs | None
+    root: Path,
+    classes: list[str] | None,
+    holdout: float,
+    nothing: NoPairs | None,
+    roles: Mapping[str, str] | None,
+    refuse: bool,
 ) -> tuple[dict[str, Any], str]:
     """The same for a folder without masks of its images' names, which `nothing` says, or for a file."""
     from .recognize import recognize
 
     try:
-        known = recognize(root, holdout)
+        known = recognize(root, holdout, roles)
     except DataError as error:
         if nothing is None:
             raise
         raise DataError(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
+    if refuse and known.refused:
+        raise DataError(known.refused)
+    if refuse and known.labels is not None and (lone := alone(known.labels, root)):
+        raise LabelError(lone)
     if classes is not None:
         raise LabelError(
             f"{root}: is {known.title}, which names its classes itself; leave the names out, and rename them in the recipe"
@@ -197,25 +259,18 @@ def _otherwise(
     rows = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()] if space else []
     table = ["  drawn as                 no.  class", *rows] if space else []
     recipe = _recipe(known.data, space, sizes or [(256, 256)], len(sizes) or 8)
-    return recipe, "\n".join([f"{root}: {known.title}", *known.said, *table])
+    return recipe, "\n".join([f"{root}: {known.title}", *known.said, *known.splits, *table])
 
 
-def _data(
-    root: Path,
-    layout: Layout,
-    lists: str | None,
-    splits: tuple[str, str | None],
-    share: float | None,
-    channels: int | None,
-) -> dict[str, Any]:
+def _data(root: Path, layout: Layout, ends: Ends, channels: int | None) -> dict[str, Any]:
     """The data set "folder" of a recipe."""
     data: dict[str, Any] = {"name": "folder", "root": str(root)}
     data |= {"images": layout.images or ".", "masks": layout.masks or "."}
     data |= {k: v for k, v in (("image_suffix", layout.image_suffix), ("mask_suffix", layout.mask_suffix)) if v}
-    data |= {"list": lists} if lists else {}
-    data |= {"holdout": share} if share is not None and splits[1] else {}
+    data |= {"list": ends.lists} if ends.lists else {}
+    data |= {"holdout": ends.holdout} if ends.holdout is not None else {}
     data |= {"channels": channels} if channels is not None else {}
-    return data | {"train": splits[0], "val": splits[1]}
+    return data | {"train": ends.train, "val": ends.val}
 
 
 def _recipe(data: dict[str, Any], space: LabelSpace | None, sizes: list[tuple[int, int]], count: int) -> dict[str, Any]:

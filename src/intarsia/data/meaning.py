@@ -24,6 +24,17 @@ _TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
 _RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
 
 
+def alone(space: LabelSpace, where: object) -> str:
+    """The sentence about a label space of one class, which nothing can be told apart from; empty where there are more."""
+    if space.num_classes > 1:
+        return ""
+    (name,) = space.names
+    return (
+        f"{where}: every labeled pixel is {name!r}, one class alone, so there is nothing that a network could tell apart; "
+        f"give what is not {name} a value or a color of its own in the masks, such as background"
+    )
+
+
 class Scan(NamedTuple):
     """What the masks of a folder hold."""
 

@@ -36,6 +36,7 @@ class Raw(NamedTuple):
     depth: np.ndarray | None = None  # [H, W] meters, nan where unknown
     nodata: int | None = None  # the raw value of pixels that hold nothing, where the file itself says so
     kept: bool = False  # these object numbers mean something beyond this image, so the sample has them as they are
+    covered: tuple[str, ...] = ()  # the class of each region of which later ones cover all but a tenth, or all
 
 
 class Pairs:

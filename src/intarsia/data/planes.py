@@ -11,6 +11,7 @@ Planes are laid over each other in the order of their classes: where two overlap
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ..errors import DataError, LabelError, nearest
 from ..labels import LabelSpace
 from .codecs import decode_mask
 from .formats import SUFFIXES
+from .layers import hidden
 from .pairs import Pair, Raw
 
 OBJECT = "object"  # the class of objects whose files say no class
@@ -98,26 +100,39 @@ def binary(paths: Iterable[Path]) -> bool:
     return True
 
 
-def lay(files: Sequence[tuple[int, Path]], uncovered: int = 0) -> tuple[np.ndarray, int]:
-    """Planes over each other: the value given with each file, [H, W], and how many pixels lie in planes of two values.
+class Laid(NamedTuple):
+    """Planes over each other."""
+
+    values: np.ndarray  # [H, W] int32: the value given with each file, of the last one that holds a pixel
+    twice: int  # how many pixels lie in planes of two values
+    hidden: tuple[int, ...]  # the value of each plane of which less than a tenth is seen
+
+
+def lay(files: Sequence[tuple[int, Path]], uncovered: int = 0) -> Laid:
+    """Planes over each other, later ones on top.
 
     Raises: DataError when there is none, when one cannot be read, or when their sizes differ.
     """
     whole: np.ndarray | None = None
-    twice = np.zeros((0, 0), bool)
-    for value, path in files:
+    twice, top = np.zeros((0, 0), bool), np.zeros((0, 0), np.int32)
+    areas = []
+    for number, (value, path) in enumerate(files, 1):
         part = decode_mask(path)[0]
         part = part if part.ndim == 2 else part[..., :3].max(axis=2)
         inside = part > part.max(initial=0) // 2
         if whole is None:
             whole, twice = np.full(part.shape, uncovered, np.int32), np.zeros(part.shape, bool)
+            top = np.zeros(part.shape, np.int32)
         if whole.shape != part.shape:
             raise DataError(f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the other masks of its image")
         twice |= inside & (whole != uncovered) & (whole != value)
-        whole[inside] = value
+        whole[inside], top[inside] = value, number
+        areas.append(int(inside.sum()))
     if whole is None:
         raise DataError("an image has no mask of any class; add one, or remove the image")
-    return whole, int(twice.sum())
+    seen = np.bincount(top.ravel(), minlength=len(areas) + 1)[1:].tolist()
+    words = hidden([str(value) for value, _ in files], areas, seen)
+    return Laid(whole, int(twice.sum()), tuple(map(int, words)))
 
 
 def numbers(labels: LabelSpace, classes: Iterable[str], where: str) -> tuple[dict[str, int], int]:
@@ -141,10 +156,12 @@ def numbers(labels: LabelSpace, classes: Iterable[str], where: str) -> tuple[dic
 def read(files: Mapping[str, Files], values: Mapping[str, int], uncovered: int, objects: bool, item: Pair) -> Raw:
     """The raw values of one image, and with `objects` the number of the file that each pixel is of: for `Pairs`."""
     ordered = sorted(((values[named], path) for named, path in files[item.name]), key=lambda f: f[0])
-    top, _ = lay([(number, path) for number, (_, path) in enumerate(ordered, 1)])
+    top, _, under = lay([(number, path) for number, (_, path) in enumerate(ordered, 1)])
     classes = np.array([uncovered, *(value for value, _ in ordered)], np.int32)
     things = np.arange(len(classes), dtype=np.int32) * (classes != values.get("background", uncovered))
-    return Raw(classes[top], things[top] if objects else None)
+    names = {value: name for name, value in values.items()}
+    covered = tuple(names[ordered[number - 1][0]] for number in under)
+    return Raw(classes[top], things[top] if objects else None, covered=covered)
 
 
 def numbered(files: Mapping[str, Files]) -> bool:

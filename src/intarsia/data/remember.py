@@ -21,6 +21,8 @@ from .cache import key_of
 from .findings import Audit, Finding, Sight
 from .pairs import Pairs
 
+_MADE = 2  # raised when an audit looks at more than before: what it said then is not all that it would say now
+
 
 def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
     """The audit of one or several splits, and whether it was remembered.
@@ -32,7 +34,7 @@ def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
         return audit(*datasets), False
     try:
         told = ("name", "split", "unmatched", "inferred", "remarks")
-        keys = [(key_of(dataset), *(getattr(dataset, what) for what in told)) for dataset in datasets]
+        keys = [(_MADE, key_of(dataset), *(getattr(dataset, what) for what in told)) for dataset in datasets]
     except DataError:  # what is missing or read by a hook without a name is for the audit to tell
         return audit(*datasets), False
     file = folder / f"{hashlib.blake2b(repr(keys).encode(), digest_size=16).hexdigest()}.json"

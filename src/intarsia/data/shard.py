@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,17 @@ import numpy as np
 from ..errors import DataError
 from .codecs import read_image
 from .datasets.shards import UNLABELED, members
+from .exports.remarks import told_covered
 from .pairs import Pair, Pairs
 
 
 def shard(
-    datasets: Sequence[Pairs], out: str | Path, *, size: int = 1000, tell: Callable[[int, int], None] | None = None
+    datasets: Sequence[Pairs],
+    out: str | Path,
+    *,
+    size: int = 1000,
+    tell: Callable[[int, int], None] | None = None,
+    said: list[str] | None = None,
 ) -> list[Path]:
     """Write splits of a data set as tar files of the very bytes of their files, and an index of them.
 
@@ -29,6 +36,7 @@ def shard(
         out: an empty or new folder.
         size: samples in a shard.
         tell: gets (samples written, samples in all).
+        said: gets a sentence about regions that are not seen in what is written, as later ones cover them.
 
     Returns: the tar files.
 
@@ -49,13 +57,15 @@ def shard(
             )
     out.mkdir(parents=True, exist_ok=True)
     written, done, total = [], 0, sum(map(len, datasets))
+    hidden: dict[str, tuple[str, ...]] = {}
     index: dict[str, Any] = {"shards": {}}
     for dataset in datasets:
         for number in range(-(-len(dataset) // size)):
             path = out / f"{dataset.split}-{number:06d}.tar"
             with tarfile.open(path, "w") as tar:
                 for item in dataset.items[number * size : (number + 1) * size]:
-                    _write(tar, dataset, item)
+                    if labels := _write(tar, dataset, item):
+                        hidden[item.name] = labels
                     done += 1
                     if tell:
                         tell(done, total)
@@ -63,11 +73,13 @@ def shard(
             index["shards"][path.name] = members(path)
     index["labels"] = datasets[0].labels.to_dict()
     (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    if hidden and said is not None:
+        said.append(told_covered(Counter(label for labels in hidden.values() for label in labels), next(iter(hidden))))
     return written
 
 
-def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> None:
-    """The members of one sample."""
+def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> tuple[str, ...]:
+    """Write the members of one sample; gives the classes of its regions that others cover."""
     name = quote(item.name, safe="/ ").replace(".", "%2E")  # a name ends at its first dot
     if dataset.image_hook is None and dataset.channels in (None, read_image(item.image).shape[2]):
         tar.add(item.image, f"{name}{item.image.suffix.lower()}", filter=_plain)
@@ -85,6 +97,8 @@ def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> None:
         for what, array in (("objects", sample.objects), ("depth", sample.depth)):
             if array is not None:
                 _add(tar, f"{name}.{what}.npy", array.numpy())
+        return raw.covered
+    return ()
 
 
 def _add(tar: tarfile.TarFile, name: str, array: np.ndarray) -> None:

@@ -65,6 +65,11 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
     if recipe.labels and recipe.labels.activation != labels.activation:
         labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
+    if labels.num_classes < 2:
+        raise TrainingError(
+            f"{labels.names[0]!r} is the only class, so there is nothing to tell apart; list what is not of it as a class "
+            "of its own under labels.classes, such as background, with its value in labels.values"
+        )
     if not recipe.train.audit:
         return Material(train, val, labels, None, len(first(train).image))
     found, known = remembered(train, *([val] if val is not None else []), folder=cache_folder(recipe) / "audits")

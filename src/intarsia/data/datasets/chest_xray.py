@@ -22,6 +22,7 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import decode_mask, read_image
+from ..layers import hidden_planes
 from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
@@ -118,11 +119,12 @@ def _radiograph(item: Pair) -> np.ndarray:
 
 def _organs(item: Pair) -> Raw:
     canvas = np.zeros((1024, 1024), np.uint8)
-    for number, plane in enumerate(planes(item), 1):
+    organs = planes(item)
+    for number, plane in enumerate(organs, 1):
         if plane.shape != canvas.shape:
             raise DataError(f"{item.name}: SCR's mask of the {ORGANS[number - 1]} is not 1024x1024")
         canvas[plane] = number
-    return Raw(canvas)
+    return Raw(canvas, covered=hidden_planes(organs, ORGANS))
 
 
 def _right(item: Pair) -> Path:

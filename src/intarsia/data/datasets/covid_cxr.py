@@ -21,6 +21,7 @@ from ...errors import DataError, nearest
 from ...labels import LabelSpace
 from ..codecs import decode_mask
 from ..exports.files import size_of
+from ..layers import hidden_planes
 from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
@@ -127,4 +128,4 @@ def _decode(crops: dict[str, list[Crop]], only: int | None, item: Pair) -> Raw:
     canvas = np.zeros(drawn.shape[1:], np.uint8)
     for number, plane in enumerate(drawn, 1):
         canvas[plane] = number
-    return Raw(canvas)
+    return Raw(canvas, covered=hidden_planes(drawn, CLASSES))

@@ -9,8 +9,10 @@ import numpy as np
 from ...errors import DataError, LabelError, nearest
 from ...labels import LabelSpace
 from ..exports.convert import read
-from ..exports.record import Picture, Project, draw, draw_objects, label_space
+from ..exports.record import Picture, Project, label_space, paint
+from ..exports.splits import declared, part, to_train_on
 from ..pairs import Pair, Pairs, Raw
+from ..roles import KNOWN, TEST, TRAIN, VAL, of, role
 from .folder import held_out
 
 
@@ -26,7 +28,8 @@ class Drawing:
     def __call__(self, item: Pair) -> Raw:
         picture = self.pictures[item.name]
         table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
-        return Raw(table[draw(picture, self.classes)], draw_objects(picture), kept=True)
+        painted = paint(picture, self.classes)
+        return Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered)
 
 
 def numbers(
@@ -122,42 +125,66 @@ def export(
     classes: list[str] | None = None,
     uncovered: str = "background",
     holdout: float | None = None,
+    roles: dict[str, str] | None = None,
 ) -> Pairs:
     """The export of an annotation tool.
 
     Args:
+        split: the name of a split that the export declares or {split} stands for; "train", "val" or "test" for all that
+            are for that; "train" or "val" of a holdout; "all" for every picture.
         labels: another meaning of the same classes: raw value 0 is what no region covers; classes go by their names, or,
             where `labels` has other names, by their order: n is the n-th.
         tool: its name, see `intarsia data convert --help`; found out when absent.
         file: the export within root, such as "annotations/instances_{split}.json"; {split} stands for the split's name.
         classes: the tool's class names in the order of the raw values from 1 on; as the export lists them when absent.
         uncovered: the class of pixels that no region covers, or "ignore".
-        holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone.
+        holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone. Of an export that
+            declares splits, a share of those to train on.
+        roles: what splits are for whose names do not say so: {batch_7: val}; train, val, test or none.
+
+    Raises: DataError for a split that is not there, or a holdout where a split to validate on is declared.
     """
     root = Path(root)
-    place = root if file is None else root / file.replace("{split}", split)
+    several = file is not None and "{split}" in file
+    held = holdout is not None and split in (TRAIN, VAL)
+    place = root if file is None else root / file.replace("{split}", _file_of(root, file, split, held))
     if not place.exists():
         raise DataError(f"{place}: there is no such file or folder{nearest(split, splits(root, file=file))}")
     project = read(place, tool)
     pictures = list(project.pictures)
-    if holdout is not None and split != "all":
-        pictures = held_out(pictures, holdout, split)
-    elif holdout is None and split != "all" and (file is None or "{split}" not in file):
-        raise DataError(
-            f"{root}: has no splits, so {split!r} is unknown; set data.holdout: 0.2 for a random fifth as 'val', or ask for 'all'"
-        )
-    several = file is not None and "{split}" in file
+    known = declared(pictures, roles)
+    if held and holdout is not None:
+        pictures = held_out(pictures if several else to_train_on(pictures, known, root), holdout, split)
+    elif split != "all" and not several:
+        pictures = part(pictures, split, known, root)
     return drawn(project, pictures, place, split, labels, uncovered, classes, several)
 
 
-def splits(root: str | Path, *, file: str | None = None, holdout: float | None = None) -> tuple[str, ...]:
-    """The splits that `file` stands for, "train" and "val" of a holdout, or "all"."""
+def splits(
+    root: str | Path,
+    *,
+    tool: str | None = None,
+    file: str | None = None,
+    holdout: float | None = None,
+    roles: dict[str, str] | None = None,
+) -> tuple[str, ...]:
+    """The splits that an export declares or `file` stands for, "train" and "val" of a holdout beside those of tests, or "all"."""
+    root = Path(root)
+    if file is not None and "{split}" in file:
+        before, _, after = file.partition("{split}")
+        places = [p.relative_to(root).as_posix() for p in root.glob(before + "*" + after)]
+        names = sorted(place[len(before) : len(place) - len(after)] for place in places)
+        return tuple(names) if holdout is None else (TRAIN, VAL, *(name for name in names if role(name) == TEST))
+    known = declared(read(root if file is None else root / file, tool), roles)
     if holdout is not None:
-        return ("train", "val")
-    if file is None or "{split}" not in file:
-        return ("all",)
-    before, _, after = file.partition("{split}")
-    found = Path(root).glob(before + "*" + after)
+        return (TRAIN, VAL, *known.of(TEST))
     return tuple(
-        sorted(str(p.relative_to(root))[len(before) : len(str(p.relative_to(root))) - len(after)] for p in found)
-    )
+        sorted(known.counts, key=lambda name: KNOWN.index(role(name, roles)) if role(name, roles) in KNOWN else 3)
+    ) or ("all",)
+
+
+def _file_of(root: Path, file: str, split: str, held: bool) -> str:
+    """What {split} stands for: the split's name, and for both sides of a holdout that of the training split."""
+    if not held or "{split}" not in file:
+        return split
+    return next(iter(of(TRAIN, splits(root, file=file))), split)

@@ -25,6 +25,7 @@ from ..layout import Layout, ending, listed, nothing, pair
 from ..nodata import settle
 from ..pairs import Pairs, Raw
 from ..planes import files_of, home, numbered, numbers, read, stacked
+from ..roles import TEST, TRAIN, VAL, of
 
 
 def folder(
@@ -66,22 +67,27 @@ def folder(
     if holdout is not None and not 0 < holdout < 1:
         raise DataError(f"data.holdout is {holdout}; give the share of pairs to validate on, between 0 and 1")
     layout = _layout(root, images, masks, image_suffix, mask_suffix, list)
+    if holdout is not None and list is not None and of(VAL, _own_splits(root, layout, list)):
+        raise DataError(f"{root}: has a list to validate on; leave out data.holdout, or name one list in data.list")
     left: tuple[Sequence[str], Sequence[str]] = ((), ())
+    own = _own_splits(root, layout, list)
+    source = next(iter(of(TRAIN, own)), split) if holdout is not None and split in (TRAIN, VAL) else split
+    held = None if own and split not in (TRAIN, VAL) else holdout  # a split of its own is not of the holdout
     if list is not None:
-        items = listed(root, _list_file(root, list, split), layout)
+        items = listed(root, _list_file(root, list, source), layout)
     else:
         assert layout is not None
-        _check_split(root, split, layout, holdout)
-        items, left = pair(root, layout, split)
+        _check_split(root, source, layout, held)
+        items, left = pair(root, layout, source)
         if not items:
             raise DataError(f"{root}: {nothing({layout.images: left[0], layout.masks: left[1]})}")
-    if holdout is not None and split != "all":
-        items = held_out(items, holdout, split)
+    if held is not None and split != "all":
+        items = held_out(items, held, split)
     kinds = told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()]))
     inferred, decode = "", None
     if stacked(layout.masks if layout else ""):
         assert layout is not None
-        labels, inferred, decode = _planes(root, layout, split if "{split}" in layout.masks else "", labels)
+        labels, inferred, decode = _planes(root, layout, source if "{split}" in layout.masks else "", labels)
     elif not labels.explicit and not labels.by_color:
         labels, inferred = _inferred(root, labels, layout, list)
     return Pairs(
@@ -120,15 +126,21 @@ def splits(
     list: str | None = None,
     holdout: float | None = None,
 ) -> tuple[str, ...]:
-    """The splits that a folder has: those of its subfolders or lists, "train" and "val" of a holdout, or "all"."""
+    """The splits that a folder has: those of its subfolders or lists, "train" and "val" of a holdout beside those of tests, or "all"."""
     root = Path(root)
+    layout = Layout(images, masks) if images is not None and masks is not None else None
+    own = _own_splits(root, find(root) if layout is None and list is None else layout, list)
     if holdout is not None:
-        return ("train", "val")
+        return (TRAIN, VAL, *of(TEST, own))
+    return own or ("all",)
+
+
+def _own_splits(root: Path, layout: Layout | None, list: str | None) -> tuple[str, ...]:
+    """The splits that {split} stands for in the list or the folders; none where it stands in neither."""
     if list is not None:
-        return _taken(root, list, files=True) if "{split}" in list else ("all",)
-    if images is None or masks is None:
-        return find(root).splits or ("all",)
-    return _both(root, images, masks) if "{split}" in images else ("all",)
+        return _taken(root, list, files=True) if "{split}" in list else ()
+    assert layout is not None
+    return layout.splits or (_both(root, layout.images, layout.masks) if "{split}" in layout.images else ())
 
 
 def held_out(items: list[Any], share: float, split: str) -> list[Any]:
@@ -169,7 +181,7 @@ def _layout(
 def _check_split(root: Path, split: str, layout: Layout, holdout: float | None) -> None:
     if "{split}" in layout.images:
         known = _both(root, layout.images, layout.masks)
-        if holdout is not None:
+        if holdout is not None and (of(VAL, known) or not of(TRAIN, known)):
             raise DataError(
                 f"{root}: has splits of its own ({', '.join(known)}); leave out `holdout`, or name one folder in `images` and `masks`"
             )

@@ -209,6 +209,18 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
         yield Finding("inferred", "note", f"{split}: {sentence}.")
 
 
+def single(space: LabelSpace | None) -> Iterable[Finding]:
+    """A label space of one class."""
+    if space is not None and space.num_classes == 1:
+        yield Finding(
+            "one_class",
+            "error",
+            f"{space.names[0]!r} is the only class, so there is nothing that a network could tell apart.",
+            (),
+            f"Give what is not {space.names[0]} a value or a color of its own in the masks, such as background.",
+        )
+
+
 def frequencies(
     splits: Sequence[str], spaces: Sequence[LabelSpace | None], exams: Sequence[list[Exam]]
 ) -> Iterable[Finding]:

@@ -21,6 +21,7 @@ from ..layout import Layout, listed, pair
 from ..nodata import ignoring, settle
 from ..pairs import Pair
 from ..planes import files_of, stacked
+from ..roles import TRAIN, VAL, role
 from .drawing import ignored
 from .encoding import Meaning, infer, renamed
 from .looks import too_high
@@ -39,6 +40,8 @@ class Diagnosis:
     wards: list[Ward]
     meaning: Meaning
     unlabeled: list[Path] = field(default_factory=list)
+    proposed: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
+    # kind of finding -> tables as in `meaning.tables`: what looks likely, and is done where a person accepts that kind
     spelled: list[Pair] = field(default_factory=list)  # whose names are one to a reader only
 
 
@@ -92,41 +95,49 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     for exam in readable if nodata.ignored else ():
         if exam.nodata and exam.nodata[1] and id(exam) not in meaning.lost:
             exam.values[exam.nodata[0]] = exam.nodata[1]
-    if not meaning.space.by_color:
-        said += _lowered(meaning, everything)
+    proposed: dict[str, dict[int, dict[int, int]]] = {}
+    if not meaning.space.by_color and (lower := _lower(meaning, everything)):
+        proposed["off_by_one"] = {id(exam): table for exam, table in lower}
+        said.append(_one_too_high([exam for exam, _ in lower], len(everything)))
     for ward in wards:
         ward.labels = meaning.space
     if known is None:
         said += scarce(meaning.space, everything, ignored(meaning.space, everything))
     found = gather(wards, [meaning.space] * len(wards), exams, said)
-    findings = tuple(_softened(f, everything) for f in found.findings)
+    sure = {place for f in said if f.kind == "off_by_one" and proposed for place in f.places}
+    findings = tuple(
+        _softened(f, everything)
+        for f in found.findings
+        if f in said or f.kind != "off_by_one" or not set(f.places) <= sure  # what is less sure of the same masks
+    )
     order = {"error": 0, "warning": 1, "note": 2}
     found = replace(found, findings=tuple(sorted(findings, key=lambda f: order[f.severity])))
-    return Diagnosis(root, found, wards, meaning, loose, odd)
+    return Diagnosis(root, found, wards, meaning, loose, proposed, odd)
 
 
-def _lowered(meaning: Meaning, exams: list[Exam]) -> list[Finding]:
-    """Masks whose ids are one too high by what is seen in their images, read one lower from here on."""
+def _lower(meaning: Meaning, exams: list[Exam]) -> list[tuple[Exam, dict[int, int]]]:
+    """Masks whose ids are one too high by what is seen in their images, and the table that would lower them; nothing is changed."""
     silent = ignored(meaning.space, exams)
     classes = set(meaning.space.values) - silent
-    hit = [e for e in too_high(exams, silent) if {v - 1 for v in e.values if v not in silent} <= classes]
-    for exam in hit:
-        below = {v: v if v in silent else v - 1 for v in exam.values}
-        table = meaning.tables.get(id(exam), below)
-        meaning.tables[id(exam)] = {own: below.get(v, v) for own, v in table.items()} if table is not below else below
-        renamed(exam, below)
-    if not hit:
-        return []
-    return [
-        Finding(
-            "off_by_one",
-            "error",
-            f"{len(hit)} of the {len(exams)} masks {'have' if len(hit) > 1 else 'has'} ids one too high: every class in {'them' if len(hit) > 1 else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
-            tuple(e.place for e in hit[:5]),
-            "Subtract 1 from their ids, as --fix does.",
-            tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
-        )
-    ]
+    found = []
+    for exam in too_high(exams, silent):
+        if {v - 1 for v in exam.values if v not in silent} <= classes:
+            below = {v: v if v in silent else v - 1 for v in exam.values}
+            table = meaning.tables.get(id(exam))
+            found.append((exam, below if table is None else {own: below.get(v, v) for own, v in table.items()}))
+    return found
+
+
+def _one_too_high(hit: list[Exam], count: int) -> Finding:
+    several = len(hit) > 1
+    return Finding(
+        "off_by_one",
+        "warning",
+        f"{len(hit)} of the {count} masks {'have' if several else 'has'} ids that may be one too high: every class in {'them' if several else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
+        tuple(e.place for e in hit[:5]),
+        "Look at them; nothing is changed for how classes look, unless you accept it: --fix DIR --accept off_by_one subtracts 1 from their ids.",
+        tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
+    )
 
 
 def _look(case: Case) -> Exam:
@@ -137,8 +148,9 @@ def _look(case: Case) -> Exam:
     except DataError as error:
         image = error
     overlap: int | None = None
+    covered: tuple[str, ...] = ()
     try:
-        stored, palette, overlap = decode(case)
+        stored, palette, overlap, covered = decode(case)
         mask = stored, palette
         if mask[0].size == 0:
             raise DataError(f"{case.item.mask}: holds no pixel")
@@ -148,7 +160,7 @@ def _look(case: Case) -> Exam:
     if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
         told = exam.error[1] if exam.error else ""
         exam.place = str(next((path for _, path in case.parts if str(path) in told), case.parts[0][1]))
-    exam.overlap = overlap or 0
+    exam.overlap, exam.covered = overlap or 0, covered
     if exam.form is not None and overlap is not None and not case.parts:
         exam.form = exam.form._replace(kind="npy one-hot")
     return exam
@@ -159,11 +171,11 @@ def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[War
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     wards = []
     odd: list[Pair] = []
-    for split in layout.splits or (("train", "val", "test") if lists else ("all",)):
+    for split in layout.splits or (lists.names if lists else ("all",)):
         left: tuple[list[str], list[str]] = ([], [])
         if lists:
             try:
-                items = listed(root, root / lists.replace("{split}", split), layout)
+                items = listed(root, root / lists.pattern.replace("{split}", split), layout)
             except DataError:
                 continue
         else:
@@ -174,8 +186,8 @@ def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[War
         if items:
             planes = files_of(root, layout.masks, split, layout.mask_suffix) if stacked(layout.masks) else {}
             cases = [Case(i, Exam(i.name, ""), planes.get(i.name, ())) for i in items]
-            order = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1}
-            wards.append((order.get(split.lower(), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
+            order = {TRAIN: 0, VAL: 1}
+            wards.append((order.get(role(split), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
     return [ward for _, ward in sorted(wards, key=lambda w: w[0])], odd
 
 

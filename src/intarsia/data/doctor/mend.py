@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from ...errors import DataError, LabelError
+from ...errors import DataError, LabelError, nearest
 from ...labels import LabelSpace
 from ..codecs import orientation_of, upright, write_image, write_labels
 from ..examine import Exam
@@ -34,19 +34,39 @@ from .likeness import fit, gray
 from .reading import Case, Ward, codes_of, picture
 
 Step = dict[str, str]
+ACCEPTABLE = ("off_by_one",)  # kinds of findings that rest on how classes look: mended where a person accepts them
 _COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
-def mend(found: Diagnosis, out: str | Path) -> list[Step]:
+def mend(found: Diagnosis, out: str | Path, accept: Collection[str] = ()) -> list[Step]:
     """Write the clean copy of a folder.
+
+    Args:
+        accept: kinds of findings that rest on how classes look, and are mended because a person says so: "off_by_one".
 
     Returns: of each file that is not an untouched image or mask: {"file", "action"}, as in fixed.json.
 
-    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left.
+    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left, and for
+        a kind that cannot be accepted or was not found.
     """
-    tables, lost = found.meaning.tables, found.meaning.lost
+    acceptable(accept)
+    tables, lost = dict(found.meaning.tables), found.meaning.lost
+    for kind in accept:
+        if kind not in found.proposed:
+            raise DataError(f"{found.root}: there is no finding {kind} to accept; leave out --accept {kind}")
+        tables |= found.proposed[kind]
     named = [{"file": str(i.mask), "action": f"named {i.name}, as its image is"} for i in found.spelled]
     return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out), named)
+
+
+def acceptable(kinds: Collection[str]) -> None:
+    """Refuse kinds of findings that nobody needs to accept.
+
+    Raises: DataError with the nearest name.
+    """
+    for kind in kinds:
+        if kind not in ACCEPTABLE:
+            raise DataError(f"there is no finding {kind!r} to accept{nearest(kind, ACCEPTABLE)}")
 
 
 def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:

@@ -16,6 +16,7 @@ from ..arrays import planes_of
 from ..codecs import decode_mask, read_image
 from ..examine import Exam
 from ..findings import Sight
+from ..layers import hidden_planes
 from ..pairs import Pair, Pairs
 from ..planes import Files, lay
 from .forms import natural
@@ -43,16 +44,20 @@ class Ward:
     labels: LabelSpace | None = None
 
 
-def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None]:
-    """A mask as it is stored, its palette, and how many pixels lie in several planes; None where it has none."""
+def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple[str, ...]]:
+    """A mask as it is stored, its palette, how many pixels lie in several planes, None where it has none, and the classes of hidden planes."""
     assert case.item.mask is not None
     if case.parts:
         numbers = {name: number for number, name in enumerate(case.classes, 1)}
-        whole, twice = lay([(numbers[named], path) for named, path in case.parts])
-        return whole.astype(np.uint8 if len(numbers) < 256 else np.uint16), None, twice
+        whole, twice, under = lay([(numbers[named], path) for named, path in case.parts])
+        covered = tuple(case.classes[number - 1] for number in under)
+        return whole.astype(np.uint8 if len(numbers) < 256 else np.uint16), None, twice, covered
     stored, palette = decode_mask(case.item.mask)
     planes = planes_of(case.item.mask)
-    return stored, palette, None if planes is None else int((planes.sum(axis=0) > 1).sum())
+    if planes is None:
+        return stored, palette, None, ()
+    names = [f"class {number}" for number in range(len(planes))]
+    return stored, palette, int((planes.sum(axis=0) > 1).sum()), hidden_planes(planes, names)
 
 
 def picture(case: Case) -> np.ndarray:

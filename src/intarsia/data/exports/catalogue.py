@@ -8,6 +8,7 @@ from . import (
     coco,
     cvat,
     cvat_masks,
+    datumaro,
     geojson,
     labelbox,
     labelme,
@@ -36,6 +37,7 @@ class Tool(NamedTuple):
     place: Callable[[str], str] = (
         "images/{}".format
     )  # where the image of a picture lies, below the folder that is written
+    splits: bool = False  # whether what is written says which picture is of which split
 
 
 TOOLS: dict[str, Tool] = {
@@ -44,6 +46,7 @@ TOOLS: dict[str, Tool] = {
         recognize=masks.recognize,
         read=masks.read,
         write=masks.write,
+        splits=True,
         says="holes, pieces, objects and crowds survive; where regions overlap, the one drawn later covers the earlier",
     ),
     "coco": Tool(
@@ -51,6 +54,7 @@ TOOLS: dict[str, Tool] = {
         recognize=coco.recognize,
         read=coco.read,
         write=coco.write,
+        splits=True,
         says="everything survives; regions with holes, bitmaps and crowds are written as run lengths",
     ),
     "labelme": Tool(
@@ -72,6 +76,7 @@ TOOLS: dict[str, Tool] = {
         recognize=cvat.recognize,
         read=cvat.read,
         write=cvat.write,
+        splits=True,
         says="everything survives; regions with holes are written as masks, crowds have the attribute is_crowd",
     ),
     "cvat_masks": Tool(
@@ -79,14 +84,24 @@ TOOLS: dict[str, Tool] = {
         recognize=cvat_masks.recognize,
         read=cvat_masks.read,
         write=cvat_masks.write,
+        splits=True,
         place=cvat_masks.place,
         says="classes and objects by color; crowds become objects; where regions overlap, the one drawn later covers the earlier",
+    ),
+    "datumaro": Tool(
+        title="Datumaro",
+        recognize=datumaro.recognize,
+        read=datumaro.read,
+        write=datumaro.write,
+        splits=True,
+        says="everything survives; regions with holes are written as masks, crowds have the attribute is_crowd",
     ),
     "supervisely": Tool(
         title="Supervisely",
         recognize=supervisely.recognize,
         read=supervisely.read,
         write=supervisely.write,
+        splits=True,
         place=supervisely.place,
         says="everything survives, as bitmaps; objects and crowds as tags",
     ),
@@ -123,6 +138,7 @@ TOOLS: dict[str, Tool] = {
         recognize=voc_xml.recognize,
         read=voc_xml.read,
         write=voc_xml.write,
+        splits=True,
         says="all but colors survives; holes and pieces are joined by bridges into one outline; boxes are read as well",
     ),
     "yolo": Tool(
@@ -130,6 +146,7 @@ TOOLS: dict[str, Tool] = {
         recognize=yolo.recognize,
         read=yolo.read,
         write=yolo.write,
+        splits=True,
         says="holes and pieces are joined by bridges into one outline; crowds become objects, and colors are lost",
     ),
     "geojson": Tool(

@@ -18,6 +18,7 @@ from .files import Beside, counted, name_of, passes, read_json, reading, ring, s
 from .record import Bitmap, Picture, Project, Region
 from .regions import area, mask_of, packed, runs_of, unpacked
 from .remarks import joined
+from .splits import declared
 
 _LISTS = ("images", "annotations", "categories")
 
@@ -127,14 +128,24 @@ def lacking(root: Path) -> str:
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
-    """`instances.json` in a folder; each object is one annotation, in the order of drawing.
+    """`instances.json` in a folder, or `instances_SPLIT.json` for each split; each object is one annotation, in the order of drawing.
 
     Where another region is drawn between the pieces of an object, they stay apart and share `attributes.object`.
     """
+    known = declared(project)
+    splits = [*known.counts, *([""] if known.bare else [])] if known.sure else [None]
+    for split in splits:
+        end = "" if split is None else f"_{split or 'rest'}"
+        write_json(out / f"instances{end}.json", _tree(project, split))
+    return ()
+
+
+def _tree(project: Project, split: str | None) -> dict[str, Any]:
+    """The file of one split, or of all pictures."""
     numbers = {name: n for n, name in enumerate(project.classes, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, picture in enumerate(project, 1):
+    for number, picture in enumerate((p for p in project if split in (None, p.split)), 1):
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         images.append({"id": number, "file_name": file, "height": picture.height, "width": picture.width})
         regions = joined(picture).regions
@@ -158,8 +169,7 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
             )  # fmt: skip
     given = {name: {"color": list(color)} for name, color in project.colors.items()}
     categories = [{"id": n, "name": name, "supercategory": "", **given.get(name, {})} for name, n in numbers.items()]
-    write_json(out / "instances.json", {"images": images, "annotations": annotations, "categories": categories})
-    return ()
+    return {"images": images, "annotations": annotations, "categories": categories}
 
 
 def files_of(root: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from .files import IMAGES, read_json, read_xml, scratch, size_of
 from .masks import write as write_masks
 from .record import Picture, Pictures, Project
 from .remarks import beyond, labeled
+from .splits import by_folder, declared, prefixed
 
 _LARGEST = 1 << 34  # pixels of a picture: more is no size but a mistake
 
@@ -78,7 +79,7 @@ def read(root: str | Path, tool: str | None = None) -> Project:
             raise DataError(
                 f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
             )
-    project = labeled(project)
+    project = by_folder(labeled(project))
     return replace(project, remarks=(*project.remarks, *beyond(project)))
 
 
@@ -104,6 +105,7 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     Raises: DataError when the tool cannot import, the folder is not empty, or an image has not the size that is told.
     """
     out = Path(out)
+    project = prefixed(project)
     if to not in TOOLS:
         raise DataError(f"there is no annotation tool {to!r}{nearest(to, TOOLS)}")
     writer = TOOLS[to].write
@@ -135,4 +137,6 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
             shutil.copyfile(picture.image, place)
     made = replace(project, pictures=Pictures(len(project.pictures), moved), remarks=())
     said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
+    if not TOOLS[to].splits and declared(made).counts:
+        said = [*said, "this format knows no splits: the names of pictures begin with those of theirs"]
     return replace(made, remarks=tuple(said))

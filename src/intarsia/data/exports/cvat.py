@@ -2,7 +2,7 @@
 
 Shapes of the XML: polygon, box (which may be turned), ellipse, mask (run lengths row by row within its box, zeros first);
 polylines, points and cuboids have no area here. They are drawn by `z_order`, then in the order of the file; those of one
-`group_id` are one object.
+`group_id` are one object. The `subset` of an image is its split.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ...errors import DataError
 from ...labels import parse_color
 from .files import Beside, counted, ellipse, head, name_of, read_xml, reading, rectangle, ring, the_one, unique
 from .record import Bitmap, Picture, Project, Region
+from .splits import plain
 
 _DRAWN = ("polygon", "box", "ellipse", "mask")
 _THIN = ("polyline", "points", "cuboid", "skeleton", "tag")
@@ -61,7 +62,7 @@ def read(root: Path) -> Project:
         subset = image.get("subset") or ""
         file = (subset and beside.find(f"{subset}/{called}")) or beside.find(called)
         name = unique(name_of(f"{subset}/{called}" if subset else called), taken)
-        pictures.append(Picture(name, file, height, width, regions))
+        pictures.append(Picture(name, file, height, width, regions, plain(subset)))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
     remarks = (f"{counted(thin, 'shape')} left out: points, lines and tags have no area",) if thin else ()
     return Project(tuple(dict.fromkeys([*classes, *seen])), tuple(pictures), "cvat", colors, remarks)
@@ -85,9 +86,11 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
             for key, value in {**about, "values": "false"}.items():
                 ET.SubElement(attribute, key).text = value
     for number, picture in enumerate(project):
-        file = picture.name + (picture.image.suffix if picture.image else ".png")
-        size = {"width": str(picture.width), "height": str(picture.height)}
-        image = ET.SubElement(root, "image", {"id": str(number), "name": file, **size})
+        name = picture.name.removeprefix(f"{picture.split}/") if picture.split else picture.name
+        file = name + (picture.image.suffix if picture.image else ".png")
+        about = {"subset": picture.split} if picture.split else {}
+        about |= {"width": str(picture.width), "height": str(picture.height)}
+        image = ET.SubElement(root, "image", {"id": str(number), "name": file, **about})
         groups = {key: n for n, key in enumerate(dict.fromkeys(r.object for r in picture.regions if r.object), 1)}
         for order, region in enumerate(picture.regions):
             about = {"label": region.label, "source": "manual", "occluded": "0", "z_order": str(order)}

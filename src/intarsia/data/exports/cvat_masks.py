@@ -3,7 +3,7 @@
 labelmap.txt                          name:R,G,B:parts:actions, a line each; background is what no region covers
 SegmentationClass/NAME.png            each pixel in its class's color
 SegmentationObject/NAME.png           each pixel in a color of its object's own
-ImageSets/Segmentation/default.txt    the names
+ImageSets/Segmentation/default.txt    the names; a list for each split where there are any
 JPEGImages/NAME.jpg                   the images, where they are exported too
 """
 
@@ -18,8 +18,9 @@ from ...errors import DataError
 from ...labels import Color
 from ..codecs import decode_mask
 from .files import Beside, counted, read_lines
-from .record import Bitmap, Picture, Project, Region, colors_of, draw, draw_objects
+from .record import Bitmap, Picture, Project, Region, colors_of, paint
 from .remarks import Covered, lost
+from .splits import image_sets, write_image_sets
 
 _BACKGROUND = "background"
 _SPREAD = 0x9E3779  # odd, so that number * _SPREAD mod 2**24 is a color of its own for each object
@@ -60,27 +61,28 @@ def read(root: Path) -> Project:
         height, width = codes.shape
         pictures.append(Picture(name, beside.stem(name), height, width, tuple(regions)))
     classes = tuple(name for name in colors if name != _BACKGROUND)
-    return Project(classes, tuple(pictures), "cvat_masks", colors)
+    splits, remarks = image_sets(root, [picture.name for picture in pictures])
+    held = tuple(picture._replace(split=splits.get(picture.name, "")) for picture in pictures)
+    return Project(classes, held, "cvat_masks", colors, tuple(remarks))
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
     """The folder that CVAT imports as a zip; a class whose color another has, or background's black, gets its own."""
     colors, changed = _distinct(project)
     table = np.array([colors[_BACKGROUND], *(colors[name] for name in project.classes)], np.uint8)
-    covered, names = Covered(), []
+    covered, names = Covered(), dict[str, list[str]]()
     for picture in project:
-        covered.add(picture)
-        numbers = draw_objects(picture).astype(np.int64) * _SPREAD & 0xFFFFFF
+        drawn = paint(picture, project.classes)
+        covered.add(picture, drawn)
+        numbers = drawn.objects.astype(np.int64) * _SPREAD & 0xFFFFFF
         painted = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=2).astype(np.uint8)
-        sheets = {"SegmentationClass": table[draw(picture, project.classes)], "SegmentationObject": painted}
+        sheets = {"SegmentationClass": table[drawn.values], "SegmentationObject": painted}
         for folder, sheet in sheets.items():
             path = out / folder / f"{picture.name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(sheet).save(path)
-        names.append(picture.name)
-    listed = out / "ImageSets" / "Segmentation" / "default.txt"
-    listed.parent.mkdir(parents=True, exist_ok=True)
-    listed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        names.setdefault(picture.split or "default", []).append(picture.name)
+    write_image_sets(out / "ImageSets" / "Segmentation", names)
     rows = [f"{name}:{','.join(map(str, color))}::" for name, color in colors.items()]
     (out / "labelmap.txt").write_text("\n".join(["# label:color_rgb:parts:actions", *rows, ""]), encoding="utf-8")
     said = [f"{counted(changed, 'color')} changed: this format tells classes by color"] if changed else []

@@ -19,8 +19,9 @@ from PIL import Image
 from ...errors import DataError
 from ...labels import IGNORE, LabelSpace
 from ..codecs import decode_mask, read_labels, write_labels
+from ..roles import role
 from .files import Beside, read_json, reading, write_json
-from .record import Bitmap, Picture, Project, Region, draw, draw_objects, label_space
+from .record import Bitmap, Picture, Project, Region, label_space, paint
 from .remarks import Covered
 
 
@@ -55,7 +56,8 @@ def read(root: Path) -> Project:
                 regions = _classes(labels, space)
         regions = [region for region in regions if region.label != tree.get("uncovered")]
         height, width = labels.shape
-        pictures.append(Picture(name, image, height, width, tuple(regions)))
+        split = next((word for word in name.split("/")[:-1] if role(word)), "")
+        pictures.append(Picture(name, image, height, width, tuple(regions), split))
     if not pictures:
         raise DataError(f"{root / 'masks'}: holds no PNG file")
     ignored = any(region.label == IGNORE for picture in pictures for region in picture.regions)
@@ -79,10 +81,11 @@ def write(project: Project, out: Path, uncovered: str = "background") -> tuple[s
     for picture in project:
         path = out / "masks" / f"{picture.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_labels(path, space.encode(draw(picture, project.classes)), plain)
-        covered.add(picture)
+        painted = paint(picture, project.classes)
+        write_labels(path, space.encode(painted.values), plain)
+        covered.add(picture, painted)
         if _told_apart(picture):
-            numbers = draw_objects(picture)
+            numbers = painted.objects
             path = out / "objects" / f"{picture.name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             if numbers.max(initial=0) > 65535:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import LabelError, nearest
 from ...labels import IGNORE, Color, LabelSpace
+from ..layers import hidden
 from .regions import fill, keyhole, outline
 
 Ring = (
@@ -67,6 +68,7 @@ class Picture(NamedTuple):
     height: int
     width: int
     regions: tuple[Region, ...]  # later ones cover earlier ones
+    split: str = ""  # as the export calls it; "" where it says nothing of splits
 
 
 class Pictures(Sequence[Picture]):
@@ -163,6 +165,45 @@ def draw_objects(picture: Picture) -> np.ndarray:
         number = numbers[region.object] if region.object else count
         canvas[region.mask(picture.height, picture.width)] = number
     return canvas
+
+
+class Painted(NamedTuple):
+    """A picture with its regions drawn over each other."""
+
+    values: np.ndarray  # as `draw` gives them
+    objects: np.ndarray  # as `draw_objects` gives them
+    covered: tuple[str, ...]  # the label of each object of which less than a tenth is seen
+
+
+def paint(picture: Picture, classes: Sequence[str]) -> Painted:
+    """Values, object numbers, and what is covered, each region being filled once.
+
+    Raises: LabelError for a region whose label is none of `classes`.
+    """
+    values = np.zeros((picture.height, picture.width), np.uint8 if len(classes) <= 255 else np.uint16)
+    objects = np.zeros(values.shape, np.int32)
+    numbers: dict[str, int] = {}
+    labels: list[str] = []
+    areas: list[int] = []
+    unions: dict[int, np.ndarray] = {}  # of objects of several regions, whose pieces may overlap
+    words = [region.object for region in picture.regions]
+    for region in picture.regions:
+        if region.label not in classes:
+            raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
+        mask = region.mask(picture.height, picture.width)
+        number = numbers.get(region.object, len(labels) + 1) if region.object else len(labels) + 1
+        if number > len(labels):
+            labels.append(region.label)
+            areas.append(0)
+            numbers |= {region.object: number} if region.object else {}
+        if region.object and words.count(region.object) > 1:
+            unions[number] = unions[number] | mask if number in unions else mask
+            areas[number - 1] = int(unions[number].sum())
+        else:
+            areas[number - 1] = int(mask.sum())
+        values[mask], objects[mask] = classes.index(region.label) + 1, number
+    seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
+    return Painted(values, objects, hidden(labels, areas, seen))
 
 
 def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:

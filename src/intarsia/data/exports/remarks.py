@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ..layers import FAINT
 from .files import counted
-from .record import Bitmap, Picture, Project, Region
+from .record import Bitmap, Painted, Picture, Project, Region
 
 _NEAR = 1.0  # pixels: tools let a hand slip that far beyond the border
 
@@ -80,14 +82,30 @@ def lost(
     return tuple(said)
 
 
+def told_covered(counts: Mapping[str, int], first: str) -> str:
+    """The sentence about regions that later ones cover, by their class; `first` is the picture of the first."""
+    total = sum(counts.values())
+    classes = ", ".join(f"{count} {label}" for label, count in sorted(counts.items(), key=lambda c: -c[1]))
+    are, them = ("is", "it") if total == 1 else ("are", "them")
+    share = f"{FAINT:.0%}"
+    return (
+        f"{counted(total, 'region')} {are} covered by later ones, so that nothing or less than {share} of {them} is seen: "
+        f"{classes} (the first in {first})"
+    )
+
+
 class Covered:
-    """How many pixels of a project lie in several regions, counted picture by picture."""
+    """How many pixels of a project lie in several regions, and which regions are covered, counted picture by picture."""
 
     def __init__(self) -> None:
         self.pixels, self.first = 0, ""
+        self.regions: Counter[str] = Counter()
+        self.hidden = ""
 
-    def add(self, picture: Picture) -> None:
+    def add(self, picture: Picture, painted: Painted) -> None:
         """Count one picture."""
+        self.regions.update(painted.covered)
+        self.hidden = self.hidden or (picture.name if painted.covered else "")
         depth = np.zeros((picture.height, picture.width), np.uint16)
         for region in picture.regions if len(picture.regions) > 1 else ():
             depth += region.mask(picture.height, picture.width)
@@ -100,7 +118,8 @@ class Covered:
         what = (
             f"{self.pixels} px lie in several regions, of which the one drawn last is kept; the first in {self.first}"
         )
-        return (what,) if self.pixels else ()
+        hidden = (told_covered(self.regions, self.hidden),) if self.regions else ()
+        return ((what,) if self.pixels else ()) + hidden
 
 
 def apart(regions: Sequence[Region]) -> int:

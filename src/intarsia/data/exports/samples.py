@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
@@ -16,6 +17,7 @@ from ..codecs import write_image
 from ..pairs import Pairs
 from .files import scratch
 from .record import Bitmap, Picture, Pictures, Project, Region
+from .remarks import told_covered
 
 BACKGROUND = "background"
 
@@ -44,10 +46,23 @@ def project(datasets: Sequence[Pairs]) -> Project:
     classes = tuple(name for name in names if name != BACKGROUND) + ((IGNORE,) if ignored else ())
     left = sum(len(side) for dataset in datasets for side in dataset.unmatched)
     remarks = [remark for dataset in datasets for remark in dataset.remarks]
+    remarks += _covered(datasets)
     if left:
         remarks.append(f"{left} files without a partner are left out; `intarsia data audit` names them")
     colors = dict(zip(names, first.labels.colors, strict=True))
     return Project(classes, pictures, first.name, {n: c for n, c in colors.items() if n in classes}, tuple(remarks))
+
+
+def _covered(datasets: Sequence[Pairs]) -> list[str]:
+    """The sentence about regions that others cover in what the data sets drew; none where there are none."""
+    counts: Counter[str] = Counter()
+    first = ""
+    for dataset in datasets:
+        for item in dataset.items if dataset.mask_hook is not None else ():
+            if (raw := dataset.decode(item)) is not None and raw.covered:
+                counts.update(raw.covered)
+                first = first or item.name
+    return [told_covered(counts, first)] if counts else []
 
 
 def _sample(datasets: Sequence[Pairs], starts: Sequence[int], folder: Path, number: int) -> Picture:
@@ -63,7 +78,8 @@ def _sample(datasets: Sequence[Pairs], starts: Sequence[int], folder: Path, numb
     name = f"{dataset.split}/{item.name}" if len(datasets) > 1 else item.name
     objects = None if sample.objects is None else sample.objects.numpy()
     height, width = sample.labels.shape
-    return Picture(name, image, height, width, regions(sample.labels.numpy(), objects, dataset.labels))
+    found = regions(sample.labels.numpy(), objects, dataset.labels)
+    return Picture(name, image, height, width, found, dataset.split if len(datasets) > 1 else "")
 
 
 def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:

@@ -1,7 +1,8 @@
 """Supervisely: a project folder with meta.json, and for each data set ann/NAME.jpg.json beside img/NAME.jpg.
 
 Objects are bitmaps (a PNG, deflated, in base64, at an origin), polygons with holes (exterior and interior), rectangles
-or alpha masks. They are drawn in their order. Written as bitmaps, which keep every pixel.
+or alpha masks. They are drawn in their order. Written as bitmaps, which keep every pixel. The split of a picture is a tag of
+it, such as `train`, or else its data set.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from PIL import Image
 
 from ...errors import DataError, nearest
 from ...labels import parse_color
+from ..roles import role
 from .files import Beside, counted, name_of, read_json, reading, rectangle, ring, unique, write_json
 from .record import Bitmap, Picture, Project, Region, colors_of
 from .remarks import lost
+from .splits import plain
 
 _KINDS = ("bitmap", "polygon", "rectangle", "alpha_mask")
 _THIN = ("point", "line", "graph", "cuboid", "cuboid_3d", "any")
@@ -59,7 +62,9 @@ def read(root: Path) -> Project:
                 file = path.name.removesuffix(".json")
                 name = unique(name_of(file) if len(folders) == 1 else f"{place}/{name_of(file)}", taken)
                 height, width = int(tree["size"]["height"]), int(tree["size"]["width"])
-            pictures.append(Picture(name, beside.find(file), height, width, tuple(regions)))
+            pictures.append(
+                Picture(name, beside.find(file), height, width, tuple(regions), _split(tree, place, len(folders) > 1))
+            )
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
     classes = tuple(dict.fromkeys([*titles, *seen]))
     remarks = (f"{counted(thin, 'object')} left out: points and lines have no area",) if thin else ()
@@ -105,6 +110,14 @@ def place(name: str) -> str:
     """Where a picture's image lies: in the data set of its folder, a folder in a folder being a data set of that one."""
     folder, _, last = name.rpartition("/")
     return f"{folder.replace('/', '/datasets/') or 'ds'}/img/{last}"
+
+
+def _split(tree: dict[str, Any], place: str, several: bool) -> str:
+    """The split of a picture: a tag that names one, else its data set, where there are several or its name is one."""
+    tags = [str(tag.get("name", "")) for tag in tree.get("tags") or () if isinstance(tag, dict)]
+    if tag := next((tag for tag in tags if role(tag)), ""):
+        return tag
+    return next((word for word in place.split("/") if role(word)), plain(place) if several else "")
 
 
 def _folders(root: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from ...errors import DataError
 from .files import Beside, counted, head, read_lines, read_xml, reading, rectangle, ring, size_of, unique
 from .record import Picture, Project, Region
 from .remarks import joined, lost
+from .splits import declared, image_sets, write_image_sets
 
 
 def recognize(root: Path) -> bool:
@@ -58,7 +59,11 @@ def read(root: Path) -> Project:
             regions += [region] if region is not None else []
         labels.update(dict.fromkeys(region.label for region in regions))
         pictures.append(Picture(unique(name, taken), image, height, width, tuple(regions)))
-    remarks = [f"{counted(left['box'], 'object')} without a polygon, drawn as rectangles"] if left["box"] else []
+    around = home.parent if home.name.lower() == "annotations" else home
+    splits, remarks = image_sets(around, [picture.name for picture in pictures])
+    pictures = [picture._replace(split=splits.get(picture.name, "")) for picture in pictures]
+    if left["box"]:
+        remarks.append(f"{counted(left['box'], 'object')} without a polygon, drawn as rectangles")
     if left["painted"]:
         remarks.append(f"{counted(left['painted'], 'painted object')} left out: export masks or COCO")
     if left["deleted"]:
@@ -108,6 +113,11 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
         ET.ElementTree(root).write(path, encoding="utf-8")
     out.mkdir(parents=True, exist_ok=True)
     (out / "classes.txt").write_text("".join(f"{name}\n" for name in project.classes), encoding="utf-8")
+    lists: dict[str, list[str]] = {}
+    for picture in project if declared(project).counts else ():
+        lists.setdefault(picture.split or "default", []).append(picture.name)
+    if lists:
+        write_image_sets(out / "ImageSets" / "Main", lists)
     return lost(project, classes=True, crowds=True, objects=True)
 
 

@@ -2,8 +2,9 @@
 
 Ultralytics' form: data.yaml with `names` and where the images lie, by `path`, `train`, `val`, `test`: folders, lists of
 them, or text files of images; NAME.txt lies where the last `images` of an image's path is `labels`. Or images/ and labels/
-beside a classes.txt, as Label Studio writes it. A line is a class number and the points of one polygon, or the four
-numbers of a box. A polygon is one ring: holes and pieces are joined to it by bridges, a line there and back.
+beside a classes.txt, as Label Studio writes it; a folder such as images/val names the split of its images. A line is a
+class number and the points of one polygon, or the four numbers of a box. A polygon is one ring: holes and pieces are
+joined to it by bridges, a line there and back.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 import yaml
 
 from ...errors import DataError, nearest
+from ..roles import KNOWN, role, strongest
 from .files import IMAGES, counted, read_lines, reading, rectangle, ring, size_of, unique
 from .record import Picture, Project, Region
 from .remarks import joined, lost
+from .splits import declared, several
 
 _SPLITS = ("train", "val", "valid", "test")
 _NAMES = ("classes.txt", "obj.names")
@@ -50,7 +53,7 @@ def read(root: Path) -> Project:
             images = _images(root, tree, remarks)
     else:
         classes = dict(enumerate(line.strip() for line in read_lines(listed) if line.strip())) if listed else {}
-        images = _below(root / "images")
+        images = {path: _folder_split(path, root) for path in _below(root / "images")}
     texts = {image: _text(image, root) for image in images}
     used = set(texts.values())
     folders = {text.parent for text in used} | {root / "labels"}
@@ -67,7 +70,7 @@ def read(root: Path) -> Project:
         rows = [(line.split(), f"{text}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
         boxes += sum(len(words) == 5 for words, _ in rows)
         regions = tuple(_region(words, classes, height, width, where) for words, where in rows)
-        pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions))
+        pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions, images[image]))
     if bare := sum(not text.is_file() for text in texts.values()):
         remarks.append(f"{bare} of {counted(len(texts), 'image')} without a text file, so nothing is on them")
     if boxes:
@@ -88,10 +91,14 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
         path = out / "labels" / f"{picture.name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    tree = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(project.classes))}
+    known = declared(project)
+    places = {wish: [f"images/{name}" for name in known.of(wish)] for wish in KNOWN}
+    named = {wish: where[0] if len(where) == 1 else where for wish, where in places.items() if where}
+    tree = {"path": ".", **(named or {"train": "images", "val": "images"}), "names": dict(enumerate(project.classes))}
     (out / "labels").mkdir(parents=True, exist_ok=True)
     (out / "data.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return lost(project, classes=True)
+    rest = [f"data.yaml names train, val and test alone: {name} is not in it" for name in known.unknown if named]
+    return (*lost(project, classes=True), *rest)
 
 
 def _yaml(root: Path) -> Path | None:
@@ -116,29 +123,82 @@ def _below(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGES and path.is_file()]
 
 
-def _images(root: Path, tree: dict[str, Any], remarks: list[str]) -> list[Path]:
-    """The images of all splits, each once; what data.yaml names and is not there is told."""
-    found: dict[Path, None] = {}
-    homes = [root / str(tree.get("path") or "."), root, root / Path(str(tree.get("path") or ".")).name]
-    for split in _SPLITS:
-        entries = tree.get(split) or []
-        for entry in [entries] if isinstance(entries, str) else entries:
-            words = [word for word in str(entry).replace("\\", "/").split("/") if word not in (".", "..")]
-            places = [home / way for home in homes for way in (str(entry), "/".join(words), "/".join(words[1:]))]
-            place = next((p for p in places if p.exists() and p.resolve() != root.resolve()), None)
-            if place is None:
-                remarks.append(f"data.yaml names {split}: {entry}, which is not there")
-            elif place.is_dir():
-                found.update(dict.fromkeys(path.resolve() for path in _below(place)))
-            else:
-                for line in filter(None, map(str.strip, read_lines(place))):
-                    ways = (place.parent / line, root / line.removeprefix("data/"), root / line.removeprefix("./"))
-                    if (image := next((way for way in ways if way.is_file()), None)) is None:
-                        raise DataError(f"{place}: lists {line}, which is not there; put it there, or mend the path")
-                    found[image.resolve()] = None
+def _images(root: Path, tree: dict[str, Any], remarks: list[str]) -> dict[Path, str]:
+    """All images, each once, with its split: as data.yaml names it, and of other images with text files as their folder does.
+
+    What data.yaml names and is not there is told.
+    """
+    lists = _apart({split: _listed_in(root, tree, split, remarks) for split in _SPLITS if tree.get(split)}, remarks)
+    held: dict[Path, list[str]] = {}
+    for split, paths in lists.items():
+        for path in paths:
+            held.setdefault(path, []).append(split)
+    remarks += several({path.name: splits for path, splits in held.items()}, "data.yaml")
     home = root.resolve()
-    kept = [root / path.relative_to(home) if path.is_relative_to(home) else path for path in found]
-    return kept or _below(root / "images")
+    kept = {
+        root / path.relative_to(home) if path.is_relative_to(home) else path: strongest(splits)
+        for path, splits in held.items()
+    }
+    rest = [path for path in _labeled(root) if path not in kept]
+    return kept | {path: _folder_split(path, root) for path in rest}
+
+
+def _apart(lists: dict[str, list[Path]], remarks: list[str]) -> dict[str, list[Path]]:
+    """The lists of images of splits that differ: a split that repeats an earlier one's images is none.
+
+    The same images for training and validation alone are images without splits, as small examples and one folder have them.
+    """
+    kept: dict[str, list[Path]] = {}
+    for split, paths in lists.items():
+        twin = next((other for other, own in kept.items() if set(own) == set(paths)), None)
+        if not paths or (twin is not None and twin != "train"):
+            remarks += [f"data.yaml names the same images for {twin} and {split}; they are {twin}"] if paths else []
+        elif twin is None:
+            kept[split] = paths
+    alone = list(kept) == ["train"] and sum(map(bool, lists.values())) > 1
+    return {"": kept["train"]} if alone else kept
+
+
+def _listed_in(root: Path, tree: dict[str, Any], split: str, remarks: list[str]) -> list[Path]:
+    """The images that data.yaml names for a split."""
+    found: dict[Path, None] = {}
+    entries = tree[split]
+    for entry in [entries] if isinstance(entries, str) else entries:
+        place = _place(root, tree, str(entry))
+        if place is None:
+            remarks.append(f"data.yaml names {split}: {entry}, which is not there")
+        elif place.is_dir():
+            found.update(dict.fromkeys(path.resolve() for path in _below(place)))
+        else:
+            for line in filter(None, map(str.strip, read_lines(place))):
+                ways = (place.parent / line, root / line.removeprefix("data/"), root / line.removeprefix("./"))
+                if (image := next((way for way in ways if way.is_file()), None)) is None:
+                    raise DataError(f"{place}: lists {line}, which is not there; put it there, or mend the path")
+                found[image.resolve()] = None
+    return list(found)
+
+
+def _place(root: Path, tree: dict[str, Any], entry: str) -> Path | None:
+    """Where a folder or list that data.yaml names lies: where it says, or where the end of that path is below the export."""
+    path = str(tree.get("path") or ".")
+    words = [word for word in entry.replace("\\", "/").split("/") if word not in ("", ".", "..")]
+    ends = ["/".join(words[start:]) for start in range(len(words))][: max(len(words) - 1, 2)]
+    places = [home / way for home in (root / path, root, root / Path(path).name) for way in (entry, *ends)]
+    return next((place for place in places if place.exists() and place.resolve() != root.resolve()), None)
+
+
+def _labeled(root: Path) -> list[Path]:
+    """The images of images/, or else of all folders in which an image has a text file of polygons."""
+    if images := _below(root / "images"):
+        return images
+    every = _below(root)
+    folders = {path.parent for path in every if _text(path, root).is_file()}
+    return [path for path in every if path.parent in folders]
+
+
+def _folder_split(path: Path, root: Path) -> str:
+    """The name of a split among the folders of an image, "" where there is none."""
+    return next((word for word in path.relative_to(root).parts[:-1] if role(word)), "")
 
 
 def _text(image: Path, root: Path) -> Path:
