@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.exports.files import read_json
-from ..data.exports.regions import mask_of, unpacked
+from ..data.exports.regions import mask_of
 from ..errors import DataError
 from ..metrics import AveragePrecision, Objects
 from ..metrics.average_precision import CroppedMask, PrecisionScores, crop
@@ -203,8 +203,7 @@ def _drawn(segmentation: Any, height: int, width: int, where: str) -> np.ndarray
                 raise DataError(
                     f"run lengths of size {segmentation.get('size')}, but the image is [{height}, {width}] (height, width)"
                 )
-            counts = segmentation.get("counts", [])
-            return mask_of(unpacked(counts) if isinstance(counts, str) else counts, height, width)
+            return mask_of(segmentation.get("counts", []), height, width)
         mask = np.zeros((height, width), bool)
         for ring in segmentation:
             if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(_is_number, ring)):

@@ -58,7 +58,7 @@ def read(root: Path) -> Project:
             classes[entry.get("id", entry["name"])] = str(entry["name"])
             if entry.get("color"):
                 colors[str(entry["name"])] = parse_color(entry["color"])
-    pictures, thin, taken = [], 0, set[str]()
+    pictures, thin, taken = [], 0, dict[str, int]()
     for path in files:
         tree = read_json(path)
         with reading(path, "SuperAnnotate"):

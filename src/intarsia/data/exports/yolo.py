@@ -60,7 +60,7 @@ def read(root: Path) -> Project:
             f"{lone[0]}: there is no image of that name ({counted(len(lone), 'such file')}); put it where data.yaml "
             "says, or remove the text"
         )
-    pictures, taken, boxes = [], set[str](), 0
+    pictures, taken, boxes = [], dict[str, int](), 0
     for image, text in texts.items():
         height, width = size_of(image)
         lines = read_lines(text) if text.is_file() else []
