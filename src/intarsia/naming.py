@@ -33,6 +33,12 @@ def fresh(name: str, taken: dict[str, int]) -> str:
     return made
 
 
+def climbs(called: str) -> bool:
+    """Whether a path in somebody's file leads out of the folder that it is read below: `..`, from a root, or of a drive."""
+    plain = called.replace("\\", "/")
+    return plain.startswith(("/", "~")) or plain[1:2] == ":" or "\0" in plain or ".." in plain.split("/")
+
+
 def distinct(names: Sequence[str]) -> list[str]:
     """A name for each result, in the order given; each is one file of its own, whatever ending is added to it.
 

@@ -47,7 +47,7 @@ def convert(
         project = samples.project(datasets)
         uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
     else:
-        project = exports.read(place, source_tool)
+        project = exports.read(place, source_tool, root)
     console().print(f"{project.source}: {told(project)}", markup=False)
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)

@@ -89,7 +89,8 @@ def drawn(
     lost = [picture.name for picture in pictures if picture.image is None]
     if lost:
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        raise DataError(f"{project.source}: the images of {shown} are not found beside the export; put them there")
+        why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "")
+        raise DataError(f"{project.source}: the images of {shown} are not found beside the export{why}; put them there")
     packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
     around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
     items = [
@@ -138,7 +139,7 @@ def export(
     place = root if file is None else root / file.replace("{split}", split)
     if not place.exists():
         raise DataError(f"{place}: there is no such file or folder{nearest(split, splits(root, file=file))}")
-    project = read(place, tool)
+    project = read(place, tool, root)  # whatever lies below the folder that the user named may be used
     pictures = list(project.pictures)
     if holdout is not None and split != "all":
         pictures = held_out(pictures, holdout, split)

@@ -25,6 +25,7 @@ from ...documents import json_of, read_json, read_text, read_xml
 from ...errors import DataError, IntarsiaError
 from ...output import begun, swept
 from ..codecs import SUFFIXES, orientation_of, read_image
+from .inside import inside, named
 from .record import Bitmap, Runs, kept
 
 __all__ = ["json_of", "read_json", "read_text", "read_xml"]  # of `documents`, which every reader of exports uses
@@ -116,7 +117,9 @@ def reading(where: object, tool: str) -> Iterator[None]:
         raise DataError(f"{where}: misses {error}, which {tool} writes; export it again") from error
     except MemoryError as error:
         raise DataError(f"{where}: asks for more memory than is left; export less at a time") from error
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError, RecursionError, csv.Error) as error:
+    except (
+        AttributeError, IndexError, TypeError, ValueError, OverflowError, RecursionError, OSError, csv.Error,
+    ) as error:  # fmt: skip
         raise DataError(f"{where}: is not as {tool} writes it ({_short(error)}); export it again") from error
 
 
@@ -227,8 +230,8 @@ class Beside:
         self.root = root
         self.named: dict[str, list[Path]] = {}
         self.stems: dict[Path, Path] = {}
-        for path in sorted(root.rglob("*")):
-            if path.suffix.lower() in IMAGES and path.is_file():
+        for path in (p for folder in (root, *named()) for p in sorted(folder.rglob("*"))):
+            if path.suffix.lower() in IMAGES and path.is_file() and (not path.is_symlink() or inside(path, root)):
                 self.named.setdefault(path.name, []).append(path)
                 self.stems.setdefault(path.with_suffix(""), path)
 
@@ -251,7 +254,9 @@ class Beside:
                 if len(fits) == 1:
                     return fits[0]
                 if len(fits) > 1:
-                    shown = ", ".join(str(p.relative_to(self.root)) for p in fits[:3])
+                    shown = ", ".join(
+                        str(p.relative_to(self.root) if p.is_relative_to(self.root) else p) for p in fits[:3]
+                    )
                     raise DataError(
                         f"{self.root}: {called!r} could be any of {shown}; keep one, or export with folders"
                     )

@@ -34,6 +34,7 @@ from .files import (
     unique,
     write_json,
 )
+from .inside import inside
 from .record import Picture, Project, Region, kept
 from .regions import outline
 from .remarks import lost
@@ -149,7 +150,7 @@ def _tree(path: Path) -> dict[str, Any] | None:
 def _image(path: Path, called: str, beside: Beside, data: str | None, name: str) -> Path | None:
     """The image of a file: where its imagePath leads, one of that name below, or the one inside of it."""
     near = path.parent / called.replace("\\", "/")
-    if called and near.is_file():
+    if called and near.is_file() and inside(near, beside.root):
         return near
     found = beside.find(called) if called else None
     if found is not None or not data:

@@ -20,6 +20,7 @@ Ring = (
 Part = tuple[Ring, ...]  # an outline and the holes in it: a point is inside where it lies within an odd number of rings
 
 
+_FEW = 32  # numbers of a map that are compared one by one; beyond, its pixels are sorted
 _LARGE = 1 << 14  # pixels of a bitmap beyond which it is kept as run lengths where these are shorter
 
 
@@ -61,6 +62,27 @@ def kept(top: int, left: int, pixels: np.ndarray) -> Bitmap | Runs:
         if lengths.nbytes < pixels.size:
             return Runs(top, left, (pixels.shape[0], pixels.shape[1]), lengths)
     return Bitmap(top, left, pixels)
+
+
+def pieces(keys: np.ndarray) -> list[tuple[int, Bitmap | Runs]]:
+    """The pixels of each number that occurs in a map [H, W], in the order of the numbers.
+
+    However many numbers there are, all of their pixels together take no more memory than the map a few times over.
+    """
+    values = np.unique(keys).tolist()
+    if len(values) <= _FEW:
+        return [(value, kept(0, 0, keys == value)) for value in values]
+    flat = keys.reshape(-1, order="F")
+    order = np.argsort(flat, kind="stable")
+    starts = np.searchsorted(flat[order], values)
+    height, width = keys.shape
+    found: list[tuple[int, Bitmap | Runs]] = []
+    for value, places in zip(values, np.split(order, starts[1:]), strict=True):
+        breaks = np.flatnonzero(np.diff(places) > 1)
+        firsts, lasts = places[np.r_[0, breaks + 1]], places[np.r_[breaks, len(places) - 1]] + 1
+        edges = np.concatenate([[0], np.stack([firsts, lasts], axis=1).ravel(), [flat.size]])
+        found.append((value, Runs(0, 0, (height, width), np.diff(edges).astype(np.int32))))
+    return found
 
 
 class Region(NamedTuple):

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ...documents import read_yaml
 from ...errors import DataError, nearest
 from .files import IMAGES, counted, read_lines, reading, rectangle, ring, size_of, unique
+from .inside import inside
 from .record import Picture, Project, Region
 from .remarks import joined, lost
 
@@ -50,7 +52,7 @@ def read(root: Path) -> Project:
             images = _images(root, tree, remarks)
     else:
         classes = dict(enumerate(line.strip() for line in read_lines(listed) if line.strip())) if listed else {}
-        images = _below(root / "images")
+        images = [path for path in _below(root / "images") if inside(path, root)]
     texts = {image: _text(image, root) for image in images}
     used = set(texts.values())
     folders = {text.parent for text in used} | {root / "labels"}
@@ -102,8 +104,8 @@ def _yaml(root: Path) -> Path | None:
 
 def _tree(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        tree = read_yaml(path)
+    except DataError:
         return {}
     return tree if isinstance(tree, dict) else {}
 
@@ -125,20 +127,22 @@ def _images(root: Path, tree: dict[str, Any], remarks: list[str]) -> list[Path]:
         for entry in [entries] if isinstance(entries, str) else entries:
             words = [word for word in str(entry).replace("\\", "/").split("/") if word not in (".", "..")]
             places = [home / way for home in homes for way in (str(entry), "/".join(words), "/".join(words[1:]))]
-            place = next((p for p in places if p.exists() and p.resolve() != root.resolve()), None)
+            place = next((p for p in places if p.exists() and p.resolve() != root.resolve() and inside(p, root)), None)
             if place is None:
                 remarks.append(f"data.yaml names {split}: {entry}, which is not there")
             elif place.is_dir():
-                found.update(dict.fromkeys(path.resolve() for path in _below(place)))
+                found.update(dict.fromkeys(path.resolve() for path in _below(place) if inside(path, root)))
             else:
                 for line in filter(None, map(str.strip, read_lines(place))):
                     ways = (place.parent / line, root / line.removeprefix("data/"), root / line.removeprefix("./"))
-                    if (image := next((way for way in ways if way.is_file()), None)) is None:
+                    there = [way for way in ways if way.is_file()]
+                    if not there:
                         raise DataError(f"{place}: lists {line}, which is not there; put it there, or mend the path")
-                    found[image.resolve()] = None
+                    if image := next((way for way in there if inside(way, root)), None):
+                        found[image.resolve()] = None
     home = root.resolve()
     kept = [root / path.relative_to(home) if path.is_relative_to(home) else path for path in found]
-    return kept or _below(root / "images")
+    return kept or [path for path in _below(root / "images") if inside(path, root)]
 
 
 def _text(image: Path, root: Path) -> Path:
