@@ -12,7 +12,7 @@ from ..pairs import mismatch
 from ..unpack import unpack
 from . import coco
 from .catalogue import TOOLS
-from .files import IMAGES, read_json, read_xml, scratch, size_of
+from .files import IMAGES, counted, read_json, read_xml, scratch, size_of
 from .inside import looking, told
 from .masks import write as write_masks
 from .record import Picture, Pictures, Project
@@ -149,6 +149,6 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     if renamed:
         said = (
             *said,
-            f"{len(renamed)} pictures renamed, since others are called so on some disks; the first: {renamed[0]}",
+            f"{counted(len(renamed), 'picture')} renamed, since others are called so on some disks; the first: {renamed[0]}",
         )
     return replace(made, remarks=tuple(said))
