@@ -160,6 +160,7 @@ def ring(points: Any, where: object) -> np.ndarray:
         made = np.asarray(points, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
         raise DataError(f"{where}: a polygon whose points are no pairs of numbers; draw it again") from None
+    limits.check_points(len(made), where)
     if len(made) < 3:
         raise DataError(f"{where}: a polygon of {counted(len(made), 'point')}; it needs three, so draw or remove it")
     if not (np.isfinite(made).all() and (abs(made) < _FAR).all()):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from ...errors import DataError, extra
@@ -22,7 +21,6 @@ from .files import IMAGES, counted, name_of, read_json, read_lines, reading, rin
 from .record import Part, Picture, Project, Region
 from .remarks import lost
 
-Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, 1 << 30)  # satellite scenes are large
 _PLACE = (33550, 33922, 34264, 34735)  # the tags of a GeoTIFF: pixel scale, tie point, matrix, keys
 _BIG = 43  # of a TIFF's header: addresses of eight bytes
 _CLASS = ("class", "label", "type", "name", "category", "class_name")

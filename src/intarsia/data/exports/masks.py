@@ -136,5 +136,9 @@ def _objects(path: Path, labels: np.ndarray, rows: list[dict[str, Any]], space: 
     for number, pixels in pieces(numbers.astype(np.int64)):
         if number:
             row = rows[number - 1]
-            found.append(Region(row["class"], bitmap=pixels, crowd=row["crowd"], object=row["object"]))
+            if not isinstance(row["class"], str) or not isinstance(row["object"], str):
+                raise DataError(
+                    f"{path}: objects.json tells no class and object of its number {number}; write it again"
+                )
+            found.append(Region(row["class"], bitmap=pixels, crowd=bool(row["crowd"]), object=row["object"]))
     return found
