@@ -81,7 +81,7 @@ def _text(content: bytes, dice: random.Random) -> bytes:
 def _json(content: bytes, dice: random.Random) -> bytes:
     try:
         tree = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _text(content, dice)
     places: list[tuple[Any, Any]] = []
 
