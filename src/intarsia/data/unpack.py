@@ -6,6 +6,7 @@ after all, what was written of it is removed.
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import shutil
@@ -24,6 +25,15 @@ from ..naming import key
 LITTER = ("__MACOSX", ".DS_Store")  # what a desktop left in an archive
 _LINK, _ENCRYPTED = 0o12, 1  # of a zip entry: the kind in its file's mode on a Unix system, and the flag
 _PIECE = 1 << 20
+_DISK = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+)  # none of the archive's
 
 Member = tuple[str, int, Any]  # name, the size that the archive claims, and what the archive calls it
 
@@ -45,8 +55,8 @@ def unpack(archive: Path, folder: Path) -> list[str]:
             _written(archive, members, places, read, made)
     except BaseException as error:
         _removed(made)
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's, not the archive's
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise
         if isinstance(error, IntarsiaError) or not isinstance(error, Exception):
             raise
         raise DataError(f"{archive}: cannot be unpacked ({error}); remove it, and type the same again") from None

@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import json
+import os
 import shutil
 import tempfile
 import zlib
@@ -224,6 +225,23 @@ def png_of(text: str, height: int, width: int, where: object, deflated: bool = F
     return image
 
 
+def _images(folder: Path) -> list[tuple[Path, bool]]:
+    """The images at and below a folder, in the order of their paths, and whether each is a link; linked folders are not entered."""
+    found, pending = [], [folder]
+    while pending:
+        place = pending.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(place / entry.name)
+                    elif entry.name.lower().endswith(IMAGES) and entry.is_file():
+                        found.append((place / entry.name, entry.is_symlink()))
+        except OSError:  # a folder that may not be read, or that is none
+            continue
+    return sorted(found, key=lambda pair: pair[0].parts)
+
+
 class Beside:
     """The images at and below a folder, found by whatever path an export calls them by."""
 
@@ -231,8 +249,8 @@ class Beside:
         self.root = root
         self.named: dict[str, list[Path]] = {}
         self.stems: dict[Path, Path] = {}
-        for path in (p for folder in (root, *named()) for p in sorted(folder.rglob("*"))):
-            if path.suffix.lower() in IMAGES and path.is_file() and (not path.is_symlink() or inside(path, root)):
+        for path, linked in (found for folder in (root, *named()) for found in _images(folder)):
+            if not linked or inside(path, root):
                 self.named.setdefault(path.name, []).append(path)
                 self.stems.setdefault(path.with_suffix(""), path)
 

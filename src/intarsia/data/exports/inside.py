@@ -10,9 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import NamedTuple
 
-_NAMED: ContextVar[tuple[Path, ...]] = ContextVar("folders that the user named", default=())
-_LEFT: ContextVar[dict[Path, None] | None] = ContextVar("what was left alone", default=None)
+_ROOM = 256 << 20
+
+
+class _Look(NamedTuple):
+    """One reading of an export."""
+
+    named: tuple[Path, ...]  # folders that the user named
+    left: dict[Path, None]  # what was left alone
+    known: dict[tuple[Path, Path], bool]  # of a folder and an export's own: whether the first lies inside
+    held: list[int]  # one number: the bytes of the bitmaps that are kept as they are
+
+
+_LOOK: ContextVar[_Look | None] = ContextVar("the export that is being read", default=None)
 
 
 @contextmanager
@@ -21,18 +33,27 @@ def looking(named: Path | None) -> Iterator[dict[Path, None]]:
 
     Yields: what lay outside of all of them and was left alone, in the order in which it came up.
     """
-    left: dict[Path, None] = {}
-    tokens = _NAMED.set((named,) if named else ()), _LEFT.set(left)
+    look = _Look((named,) if named else (), {}, {}, [0])
+    token = _LOOK.set(look)
     try:
-        yield left
+        yield look.left
     finally:
-        _NAMED.reset(tokens[0])
-        _LEFT.reset(tokens[1])
+        _LOOK.reset(token)
 
 
 def named() -> tuple[Path, ...]:
     """The folders that the user named."""
-    return _NAMED.get()
+    look = _LOOK.get()
+    return look.named if look else ()
+
+
+def room(size: int) -> bool:
+    """Whether a bitmap of so many bytes may be kept as it is: the first 256 MB of an export may, which saves time."""
+    look = _LOOK.get()
+    if look is None or look.held[0] + size > _ROOM:
+        return False
+    look.held[0] += size
+    return True
 
 
 def inside(path: Path, root: Path) -> bool:
@@ -41,14 +62,26 @@ def inside(path: Path, root: Path) -> bool:
     Args:
         root: the export's own folder.
     """
+    look = _LOOK.get()
+    plain = look is not None and not path.is_symlink() and path.name not in ("", "..")
+    if look is None or not plain:
+        found = _below(path, (root, *named()))
+    else:  # of a file that is no link its folder tells
+        place = path.parent, root
+        if place not in look.known:
+            look.known[place] = _below(path.parent, (root, *look.named))
+        found = look.known[place] or _below(path, (root, *look.named))
+    if not found and look is not None:
+        look.left[path] = None
+    return found
+
+
+def _below(path: Path, folders: tuple[Path, ...]) -> bool:
     try:
         real = path.resolve()
-        found = any(real.is_relative_to(folder.resolve()) for folder in (root, *_NAMED.get()))
+        return any(real.is_relative_to(folder.resolve()) for folder in folders)
     except (OSError, ValueError, RuntimeError):  # a loop of links, or no path at all
         return False
-    if not found and (left := _LEFT.get()) is not None:
-        left[path] = None
-    return found
 
 
 def told(left: dict[Path, None]) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 from ... import limits
 from ...errors import DataError, LabelError, nearest
 from ...labels import IGNORE, Color, LabelSpace
-from .regions import blank, expanded, fill, keyhole, outline, runs_of
+from .inside import room
+from .regions import blank, expanded, fill, keyhole, outline
 
 Ring = (
     np.ndarray
@@ -57,10 +58,12 @@ class Runs(NamedTuple):
 
 def kept(top: int, left: int, pixels: np.ndarray) -> Bitmap | Runs:
     """A region of pixels [h, w] in the form that takes less memory."""
-    if pixels.size > _LARGE:
-        lengths = np.asarray(runs_of(pixels), np.int32)
-        if lengths.nbytes < pixels.size:
-            return Runs(top, left, (pixels.shape[0], pixels.shape[1]), lengths)
+    if pixels.size > _LARGE and not room(pixels.size):
+        flat = pixels.ravel()
+        turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        if 4 * len(turns) < pixels.size:
+            edges = np.concatenate([[0], *([[0]] if flat[0] else []), turns, [flat.size]])
+            return Runs(top, left, (pixels.shape[0], pixels.shape[1]), np.diff(edges).astype(np.int32), rows=True)
     return Bitmap(top, left, pixels)
 
 
