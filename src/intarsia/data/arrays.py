@@ -16,7 +16,7 @@ def read_npy(path: Path, planes: bool = False) -> tuple[np.ndarray, int]:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # whatever its reader makes of a damaged header, a tokenizer's among it
         raise DataError(f"{path}: no readable array of numbers ({error})") from None
     if array.ndim not in (2, 3) or array.size == 0:
         raise DataError(f"{path}: an array of shape {array.shape}; save [H, W] or [H, W, C]")
@@ -53,7 +53,11 @@ def flattened(planes: np.ndarray) -> np.ndarray:
 
 def whole(array: np.ndarray) -> np.ndarray:
     """Floating point numbers without fractions as integers, as tools for rasters write ids; others stay as they are."""
-    if array.dtype.kind != "f" or not (np.isfinite(array) & (array == np.rint(array)) & (abs(array) < 2**31)).all():
+    if (
+        array.dtype.kind != "f"
+        or not array.size
+        or not (np.isfinite(array) & (array == np.rint(array)) & (abs(array) < 2**31)).all()
+    ):
         return array
     low, high = array.min(), array.max()
     return array.astype(np.int32 if low < 0 or high > 65535 else np.uint16 if high > 255 else np.uint8)
