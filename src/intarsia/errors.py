@@ -19,7 +19,6 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
-
 _LONGEST = 4000  # letters of a message: what a stranger's file holds may be quoted in it
 
 
