@@ -15,7 +15,6 @@ DOCUMENT = (
 SETTINGS = 4 << 20  # bytes of a YAML file, which is written by hand and read slowly
 NODES = 1_000_000  # values of a YAML file with each alias written out: a few lines can stand for billions
 NESTING = 100  # lists in lists of a YAML file
-ANSWER = 1 << 30  # bytes of a server's answer whose size nothing tells, such as an index of shards
 MEMBERS = 4_000_000  # files of an archive
 RATIO = 200  # times the size of an archive that its files may have, beyond what any archive may unpack to:
 UNPACKED = 1 << 30  # bytes
