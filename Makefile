@@ -1,6 +1,7 @@
 # make demo      set up, then train, score and apply a small network on the built-in shapes: three minutes on two cores
 # make test      set up what the tests need, and run them
 # make test-all  the slow tests too
+# make fuzz      spoil files and read them for an hour; MINUTES=5 for less
 # make check     formatter, linter, types, house tests
 # make clean     remove what these targets made
 #
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 MARKS := not slow and not gpu
 
-.PHONY: help demo test test-all check format clean
+.PHONY: help demo test test-all fuzz check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -30,6 +31,11 @@ test: $(VENV)/.has-test
 
 test-all: MARKS := not gpu
 test-all: test
+
+MINUTES ?= 60
+
+fuzz: $(VENV)/.has-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/drive.py --minutes $(MINUTES) --keep
 
 check: $(VENV)/.has-test $(VENV)/.has-lint
 	$(BIN)/ruff format --check .

@@ -19,9 +19,14 @@ import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
+_LONGEST = 4000  # letters of a message: what a stranger's file holds may be quoted in it
+
 
 class IntarsiaError(ValueError):
-    """The root of the family."""
+    """The root of the family. A message is never longer than a page, and can always be printed."""
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*(_printable(part) if isinstance(part, str) else part for part in told))
 
 
 class RecipeError(IntarsiaError): ...
@@ -49,6 +54,13 @@ class TrainingError(IntarsiaError): ...
 
 
 class MissingExtra(IntarsiaError, ImportError): ...
+
+
+def _printable(text: str) -> str:
+    """A text without its middle where it is too long, and without halves of characters, which no terminal prints."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 1000]} [{len(text) - _LONGEST} letters left out] {text[-1000:]}"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def nearest(word: object, known: Iterable[object]) -> str:

@@ -10,6 +10,17 @@ PIXELS = (
     178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
 )
 DECODED = 8 * PIXELS  # bytes of one picture or array: four channels of 16 bits at most pixels
+DOCUMENT = (
+    4 << 30
+)  # bytes of a JSON or XML file, or a table: they are read as a whole, and the largest releases have 2 GB
+SETTINGS = 4 << 20  # bytes of a YAML file, which is written by hand and read slowly
+NODES = 1_000_000  # values of a YAML file with each alias written out: a few lines can stand for billions
+NESTING = 100  # lists in lists of a YAML file
+MEMBERS = 4_000_000  # files of an archive
+RATIO = 200  # times the size of an archive that its files may have, beyond what any archive may unpack to:
+UNPACKED = 1 << 30  # bytes
+POINTS = 2_000_000  # of one polygon
+CROSSINGS = 1 << 27  # places at which the edges of one polygon cross the middles of rows: 134 million take some seconds
 
 
 OPTION = 1_000_000  # the largest number among the options of a checkpoint's network
@@ -31,7 +42,8 @@ def check_pixels(width: int, height: int, where: object) -> None:
     """
     if width * height > PIXELS:
         raise DataError(
-            f"{where}: a picture of {width}x{height} = {width * height:,} pixels; at most {PIXELS:,} are read as a whole, so cut it into tiles"
+            f"{where}: a picture of {_short(width)}x{_short(height)} = {_short(width * height)} pixels; at most {PIXELS:,} are "
+            "read as a whole, so cut it into tiles"
         )
 
 
@@ -44,3 +56,33 @@ def check_decoded(size: int, where: object) -> None:
         raise DataError(
             f"{where}: {size:,} bytes when decoded; at most {DECODED:,} are read as a whole, so cut it into tiles"
         )
+
+
+def check_points(count: int, where: object) -> None:
+    """Refuse a polygon of more than `POINTS` points.
+
+    Raises: DataError.
+    """
+    if count > POINTS:
+        raise DataError(f"{where}: a polygon of {count:,} points; at most {POINTS:,} are drawn, so simplify it")
+
+
+def check_document(size: int, where: object, most: int = DOCUMENT) -> None:
+    """Refuse a text of more bytes than are read as a whole.
+
+    Raises: DataError.
+    """
+    if size > most:
+        raise DataError(
+            f"{where}: {size:,} bytes; at most {most:,} are read as a whole, so split it into several files"
+        )
+
+
+def unpacked_bytes(packed: int) -> int:
+    """How many bytes an archive of that size may unpack to."""
+    return max(UNPACKED, packed * RATIO)
+
+
+def _short(number: int) -> str:
+    """A number with its thousands apart; what no page could hold is only called large."""
+    return f"{number:,}" if abs(number) < 1 << 64 else "a number of many digits"

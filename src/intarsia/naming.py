@@ -14,6 +14,8 @@ _ENDING = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy|webp|jp2|json|geojson|xml|
 
 def key(name: str) -> str:
     """A name as a disk may compare it: composed (NFC) and without case. Two names of one key are one file there."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -24,13 +26,23 @@ def fresh(name: str, taken: dict[str, int]) -> str:
         taken: the keys that are given away, and the last number that each was given; start with an empty dict. A name
             that is given often is found as fast as the first.
     """
-    made, last = name, taken.get(key(name), 0)
+    own = key(name)
+    if own not in taken:
+        taken[own] = 1
+        return name
+    last, made = taken[own], name
     while key(made) in taken:
-        last = max(last + 1, 2)
+        last += 1
         made = f"{name}-{last}"
-    taken[key(name)] = max(last, 1)
-    taken.setdefault(key(made), 1)
+    taken[own] = last
+    taken[key(made)] = 1
     return made
+
+
+def climbs(called: str) -> bool:
+    """Whether a path in somebody's file leads out of the folder that it is read below: `..`, from a root, or of a drive."""
+    plain = called.replace("\\", "/")
+    return plain.startswith(("/", "~")) or plain[1:2] == ":" or "\0" in plain or ".." in plain.split("/")
 
 
 def distinct(names: Sequence[str]) -> list[str]:

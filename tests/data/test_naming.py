@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from intarsia.naming import distinct, fresh, key
+from intarsia.errors import DataError, MissingExtra
+from intarsia.naming import climbs, distinct, fresh, key
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,21 @@ def test_one_name_given_often_is_as_quick_as_many_names() -> None:
     made = [fresh("1", taken) for _ in range(100_000)]
     assert len(set(made)) == 100_000 and made[:3] == ["1", "1-2", "1-3"]
     assert fresh("1-3", taken) == "1-3-2"
+
+
+def test_a_message_is_no_longer_than_a_page_and_can_be_printed() -> None:
+    """What a stranger's file holds may be quoted in it: forty thousand letters, or half of a character."""
+    assert (
+        str(DataError("a" * 100)) == "a" * 100
+        and str(DataError("Stra\u00dfe \N{CAT FACE}")) == "Stra\u00dfe \N{CAT FACE}"
+    )
+    said = str(MissingExtra("begin " + "a" * 50_000 + " end"))
+    assert len(said) < 4100 and said.startswith("begin a") and said.endswith(" end") and "letters left out" in said
+    assert str(DataError("half \udcff")).encode() == b"half \\udcff"
+
+
+@pytest.mark.parametrize(
+    "path", ["../x", "a/../../x", "/x", "C:\\x", "c:/x", "\\\\server\\x", "~/x", "a\\..\\x", "a\0"]
+)
+def test_paths_that_lead_out(path: str) -> None:
+    assert climbs(path) and not climbs("a/b..c/.d") and not climbs("")

@@ -15,6 +15,8 @@ AT_THE_HEAD = {
     "__main__": set(),
     "errors": set(),
     "limits": set(),
+    "naming": set(),
+    "documents": {"yaml"},
     "cli": {"typer"},
     "config": {"yaml", "pydantic"},
     "labels": {"numpy"},

@@ -46,7 +46,9 @@ def convert(
     if len(known) == 1 and len(known[0][0]) == 1:  # the export lies in a folder below, or is the folder itself
         place = next(iter(known[0][0].values()))
     if len(known) == 1 and len(known[0][0]) > 1:
-        project = chosen({name: exports.read(file, known[0][1]) for name, file in known[0][0].items()}, split, place)
+        project = chosen(
+            {name: exports.read(file, known[0][1], root) for name, file in known[0][0].items()}, split, place
+        )
     elif source_tool is None and not exports.candidates(place) and not place.is_file():
         datasets = opened(source, root, split, every=True, holdout=False)
         space = getattr(datasets[0], "labels", None)
@@ -55,7 +57,7 @@ def convert(
         project = samples.project(datasets)
         uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
     else:
-        project = chosen({"": exports.read(place, source_tool)}, split, place)
+        project = chosen({"": exports.read(place, source_tool, root)}, split, place)
     console().print(f"{project.source}: {told(project)}", markup=False)
     for remark in project.remarks:
         console(error=True).print(remark, markup=False, soft_wrap=True)

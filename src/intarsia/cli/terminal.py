@@ -22,7 +22,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stand
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Also replace files that this program did not write, or that were changed.")
 ]
-Root = Annotated[str | None, typer.Option(help="Folder of a data set that is given by name.", metavar="DIR")]
+Root = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of a data set that is given by name; of an export, one outside of it in which its images may lie.",
+        metavar="DIR",
+    ),
+]
 
 
 def console(error: bool = False) -> Console:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from ..documents import yaml_of
 from ..errors import RecipeError, nearest
 from .schema import GIVEN, PLACES, Catalogue, Recipe
 
@@ -30,7 +31,7 @@ def read(source: str | Path | Mapping[str, Any] | Recipe) -> tuple[dict[str, Any
         return _copied(source), "recipe"
     path = Path(source)
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Once)
+        tree = yaml_of(path.read_text(encoding="utf-8"), _Once)
     except FileNotFoundError:
         near = nearest(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else ""
         raise RecipeError(f"there is no recipe {str(path)!r}{near}") from None
@@ -94,7 +95,7 @@ def override(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, A
             if not isinstance(node, dict):
                 raise RecipeError(f"{item!r}: {parent!r} holds {node!r}, which has no keys below it")
         try:
-            value = yaml.safe_load(text)
+            value = yaml_of(text)
         except yaml.YAMLError:
             raise RecipeError(f"{item!r}: {text!r} is no valid YAML value") from None
         if leaf == "name" and len(parents) == 1 and parents[0] in PLACES and node.get("name") not in (None, value):

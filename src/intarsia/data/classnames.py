@@ -1,15 +1,14 @@
 """Files of class names beside a data set, in the forms that annotation tools write."""
 
 import csv
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from ..errors import LabelError
+from .. import limits
+from ..documents import read_json, read_text, read_yaml
+from ..errors import DataError
 from ..labels import LabelSpace
 
 FILES = (
@@ -51,8 +50,8 @@ def labels_file(root: Path) -> LabelSpace | None:
     if not path.is_file():
         return None
     try:
-        return LabelSpace.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, KeyError, TypeError, OSError, UnicodeDecodeError, LabelError):
+        return LabelSpace.from_dict(read_yaml(path))
+    except (KeyError, TypeError, AttributeError, DataError):
         return None
 
 
@@ -63,12 +62,12 @@ def _rows(path: Path) -> list[Row]:
     reader: Callable[[Path], list[Row]] = {".json": _json, ".csv": _csv}.get(path.suffix, _text)
     try:
         return reader(path)
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, IndexError, TypeError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, StopIteration, csv.Error):
         return []  # a file of this name may be anything
 
 
 def _json(path: Path) -> list[Row]:
-    tree = json.loads(path.read_text(encoding="utf-8-sig"))
+    tree = read_json(path)
     if isinstance(tree, dict):
         lists = [v for v in tree.values() if isinstance(v, list) and v]
         if lists:
@@ -106,7 +105,7 @@ def _text(path: Path) -> list[Row]:
     LabelMe's lists count from -1, which is the value of `__ignore__`, their first line.
     """
     rows: list[Row] = []
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
+    for line in read_text(path, limits.SETTINGS).splitlines():
         line = line.strip()
         if not line or line.startswith("#"):
             continue

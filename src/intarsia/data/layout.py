@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..documents import read_text
 from ..errors import DataError, nearest
+from ..naming import climbs
 from .formats import SUFFIXES
 from .pairs import Pair
 from .planes import files_of, stacked
@@ -184,6 +186,17 @@ def listed(root: Path, file: Path, layout: Layout | None) -> list[Pair]:
             )
         items.append(Pair(name, images[name], masks[name]))
     return items
+
+
+def words_of(file: Path) -> list[str]:
+    """The words of a list, names or paths below the data set's folder.
+
+    Raises: DataError when it cannot be read, and for a word that leads out of the folder.
+    """
+    words = read_text(file).split()
+    if odd := next((word for word in words if climbs(word)), None):
+        raise DataError(f"{file}: lists {odd[:80]!r}, which leads out of the data set's folder; correct the list")
+    return words
 
 
 def _short(name: str, suffix: str) -> str:

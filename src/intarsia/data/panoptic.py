@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import DataError
 from ..labels import Color, LabelSpace
-from .exports.files import read_json
+from ..naming import climbs
+from .exports.files import read_json, reading
 from .idmaps import read_rgb
 from .pairs import Pair, Raw
 
@@ -42,16 +43,19 @@ class Segments:
         assert item.mask is not None
         numbers = read_rgb(item.mask) @ _BYTES  # [H, W]
         seen, places = np.unique(numbers, return_inverse=True)
-        segments = {int(s["id"]): s for s in self.known[item.name]}
+        with reading(f"{item.mask}: its segments_info", "COCO"):
+            segments = {int(s["id"]): s for s in self.known[item.name]}
+            kinds = {n: (int(s["category_id"]), bool(s.get("iscrowd"))) for n, s in segments.items()}
         if lost := [n for n in seen.tolist() if n and n not in segments]:
             raise DataError(
                 f"{item.mask}: holds segment {lost[0]}, which the JSON does not list; both must be of one release"
             )
-        classes = np.array([int(segments[n]["category_id"]) if n else 0 for n in seen.tolist()], np.int32)
-        single = [
-            n if n and int(segments[n]["category_id"]) in self.things and not segments[n].get("iscrowd") else 0
-            for n in seen.tolist()
-        ]
+        if odd := [k for k, _ in kinds.values() if not 0 <= k < 1 << 31]:
+            raise DataError(
+                f"{item.mask}: the JSON gives a segment the category {odd[0]}; categories are 0 .. 2147483647"
+            )
+        classes = np.array([kinds[n][0] if n else 0 for n in seen.tolist()], np.int32)
+        single = [n if n and kinds[n][0] in self.things and not kinds[n][1] else 0 for n in seen.tolist()]
         places = places.reshape(numbers.shape)
         return Raw(classes[places], np.array(single, np.int32)[places])
 
@@ -68,23 +72,31 @@ def read(path: Path, masks: Path, find: Callable[[str], Path | None]) -> tuple[l
     tree = read_json(path)
     if not isinstance(tree, dict) or not all(isinstance(tree.get(k), list) for k in ("annotations", "categories")):
         raise DataError(f"{path}: no panoptic file; it needs images, annotations and categories")
-    called = {image["id"]: str(image["file_name"]) for image in tree.get("images", [])}
     items, known = [], {}
-    for annotation in tree["annotations"]:
-        if "segments_info" not in annotation:
-            raise DataError(f"{path}: annotations without segments_info; give the panoptic file, not that of instances")
-        mask = masks / annotation["file_name"]
-        name = mask.stem
-        image = find(called.get(annotation["image_id"], name + ".jpg"))
-        if image is None or not mask.is_file():
-            what = mask if image is not None else called.get(annotation["image_id"], annotation["image_id"])
-            raise DataError(f"{path}: {what} is listed, but not there; unpack all of the release")
-        items.append(Pair(name, image, mask).also(path))
-        known[name] = annotation["segments_info"]
-    categories = [
-        Category(int(c["id"]), str(c["name"]), tuple(c["color"]) if c.get("color") else None, bool(c.get("isthing", 1)))
-        for c in tree["categories"]
-    ]
+    with reading(path, "COCO"):
+        called = {image["id"]: str(image["file_name"]) for image in tree.get("images", [])}
+        for annotation in tree["annotations"]:
+            if "segments_info" not in annotation:
+                raise DataError(
+                    f"{path}: annotations without segments_info; give the panoptic file, not that of instances"
+                )
+            file = str(annotation["file_name"])
+            mask, name = masks / file, Path(file).stem
+            listed = called.get(annotation["image_id"], name + ".jpg")
+            if odd := next((f for f in (file, listed) if climbs(f)), None):
+                raise DataError(f"{path}: {odd!r} leads out of the release's folder; it is not to be trusted")
+            image = find(listed)
+            if image is None or not mask.is_file():
+                what = mask if image is not None else called.get(annotation["image_id"], annotation["image_id"])
+                raise DataError(f"{path}: {what} is listed, but not there; unpack all of the release")
+            items.append(Pair(name, image, mask).also(path))
+            known[name] = annotation["segments_info"]
+        categories = [
+            Category(
+                int(c["id"]), str(c["name"]), tuple(c["color"]) if c.get("color") else None, bool(c.get("isthing", 1))
+            )
+            for c in tree["categories"]
+        ]
     return items, Segments(known, frozenset(c.number for c in categories if c.thing)), categories
 
 

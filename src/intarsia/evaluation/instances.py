@@ -13,20 +13,22 @@ that the truth does not list; here they are errors.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.exports.files import read_json
-from ..data.exports.regions import mask_of, unpacked
+from .. import limits
+from ..data.exports.files import read_json, reading
+from ..data.exports.regions import mask_of
 from ..errors import DataError
 from ..metrics import AveragePrecision, Objects
 from ..metrics.average_precision import CroppedMask, PrecisionScores, crop
 from .panoptic import only_json
 from .polygons import fill
+
+_LARGEST = 1e300
 
 
 class Instances(NamedTuple):
@@ -60,9 +62,10 @@ def score_instances(predictions: str | Path, truth: str | Path, *, dilation_rati
     Raises: DataError for other files, and for results whose image, category, score or shape does not fit, by their place.
     """
     path, file = only_json(Path(predictions)), only_json(Path(truth))
-    images, categories, annotations = _truth(file)
-    names = tuple(str(c["name"]) for c in categories)
-    number = {c["id"]: n for n, c in enumerate(categories)}
+    with reading(file, "COCO"):
+        images, categories, annotations = _truth(file)
+        names = tuple(str(c["name"]) for c in categories)
+        number = {c["id"]: n for n, c in enumerate(categories)}
     results = _results(path)
     real = _by_image(annotations, images, number, f"{file}: annotation")
     found = _by_image(results, images, number, f"{path}: result")
@@ -80,12 +83,13 @@ def score_instances(predictions: str | Path, truth: str | Path, *, dilation_rati
         size = images[image]
         ours = [_Shape(r, size, f"{path}: result {n}") for n, r in found.get(image, ())]
         theirs = [_Shape(a, size, f"{file}: annotation {n}") for n, a in real.get(image, ())]
-        if with_masks:
-            drawn = _objects(ours, size, number, True, False), _objects(theirs, size, number, True, True)
-            masks.update(*drawn)
-            if dilation_ratio:
-                edges.update(*drawn)
-        boxes.update(_objects(ours, size, number, False, False), _objects(theirs, size, number, False, True))
+        with reading(f"{path} or {file}: the objects of image {image!r}", "COCO"):
+            if with_masks:
+                drawn = _objects(ours, size, number, True, False), _objects(theirs, size, number, True, True)
+                masks.update(*drawn)
+                if dilation_ratio:
+                    edges.update(*drawn)
+            boxes.update(_objects(ours, size, number, False, False), _objects(theirs, size, number, False, True))
     return Instances(
         masks.compute() if with_masks else None,
         boxes.compute(),
@@ -155,6 +159,9 @@ def _truth(path: Path) -> tuple[dict[Any, tuple[int, int]], list[Any], list[Any]
         if not image.get("height") or not image.get("width"):
             raise DataError(f"{path}: image {image.get('id')!r} has no height and width")
         images[image["id"]] = (int(image["height"]), int(image["width"]))
+        limits.check_pixels(images[image["id"]][1], images[image["id"]][0], f"{path}: image {image['id']!r}")
+        if min(images[image["id"]]) < 1:
+            raise DataError(f"{path}: image {image['id']!r} has a height or width below 1; write its size in pixels")
     if not images or not tree["categories"]:
         raise DataError(f"{path}: lists no {'images' if not images else 'categories'}; there is nothing to score")
     return images, tree["categories"], tree["annotations"]
@@ -173,11 +180,12 @@ def _results(path: Path) -> list[dict[str, Any]]:
 def _by_image(listed: Sequence[Any], images: Any, number: Any, what: str) -> dict[Any, list[tuple[int, Any]]]:
     held: dict[Any, list[tuple[int, Any]]] = {}
     for n, entry in enumerate(listed):
+        if not isinstance(entry, dict):
+            raise DataError(f"{what} {n} is {str(entry)[:40]!r}, no mapping; export it again")
         for key, known, of in (("image_id", images, "images"), ("category_id", number, "categories")):
-            if entry.get(key) not in known:
-                raise DataError(
-                    f"{what} {n} has {key} {entry.get(key)!r}, which is none of the truth's {len(known)} {of}"
-                )
+            given = entry.get(key)
+            if isinstance(given, list | dict) or given not in known:
+                raise DataError(f"{what} {n} has {key} {given!r}, which is none of the truth's {len(known)} {of}")
         held.setdefault(entry["image_id"], []).append((n, entry))
     return held
 
@@ -197,26 +205,32 @@ def _all_or_none(results: Sequence[Mapping[str, Any]], key: str, where: str, nee
 
 def _drawn(segmentation: Any, height: int, width: int, where: str) -> np.ndarray:
     """The mask [H, W] of polygons or run lengths."""
-    try:
-        if isinstance(segmentation, dict):
-            if list(segmentation.get("size", ())) != [height, width]:
-                raise DataError(
-                    f"run lengths of size {segmentation.get('size')}, but the image is [{height}, {width}] (height, width)"
-                )
-            counts = segmentation.get("counts", [])
-            return mask_of(unpacked(counts) if isinstance(counts, str) else counts, height, width)
-        mask = np.zeros((height, width), bool)
-        for ring in segmentation:
-            if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(_is_number, ring)):
-                raise DataError("a polygon is a list of x and y, three points at least")
-            mask |= fill(np.array(ring, np.float64).reshape(-1, 2), height, width)
-        return mask
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+    with reading(where, "COCO"):
+        try:
+            return _mask(segmentation, height, width)
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+
+
+def _mask(segmentation: Any, height: int, width: int) -> np.ndarray:
+    if isinstance(segmentation, dict):
+        if list(segmentation.get("size", ())) != [height, width]:
+            raise DataError(
+                f"run lengths of size {segmentation.get('size')}, but the image is [{height}, {width}] (height, width)"
+            )
+        return mask_of(segmentation.get("counts", []), height, width)
+    mask = np.zeros((height, width), bool)
+    for ring in segmentation:
+        if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(_is_number, ring)):
+            raise DataError("a polygon is a list of x and y, three points at least")
+        mask |= fill(np.array(ring, np.float64).reshape(-1, 2), height, width)
+    return mask
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -_LARGEST < value < _LARGEST  # neither NaN nor infinite, nor an integer that no float holds
 
 
 def _order(image: Any) -> tuple[bool, Any]:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.exports.files import read_json
+from ..data.exports.files import read_json, reading
 from ..data.idmaps import read_rgb
 from ..errors import DataError, IntarsiaError
 from ..metrics import PanopticQuality, Segments
 from ..metrics.panoptic import PanopticScores
+from ..naming import climbs
 
 _BYTES = np.array([1, 1 << 8, 1 << 16], np.int64)
 
@@ -65,18 +66,15 @@ def score_panoptic(predictions: str | Path, truth: str | Path) -> Panoptic:
     if not theirs.categories or not theirs.images:
         what = "no categories" if not theirs.categories else "no images"
         raise DataError(f"{theirs.path}: lists {what}; give the panoptic file of the truth, which does")
-    if vague := [c for c in theirs.categories if not {"id", "name", "isthing"} <= c.keys()]:
-        raise DataError(f"{theirs.path}: category {dict(vague[0])} needs an id, a name and isthing (1 or 0)")
-    number = {c["id"]: n for n, c in enumerate(theirs.categories)}
-    names = tuple(str(c["name"]) for c in theirs.categories)
-    for c in ours.categories:
-        if c.get("id") in number and "name" in c and str(c["name"]) != names[number[c["id"]]]:
-            raise DataError(
-                f"{ours.path}: category {c['id']} is {c['name']!r}, but {names[number[c['id']]]!r} in {theirs.path}; "
-                "number the categories of both alike"
-            )
+    with reading(f"{theirs.path}: categories", "COCO"):
+        if vague := [c for c in theirs.categories if not {"id", "name", "isthing"} <= c.keys()]:
+            raise DataError(f"{theirs.path}: category {dict(vague[0])} needs an id, a name and isthing (1 or 0)")
+        number = {c["id"]: n for n, c in enumerate(theirs.categories)}
+        names = tuple(str(c["name"]) for c in theirs.categories)
+        things = frozenset(number[c["id"]] for c in theirs.categories if c["isthing"])
+    with reading(f"{ours.path}: categories", "COCO"):
+        _named_alike(ours, theirs, number, names)
     _paired(ours, theirs)
-    things = frozenset(number[c["id"]] for c in theirs.categories if c["isthing"])
     metric = PanopticQuality(len(names), things)
     for image, annotation in theirs.images.items():
         cut, own = _segments(theirs, annotation, number), _segments(ours, ours.images[image], number)
@@ -91,6 +89,16 @@ def score_panoptic(predictions: str | Path, truth: str | Path) -> Panoptic:
         except IntarsiaError as error:
             raise type(error)(f"{path}: {error}") from None
     return Panoptic(metric.compute(), names, things, len(theirs.images))
+
+
+def _named_alike(ours: _File, theirs: _File, number: Mapping[Any, int], names: tuple[str, ...]) -> None:
+    """See that the categories that both list have one name."""
+    for c in ours.categories:
+        if c.get("id") in number and "name" in c and str(c["name"]) != names[number[c["id"]]]:
+            raise DataError(
+                f"{ours.path}: category {c['id']} is {c['name']!r}, but {names[number[c['id']]]!r} in {theirs.path}; "
+                "number the categories of both alike"
+            )
 
 
 def only_json(given: Path) -> Path:
@@ -114,12 +122,18 @@ def _opened(given: Path) -> _File:
     needed = {"image_id", "file_name", "segments_info"}
     if not isinstance(listed, list) or not all(isinstance(a, dict) and needed <= a.keys() for a in listed):
         raise DataError(f"{path}: is no panoptic file; its annotations need image_id, file_name and segments_info")
-    images = {a["image_id"]: a for a in listed}
+    with reading(path, "COCO"):
+        images = {a["image_id"]: a for a in listed}
     if len(images) < len(listed):
         twice = next(i for i in images if sum(a["image_id"] == i for a in listed) > 1)
         raise DataError(f"{path}: lists image {twice!r} more than once; keep one annotation an image")
     beside = path.with_suffix("")
-    return _File(path, beside if beside.is_dir() else path.parent, images, tree.get("categories") or [])
+    if odd := next((str(a["file_name"]) for a in listed if climbs(str(a["file_name"]))), None):
+        raise DataError(f"{path}: {odd!r} leads out of the folder of its masks; it is not to be trusted")
+    categories = tree.get("categories") or []
+    if not isinstance(categories, list):
+        raise DataError(f"{path}: its categories are no list; export it again")
+    return _File(path, beside if beside.is_dir() else path.parent, images, categories)
 
 
 def _paired(ours: _File, theirs: _File) -> None:
@@ -133,15 +147,18 @@ def _segments(file: _File, annotation: Mapping[str, Any], number: Mapping[Any, i
     """The segments of one image, with the categories' places as classes."""
     path = file.masks / str(annotation["file_name"])
     classes, crowd = {}, []
-    for segment in annotation["segments_info"]:
-        if segment.get("category_id") not in number:
-            raise DataError(
-                f"{file.path}: segment {segment.get('id')} of image {annotation['image_id']!r} has category "
-                f"{segment.get('category_id')!r}, which is none of the {len(number)} of the truth"
-            )
-        if segment["id"] in classes:
-            raise DataError(f"{file.path}: image {annotation['image_id']!r} lists segment {segment['id']} twice")
-        classes[segment["id"]] = number[segment["category_id"]]
-        if segment.get("iscrowd"):
-            crowd.append(segment["id"])
+    with reading(f"{file.path}: the segments of image {annotation['image_id']!r}", "COCO"):
+        for segment in annotation["segments_info"]:
+            if segment.get("category_id") not in number:
+                raise DataError(
+                    f"{file.path}: segment {segment.get('id')} of image {annotation['image_id']!r} has category "
+                    f"{segment.get('category_id')!r}, which is none of the {len(number)} of the truth"
+                )
+            if type(segment["id"]) is not int or not 0 <= segment["id"] < 1 << 24:
+                raise DataError(f"{file.path}: segment {segment['id']!r} is no number that a color can stand for")
+            if segment["id"] in classes:
+                raise DataError(f"{file.path}: image {annotation['image_id']!r} lists segment {segment['id']} twice")
+            classes[segment["id"]] = number[segment["category_id"]]
+            if segment.get("iscrowd"):
+                crowd.append(segment["id"])
     return Segments(read_rgb(path) @ _BYTES, classes, crowd)

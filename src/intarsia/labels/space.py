@@ -234,7 +234,13 @@ class LabelSpace:
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> LabelSpace:
-        """From what `to_dict` gave, or from a recipe's `labels`."""
+        """From what `to_dict` gave, or from a recipe's `labels`.
+
+        Raises: LabelError for what is none, and as the constructor.
+        """
+        classes = tree.get("classes") if isinstance(tree, Mapping) else None
+        if not isinstance(classes, list | tuple) or not isinstance(tree.get("values") or {}, Mapping):
+            raise LabelError("a label space is a mapping with classes, a list of names, and perhaps values, a mapping")
         return cls(
             tuple(tree["classes"]),
             tuple(tree.get("colors") or ()),

@@ -19,7 +19,9 @@ def inside(rings, x: float, y: float) -> bool:
     odd = False
     for ring in rings:
         for (ax, ay), (bx, by) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-            if (ay <= y < by) or (by <= y < ay):
+            if ay > by:  # each edge from its smaller y, so that there and back meet a row at one place
+                ax, ay, bx, by = bx, by, ax, ay
+            if ay <= y < by:
                 odd ^= x >= ax + (y - ay) * (bx - ax) / (by - ay)
     return odd
 

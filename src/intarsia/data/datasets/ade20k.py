@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from ...documents import json_of, read_json
 from ...errors import DataError
 from ...labels import LabelSpace, parse_color
 from ..idmaps import read_ids, read_rgb
@@ -127,11 +128,11 @@ def full_labels(root: Path, keep: str | None = None) -> LabelSpace:
     Raises: DataError where there are no JSON files.
     """
     if keep is not None and Path(keep).is_file():
-        known = {int(n): name for n, name in json.loads(Path(keep).read_text(encoding="utf-8")).items()}
+        known = {int(n): name for n, name in read_json(Path(keep)).items()}
     else:
         known = {}
         for path in sorted(root.rglob("ADE_*.json")) or sorted(root.rglob("*.json")):
-            for thing in json.loads(path.read_bytes().decode("latin-1")).get("annotation", {}).get("object", []):
+            for thing in json_of(path.read_bytes().decode("latin-1"), path).get("annotation", {}).get("object", []):
                 if thing["parts"]["part_level"] == 0:
                     known[int(thing["name_ndx"])] = str(thing["name"])
         if keep is not None and known:

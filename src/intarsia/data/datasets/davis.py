@@ -15,8 +15,10 @@ from typing import Literal
 
 import numpy as np
 
+from ...documents import read_text
 from ...errors import DataError, nearest
 from ...labels import LabelSpace
+from ...naming import climbs
 from ..codecs import decode_mask
 from ..pairs import Pair, Pairs, Raw
 
@@ -45,7 +47,9 @@ def davis(
         if not file.is_file():
             known = dict.fromkeys([*splits(root, year=year), "all"])
             raise DataError(f"{file}: there is no such list{nearest(split, known)}")
-        lines = file.read_text(encoding="utf-8").split()
+        lines = read_text(file).split()  # those of 2016 begin with a slash: only the name of a frame's folder is taken
+        if odd := next((line for line in lines if climbs(line.removeprefix("/"))), None):
+            raise DataError(f"{file}: lists {odd[:80]!r}, which leads out of the data set's folder; correct the list")
         sequences = list(
             dict.fromkeys(Path(line).parent.name if line.endswith((".jpg", ".png")) else line for line in lines)
         )

@@ -92,7 +92,8 @@ def drawn(
     lost = [picture.name for picture in pictures if picture.image is None]
     if lost:
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        raise DataError(f"{project.source}: the images of {shown} are not found beside the export; put them there")
+        why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "")
+        raise DataError(f"{project.source}: the images of {shown} are not found beside the export{why}; put them there")
     packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
     around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
     items = [
@@ -150,7 +151,7 @@ def export(
     place = root if file is None else root / file.replace("{split}", _file_of(root, file, split, held))
     if not place.exists():
         raise DataError(f"{place}: there is no such file or folder{nearest(split, splits(root, file=file))}")
-    project = read(place, tool)
+    project = read(place, tool, root)  # whatever lies below the folder that the user named may be used
     pictures = list(project.pictures)
     known = declared(pictures, roles)
     if held and holdout is not None:

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import decode_mask
-from ..exports.files import size_of
+from ..exports.files import read_lines, size_of
 from ..pairs import Pair, Pairs, Raw
 from .folder import held_out
 
@@ -86,18 +86,16 @@ def _files(item: Pair, height: int, width: int) -> np.ndarray:
 
 def _runs(path: Path) -> Runs:
     """Run lengths of each nucleus, by image."""
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
     held: Runs = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                held.setdefault(row["ImageId"], []).append([int(word) for word in (row["EncodedPixels"] or "").split()])
-            except (KeyError, ValueError):
-                raise DataError(
-                    f"{path}, line {number}: expected ImageId,EncodedPixels with pairs of numbers"
-                ) from None
-    return held
+    rows, number = csv.DictReader(read_lines(path)), 1
+    while True:
+        try:
+            if (row := next(rows, None)) is None:
+                return held
+            number = rows.line_num
+            held.setdefault(row["ImageId"], []).append([int(word) for word in (row["EncodedPixels"] or "").split()])
+        except (KeyError, ValueError, AttributeError, csv.Error):
+            raise DataError(f"{path}, line {number}: expected ImageId,EncodedPixels with pairs of numbers") from None
 
 
 def _drawn(nuclei: list[list[int]], height: int, width: int, item: Pair) -> np.ndarray:

@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...labels import LabelSpace
 from ..arrays import whole
 from ..idmaps import read_mat
-from ..layout import choice, one_of, top
+from ..layout import choice, one_of, top, words_of
 from ..pairs import Pair, Pairs, Raw
 from .voc import NAMES as VOC
 
@@ -102,7 +102,7 @@ def pascal_context(
     one_of(split, splits(root), root, TREE)
     masks, ending, numbers = _masks(root, home, classes)
     items = []
-    for name in _list(home, split).read_text(encoding="utf-8").split():
+    for name in words_of(_list(home, split)):
         image, mask = home / "JPEGImages" / f"{name}.jpg", masks / f"{name}{ending}"
         for path in (image, mask):
             if not path.is_file():

@@ -19,7 +19,7 @@ from ...errors import DataError
 from ...labels import LabelSpace
 from ..codecs import read_mask
 from ..idmaps import read_mat
-from ..layout import Layout, listed
+from ..layout import Layout, listed, words_of
 from ..pairs import Pair, Pairs, Raw
 
 NAMES = ("train_aug", "trainaug")  # of the split, both in use
@@ -79,4 +79,4 @@ def _find(root: Path, home: Path) -> Path | None:
 def _names(file: Path) -> set[str]:
     if not file.is_file():
         raise DataError(f"{file}: there is no such list; it says which images train_aug holds")
-    return set(file.read_text(encoding="utf-8").split())
+    return set(words_of(file))

@@ -1,6 +1,6 @@
 """A clean copy of a data set: what a rule can mend is mended, what none can is left out, and both are written down.
 
-images/SPLIT/NAME.jpg   as they came, or as PNG where the file had to change
+images/SPLIT/NAME.jpg   as they came, or as PNG where the file had to change; folders in NAME stay
 masks/SPLIT/NAME.png    class numbers in the classes' colors; 255 (65535 beyond 255 classes) is ignored
 labels.yaml             the label space
 fixed.json              of each file: what was done
@@ -25,6 +25,7 @@ from PIL import Image
 
 from ...errors import DataError, LabelError, nearest
 from ...labels import LabelSpace
+from ...naming import distinct
 from ..codecs import orientation_of, upright, write_image, write_labels
 from ..examine import Exam
 from ..pairs import Pairs, with_channels
@@ -109,25 +110,31 @@ def _written(
     fits = [e.fit[0] for e in everything if e.fit]
     usual = float(np.median(fits)) if len(fits) >= 5 else 0.0
     steps = list(named)
-    tasks = [(ward, case) for ward in wards for case in ward.cases]
+    for ward in wards:
+        ward.split = "" if len(wards) == 1 and ward.split in ("all", "data") else ward.split
+    pairs = [(ward, case) for ward in wards for case in ward.cases]
+    wished = [f"{ward.split}/{name}".lstrip("/") for (ward, _), name in zip(pairs, _foldered(pairs), strict=True)]
+    names = {id(case): name for (_, case), name in zip(pairs, distinct(wished), strict=True)}
+    renamed = {id(c): names[id(c)] for (_, c), wish in zip(pairs, wished, strict=True) if wish != names[id(c)]}
 
-    def work(task: tuple[Ward, Case]) -> list[Step]:
-        ward, case = task
+    def work(case: Case) -> list[Step]:
         if id(case.exam) in left:
             return [{"file": str(case.item.image), "action": f"left out: {left[id(case.exam)]}"}]
         try:
-            return _one(case, space, plain, tables.get(id(case.exam)), ward, out, channels, len(depths) > 1, usual)
+            table, name = tables.get(id(case.exam)), names[id(case)]
+            done = _one(case, space, plain, table, name, out, channels, len(depths) > 1, usual)
+            told = f"written as {name}, since another is called so on some disks"
+            return [*done, {"file": str(case.item.image), "action": told}] if id(case) in renamed else done
         except (DataError, LabelError) as error:
             return [{"file": str(case.item.image), "action": f"left out: {error}"}]
 
     for ward in wards:
-        ward.split = "" if len(wards) == 1 and ward.split in ("all", "data") else ward.split
         for folder in ("images", "masks"):
             (out / folder / ward.split).mkdir(parents=True, exist_ok=True)
         for side, what in zip(ward.unmatched, ("no mask belongs to it", "no image belongs to it"), strict=True):
             steps += [{"file": str(root / name), "action": f"left out: {what}"} for name in side]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        for done in pool.map(work, tasks):
+        for done in pool.map(work, [case for _, case in pairs]):
             steps += done
     if not any((out / "masks").rglob("*.png")):
         raise DataError(f"{root}: nothing can be mended by a rule; {steps[0]['file']}: {steps[0]['action']}")
@@ -138,6 +145,18 @@ def _written(
     (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
     (out / "fixed.json").write_text(json.dumps(steps, indent=1, ensure_ascii=False), encoding="utf-8")
     return steps
+
+
+def _foldered(pairs: Sequence[tuple[Ward, Case]]) -> list[str]:
+    """The names of samples as files: a folder stays where all have one, which every reader of folders finds again.
+
+    Of samples that lie at several depths the folders become part of the file's name: `a/b` is `a_b`.
+    """
+    names = [case.item.name for _, case in pairs]
+    parts = [part for name in names for part in name.split("/")]
+    if all(name.count("/") == 1 for name in names) and not any(part.startswith((".", "_")) for part in parts):
+        return names
+    return [name.replace("/", "_") for name in names]
 
 
 def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
@@ -172,10 +191,10 @@ def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
 
 
 def _one(
-    case: Case, space: LabelSpace, plain: LabelSpace, table: dict[int, int] | None, ward: Ward, out: Path,
+    case: Case, space: LabelSpace, plain: LabelSpace, table: dict[int, int] | None, name: str, out: Path,
     channels: int | None, mixed_depth: bool, usual: float,
 ) -> list[Step]:  # fmt: skip
-    """Write one pair, and say what was done; `usual` is how well borders lie on edges in sound pairs, see `likeness.fit`."""
+    """Write one pair under a name of its own below images/ and masks/, and say what was done; `usual` is how well borders lie on edges in sound pairs, see `likeness.fit`."""
     assert case.item.mask is not None or case.parts
     image, done, told = picture(case), [], []
     own = case.dataset is not None and case.dataset.image_hook is not None  # the file alone is not the image
@@ -206,8 +225,10 @@ def _one(
         told.append(how)
     if case.dataset is not None and case.dataset.mask_hook is not None:
         told.append("written as its data set reads it, without objects and depth")
-    name = case.item.name.replace("/", "_")
-    target = out / "images" / ward.split / name
+    target, mask = out / "images" / name, out / "masks" / f"{name}.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    name = target.name
     source = case.item.image
     if not done and source.suffix.lower() in _COPIED:
         shutil.copyfile(source, target.with_name(name + source.suffix))
@@ -217,7 +238,7 @@ def _one(
         np.save(target.with_name(name + ".npy"), image)
     else:
         shutil.copyfile(source, target.with_name(name + source.suffix))
-    write_labels(out / "masks" / ward.split / f"{name}.png", labels, plain)
+    write_labels(mask, labels, plain)
     steps = [{"file": str(source), "action": ", ".join(done)}] if done else []
     return [*steps, *([{"file": str(case.item.mask), "action": ", ".join(told)}] if told else [])]
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import limits
 from ...errors import DataError
 
 
 def decode(numbers: list[int], height: int, width: int) -> np.ndarray:
     """The mask [height, width] of a brush's run lengths.
 
-    Raises: DataError when they are of another size.
+    Raises: DataError when they are of another size, reach beyond it, or are no bytes.
     """
-    bits = np.unpackbits(np.asarray(numbers, np.uint8))
+    limits.check_pixels(width, height, "brush run lengths")
+    if not isinstance(numbers, list) or not set(map(type, numbers)) <= {int} or not all(0 <= n < 256 for n in numbers):
+        raise DataError("brush run lengths are a list of bytes, whole numbers of 0 to 255; export them again")
+    bits = np.unpackbits(np.array(numbers, np.uint8))
     place = 0
 
     def take(count: int) -> int:
@@ -31,11 +35,15 @@ def decode(numbers: list[int], height: int, width: int) -> np.ndarray:
     if total != 4 * height * width:
         raise DataError(f"brush run lengths of {total // 4} pixels for an image of {width}x{height}")
     word, sizes = take(5) + 1, [take(4) + 1 for _ in range(4)]
+    if word > 8:
+        raise DataError(f"brush run lengths of values of {word} bits; a pixel has four of 8, so export them again")
     values = np.zeros(total, np.uint8)
     n = 0
     while n < total:
         repeated = take(1)
         last = n + 1 + take(sizes[take(2)])
+        if last > total:
+            raise DataError(f"brush run lengths that reach {last - total} values beyond their image; export them again")
         if repeated:
             values[n:last] = take(word)
         else:

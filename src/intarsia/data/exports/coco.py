@@ -7,6 +7,7 @@ of COCO have no holes, so regions with holes, and crowds, are written as run len
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 from ...errors import DataError
 from ...labels import Color
 from .files import Beside, counted, name_of, passes, read_json, reading, ring, size_of, unique, write_json
-from .record import Bitmap, Picture, Project, Region
-from .regions import area, mask_of, packed, runs_of, unpacked
+from .record import Picture, Project, Region, Runs
+from .regions import area, checked, packed, runs_of, unpacked
 from .remarks import joined
 from .splits import declared
 
@@ -63,7 +64,7 @@ def read(root: Path) -> Project:
                     f"{path}: annotation {annotation.get('id')} belongs to image {annotation.get('image_id')!r}, which is not listed"
                 )
             held[owner].append(annotation)
-    pictures, boxes, lost, taken = [], 0, 0, set[str]()
+    pictures, boxes, lost, taken = [], 0, 0, dict[str, int]()
     for image in tree["images"]:
         with reading(f"{path}: image {image['id']!r}", "COCO"):
             found = beside.find(image["file_name"])
@@ -76,7 +77,7 @@ def read(root: Path) -> Project:
                     )
                 height, width = size_of(found)
             height, width = int(height), int(width)
-        regions, words = [], set[str]()
+        regions, words = [], dict[str, int]()
         for annotation in held[image["id"]]:
             where = f"{path}: annotation {annotation.get('id')}"
             with reading(where, "COCO"):
@@ -149,7 +150,7 @@ def _tree(project: Project, split: str | None) -> dict[str, Any]:
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         images.append({"id": number, "file_name": file, "height": picture.height, "width": picture.width})
         regions = joined(picture).regions
-        words = [region.object for region in regions]
+        words = Counter(region.object for region in regions)
         for region in regions:
             mask = region.mask(picture.height, picture.width)
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -161,7 +162,7 @@ def _tree(project: Project, split: str | None) -> dict[str, Any]:
             segmentation: Any = [part[0].ravel().tolist() for part in region.parts]
             if not plain:
                 segmentation = {"size": [picture.height, picture.width], "counts": packed(runs_of(mask))}
-            about = {"object": region.object} if region.object and words.count(region.object) > 1 else {}
+            about = {"object": region.object} if region.object and words[region.object] > 1 else {}
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": number, "category_id": numbers[region.label], "bbox": box,
                  "area": int(mask.sum()), "iscrowd": int(region.crowd), "segmentation": segmentation,
@@ -190,7 +191,7 @@ def _is_coco(tree: Any) -> bool:
 
 
 def _region(
-    annotation: dict[str, Any], label: str, height: int, width: int, where: str, words: set[str]
+    annotation: dict[str, Any], label: str, height: int, width: int, where: str, words: dict[str, int]
 ) -> Region | None:
     segmentation, crowd = annotation.get("segmentation"), bool(annotation.get("iscrowd"))
     if isinstance(shared := annotation.get("attributes"), dict) and shared.get("object"):
@@ -209,11 +210,11 @@ def _region(
                 f"{where}: run lengths of size {segmentation.get('size')} for an image of {[height, width]}"
             )
         try:
-            runs = unpacked(counts) if isinstance(counts, str) else counts
-            mask = mask_of(runs, height, width)
+            lengths = checked(unpacked(counts) if isinstance(counts, str) else counts, height, width)
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
-        return Region(label, bitmap=Bitmap(0, 0, mask), crowd=crowd, object=number)
+        runs = Runs(0, 0, (height, width), lengths.astype(np.int32))
+        return Region(label, bitmap=runs, crowd=crowd, object=number)
     parts = []
     for numbers in segmentation:
         if len(numbers) % 2:

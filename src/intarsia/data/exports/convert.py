@@ -6,18 +6,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from ... import limits, naming
 from ...errors import DataError, nearest
 from ..pairs import mismatch
 from ..unpack import unpack
 from . import coco
 from .catalogue import TOOLS
-from .files import IMAGES, read_json, read_xml, scratch, size_of
+from .files import IMAGES, counted, read_json, read_xml, scratch, size_of
+from .inside import looking, told
 from .masks import write as write_masks
 from .record import Picture, Pictures, Project
 from .remarks import beyond, labeled
 from .splits import by_folder, declared, prefixed
-
-_LARGEST = 1 << 34  # pixels of a picture: more is no size but a mistake
 
 
 def candidates(root: Path) -> list[str]:
@@ -49,12 +49,14 @@ def recognized(root: Path) -> str:
     return found[0]
 
 
-def read(root: str | Path, tool: str | None = None) -> Project:
+def read(root: str | Path, tool: str | None = None, images: str | Path | None = None) -> Project:
     """An export of any tool.
 
     Args:
         root: a file, a folder, or a zip of one.
         tool: its name in the catalogue; None: found out.
+        images: a folder outside of the export in which its pictures may lie. What else lies outside is left alone, and a
+            remark says so.
 
     Raises: DataError with the nearest name, and whatever is wrong with the files.
     """
@@ -68,19 +70,24 @@ def read(root: str | Path, tool: str | None = None) -> Project:
         if root.suffix.lower() == ".zip" and root.is_file():
             folder = scratch()
             place = _unzipped(root, folder)
-        name = tool or recognized(place)
-        project = TOOLS[name].read(place)
+        with looking(None if images is None else Path(images)) as left:
+            name = tool or recognized(place)
+            left.clear()
+            project = TOOLS[name].read(place)
     except DataError as error:
         raise type(error)(str(error).replace(str(folder), str(root))) from error
+    outside = told(left)
     if not project.pictures:
-        raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures; export it again, with some")
+        why = f" ({outside[0]})" if outside else ""
+        raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures{why}; export it again, with some")
     for picture in project:
-        if picture.height < 1 or picture.width < 1 or picture.height * picture.width > _LARGEST:
+        if picture.height < 1 or picture.width < 1:
             raise DataError(
                 f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
             )
+        limits.check_pixels(picture.width, picture.height, f"{root}: {picture.name}")
     project = by_folder(labeled(project))
-    return replace(project, remarks=(*project.remarks, *beyond(project)))
+    return replace(project, remarks=(*project.remarks, *outside, *beyond(project)))
 
 
 def _unzipped(file: Path, folder: Path) -> Path:
@@ -115,20 +122,24 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     if out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
 
-    def place_of(picture: Picture) -> Path | None:
+    names, taken, renamed = list[str](), dict[str, int](), list[str]()
+
+    def place_of(name: str, image: Path) -> Path:
         """Where the image of a picture lies then."""
-        return picture.image and out / TOOLS[to].place(f"{picture.name}{picture.image.suffix.lower()}")
+        return out / TOOLS[to].place(f"{name}{image.suffix.lower()}")
 
     def moved(number: int) -> Picture:
-        picture = project.pictures[number]
-        return picture._replace(image=place_of(picture))
+        """A picture under the name that is its own on every disk, its image where it lies then."""
+        picture, name = project.pictures[number], names[number]
+        return picture._replace(name=name, image=picture.image and place_of(name, picture.image))
 
     for picture in project:
+        names.append(naming.fresh(picture.name, taken))
+        renamed += [f"{picture.name} is {names[-1]}"] if names[-1] != picture.name else []
         if picture.image is not None:
             if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
                 raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
-            place = place_of(picture)
-            assert place is not None
+            place = place_of(names[-1], picture.image)
             if place.exists():
                 raise DataError(
                     f"{picture.name}: the image of another picture lies at {place} already; rename one of them"
@@ -138,5 +149,10 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     made = replace(project, pictures=Pictures(len(project.pictures), moved), remarks=())
     said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
     if not TOOLS[to].splits and declared(made).counts:
-        said = [*said, "this format knows no splits: the names of pictures begin with those of theirs"]
+        said = (*said, "this format knows no splits: the names of pictures begin with those of theirs")
+    if renamed:
+        said = (
+            *said,
+            f"{counted(len(renamed), 'picture')} renamed, since others are called so on some disks; the first: {renamed[0]}",
+        )
     return replace(made, remarks=tuple(said))

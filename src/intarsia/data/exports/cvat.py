@@ -16,7 +16,8 @@ import numpy as np
 from ...errors import DataError
 from ...labels import parse_color
 from .files import Beside, counted, ellipse, head, name_of, read_xml, reading, rectangle, ring, the_one, unique
-from .record import Bitmap, Picture, Project, Region
+from .record import Picture, Project, Region, Runs
+from .regions import checked
 from .splits import plain
 
 _DRAWN = ("polygon", "box", "ellipse", "mask")
@@ -43,7 +44,7 @@ def read(root: Path) -> Project:
         classes.append(label.findtext("name", ""))
         if color := label.findtext("color"):
             colors[classes[-1]] = parse_color(color)
-    pictures, thin, taken = [], 0, set[str]()
+    pictures, thin, taken = [], 0, dict[str, int]()
     for image in tree.iterfind("image"):
         called = image.get("name", "")
         with reading(f"{path}: image {called!r}", "CVAT"):
@@ -55,7 +56,7 @@ def read(root: Path) -> Project:
             elif shape.tag in _DRAWN:
                 where = f"{path}: {shape.tag} {shape.get('label')!r} of {called}"
                 with reading(where, "CVAT"):
-                    shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, where)))
+                    shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, (height, width), where)))
             else:
                 raise DataError(f"{path}: {called} holds a {shape.tag!r}, which is no shape of CVAT for images 1.1")
         regions = tuple(region for _, region in sorted(shapes, key=lambda pair: pair[0]))
@@ -124,7 +125,7 @@ def _files(root: Path) -> list[Path]:
     return [path for path in files if b"<annotations" in head(path)]
 
 
-def _region(shape: ET.Element, where: str) -> Region:
+def _region(shape: ET.Element, size: tuple[int, int], where: str) -> Region:
     crowd = any(a.get("name") == "is_crowd" and a.text == "true" for a in shape.iterfind("attribute"))
     group = shape.get("group_id") or "0"  # CVAT's own 0 is no group
     about: dict[str, Any] = {
@@ -135,11 +136,13 @@ def _region(shape: ET.Element, where: str) -> Region:
         return Region(**about, parts=((ring(words, where),),))
     if shape.tag == "mask":
         left, top, width, height = (int(float(shape.attrib[key])) for key in ("left", "top", "width", "height"))
-        runs = np.array([int(word) for word in shape.attrib["rle"].split(",")])
-        if runs.sum() != width * height or (runs < 0).any():
-            raise DataError(f"{where}: run lengths add up to {runs.sum()}, but its box has {width}x{height} pixels")
-        pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
-        return Region(**about, bitmap=Bitmap(top, left, pixels))
+        if not (0 < width <= size[1] and 0 < height <= size[0]):
+            raise DataError(f"{where}: a box of {width}x{height} pixels in an image of {size[1]}x{size[0]}")
+        try:
+            lengths = checked([int(word) for word in shape.attrib["rle"].split(",")], height, width)
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+        return Region(**about, bitmap=Runs(top, left, (height, width), lengths.astype(np.int32), rows=True))
     if shape.tag == "box":
         corners = rectangle(*(float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr")))
     else:

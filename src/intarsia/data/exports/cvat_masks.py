@@ -18,11 +18,13 @@ from ...errors import DataError
 from ...labels import Color
 from ..codecs import decode_mask
 from .files import Beside, counted, read_lines
-from .record import Bitmap, Picture, Project, Region, colors_of, paint
+from .inside import inside
+from .record import Picture, Project, Region, colors_of, paint, pieces
 from .remarks import Covered, lost
 from .splits import image_sets, write_image_sets
 
 _BACKGROUND = "background"
+_MOST = 65535  # objects of a picture: so many fit into a mask of 16 bits
 _SPREAD = 0x9E3779  # odd, so that number * _SPREAD mod 2**24 is a color of its own for each object
 
 
@@ -41,6 +43,8 @@ def read(root: Path) -> Project:
     pictures = []
     beside = Beside(next((f for f in (root / "JPEGImages", root / "images") if f.is_dir()), root))
     for path in sorted((root / "SegmentationClass").rglob("*.png")):
+        if not inside(path, root):
+            continue
         name = path.relative_to(root / "SegmentationClass").with_suffix("").as_posix()
         codes = _codes(path)
         objects = root / "SegmentationObject" / f"{name}.png"
@@ -49,14 +53,15 @@ def read(root: Path) -> Project:
             raise DataError(f"{objects}: is not of the size of {path}; export them again")
         if stray := sorted(set(np.unique(codes).tolist()) - set(names)):
             raise DataError(f"{path}: holds the color #{stray[0]:06x}, which labelmap.txt does not name; add it there")
-        regions = [
-            Region(
-                names[code],
-                bitmap=Bitmap(0, 0, (codes == code) & (numbers == number)),
-                object=f"#{number:06x}" if numbers is not codes else "",
+        drawn = pieces(codes.astype(np.int64) << 24 | numbers)
+        if len(drawn) > _MOST:
+            raise DataError(
+                f"{objects}: tells {len(drawn):,} objects apart; at most {_MOST:,} are read, so export it again"
             )
-            for code, number in np.unique(np.stack([codes.ravel(), numbers.ravel()], axis=1), axis=0).tolist()
-            if names[code] != _BACKGROUND
+        regions = [
+            Region(names[key >> 24], bitmap=pixels, object=f"#{key & 0xFFFFFF:06x}" if numbers is not codes else "")
+            for key, pixels in drawn
+            if names[key >> 24] != _BACKGROUND
         ]
         height, width = codes.shape
         pictures.append(Picture(name, beside.stem(name), height, width, tuple(regions)))

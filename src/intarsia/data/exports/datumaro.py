@@ -57,7 +57,7 @@ def read(root: Path) -> Project:
     classes: dict[str, None] = {}
     colors: dict[str, Color] = {}
     pictures: list[Picture] = []
-    taken, thin = set[str](), 0
+    taken, thin = dict[str, int](), 0
     for path in files:
         tree = read_json(path)
         with reading(f"{path}: categories", "Datumaro"):

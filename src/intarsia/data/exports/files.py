@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import base64
+import csv
+import io
 import json
+import os
 import shutil
 import tempfile
-import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,31 +21,21 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import Image
 
+from ... import limits, naming
+from ...documents import json_of, read_json, read_text, read_xml
 from ...errors import DataError, IntarsiaError
 from ...output import begun, swept
 from ..codecs import SUFFIXES, orientation_of, read_image
 from ..formats import opened
 from ..tags import is_tiff, pages
-from .record import Bitmap
+from .inside import inside, named
+from .record import Bitmap, Runs, kept
+
+__all__ = ["json_of", "read_json", "read_text", "read_xml"]  # of `documents`, which every reader of exports uses
 
 IMAGES = SUFFIXES[:-1]  # all but .npy
 _TOPS = ("", "images", "img", "JPEGImages", "data")  # where tools put images, below the export
 _FAR = 1e7  # no picture has that many pixels in a row
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises: DataError when it is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not in UTF-8, as JSON has to be; save it as UTF-8") from None
-    except (OSError, json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON that can be read ({error}); export it again") from None
 
 
 def passes(path: Path, test: Callable[[Any], bool], *words: tuple[str, ...]) -> bool:
@@ -66,19 +60,6 @@ def _passes(path: Path, time: int, size: int, test: Callable[[Any], bool], words
         return known and test(read_json(path))
     except (OSError, DataError):
         return False
-
-
-def read_xml(path: Path) -> ET.Element:
-    """The root of an XML file.
-
-    Raises: DataError when it is missing or damaged.
-    """
-    try:
-        return ET.parse(path).getroot()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except (OSError, ET.ParseError) as error:
-        raise DataError(f"{path}: no XML that can be read ({error}); export it again") from None
 
 
 def the_one(root: Path, files: list[Path], what: str) -> Path:
@@ -114,10 +95,7 @@ def read_lines(path: Path) -> list[str]:
 
     Raises: DataError when it cannot be read as UTF-8.
     """
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: no text in UTF-8 that can be read ({error}); save it as UTF-8") from None
+    return read_text(path).splitlines()
 
 
 def scratch() -> Path:
@@ -140,8 +118,18 @@ def reading(where: object, tool: str) -> Iterator[None]:
         raise
     except KeyError as error:
         raise DataError(f"{where}: misses {error}, which {tool} writes; export it again") from error
-    except (AttributeError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{where}: is not as {tool} writes it ({error}); export it again") from error
+    except MemoryError as error:
+        raise DataError(f"{where}: asks for more memory than is left; export less at a time") from error
+    except (
+        AttributeError, IndexError, TypeError, ValueError, OverflowError, RecursionError, OSError, csv.Error,
+    ) as error:  # fmt: skip
+        raise DataError(f"{where}: is not as {tool} writes it ({_short(error)}); export it again") from error
+
+
+def _short(error: object) -> str:
+    """What went wrong, without the page of digits that it may repeat."""
+    said = str(error)
+    return said if len(said) <= 200 else f"{said[:200]}..."
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -161,6 +149,8 @@ def size_of(path: Path) -> tuple[int, int]:
             height, width, turned = known[0].height, known[0].width, True
         else:
             height, width, turned = *read_image(path).shape[:2], False
+    except DataError:
+        raise
     except Exception as error:  # whatever a decoder makes of it
         raise DataError(f"{path}: not an image that can be read ({error})") from None
     return (width, height) if turned and orientation_of(path) >= 5 else (height, width)
@@ -175,6 +165,7 @@ def ring(points: Any, where: object) -> np.ndarray:
         made = np.asarray(points, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
         raise DataError(f"{where}: a polygon whose points are no pairs of numbers; draw it again") from None
+    limits.check_points(len(made), where)
     if len(made) < 3:
         raise DataError(f"{where}: a polygon of {counted(len(made), 'point')}; it needs three, so draw or remove it")
     if not (np.isfinite(made).all() and (abs(made) < _FAR).all()):
@@ -194,7 +185,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, angle: float = 0.0) -> n
     return np.stack([cx + x * np.cos(angle) - y * np.sin(angle), cy + x * np.sin(angle) + y * np.cos(angle)], axis=1)
 
 
-def whole(pixels: np.ndarray, height: int, width: int, where: object) -> Bitmap:
+def whole(pixels: np.ndarray, height: int, width: int, where: object) -> Bitmap | Runs:
     """A mask of the picture's own size.
 
     Raises: DataError when it is of another.
@@ -204,7 +195,55 @@ def whole(pixels: np.ndarray, height: int, width: int, where: object) -> Bitmap:
             f"{where}: a mask of {pixels.shape[1]}x{pixels.shape[0]} pixels for an image of {width}x{height}; "
             "export them in one size"
         )
-    return Bitmap(0, 0, pixels)
+    return kept(0, 0, pixels)
+
+
+def png_of(text: str, height: int, width: int, where: object, deflated: bool = False) -> Image.Image:
+    """A mask that stands as a PNG in base64 within a document, loaded; it is no larger than the picture that it lies on.
+
+    Args:
+        deflated: whether the PNG is compressed once more, by zlib.
+
+    Raises: DataError for a larger one, before its pixels are made, and for what is none.
+    """
+    limits.check_pixels(width, height, where)
+    try:
+        content = base64.b64decode(text)
+        if deflated:
+            most = 9 * height * width + 9 * height + (1 << 16)  # four channels of 16 bits and what surrounds them
+            inflater = zlib.decompressobj()
+            content = inflater.decompress(content, most)
+            if not inflater.eof and inflater.decompress(inflater.unconsumed_tail, 1):
+                raise DataError(f"{where}: its mask unpacks to more than {width}x{height} pixels need; export it again")
+        image = Image.open(io.BytesIO(content), formats=("PNG",))
+        if image.height * image.width > height * width:
+            raise DataError(
+                f"{where}: a mask of {image.width}x{image.height} pixels on an image of {width}x{height}; export it again"
+            )
+        image.load()
+    except DataError:
+        raise
+    except Exception as error:  # base64's, zlib's and Pillow's
+        packed = "deflated PNG" if deflated else "PNG"
+        raise DataError(f"{where}: its mask is no {packed} in base64 ({error}); export it again") from None
+    return image
+
+
+def _images(folder: Path) -> list[tuple[Path, bool]]:
+    """The images at and below a folder, in the order of their paths, and whether each is a link; linked folders are not entered."""
+    found, pending = [], [folder]
+    while pending:
+        place = pending.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(place / entry.name)
+                    elif entry.name.lower().endswith(IMAGES) and entry.is_file():
+                        found.append((place / entry.name, entry.is_symlink()))
+        except OSError:  # a folder that may not be read, or that is none
+            continue
+    return sorted(found, key=lambda pair: pair[0].parts)
 
 
 class Beside:
@@ -214,8 +253,8 @@ class Beside:
         self.root = root
         self.named: dict[str, list[Path]] = {}
         self.stems: dict[Path, Path] = {}
-        for path in sorted(root.rglob("*")):
-            if path.suffix.lower() in IMAGES and path.is_file():
+        for path, linked in (found for folder in (root, *named()) for found in _images(folder)):
+            if not linked or inside(path, root):
                 self.named.setdefault(path.name, []).append(path)
                 self.stems.setdefault(path.with_suffix(""), path)
 
@@ -238,7 +277,9 @@ class Beside:
                 if len(fits) == 1:
                     return fits[0]
                 if len(fits) > 1:
-                    shown = ", ".join(str(p.relative_to(self.root)) for p in fits[:3])
+                    shown = ", ".join(
+                        str(p.relative_to(self.root) if p.is_relative_to(self.root) else p) for p in fits[:3]
+                    )
                     raise DataError(
                         f"{self.root}: {called!r} could be any of {shown}; keep one, or export with folders"
                     )
@@ -272,11 +313,6 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """A picture's name that nobody has yet: `name`, or name-2, name-3, ..."""
-    made, n = name, 1
-    while made in taken:
-        n += 1
-        made = f"{name}-{n}"
-    taken.add(made)
-    return made
+def unique(name: str, taken: dict[str, int]) -> str:
+    """A picture's name that nobody has yet, on any disk: `name`, or name-2, name-3, ..., see `naming.fresh`."""
+    return naming.fresh(name, taken)

@@ -39,7 +39,7 @@ def read(root: Path) -> Project:
     pairs, lone = _pairs(root)
     if not pairs:
         raise DataError(f"{root}: holds no NAME.geojson beside NAME.tif")
-    pictures, labels, thin, taken = [], dict[str, None](), 0, set[str]()
+    pictures, labels, thin, taken = [], dict[str, None](), 0, dict[str, int]()
     listed, colors = dict[str, None](), dict[str, Color]()
     for vector, image in pairs:
         height, width, matrix, code = georeference(image)

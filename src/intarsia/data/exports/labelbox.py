@@ -27,8 +27,10 @@ from ..codecs import decode_mask
 from .files import (
     Beside,
     counted,
+    json_of,
     name_of,
     passes,
+    png_of,
     read_json,
     read_lines,
     reading,
@@ -70,7 +72,7 @@ def read(root: Path) -> Project:
             if size:
                 sizes[key] = size
     colors: dict[str, Color] = {}
-    pictures, taken = [], set[str]()
+    pictures, taken = [], dict[str, int]()
     for key, (called, objects) in held.items():
         image = beside.find(called)
         if key in sizes:
@@ -154,10 +156,7 @@ def _rows(path: Path) -> Iterator[Any]:
         return
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: no JSON that can be read ({error})") from None
+            yield json_of(line, f"{path}, line {number}")
 
 
 def _row(row: dict[str, Any], left: dict[str, int], where: str) -> tuple[str, str, list[Any], tuple[int, int] | None]:
@@ -202,10 +201,7 @@ def _region(
         return Region(label, ((ring(rectangle(x, y, x + w, y + h), where),),), **about)
     mask = thing.get("mask") or {}
     if mask.get("png"):
-        try:
-            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask["png"]))).convert("L")) > 0
-        except Exception as error:  # base64's and Pillow's
-            raise DataError(f"{where}: its mask is no PNG in base64 ({error})") from None
+        pixels = np.asarray(png_of(mask["png"], height, width, where).convert("L")) > 0
         return Region(label, bitmap=whole(pixels, height, width, where), **about)
     sheets = [sheet for sheet in (thing.get("mask"), thing.get("composite_mask")) if sheet]
     sheets += [] if sheets or any(key in thing for key in _THIN) else [{"url": thing.get("instanceURI")}]

@@ -23,6 +23,7 @@ from .files import (
     Beside,
     counted,
     ellipse,
+    png_of,
     read_json,
     read_lines,
     reading,
@@ -33,7 +34,8 @@ from .files import (
     unique,
     write_json,
 )
-from .record import Bitmap, Picture, Project, Region
+from .inside import inside
+from .record import Picture, Project, Region, kept
 from .regions import outline
 from .remarks import lost
 
@@ -64,7 +66,7 @@ def read(root: Path) -> Project:
         raise DataError(f"{root}: holds no JSON file of LabelMe")
     home = root if root.is_dir() else root.parent
     beside = Beside(home)
-    pictures, labels, thin, taken, strange = [], dict[str, None](), 0, set[str](), list[str]()
+    pictures, labels, thin, taken, strange = [], dict[str, None](), 0, dict[str, int](), list[str]()
     for path in files:
         tree = _tree(path)
         if tree is None:
@@ -79,15 +81,16 @@ def read(root: Path) -> Project:
                 if image is None:
                     raise DataError(f"{path}: says nothing of its image's size, and {called!r} is not beside it")
                 height, width = size_of(image)
+            height, width = int(height), int(width)
             regions = []
             for number, shape in enumerate(tree["shapes"]):
                 if shape.get("shape_type", "polygon") in _THIN:
                     thin += 1
                     continue
-                region = _region(shape, f"{path}: shape {number}")
+                region = _region(shape, (height, width), f"{path}: shape {number}")
                 regions.append(region)
                 labels[region.label] = None
-            pictures.append(Picture(name, image, int(height), int(width), tuple(regions)))
+            pictures.append(Picture(name, image, height, width, tuple(regions)))
     if not pictures:
         raise DataError(f"{files[0]}: no file of LabelMe: it holds no 'shapes'")
     remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
@@ -147,7 +150,7 @@ def _tree(path: Path) -> dict[str, Any] | None:
 def _image(path: Path, called: str, beside: Beside, data: str | None, name: str) -> Path | None:
     """The image of a file: where its imagePath leads, one of that name below, or the one inside of it."""
     near = path.parent / called.replace("\\", "/")
-    if called and near.is_file():
+    if called and near.is_file() and inside(near, beside.root):
         return near
     found = beside.find(called) if called else None
     if found is not None or not data:
@@ -170,7 +173,7 @@ def _unpacked(root: Path) -> Path:
     return scratch()
 
 
-def _region(shape: dict[str, Any], where: str) -> Region:
+def _region(shape: dict[str, Any], size: tuple[int, int], where: str) -> Region:
     label, kind = str(shape.get("label", "")), shape.get("shape_type") or "polygon"
     label = _NAMES.get(label, label)
     group = shape.get("group_id")
@@ -190,11 +193,8 @@ def _region(shape: dict[str, Any], where: str) -> Region:
         if kind == "circle":
             reach = float(np.hypot(x1 - x0, y1 - y0))
             return Region(label, ((ring(ellipse(x0, y0, reach, reach), where),),), **about)
-        try:
-            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))).convert("L")) > 0
-        except Exception as error:  # base64's and Pillow's
-            raise DataError(f"{where}: its mask is no PNG in base64 ({error})") from None
-        return Region(label, bitmap=Bitmap(round(y0), round(x0), pixels), **about)
+        pixels = np.asarray(png_of(shape["mask"], *size, where).convert("L")) > 0
+        return Region(label, bitmap=kept(round(y0), round(x0), pixels), **about)
     if kind == "oriented_rectangle" and len(points) == 4:
         return Region(label, ((ring(points, where),),), **about)
     known = ("polygon", "rectangle", "circle", "mask", *_THIN)

@@ -7,15 +7,12 @@ counts. Brush run lengths are `brush`'s.
 
 from __future__ import annotations
 
-import base64
-import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
-from PIL import Image
 
 from ...errors import DataError
 from ...labels import Color, parse_color
@@ -28,6 +25,7 @@ from .files import (
     head,
     name_of,
     passes,
+    png_of,
     read_json,
     read_xml,
     reading,
@@ -39,7 +37,7 @@ from .files import (
     whole,
     write_json,
 )
-from .record import Bitmap, Picture, Project, Region
+from .record import Picture, Project, Region, kept
 from .remarks import lost
 
 _KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
@@ -65,7 +63,7 @@ def read(root: Path) -> Project:
     """
     path = the_one(root, _files(root), "Label Studio's tasks")
     beside = Beside(path.parent)
-    pictures, labels, taken = [], dict[str, None](), set[str]()
+    pictures, labels, taken = [], dict[str, None](), dict[str, int]()
     left = dict.fromkeys(_LEFT, 0)
     for number, given in enumerate(read_json(path)):
         place = f"{path}: task {given.get('id', number)}"
@@ -228,15 +226,12 @@ def _region(result: dict[str, Any], kind: str, label: str, height: int, width: i
     }  # fmt: skip
     if kind == "brush":
         try:
-            return Region(label, bitmap=Bitmap(0, 0, decode(value["rle"], height, width)), **about)
+            return Region(label, bitmap=kept(0, 0, decode(value["rle"], height, width)), **about)
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
     if kind == "bitmask":
-        try:
-            content = base64.b64decode(value["imageDataURL"].partition(",")[2])
-            pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
-        except Exception as error:  # base64's and Pillow's
-            raise DataError(f"{where}: its bitmask is no PNG in base64 ({error})") from None
+        content = value["imageDataURL"].partition(",")[2]
+        pixels = np.asarray(png_of(content, height, width, where).convert("RGBA"))
         return Region(
             label, bitmap=whole(pixels[..., 3] * pixels[..., :3].any(axis=2) > 0, height, width, where), **about
         )

@@ -16,12 +16,14 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from ...documents import read_yaml
 from ...errors import DataError
 from ...labels import IGNORE, LabelSpace
 from ..codecs import decode_mask, read_labels, write_labels
 from ..roles import role
 from .files import Beside, read_json, reading, write_json
-from .record import Bitmap, Picture, Project, Region, label_space, paint
+from .inside import inside
+from .record import Picture, Project, Region, label_space, paint, pieces
 from .remarks import Covered
 
 
@@ -38,14 +40,16 @@ def read(root: Path) -> Project:
     if not recognize(root):
         raise DataError(f"{root}: holds no masks/ beside a labels.yaml")
     try:
-        tree = yaml.safe_load((root / "labels.yaml").read_text(encoding="utf-8"))
+        tree = read_yaml(root / "labels.yaml")
         space = LabelSpace.from_dict(tree)
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{root / 'labels.yaml'}: no label space ({error}); it needs at least classes: [...]") from None
     beside = Beside(root / "images") if (root / "images").is_dir() else None
     known = read_json(root / "objects.json") if (root / "objects.json").is_file() else {}
     pictures = []
     for path in sorted((root / "masks").rglob("*.png")):
+        if not inside(path, root):
+            continue
         name = path.relative_to(root / "masks").with_suffix("").as_posix()
         labels = read_labels(path, space)
         image = beside.stem(name) if beside else None
@@ -118,7 +122,7 @@ def _listed(picture: Picture) -> list[dict[str, Any]]:
 
 def _classes(labels: np.ndarray, space: LabelSpace) -> list[Region]:
     names = {**dict(enumerate(space.names)), space.ignore_index: IGNORE}
-    return [Region(names[int(v)], bitmap=Bitmap(0, 0, labels == v)) for v in np.unique(labels)]
+    return [Region(names[value], bitmap=pixels) for value, pixels in pieces(labels)]
 
 
 def _objects(path: Path, labels: np.ndarray, rows: list[dict[str, Any]], space: LabelSpace) -> list[Region]:
@@ -129,11 +133,15 @@ def _objects(path: Path, labels: np.ndarray, rows: list[dict[str, Any]], space: 
         )
     if numbers.max(initial=0) > len(rows):
         raise DataError(f"{path}: holds object {numbers.max()}, but objects.json lists {len(rows)} for it")
-    rest = _classes(np.where(numbers > 0, space.ignore_index, labels), space)
-    uncovered = [Region(r.label, bitmap=Bitmap(0, 0, r.bitmap.pixels & (numbers == 0))) for r in rest if r.bitmap]
-    found = [r for r in uncovered if r.bitmap is not None and r.bitmap.pixels.any()]
-    for number, row in enumerate(rows, 1):
-        pixels = numbers == number
-        if pixels.any():
-            found.append(Region(row["class"], bitmap=Bitmap(0, 0, pixels), crowd=row["crowd"], object=row["object"]))
+    names = {**dict(enumerate(space.names)), space.ignore_index: IGNORE}
+    plain = labels.astype(np.int64)
+    found = [Region(names[v], bitmap=p) for v, p in pieces(np.where(numbers > 0, -1, plain)) if v >= 0]
+    for number, pixels in pieces(numbers.astype(np.int64)):
+        if number:
+            row = rows[number - 1]
+            if not isinstance(row["class"], str) or not isinstance(row["object"], str):
+                raise DataError(
+                    f"{path}: objects.json tells no class and object of its number {number}; write it again"
+                )
+            found.append(Region(row["class"], bitmap=pixels, crowd=bool(row["crowd"]), object=row["object"]))
     return found

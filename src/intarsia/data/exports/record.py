@@ -9,15 +9,21 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from ...errors import LabelError, nearest
+from ... import limits
+from ...errors import DataError, LabelError, nearest
 from ...labels import IGNORE, Color, LabelSpace
 from ..layers import hidden
-from .regions import fill, keyhole, outline
+from .inside import room
+from .regions import blank, expanded, fill, keyhole, outline
 
 Ring = (
     np.ndarray
 )  # [N, 2] float64: x, y in pixels; the top left corner of the picture is (0, 0), a pixel's middle at .5
 Part = tuple[Ring, ...]  # an outline and the holes in it: a point is inside where it lies within an odd number of rings
+
+
+_FEW = 32  # numbers of a map that are compared one by one; beyond, its pixels are sorted
+_LARGE = 1 << 14  # pixels of a bitmap beyond which it is kept as run lengths where these are shorter
 
 
 class Bitmap(NamedTuple):
@@ -27,13 +33,68 @@ class Bitmap(NamedTuple):
     left: int
     pixels: np.ndarray  # [h, w] bool
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w)."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+class Runs(NamedTuple):
+    """A region given by its pixels, of which only the run lengths are kept: a thousand large ones take no memory.
+
+    What an export says in a hundred bytes may be a hundred million pixels; they are made when they are drawn.
+    """
+
+    top: int
+    left: int
+    shape: tuple[int, int]  # (h, w)
+    lengths: np.ndarray  # [N] integers, `regions.checked`: zeros first
+    rows: bool = False  # row by row, as CVAT counts; else column by column, as COCO does
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """[h, w] bool, made anew."""
+        return expanded(self.lengths).reshape(self.shape, order="C" if self.rows else "F")
+
+
+def kept(top: int, left: int, pixels: np.ndarray) -> Bitmap | Runs:
+    """A region of pixels [h, w] in the form that takes less memory."""
+    if pixels.size > _LARGE and not room(pixels.size):
+        flat = pixels.ravel()
+        turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        if 4 * len(turns) < pixels.size:
+            edges = np.concatenate([[0], *([[0]] if flat[0] else []), turns, [flat.size]])
+            return Runs(top, left, (pixels.shape[0], pixels.shape[1]), np.diff(edges).astype(np.int32), rows=True)
+    return Bitmap(top, left, pixels)
+
+
+def pieces(keys: np.ndarray) -> list[tuple[int, Bitmap | Runs]]:
+    """The pixels of each number that occurs in a map [H, W], in the order of the numbers.
+
+    However many numbers there are, all of their pixels together take no more memory than the map a few times over.
+    """
+    values = np.unique(keys).tolist()
+    if len(values) <= _FEW:
+        return [(value, kept(0, 0, keys == value)) for value in values]
+    flat = keys.reshape(-1, order="F")
+    order = np.argsort(flat, kind="stable")
+    starts = np.searchsorted(flat[order], values)
+    height, width = keys.shape
+    found: list[tuple[int, Bitmap | Runs]] = []
+    for value, places in zip(values, np.split(order, starts[1:]), strict=True):
+        breaks = np.flatnonzero(np.diff(places) > 1)
+        firsts, lasts = places[np.r_[0, breaks + 1]], places[np.r_[breaks, len(places) - 1]] + 1
+        edges = np.concatenate([[0], np.stack([firsts, lasts], axis=1).ravel(), [flat.size]])
+        found.append((value, Runs(0, 0, (height, width), np.diff(edges).astype(np.int32))))
+    return found
+
 
 class Region(NamedTuple):
     """One annotated region: either parts, whose union it is, or a bitmap."""
 
     label: str  # the class's name in the tool
     parts: tuple[Part, ...] = ()
-    bitmap: Bitmap | None = None
+    bitmap: Bitmap | Runs | None = None
     crowd: bool = False  # many objects that were not told apart
     object: str = ""  # regions of one picture with the same, nonempty word are one object
 
@@ -41,8 +102,8 @@ class Region(NamedTuple):
         """[height, width] bool; what lies outside of the picture is cut off."""
         if self.bitmap is None:
             return fill(self.parts, height, width)
-        whole = np.zeros((height, width), bool)
-        top, left, pixels = self.bitmap
+        whole = blank(height, width)
+        top, left, pixels = self.bitmap.top, self.bitmap.left, self.bitmap.pixels
         y, x = max(-top, 0), max(-left, 0)
         seen = pixels[y : max(height - top, 0), x : max(width - left, 0)]
         whole[top + y : top + y + seen.shape[0], left + x : left + x + seen.shape[1]] = seen
@@ -141,11 +202,13 @@ def draw(picture: Picture, classes: Sequence[str]) -> np.ndarray:
 
     Raises: LabelError for a region whose label is none of `classes`.
     """
+    limits.check_pixels(picture.width, picture.height, picture.name)
+    numbers = {name: number for number, name in reversed([*enumerate(classes, 1)])}
     canvas = np.zeros((picture.height, picture.width), np.uint8 if len(classes) <= 255 else np.uint16)
     for region in picture.regions:
-        if region.label not in classes:
+        if region.label not in numbers:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        canvas[region.mask(picture.height, picture.width)] = classes.index(region.label) + 1
+        canvas[_pixels(region, picture)] = numbers[region.label]
     return canvas
 
 
@@ -154,6 +217,7 @@ def draw_objects(picture: Picture) -> np.ndarray:
 
     Regions that name the same object share its number; later ones cover earlier ones.
     """
+    limits.check_pixels(picture.width, picture.height, picture.name)
     canvas = np.zeros((picture.height, picture.width), np.int32)
     numbers: dict[str, int] = {}
     count = 0
@@ -163,7 +227,7 @@ def draw_objects(picture: Picture) -> np.ndarray:
             if region.object:
                 numbers[region.object] = count
         number = numbers[region.object] if region.object else count
-        canvas[region.mask(picture.height, picture.width)] = number
+        canvas[_pixels(region, picture)] = number
     return canvas
 
 
@@ -180,6 +244,8 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
 
     Raises: LabelError for a region whose label is none of `classes`.
     """
+    limits.check_pixels(picture.width, picture.height, picture.name)
+    codes = {name: number for number, name in reversed([*enumerate(classes, 1)])}
     values = np.zeros((picture.height, picture.width), np.uint8 if len(classes) <= 255 else np.uint16)
     objects = np.zeros(values.shape, np.int32)
     numbers: dict[str, int] = {}
@@ -188,9 +254,9 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
     unions: dict[int, np.ndarray] = {}  # of objects of several regions, whose pieces may overlap
     words = [region.object for region in picture.regions]
     for region in picture.regions:
-        if region.label not in classes:
+        if region.label not in codes:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        mask = region.mask(picture.height, picture.width)
+        mask = _pixels(region, picture)
         number = numbers.get(region.object, len(labels) + 1) if region.object else len(labels) + 1
         if number > len(labels):
             labels.append(region.label)
@@ -201,14 +267,23 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
             areas[number - 1] = int(unions[number].sum())
         else:
             areas[number - 1] = int(mask.sum())
-        values[mask], objects[mask] = classes.index(region.label) + 1, number
+        values[mask], objects[mask] = codes[region.label], number
     seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
     return Painted(values, objects, hidden(labels, areas, seen))
 
 
+def _pixels(region: Region, picture: Picture) -> np.ndarray:
+    """The mask of a region. Raises: DataError that names picture and region."""
+    try:
+        return region.mask(picture.height, picture.width)
+    except DataError as error:
+        raise DataError(f"{picture.name}: {region.label}: {error}") from None
+
+
 def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:
     """[K, H, W] bool: each class by itself, so that overlaps survive."""
+    limits.check_pixels(picture.width, picture.height, picture.name)
     held = np.zeros((len(classes), picture.height, picture.width), bool)
     for region in picture.regions:
-        held[classes.index(region.label)] |= region.mask(picture.height, picture.width)
+        held[classes.index(region.label)] |= _pixels(region, picture)
     return held

@@ -7,12 +7,26 @@ exactly the pixels it was made from: `fill(outline(mask)) == mask`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from ... import limits
 from ...errors import DataError
+
+_AT_ONCE = 1 << 20  # crossings of edges and rows that are computed together: some 50 MB
+_BITS = 40  # of a run length in compressed text: no picture has that many pixels
+
+
+def blank(height: int, width: int) -> np.ndarray:
+    """A mask on which nothing is drawn yet, [height, width] bool.
+
+    Raises: DataError for more pixels than a picture may have.
+    """
+    limits.check_pixels(width, height, "a mask")
+    return np.zeros((height, width), bool)
 
 
 def fill(parts: Sequence[Sequence[np.ndarray]], height: int, width: int) -> np.ndarray:
@@ -22,8 +36,10 @@ def fill(parts: Sequence[Sequence[np.ndarray]], height: int, width: int) -> np.n
         parts: each an outline and its holes, [N, 2] of x and y in pixels.
 
     Returns: [height, width] bool.
+
+    Raises: DataError for a polygon of more edges than can be drawn.
     """
-    canvas = np.zeros((height, width), bool)
+    canvas = blank(height, width)
     for rings in parts:
         points = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings] or [np.zeros((0, 2))])
         if not len(points):
@@ -38,7 +54,8 @@ def fill(parts: Sequence[Sequence[np.ndarray]], height: int, width: int) -> np.n
 
 def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, right: int) -> np.ndarray:
     """Which pixels' middles, of a window, lie within an odd number of rings."""
-    flips = np.zeros((bottom - top, right - left + 1), np.int32)
+    wide = right - left + 1
+    flips = np.zeros((bottom - top) * wide, np.uint8)  # counted modulo 256: whether a count is odd is all that matters
     for ring in rings:
         points = np.asarray(ring, np.float64).reshape(-1, 2)
         after = np.roll(points, -1, axis=0)
@@ -47,14 +64,36 @@ def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, ri
         low, high = a[:, 1], b[:, 1]
         first = np.ceil(low - 0.5).astype(int).clip(top, bottom)  # rows whose middle y satisfies low <= y < high
         last = np.ceil(high - 0.5).astype(int).clip(top, bottom)
-        counts = last - first
-        edge = np.repeat(np.arange(len(a)), counts)
-        row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-        span = b[edge] - a[edge]
-        x = a[edge, 0] + (row + 0.5 - a[edge, 1]) * span[:, 0] / span[:, 1]
-        column = np.ceil(x - 0.5).astype(int).clip(left, right)  # the first pixel whose middle is not left of the edge
-        np.add.at(flips, (row - top, column - left), 1)
-    return (np.cumsum(flips, axis=1)[:, :-1] & 1).astype(bool)
+        span = b - a
+        for edge, step in _spread(last - first, len(points)):
+            row = step + first[edge]
+            x = a[edge, 0] + (row + 0.5 - a[edge, 1]) * span[edge, 0] / span[edge, 1]
+            column = np.ceil(x - 0.5).astype(int).clip(left, right)  # the first pixel whose middle is not left of it
+            np.add.at(flips, (row - top) * wide + (column - left), 1)
+    odd = np.cumsum(flips.reshape(-1, wide), axis=1, dtype=np.uint8)[:, :-1]
+    return (odd & 1).astype(bool)
+
+
+def _spread(counts: np.ndarray, points: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each edge's rows the edge's number and 0, 1, 2, ..., in pieces that fit into memory.
+
+    Raises: DataError where there are more of them than `limits.CROSSINGS`.
+    """
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    if total > limits.CROSSINGS:
+        raise DataError(
+            f"a polygon of {points:,} points whose edges cross {total:,} rows of pixels; at most {limits.CROSSINGS:,} are "
+            "drawn, so simplify it"
+        )
+    if total <= _AT_ONCE:
+        edge = np.repeat(np.arange(len(counts)), counts)
+        yield edge, np.arange(total) - np.repeat(ends - counts, counts)
+        return
+    for start in range(0, total, _AT_ONCE):
+        place = np.arange(start, min(start + _AT_ONCE, total))
+        edge = np.searchsorted(ends, place, side="right")
+        yield edge, place - (ends - counts)[edge]
 
 
 def outline(mask: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:
@@ -136,18 +175,49 @@ def runs_of(mask: np.ndarray) -> list[int]:
     return [0, *lengths] if flat.size and flat[0] else lengths
 
 
-def mask_of(runs: Sequence[int], height: int, width: int) -> np.ndarray:
-    """The mask of COCO's run lengths.
+def checked(runs: Any, height: int, width: int) -> np.ndarray:
+    """Run lengths of a mask, checked before anything is made of them: whole numbers that fill the picture exactly.
 
-    Raises: DataError when they do not add up to the size.
+    Everything in this package that turns run lengths into pixels comes through here.
+
+    Args:
+        runs: whatever a file holds in their place.
+
+    Returns: [N] int64.
+
+    Raises: DataError for a size beyond any picture's, for what is no list of whole numbers, for a length below 0 or above
+        the number of pixels, and for a wrong sum.
     """
-    lengths = np.asarray(runs, np.int64)
-    if (lengths < 0).any() or int(lengths.sum()) != height * width:
+    limits.check_pixels(width, height, "run lengths")
+    size = height * width
+    if isinstance(runs, np.ndarray) and runs.dtype.kind in "iu" and runs.ndim == 1:
+        runs = runs.tolist()
+    if not isinstance(runs, list | tuple) or not set(map(type, runs)) <= {int}:
+        odd = next((r for r in runs if type(r) is not int), runs) if isinstance(runs, list | tuple) else runs
+        raise DataError(f"run lengths are a list of whole numbers, and {str(odd)[:40]!r} is none; export them again")
+    if runs and (min(runs) < 0 or max(runs) > size):
+        odd = next(run for run in runs if not 0 <= run <= size)
         raise DataError(
-            f"run lengths add up to {int(lengths.sum())} pixels, but the picture has {width}x{height} = {height * width}"
+            f"a run length of {str(odd) if -(10**12) < odd < 10**12 else 'many digits'}, but the picture has "
+            f"{width}x{height} = {size} pixels; export them again"
         )
-    flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
-    return flat.reshape(height, width, order="F")
+    if sum(runs) != size:
+        raise DataError(f"run lengths add up to {sum(runs)} pixels, but the picture has {width}x{height} = {size}")
+    return np.asarray(runs, np.int64)
+
+
+def mask_of(runs: Any, height: int, width: int) -> np.ndarray:
+    """The mask of COCO's run lengths, plain or as compressed text.
+
+    Raises: DataError when they do not fill the size, see `checked`.
+    """
+    lengths = checked(unpacked(runs) if isinstance(runs, str) else runs, height, width)
+    return expanded(lengths).reshape(height, width, order="F")
+
+
+def expanded(lengths: np.ndarray) -> np.ndarray:
+    """Pixels one behind the other of run lengths that are `checked`, zeros first."""
+    return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
 
 
 def packed(runs: Sequence[int]) -> str:
@@ -168,12 +238,15 @@ def packed(runs: Sequence[int]) -> str:
 def unpacked(text: str) -> list[int]:
     """The run lengths of COCO's compressed text.
 
-    Raises: DataError when the text ends within a number.
+    Raises: DataError when the text ends within a number, or holds another character or a number beyond any picture's size.
     """
     runs: list[int] = []
     value = shift = 0
     for character in text:
         bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > _BITS:
+            what = f"the character {character!r}" if not 0 <= bits < 64 else "a number beyond any picture's size"
+            raise DataError(f"the compressed run lengths {text[:20]!r}... hold {what}; export them again")
         value |= (bits & 0x1F) << shift
         shift += 5
         if not bits & 0x20:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..layers import FAINT
 from .files import counted
-from .record import Bitmap, Painted, Picture, Project, Region
+from .record import Painted, Picture, Project, Region, kept
+from .regions import blank
 
 _NEAR = 1.0  # pixels: tools let a hand slip that far beyond the border
 
@@ -47,8 +48,9 @@ def labeled(project: Project) -> Project:
 def bounds(region: Region) -> tuple[float, float, float, float]:
     """(left, top, right, bottom) of a region in pixels."""
     if region.bitmap is not None:
-        top, left, pixels = region.bitmap
-        return left, top, left + pixels.shape[1], top + pixels.shape[0]
+        height, width = region.bitmap.shape
+        left, top = region.bitmap.left, region.bitmap.top
+        return left, top, left + width, top + height
     points = np.concatenate([ring for part in region.parts for ring in part])
     return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
 
@@ -106,10 +108,13 @@ class Covered:
         """Count one picture."""
         self.regions.update(painted.covered)
         self.hidden = self.hidden or (picture.name if painted.covered else "")
-        depth = np.zeros((picture.height, picture.width), np.uint16)
+        once = blank(picture.height, picture.width)
+        twice = once.copy()
         for region in picture.regions if len(picture.regions) > 1 else ():
-            depth += region.mask(picture.height, picture.width)
-        pixels = int((depth > 1).sum())
+            mask = region.mask(picture.height, picture.width)
+            twice |= once & mask
+            once |= mask
+        pixels = int(twice.sum())
         self.first = self.first or (picture.name if pixels else "")
         self.pixels += pixels
 
@@ -124,26 +129,25 @@ class Covered:
 
 def apart(regions: Sequence[Region]) -> int:
     """How many objects have several regions."""
-    words = [region.object for region in regions if region.object]
-    return sum(words.count(word) > 1 for word in set(words))
+    return sum(count > 1 for count in Counter(region.object for region in regions if region.object).values())
 
 
 def joined(picture: Picture) -> Picture:
     """The same picture, the regions of an object as one region wherever that changes nothing of what is drawn."""
-    kept: list[Region] = []
+    held: list[Region] = []
     places: dict[tuple[str, str, bool], int] = {}
     for region in picture.regions:
         key = (region.object, region.label, region.crowd)
         at = places.get(key) if region.object else None
-        if at is not None and not any(_meet(region, other, picture) for other in kept[at + 1 :]):
-            kept[at] = _union(kept[at], region, picture)
-        elif at is not None and not any(_meet(kept[at], other, picture) for other in kept[at + 1 :]):
-            kept.append(_union(kept.pop(at), region, picture))
-            places = {(r.object, r.label, r.crowd): n for n, r in enumerate(kept) if r.object}
+        if at is not None and not any(_meet(region, other, picture) for other in held[at + 1 :]):
+            held[at] = _union(held[at], region, picture)
+        elif at is not None and not any(_meet(held[at], other, picture) for other in held[at + 1 :]):
+            held.append(_union(held.pop(at), region, picture))
+            places = {(r.object, r.label, r.crowd): n for n, r in enumerate(held) if r.object}
         else:
-            kept.append(region)
-            places[key] = len(kept) - 1
-    return picture._replace(regions=tuple(kept))
+            held.append(region)
+            places[key] = len(held) - 1
+    return picture._replace(regions=tuple(held))
 
 
 def _meet(one: Region, two: Region, picture: Picture) -> bool:
@@ -158,4 +162,4 @@ def _union(one: Region, two: Region, picture: Picture) -> Region:
     if one.bitmap is None and two.bitmap is None:
         return one._replace(parts=one.parts + two.parts)
     size = picture.height, picture.width
-    return one._replace(parts=(), bitmap=Bitmap(0, 0, one.mask(*size) | two.mask(*size)))
+    return one._replace(parts=(), bitmap=kept(0, 0, one.mask(*size) | two.mask(*size)))

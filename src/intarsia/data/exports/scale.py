@@ -43,7 +43,7 @@ def read(root: Path) -> Project:
     path = the_one(root, _files(root), "Scale's tasks")
     beside = Beside(path.parent)
     tree = read_json(path)
-    pictures, thin, undone, taken = [], 0, 0, set[str]()
+    pictures, thin, undone, taken = [], 0, 0, dict[str, int]()
     for task in _tasks(tree):
         where = f"{path}: task {task.get('task_id')}"
         with reading(where, "Scale"):

@@ -236,7 +236,7 @@ def together(projects: Mapping[str, Project]) -> Project:
     """The exports of several splits as one project, each picture with its split; names that are not unique begin with it."""
     first = next(iter(projects.values()))
     names = Counter(picture.name for project in projects.values() for picture in project)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     pictures = []
     for split, project in projects.items():
         for picture in project:

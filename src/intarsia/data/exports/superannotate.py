@@ -28,6 +28,7 @@ from .files import (
     whole,
     write_json,
 )
+from .inside import inside
 from .record import Picture, Project, Region, colors_of
 from .remarks import lost
 
@@ -58,7 +59,7 @@ def read(root: Path) -> Project:
             classes[entry.get("id", entry["name"])] = str(entry["name"])
             if entry.get("color"):
                 colors[str(entry["name"])] = parse_color(entry["color"])
-    pictures, thin, taken = [], 0, set[str]()
+    pictures, thin, taken = [], 0, dict[str, int]()
     for path in files:
         tree = read_json(path)
         with reading(path, "SuperAnnotate"):
@@ -79,7 +80,7 @@ def read(root: Path) -> Project:
                     continue
                 where = f"{path}: instance {number}"
                 with reading(where, "SuperAnnotate"):
-                    regions.append(_region(instance, classes, path, called, (height, width), where))
+                    regions.append(_region(instance, classes, path, root, called, (height, width), where))
             name = unique(name_of(called if folder == "." else f"{folder}/{called}"), taken)
         pictures.append(Picture(name, image, height, width, tuple(regions)))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
@@ -138,7 +139,13 @@ def _files(root: Path) -> tuple[list[Path], list[DataError]]:
 
 
 def _region(
-    instance: dict[str, Any], classes: dict[Any, str], path: Path, called: str, size: tuple[int, int], where: str
+    instance: dict[str, Any],
+    classes: dict[Any, str],
+    path: Path,
+    root: Path,
+    called: str,
+    size: tuple[int, int],
+    where: str,
 ) -> Region:
     label = str(instance.get("className") or classes.get(instance.get("classId"), ""))
     if not label:
@@ -147,7 +154,7 @@ def _region(
     crowd = any(a.get("groupName") == "crowd" for a in instance.get("attributes", ()) if isinstance(a, dict))
     about: dict[str, Any] = {"object": f"group {group}" if group else "", "crowd": crowd}
     if instance.get("parts"):
-        return _painted(label, instance["parts"], path, called, size, about)
+        return _painted(label, instance["parts"], path, root, called, size, about)
     if kind == "polygon":
         rings = [ring(numbers, where) for numbers in (points, *(instance.get("exclude") or ()))]
         return Region(label, (tuple(rings),), **about)
@@ -164,12 +171,17 @@ def _region(
 
 
 def _painted(
-    label: str, parts: list[dict[str, Any]], path: Path, called: str, size: tuple[int, int], about: dict[str, Any]
+    label: str,
+    parts: list[dict[str, Any]],
+    path: Path,
+    root: Path,
+    called: str,
+    size: tuple[int, int],
+    about: dict[str, Any],
 ) -> Region:
     """An instance of a pixel project: its colors in the mask image beside the JSON."""
-    file = next(
-        (f for f in (path.parent / f"{called}___save.png", path.parent / f"{called}_save.png") if f.is_file()), None
-    )
+    places = (path.parent / f"{called}{end}.png" for end in ("___save", "_save"))
+    file = next((f for f in places if f.is_file() and inside(f, root)), None)
     if file is None:
         raise DataError(f"the mask image {called}___save.png is not beside it")
     stored, palette = decode_mask(file)

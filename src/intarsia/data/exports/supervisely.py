@@ -19,8 +19,8 @@ from PIL import Image
 from ...errors import DataError, nearest
 from ...labels import parse_color
 from ..roles import role
-from .files import Beside, counted, name_of, read_json, reading, rectangle, ring, unique, write_json
-from .record import Bitmap, Picture, Project, Region, colors_of
+from .files import Beside, counted, name_of, png_of, read_json, reading, rectangle, ring, unique, write_json
+from .record import Picture, Project, Region, colors_of, kept
 from .remarks import lost
 from .splits import plain
 
@@ -42,7 +42,7 @@ def read(root: Path) -> Project:
     with reading(root / "meta.json", "Supervisely"):
         colors = {str(c["title"]): parse_color(c["color"]) for c in meta["classes"] if c.get("color")}
         titles = [str(c["title"]) for c in meta["classes"]]
-    pictures, thin, taken = [], 0, set[str]()
+    pictures, thin, taken = [], 0, dict[str, int]()
     folders = _folders(root)
     for folder in folders:
         images = folder.parent / "img"
@@ -52,16 +52,16 @@ def read(root: Path) -> Project:
             tree = read_json(path)
             regions = []
             with reading(path, "Supervisely"):
+                height, width = int(tree["size"]["height"]), int(tree["size"]["width"])
                 for thing in tree["objects"]:
                     if thing.get("geometryType") in _THIN:
                         thin += 1
                         continue
                     where = f"{path}: object {thing.get('id')}"
                     with reading(where, "Supervisely"):
-                        regions.append(_region(thing, where))
+                        regions.append(_region(thing, (height, width), where))
                 file = path.name.removesuffix(".json")
                 name = unique(name_of(file) if len(folders) == 1 else f"{place}/{name_of(file)}", taken)
-                height, width = int(tree["size"]["height"]), int(tree["size"]["width"])
             pictures.append(
                 Picture(name, beside.find(file), height, width, tuple(regions), _split(tree, place, len(folders) > 1))
             )
@@ -124,13 +124,13 @@ def _folders(root: Path) -> list[Path]:
     return sorted(folder for folder in root.rglob("ann") if folder.is_dir())
 
 
-def _region(thing: dict[str, Any], where: str) -> Region:
+def _region(thing: dict[str, Any], size: tuple[int, int], where: str) -> Region:
     label, kind = str(thing.get("classTitle", "")), thing.get("geometryType")
     tags = {tag.get("name"): tag.get("value") for tag in thing.get("tags", ()) if isinstance(tag, dict)}
     about: dict[str, Any] = {"crowd": "crowd" in tags, "object": str(tags.get("object") or thing.get("instance") or "")}
     if kind in ("bitmap", "alpha_mask"):
         left, top = thing["bitmap"]["origin"]
-        return Region(label, bitmap=Bitmap(int(top), int(left), _unpacked(thing["bitmap"]["data"], where)), **about)
+        return Region(label, bitmap=kept(int(top), int(left), _pixels(thing["bitmap"]["data"], size, where)), **about)
     if kind == "rectangle":
         (x0, y0), (x1, y1) = sorted(thing["points"]["exterior"])
         return Region(label, ((ring(rectangle(x0, min(y0, y1), x1, max(y0, y1)), where),),), **about)
@@ -140,12 +140,8 @@ def _region(thing: dict[str, Any], where: str) -> Region:
     raise DataError(f"{where}: a {kind!r} is no shape of Supervisely that has an area{nearest(kind, _KINDS)}")
 
 
-def _unpacked(text: str, where: str) -> np.ndarray:
-    try:
-        image = Image.open(io.BytesIO(zlib.decompress(base64.b64decode(text))))
-        image.load()
-    except Exception as error:  # base64's, zlib's and Pillow's
-        raise DataError(f"{where}: its bitmap is no deflated PNG in base64 ({error}); export it again") from None
+def _pixels(text: str, size: tuple[int, int], where: str) -> np.ndarray:
+    image = png_of(text, *size, where, deflated=True)
     array = np.asarray(image.convert("RGBA"))[..., 3] if "A" in image.mode else np.asarray(image.convert("L"))
     return array > 0
 

@@ -15,7 +15,7 @@ stand in the order of the attribute's options, in the project or in a via_attrib
 from __future__ import annotations
 
 import csv
-import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from .files import (
     counted,
     ellipse,
     head,
+    json_of,
     name_of,
     passes,
     read_json,
@@ -63,7 +64,7 @@ def read(root: Path) -> Project:
         tree, options = _images(path)
         attribute = _attribute(tree)
     beside = Beside(path.parent)
-    pictures, labels, thin, several, taken = [], dict[str, None](), 0, 0, set[str]()
+    pictures, labels, thin, several, taken = [], dict[str, None](), 0, 0, dict[str, int]()
     for entry in tree.values():
         called = str(entry["filename"])
         image = beside.find(called)
@@ -103,13 +104,15 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
         file = picture.name + (picture.image.suffix if picture.image else ".png")
         size = picture.image.stat().st_size if picture.image else -1
         regions = []
-        for region in (kept := joined(picture).regions):
+        shown = joined(picture).regions
+        objects = Counter(region.object for region in shown)
+        for region in shown:
             outer = region.ring(picture.height, picture.width)
             if outer is None:
                 continue
             shape = {"name": "polygon", "all_points_x": outer[:, 0].tolist(), "all_points_y": outer[:, 1].tolist()}
             words = {"class": region.label, **({"crowd": "1"} if region.crowd else {})}
-            if region.object and sum(other.object == region.object for other in kept) > 1:
+            if region.object and objects[region.object] > 1:
                 words["object"] = region.object
             regions.append({"shape_attributes": shape, "region_attributes": words})
         tree[f"{file}{size}"] = {"filename": file, "size": size, "regions": regions, "file_attributes": {}}
@@ -168,9 +171,9 @@ def _of_csv(path: Path) -> dict[str, Any]:
     for row in csv.DictReader(read_lines(path)):
         called = row.get("filename") or row["#filename"]
         entry = images.setdefault(f"{called}{row.get('file_size')}", {"filename": called, "regions": []})
-        shape = json.loads(row["region_shape_attributes"] or "{}")
+        shape = json_of(row["region_shape_attributes"] or "{}", path)
         if shape:
-            words = json.loads(row.get("region_attributes") or "{}")
+            words = json_of(row.get("region_attributes") or "{}", path)
             entry["regions"].append({"shape_attributes": shape, "region_attributes": words})
     return images
 

@@ -8,6 +8,7 @@ LabelMe on the web, the old one, wrote `<polygon><pt><x>..</x><y>..</y></pt>...`
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read(root: Path) -> Project:
         raise DataError(f"{root}: holds no XML file of PASCAL VOC or RectLabel")
     home = root if root.is_dir() else root.parent
     beside = Beside(home.parent if home.name.lower() == "annotations" else home)
-    pictures, labels, taken = [], dict[str, None](), set[str]()
+    pictures, labels, taken = [], dict[str, None](), dict[str, int]()
     left = {"box": 0, "painted": 0, "deleted": 0}
     for path in files:
         tree = read_xml(path)
@@ -86,7 +87,9 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
         size = ET.SubElement(root, "size")
         for side, value in (("width", picture.width), ("height", picture.height), ("depth", 3)):
             ET.SubElement(size, side).text = str(value)
-        for region in (kept := joined(picture).regions):
+        shown = joined(picture).regions
+        objects = Counter(region.object for region in shown)
+        for region in shown:
             points = region.ring(picture.height, picture.width)
             if points is None:
                 continue
@@ -96,7 +99,7 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
             (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
             for key, value in (("xmin", x0 + 1), ("ymin", y0 + 1), ("xmax", x1), ("ymax", y1)):
                 ET.SubElement(box, key).text = f"{value:.10g}"
-            several = bool(region.object) and sum(other.object == region.object for other in kept) > 1
+            several = bool(region.object) and objects[region.object] > 1
             about = {"object": region.object if several else "", "is_crowd": "true" if region.crowd else ""}
             if any(about.values()):
                 attributes = ET.SubElement(thing, "attributes")

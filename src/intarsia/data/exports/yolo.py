@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ...documents import read_yaml
 from ...errors import DataError, nearest
 from ..roles import KNOWN, role, strongest
 from .files import IMAGES, counted, read_lines, reading, rectangle, ring, size_of, unique
+from .inside import inside
 from .record import Picture, Project, Region
 from .remarks import joined, lost
 from .splits import declared, several
@@ -53,7 +55,7 @@ def read(root: Path) -> Project:
             images = _images(root, tree, remarks)
     else:
         classes = dict(enumerate(line.strip() for line in read_lines(listed) if line.strip())) if listed else {}
-        images = {path: _folder_split(path, root) for path in _below(root / "images")}
+        images = {path: _folder_split(path, root) for path in _below(root / "images") if inside(path, root)}
     texts = {image: _text(image, root) for image in images}
     used = set(texts.values())
     folders = {text.parent for text in used} | {root / "labels"}
@@ -63,7 +65,7 @@ def read(root: Path) -> Project:
             f"{lone[0]}: there is no image of that name ({counted(len(lone), 'such file')}); put it where data.yaml "
             "says, or remove the text"
         )
-    pictures, taken, boxes = [], set[str](), 0
+    pictures, taken, boxes = [], dict[str, int](), 0
     for image, text in texts.items():
         height, width = size_of(image)
         lines = read_lines(text) if text.is_file() else []
@@ -109,8 +111,8 @@ def _yaml(root: Path) -> Path | None:
 
 def _tree(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        tree = read_yaml(path)
+    except DataError:
         return {}
     return tree if isinstance(tree, dict) else {}
 
@@ -168,13 +170,15 @@ def _listed_in(root: Path, tree: dict[str, Any], split: str, remarks: list[str])
         if place is None:
             remarks.append(f"data.yaml names {split}: {entry}, which is not there")
         elif place.is_dir():
-            found.update(dict.fromkeys(path.resolve() for path in _below(place)))
+            found.update(dict.fromkeys(path.resolve() for path in _below(place) if inside(path, root)))
         else:
             for line in filter(None, map(str.strip, read_lines(place))):
                 ways = (place.parent / line, root / line.removeprefix("data/"), root / line.removeprefix("./"))
-                if (image := next((way for way in ways if way.is_file()), None)) is None:
+                there = [way for way in ways if way.is_file()]
+                if not there:
                     raise DataError(f"{place}: lists {line}, which is not there; put it there, or mend the path")
-                found[image.resolve()] = None
+                if image := next((way for way in there if inside(way, root)), None):
+                    found[image.resolve()] = None
     return list(found)
 
 
@@ -184,14 +188,17 @@ def _place(root: Path, tree: dict[str, Any], entry: str) -> Path | None:
     words = [word for word in entry.replace("\\", "/").split("/") if word not in ("", ".", "..")]
     ends = ["/".join(words[start:]) for start in range(len(words))][: max(len(words) - 1, 2)]
     places = [home / way for home in (root / path, root, root / Path(path).name) for way in (entry, *ends)]
-    return next((place for place in places if place.exists() and place.resolve() != root.resolve()), None)
+    return next(
+        (place for place in places if place.exists() and place.resolve() != root.resolve() and inside(place, root)),
+        None,
+    )
 
 
 def _labeled(root: Path) -> list[Path]:
     """The images of images/, or else of all folders in which an image has a text file of polygons."""
-    if images := _below(root / "images"):
+    if images := [path for path in _below(root / "images") if inside(path, root)]:
         return images
-    every = _below(root)
+    every = [path for path in _below(root) if inside(path, root)]
     folders = {path.parent for path in every if _text(path, root).is_file()}
     return [path for path in every if path.parent in folders]
 
