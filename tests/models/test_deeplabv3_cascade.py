@@ -67,3 +67,9 @@ def test_errors() -> None:
         build("deeplabv3_cascade", 2, encoder="resnet18", output_stride=512)
     with pytest.raises(ModelError, match="copies is -1"):
         build("deeplabv3_cascade", 2, encoder="resnet18", copies=-1)
+
+
+def test_the_third_block_is_dilated_from_its_first_unit_on() -> None:
+    with torch.device("meta"):
+        body = build("deeplabv3_cascade", 21, encoder="resnet50", output_stride=8).encoder.body
+    assert {m.dilation[0] for m in body.layer3.modules() if getattr(m, "kernel_size", 0) == (3, 3)} == {2}
