@@ -166,6 +166,11 @@ def test_group_norms_that_ours_has_not_are_refused(smp, tmp_path: Path) -> None:
         loaded(theirs, tmp_path / "peer.pt")
 
 
+def labels(logits: Tensor) -> Tensor:
+    """The largest score of each pixel, every class as likely as the next: untrained networks favor one class."""
+    return (logits - logits.mean((2, 3), keepdim=True)).argmax(1)
+
+
 # What the peer was built with, what the library assumes, and how far the answers are apart then.
 ASSUMED = [
     ("Unet", {"decoder_interpolation": "bilinear"}, {"upsample": "nearest"}, {"upsample": "bilinear"}),
@@ -200,8 +205,8 @@ def test_what_no_tensor_tells_is_listed_as_assumed_and_can_be_given(
     if right:
         image = torch.randn(1, 3, 256, 288)  # large enough for the pyramid's taps to lie within the map
         with torch.no_grad():
-            wrong = found.network(image).logits.argmax(1) != theirs(image).argmax(1)
-        assert wrong.float().mean() > 0.02  # labels that differ if nobody says so
+            wrong = labels(found.network(image).logits) != labels(theirs(image))
+        assert wrong.float().mean() > 0.05  # what nobody notices unless the report says so
     told = loaded(theirs, tmp_path / "peer.pt", **right)
     assert told.report.assumed == {key: value for key, value in assumed.items() if key not in right}
     compare(told, theirs)

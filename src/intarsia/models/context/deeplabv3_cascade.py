@@ -16,7 +16,7 @@ before. A copy that shrinks takes every second pixel of what it is given, which 
 unit before it. Copies start at random.
 
 Compared with layers of kazuto1011/deeplab-pytorch resnet.py put in the paper's order (no released code): whole network
-on ResNet-50 at output strides 16 and 8; difference CASCADE (docs/faithfulness.md).
+on ResNet-50 at output strides 16 and 8; difference 0 (2948), 0 (2872); 63,714,389 : 63,714,389 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
