@@ -66,7 +66,7 @@ def torchvision_deeplabv3(
         in_channels=in_channels,
         pretrained=pretrained,
     )
-    network.classify = nn.Sequential(ConvNormAct(channels, channels), network.classify)
+    exchange(network, classify=nn.Sequential(ConvNormAct(channels, channels), network.classify))
     if auxiliary:
         c4 = network.encoder.channels[0]
         head = PixelClassifier(c4 // 4, num_classes, dropout=0.1)
@@ -155,7 +155,7 @@ def smp_deeplabv3(
     options: dict[str, Any] = {"rates": rates, "channels": channels, "dropout": dropout, "multi_grid": None}
     network = DeepLabV3(num_classes, encoder=encoder, in_channels=in_channels, **options)
     network.encoder = _dilated(encoder, (5,), output_stride, dilate_first, in_channels, pretrained)
-    network.classify = nn.Sequential(ConvNormAct(channels, channels), network.classify)
+    exchange(network, classify=nn.Sequential(ConvNormAct(channels, channels), network.classify))
     return corners_meet(network)
 
 
@@ -189,11 +189,12 @@ def smp_deeplabv3plus(
     network = DeepLabV3Plus(num_classes, encoder=encoder, in_channels=in_channels, **options)
     network.encoder = _dilated(encoder, (2, 5), output_stride, dilate_first, in_channels, pretrained)
     c5 = network.encoder.channels[-1]
-    network.pyramid = nn.Sequential(
-        AtrousPyramid(c5, channels, rates, between=False, dropout=dropout),
-        SeparableConv(channels, channels, between=False),
+    pyramid = AtrousPyramid(c5, channels, rates, between=False, dropout=dropout)
+    exchange(
+        network,
+        pyramid=nn.Sequential(pyramid, SeparableConv(channels, channels, between=False)),
+        refine=nn.Sequential(SeparableConv(channels + detail, channels, between=False)),
     )
-    network.refine = nn.Sequential(SeparableConv(channels + detail, channels, between=False))
     return corners_meet(network)
 
 
@@ -259,11 +260,14 @@ def smp_linknet(
     """
     network = LinkNet(num_classes, encoder=encoder, in_channels=in_channels, channels=channels, pretrained=pretrained)
     c1, c2, c3, c4, c5 = network.encoder.channels
-    network.pool = nn.Identity()
-    network.decode = nn.ModuleList(Decoder(a, b, 4, 2) for a, b in ((c5, c4), (c4, c3), (c3, c2), (c2, c1)))
-    network.enlarge = nn.Identity()
-    network.refine = Decoder(c1, channels, 4, 2)
-    network.classify = nn.Conv2d(channels, num_classes, 1)
+    exchange(
+        network,
+        pool=nn.Identity(),
+        decode=nn.ModuleList(Decoder(a, b, 4, 2) for a, b in ((c5, c4), (c4, c3), (c3, c2), (c2, c1))),
+        enlarge=nn.Identity(),
+        refine=Decoder(c1, channels, 4, 2),
+        classify=nn.Conv2d(channels, num_classes, 1),
+    )
     return network
 
 
@@ -430,6 +434,13 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def exchange(network: nn.Module, **parts: nn.Module) -> None:
+    """Put these parts in the places of the network's parts of the same names."""
+    for name, part in parts.items():
+        network.get_submodule(name)  # an AttributeError, if there is none to exchange
+        setattr(network, name, part)
 
 
 def corners_meet(network: Network) -> Network:

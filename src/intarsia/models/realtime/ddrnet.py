@@ -16,8 +16,7 @@ windows are added one after the other, each mixed before the next (DAPPM).
 Departures from the paper: convolutions in the stem have no bias, because batch norm follows; images below 65 pixels get a
 margin, so that the coarsest map is no single pixel.
 
-Compared with ydhongHIT/DDRNet segmentation/: whole networks, slim with its auxiliary head; difference 0; 5,734,278 :
-5,734,342, 20,148,819 : 20,148,947, 32,360,147 : 32,360,275 (biases) (docs/faithfulness.md).
+Compared with ydhongHIT/DDRNet segmentation/: whole networks; difference 0 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
