@@ -48,7 +48,7 @@ def test_every_eighth_pixel_of_the_dense_answer_is_the_strided_answer() -> None:
     for far, near in zip(strided.blocks, dense.blocks, strict=True):
         coarse, fine = far(coarse), near(fine)
     assert coarse.shape[-2:] == (3, 4) and fine.shape[-2:] == (17, 25)
-    torch.testing.assert_close(fine[..., ::8, ::8], coarse, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fine[..., ::8, ::8], coarse, atol=5e-5, rtol=1e-3)
 
 
 @torch.no_grad()
