@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from . import study as study
     from . import training as training
     from .checkpoint import Checkpoint as Checkpoint
+    from .checkpoint import build as build
     from .checkpoint import load_foreign as load_foreign
     from .config import Recipe as Recipe
     from .encoders import Encoder as Encoder
@@ -45,13 +46,12 @@ if TYPE_CHECKING:
     from .inference import Predictor as Predictor
     from .labels import LabelSpace as LabelSpace
     from .metrics import ConfusionMatrix as ConfusionMatrix
-    from .models import build as build
     from .structures import Sample as Sample
     from .structures import SemanticLogits as SemanticLogits
     from .training import train as train
 
 _ROOM_OF = {  # name -> the room it is imported from when it is first used
-    "build": "models",
+    "build": "checkpoint",
     "train": "training",
     "evaluate": "evaluation",
     "compare": "evaluation",

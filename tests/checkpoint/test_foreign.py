@@ -53,7 +53,14 @@ def test_what_is_found_is_told(state: State, tmp_path: Path) -> None:
     assert report.taken["decoder.blocks.3.conv2.1.running_var"] == "decode.3.conv.1.norm.running_var"
     assert report.taken.keys() == state.keys()
     assert (report.left, report.missing) == ({}, ())
-    assert str(report) == f"segmentation-models-pytorch's Unet: {len(state)} tensors taken"
+    assert report.assumed == {"upsample": "nearest"}
+    assert str(report) == (
+        f"segmentation-models-pytorch's Unet: {len(state)} tensors taken\n"
+        "  assumed, because no tensor tells: upsample='nearest'; if it was built otherwise, say so to load_foreign"
+    )
+    told = intarsia.load_foreign(tmp_path / "a.pth", upsample="bilinear")
+    assert told.report.assumed == {} and told.options["upsample"] == "bilinear"
+    assert str(told.report) == f"segmentation-models-pytorch's Unet: {len(state)} tensors taken"
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model"])

@@ -84,9 +84,10 @@ def test_one_model_in_full(run_cli) -> None:
     assert "Departures from the paper" in out
     for words in (
         "https://arxiv.org/abs/1612.01105",
-        "67,949,930 with num_classes=21, encoder='resnet101'",
-        "509.5 for one image of 512x512; a multiply-add counts two",
-        "any network of timm that yields a feature pyramid",
+        "65,708,501 in evaluation with num_classes=21",
+        "2,365,205 parameters more, in training only",
+        "523.7 for one image of 512x512; a multiply-add counts two",
+        "any dilatable one works; of timm's families one each is",
         "convnext_tiny",
         "mIoU: V 85.4",
         "row B8",
@@ -94,7 +95,7 @@ def test_one_model_in_full(run_cli) -> None:
     ):
         assert words in flat, words
     options = {o["key"]: o for o in json.loads(run_cli("models", "pspnet", "--json")[1])["options"]}
-    assert options["model.pspnet.encoder"]["default"] == "resnet101"
+    assert options["model.pspnet.encoder"]["default"] == "resnet101s"
     assert all(o["meaning"] for o in options.values())
 
 
@@ -130,7 +131,7 @@ def test_markdown_is_compact(run_cli) -> None:
     out = run_cli("models", "--markdown")[1]
     rows = [line for line in out.splitlines() if line.startswith("| `")]
     assert sorted(line.split("`")[1] for line in rows) == sorted(ARCHITECTURES)
-    assert "| `pspnet` | 2017 | [1612.01105](https://arxiv.org/abs/1612.01105) | 67.9 M | 509.5 |" in out
+    assert "| `pspnet` | 2017 | [1612.01105](https://arxiv.org/abs/1612.01105) | 65.7 M | 523.7 |" in out
     assert all(line.count(" | ") == 5 for line in rows)
     assert out.count("| name | year |") == len({entry.family for entry in ARCHITECTURES.values()})
 
@@ -184,7 +185,7 @@ def test_a_key_is_explained(run_cli) -> None:
     assert "Budget in minutes" in out
     assert "float | None" in out
     told = json.loads(run_cli("recipe", "explain", "model.pspnet.encoder", "--json")[1])
-    assert told["default"] == "resnet101"
+    assert told["default"] == "resnet101s"
     assert "fpn" in run_cli("recipe", "explain", "model")[1]
 
 

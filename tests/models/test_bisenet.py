@@ -60,3 +60,12 @@ def test_two_side_outputs_and_none_in_evaluation() -> None:
 def test_a_batch_of_one_is_refused_in_training() -> None:
     with pytest.raises(ModelError, match="mean feature of the image is a 1x1 map of a single image"):
         build("bisenet", 2, **SMALL).train()(torch.randn(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize(("encoder", "head", "side"), [("resnet18", 64, 256), ("resnet101s", 256, 256)])
+def test_the_authors_heads(encoder: str, head: int, side: int) -> None:
+    with torch.device("meta"):
+        net = build("bisenet", 19, encoder=encoder)
+    assert net.classify[0].conv.out_channels == head
+    assert [s[0].conv.out_channels for s in net.auxiliary] == [side, side]
+    assert [m.bias for m in net.fuse.attend if hasattr(m, "bias")] == [None, None]

@@ -21,6 +21,14 @@ def test_rates_double_at_output_stride_8() -> None:
     assert build("deeplabv3plus", 2, output_stride=8, **small).encoder.strides == (4, 8)
 
 
+@pytest.mark.parametrize(("stride", "third", "fourth"), [(8, 2, 4), (16, 1, 2), (32, 1, 1)])
+def test_a_resnets_stages_are_dilated_from_their_first_block_on(stride: int, third: int, fourth: int) -> None:
+    with torch.device("meta"):
+        body = build("deeplabv3plus", 21, encoder="resnet50", output_stride=stride).encoder.body
+    for stage, rate in ((body.layer3, third), (body.layer4, fourth)):
+        assert {m.dilation[0] for m in stage.modules() if getattr(m, "kernel_size", 0) == (3, 3)} == {rate}
+
+
 def test_the_papers_encoder_is_the_default() -> None:
     with torch.device("meta"):
         net = build("deeplabv3plus", 21)

@@ -36,10 +36,26 @@ def test_receptive_fields_add_up(rates: tuple[int, ...], field: int) -> None:
 
 def test_parameters_are_the_papers() -> None:
     """8.28 M on DenseNet-121, whose looks are narrower; the authors' weights on DenseNet-161 are a file of 142.7 MB."""
-    assert round(count_parameters("denseaspp", 19, encoder="densenet121", channels=128, growth=64) / 1e6, 2) == 8.28
+    assert round(count_parameters("denseaspp", 19, encoder="densenet121") / 1e6, 2) == 8.28
     with torch.device("meta"):
         held = build("denseaspp", 19).state_dict().values()
     assert 4 * sum(value.numel() for value in held) / 1e6 == pytest.approx(142.7, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "released", "biases"),
+    [("121", 8_280_851, 640), ("161", 35_395_427, 2_560), ("169", 18_420_675, 1_680), ("201", 28_639_987, 2_400)],
+)
+def test_the_authors_widths_for_each_densenet(encoder: str, released: int, biases: int) -> None:
+    """Counted in the released networks, less the biases of the looks' 1x1 convolutions."""
+    assert count_parameters("denseaspp", 19, encoder=f"densenet{encoder}") == released - biases
+
+
+@torch.no_grad()
+def test_what_lies_beside_the_looks_is_rectified() -> None:
+    net = build("denseaspp", 2, **SMALL).eval()
+    (c5,) = net.encoder(torch.randn(1, 3, 64, 64))
+    assert net.reduce(c5).min() == 0
 
 
 def test_each_look_sees_all_looks_before_it() -> None:

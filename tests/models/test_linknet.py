@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from intarsia.errors import ModelError
+from intarsia.checkpoint import build as variant
 from intarsia.models import build, count_flops, count_parameters
 from intarsia.models.resolution.linknet import Decoder, FullConv
 
@@ -65,14 +65,8 @@ def test_a_full_convolution_multiplies_the_size_by_its_stride(kernel: int, strid
 
 @torch.no_grad()
 def test_the_peers_network_links_the_outputs_down_to_stride_2() -> None:
-    net = build("linknet", 3, links="outputs", kernel=4).eval()
-    assert [d.enlarge.conv.kernel_size for d in (*net.decode, net.enlarge)] == [(4, 4)] * 5
+    net = variant("smp_linknet", 3, encoder="resnet18").eval()
+    assert [d.enlarge.conv.kernel_size for d in (*net.decode, net.refine)] == [(4, 4)] * 5
     assert net.classify.kernel_size == (1, 1)
     for size in [(1, 1), (37, 50), (64, 96)]:
         assert net(torch.randn(1, 3, *size)).logits.shape == (1, 3, *size)
-
-
-@pytest.mark.parametrize("options", [{"links": "sums"}, {"kernel": 5}])
-def test_errors(options: dict) -> None:
-    with pytest.raises(ModelError, match="choose from inputs, outputs, and 3 or 4"):
-        build("linknet", 3, **options)

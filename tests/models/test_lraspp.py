@@ -1,4 +1,4 @@
-"""What Howard et al. claim, and torchvision's network as the same one with other keywords."""
+"""What Howard et al. claim, and torchvision's network as a variant of it."""
 
 import pytest
 import torch

@@ -38,6 +38,15 @@ def test_each_bin_sees_its_own_part_of_the_scene() -> None:
     assert change[0, 12:, :2, :2].eq(0).all(), "the 2x2 grid keeps the opposite quarter apart"
 
 
+def test_the_authors_encoder() -> None:
+    """Three 3x3 convolutions at its start, and two stages that are dilated from their first block on."""
+    with torch.device("meta"):
+        body = build("pspnet", 21).encoder.body
+    assert [m.out_channels for m in body.conv1 if hasattr(m, "out_channels")] == [64, 64, 128]
+    for stage, rate in ((body.layer3, 2), (body.layer4, 4)):
+        assert {m.dilation[0] for m in stage.modules() if getattr(m, "kernel_size", 0) == (3, 3)} == {rate}
+
+
 def test_the_auxiliary_head_speaks_in_training_only() -> None:
     net = build("pspnet", 4, encoder="resnet18", channels=16)
     image = torch.randn(2, 3, 33, 47)

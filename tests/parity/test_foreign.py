@@ -2,7 +2,7 @@
 
 With norms at random the scores of a deep network grow to thousands; there it is 1e-4 of their spread.
 
-What a peer does differently from the paper stands as a keyword in the options that load_foreign chose.
+What a peer does differently from the paper stands in its variant, which load_foreign names.
 """
 
 from pathlib import Path
@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import intarsia
-from intarsia.errors import CheckpointError
+from intarsia.checkpoint import VARIANTS, Checkpoint, load, save
+from intarsia.errors import CheckpointError, ModelError
+from intarsia.labels import LabelSpace
 from intarsia.models import build
+from intarsia.models.catalogue import ARCHITECTURES
 
 SIZES = [(64, 96), (128, 32)]  # segmentation-models-pytorch takes multiples of 32 only
 ODD = [(65, 97), (50, 131)]
@@ -36,10 +39,10 @@ def loaded(theirs: nn.Module, path: Path, **options: object) -> "intarsia.checkp
 TORCHVISION = {
     "fcn_resnet50": ("fcn_resnet", "resnet50"),
     "fcn_resnet101": ("fcn_resnet", "resnet101"),
-    "deeplabv3_resnet50": ("deeplabv3", "resnet50"),
-    "deeplabv3_resnet101": ("deeplabv3", "resnet101"),
-    "deeplabv3_mobilenet_v3_large": ("deeplabv3", "mobilenetv3_large_100"),
-    "lraspp_mobilenet_v3_large": ("lraspp", "mobilenetv3_large_100"),
+    "deeplabv3_resnet50": ("torchvision_deeplabv3", "resnet50"),
+    "deeplabv3_resnet101": ("torchvision_deeplabv3", "resnet101"),
+    "deeplabv3_mobilenet_v3_large": ("torchvision_deeplabv3", "mobilenetv3_large_100"),
+    "lraspp_mobilenet_v3_large": ("torchvision_lraspp", "mobilenetv3_large_100"),
 }
 
 
@@ -74,13 +77,13 @@ def test_torchvisions_second_head(torchvision, at_random, name: str, tmp_path: P
 
 SMP = {
     "Unet": ("unet", {}),
-    "UnetPlusPlus": ("unetplusplus", {}),
-    "Linknet": ("linknet", {}),
-    "FPN": ("fpn", {}),
-    "PSPNet": ("pspnet", {}),
-    "UPerNet": ("upernet", {}),
-    "DeepLabV3": ("deeplabv3", {}),
-    "DeepLabV3Plus": ("deeplabv3plus", {}),
+    "UnetPlusPlus": ("smp_unetplusplus", {}),
+    "Linknet": ("smp_linknet", {}),
+    "FPN": ("smp_fpn", {}),
+    "PSPNet": ("smp_pspnet", {}),
+    "UPerNet": ("smp_upernet", {}),
+    "DeepLabV3": ("smp_deeplabv3", {}),
+    "DeepLabV3Plus": ("smp_deeplabv3plus", {}),
 }
 FURTHER = [
     ("Unet", {"decoder_channels": (64, 48, 32, 24, 12)}, {}),
@@ -163,12 +166,87 @@ def test_group_norms_that_ours_has_not_are_refused(smp, tmp_path: Path) -> None:
         loaded(theirs, tmp_path / "peer.pt")
 
 
+def labels(logits: Tensor) -> Tensor:
+    """The largest score of each pixel, every class as likely as the next: untrained networks favor one class."""
+    return (logits - logits.mean((2, 3), keepdim=True)).argmax(1)
+
+
+# What the peer was built with, what the library assumes, and how far the answers are apart then.
+ASSUMED = [
+    ("Unet", {"decoder_interpolation": "bilinear"}, {"upsample": "nearest"}, {"upsample": "bilinear"}),
+    ("UnetPlusPlus", {}, {"upsample": "nearest"}, {}),
+    ("FPN", {"decoder_interpolation": "bilinear"}, {"upsample": "nearest"}, {"upsample": "bilinear"}),
+    (
+        "DeepLabV3Plus",
+        {"decoder_atrous_rates": (6, 12, 18)},
+        {"output_stride": 16, "rates": (12, 24, 36)},
+        {"rates": (6, 12, 18)},
+    ),
+    (
+        "DeepLabV3",
+        {"encoder_output_stride": 16, "decoder_atrous_rates": (6, 12, 18)},
+        {"output_stride": 8, "rates": (12, 24, 36)},
+        {"rates": (6, 12, 18), "output_stride": 16},
+    ),
+    ("Linknet", {}, {}, {}),
+    ("UPerNet", {}, {}, {}),
+]
+
+
+@pytest.mark.parametrize(("peer", "given", "assumed", "right"), ASSUMED)
+def test_what_no_tensor_tells_is_listed_as_assumed_and_can_be_given(
+    smp, at_random, peer: str, given: dict, assumed: dict, right: dict, tmp_path: Path
+) -> None:
+    theirs = at_random(getattr(smp, peer)("resnet18", encoder_weights=None, classes=5, **given))
+    found = loaded(theirs, tmp_path / "peer.pt")
+    assert found.report.assumed == assumed
+    for option, value in assumed.items():
+        assert f"{option}={value!r}" in str(found.report)
+    if right:
+        image = torch.randn(1, 3, 256, 288)  # large enough for the pyramid's taps to lie within the map
+        with torch.no_grad():
+            wrong = labels(found.network(image).logits) != labels(theirs(image))
+        assert wrong.float().mean() > 0.05  # what nobody notices unless the report says so
+    told = loaded(theirs, tmp_path / "peer.pt", **right)
+    assert told.report.assumed == {key: value for key, value in assumed.items() if key not in right}
+    compare(told, theirs)
+
+
+def test_a_folder_with_the_settings_leaves_nothing_to_assume(smp, tmp_path: Path) -> None:
+    theirs = smp.Unet("resnet18", encoder_weights=None, classes=2, decoder_interpolation="bilinear").eval()
+    theirs.save_pretrained(tmp_path / "peer")
+    found = intarsia.load_foreign(tmp_path / "peer")
+    assert found.options["upsample"] == "bilinear" and found.report.assumed == {}
+    compare(found, theirs)
+
+
 @torch.no_grad()
-def test_the_keywords_make_the_difference(smp, at_random, tmp_path: Path) -> None:
-    """With the paper's own way of enlarging, the same weights give another answer."""
+def test_the_variant_makes_the_difference(smp, at_random, tmp_path: Path) -> None:
+    """With the catalogue's half-pixel centers, the same weights give another answer."""
     theirs = at_random(smp.FPN("resnet18", encoder_weights=None, classes=5))
     found = loaded(theirs, tmp_path / "peer.pt")
-    papers = build("fpn", 5, **{**found.options, "align_corners": False}).eval()
+    papers = build("fpn", 5, encoder="resnet18", smooth=False).eval()
     papers.load_state_dict(found.network.state_dict())
     image = torch.randn(2, 3, 64, 96)
     assert not torch.allclose(papers(image).logits, theirs(image), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_built_by_name_saved_and_loaded(name: str, tmp_path: Path) -> None:
+    encoder = {"torchvision_lraspp": "mobilenetv3_small_050", "hrnet_ocr": "hrnet_w18_small"}.get(name, "resnet18")
+    assert VARIANTS[name].model in ARCHITECTURES
+    image = torch.randn(1, 1, 70, 49)
+    labels = LabelSpace(("a", "b", "c"))
+    network = intarsia.build(name, 3, encoder=encoder, in_channels=1).eval()
+    known = Checkpoint(name, {"encoder": encoder}, labels, 1, (0.5,), (0.5,), network.state_dict())
+    again = load(save(tmp_path / "a.safetensors", known)).build()
+    with torch.no_grad():
+        assert network(image).logits.shape == (1, 3, 70, 49)
+        assert torch.equal(again(image).logits, network(image).logits)
+
+
+def test_an_unknown_variant_is_told_with_the_nearest() -> None:
+    with pytest.raises(ModelError, match="there is no architecture 'smp_pspne'; did you mean 'smp_pspnet'"):
+        intarsia.build("smp_pspne", 2)
+    with pytest.raises(ModelError, match="smp_pspnet takes no option 'levels'; did you mean 'level'"):
+        intarsia.build("smp_pspnet", 2, levels=3)

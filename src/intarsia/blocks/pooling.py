@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from .conv import ConvNormAct
-from .resize import resize_like
+from .resize import Resize
 from .statistics import require_two_values
 
 
@@ -18,6 +18,8 @@ class PyramidPooling(nn.Module):
         bins: side of each grid.
         share: channels that each grid gets; null: all grids together as many as the map itself.
         lone_norm: a norm on the 1x1 grid as well; without it that grid's convolution has a bias instead.
+        squeeze_last: enlarge the averages first and narrow them then, as UPerNet does; PSPNet narrows first. The ReLU
+            in between makes the difference.
     """
 
     def __init__(
@@ -28,11 +30,13 @@ class PyramidPooling(nn.Module):
         *,
         share: int | None = None,
         lone_norm: bool = True,
+        squeeze_last: bool = False,
     ) -> None:
         super().__init__()
         if not bins or min(bins) < 1:
             raise ModelError(f"bins is {list(bins)}; name the side of each pooling grid, such as [1, 2, 3, 6]")
-        self.bins, self.align_corners, self.lone_norm = tuple(bins), align_corners, lone_norm
+        self.bins, self.enlarge = tuple(bins), Resize(align_corners=align_corners)
+        self.lone_norm, self.squeeze_last = lone_norm, squeeze_last
         self.channels, self.share = channels, share or channels // len(bins)
         self.out_channels = channels + self.share * len(bins)
         self.squeeze = nn.ModuleList(
@@ -44,10 +48,14 @@ class PyramidPooling(nn.Module):
         maps = [x]
         for side, squeeze in zip(self.bins, self.squeeze, strict=True):
             pooled = average_grid(x, side)  # [b, channels, side, side]
+            if self.squeeze_last:
+                enlarged = self.enlarge(pooled, x)  # [b, channels, h, w]
+                maps.append(squeeze(enlarged))
+                continue
             if side > 1 or self.lone_norm:
                 require_two_values(pooled, self.training, "the pooled feature of the whole image")
             pooled = squeeze(pooled)  # [b, share, side, side]
-            pooled = resize_like(pooled, x, align_corners=self.align_corners)  # [b, share, h, w]
+            pooled = self.enlarge(pooled, x)  # [b, share, h, w]
             maps.append(pooled)
         return torch.cat(maps, dim=1)  # [b, out_channels, h, w]
 

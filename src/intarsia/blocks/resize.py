@@ -2,7 +2,22 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+
+class Resize(nn.Module):
+    """`resize_like` as a part of a network, so that a peer's variant can put its own in its place.
+
+    Args:
+        mode, align_corners: as for `resize_like`.
+    """
+
+    def __init__(self, *, mode: str = "bilinear", align_corners: bool = False) -> None:
+        super().__init__()
+        self.mode, self.align_corners = mode, align_corners
+
+    def forward(self, x: Tensor, reference: Tensor) -> Tensor:
+        return resize_like(x, reference, mode=self.mode, align_corners=self.align_corners)
 
 
 def resize_like(x: Tensor, reference: Tensor, *, mode: str = "bilinear", align_corners: bool = False) -> Tensor:

@@ -19,7 +19,6 @@ from torch.overrides import TorchFunctionMode
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
 from ..limits import MEMBER, OPTION, OPTIONS, PARTS
-from ..models import build
 from .wrapped import fitted
 
 FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
@@ -32,7 +31,7 @@ class Checkpoint:
     """A trained network, and what is needed to use it, to judge it and to train on.
 
     Args:
-        model: a name of the catalogue; None for a network of the user's own.
+        model: a name of the catalogue, or of a peer's variant of it; None for a network of the user's own.
         options: the keyword arguments of its constructor, all but `num_classes`; plain data.
         in_channels: channels of the images it was trained on.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
@@ -122,6 +121,8 @@ class Checkpoint:
         return model
 
     def _architecture(self) -> nn.Module:
+        from .foreign.variants import build  # here, because that room makes checkpoints itself
+
         if self.model is None:
             raise CheckpointError(
                 "the checkpoint holds weights of a network of the user's own, which it cannot build; "

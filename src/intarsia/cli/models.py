@@ -231,8 +231,8 @@ def _list(entries: list[dict[str, Any]]) -> None:
             if not wide:
                 out.print(Padding(Text(e["idea"], style="dim"), (0, 0, 0, 4)))
     out.print(
-        f"\n{len(entries)} architectures. Parameters as in the paper, for its number of classes or 21; GFLOPs for one image of "
-        "512x512, a multiply-add counting two. Narrow the list with --family, --since, --until and --max-parameters; "
+        f"\n{len(entries)} architectures, of the paper's size, for its number of classes or 21. Parameters are those of evaluation, "
+        "without heads that only training has; GFLOPs are for one image of 512x512, a multiply-add counting two. Narrow the list with --family, --since, --until and --max-parameters; "
         "see one in full with `intarsia models NAME`."
     )
     return None
@@ -247,7 +247,8 @@ def _show(tree: dict[str, Any]) -> None:
         "family": f"{tree['family']}: {about(tree['family'])}",
         "paper": f"{tree['title']}, {tree['year']}, {paper(tree)[1]}",
         "lectures": f"row {tree['deck_row']} of the ledger" if tree["deck_row"] else "",
-        "parameters": f"{tree['parameters']:,} with {counted}",
+        "parameters": f"{tree['parameters']:,} in evaluation with {counted}",
+        "training heads": tree["training_only"] and f"{tree['training_only']:,} parameters more, in training only",
         "GFLOPs": f"{tree['gflops']:.1f} for one image of 512x512; a multiply-add counts two",
         "encoders": _told(tree),
         "reported": tree["reported"]

@@ -139,6 +139,7 @@ class AlexNet(nn.Module):
     Args:
         channels: widths of the five convolutions, and of fc6 and fc7.
         groups: 2 splits the second, fourth and fifth convolution into halves, as the two GPUs of the paper did.
+        response: what local response norm adds to the sum of squares, 2 in the paper, 1 in Caffe's network.
         same: pad so that any image size works and fc7's map has the size ceil(H / 32); without, the network is the
             classifier's, which needs at least 227 pixels.
         dropout: after fc6 and after fc7, 0..1.
@@ -153,6 +154,7 @@ class AlexNet(nn.Module):
         in_channels: int = 3,
         channels: Sequence[int] = (96, 256, 384, 384, 256, 4096),
         groups: int = 1,
+        response: float = 2.0,
         same: bool = True,
         dropout: float = 0.5,
         pretrained: bool = False,
@@ -165,7 +167,7 @@ class AlexNet(nn.Module):
                 f"channels has {len(channels)} widths; AlexNet takes 6: five convolutions, then fc6 and fc7"
             )
         a, b, c, d, e, wide = channels
-        relu, norm = nn.ReLU(inplace=True), nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
+        relu, norm = nn.ReLU(inplace=True), nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=response)
         # With `same`, each layer's output i is centered on its input i * stride, and fc6's even kernel half a step
         # further: in the image, 16 of the first 32 pixels' middle of 15.5.
         pool = nn.MaxPool2d(3, 2, padding=1 if same else 0)

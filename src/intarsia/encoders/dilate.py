@@ -8,6 +8,11 @@ from torch import nn
 from ..errors import EncoderError
 
 
+def is_resnet(body: nn.Module) -> bool:
+    """Whether `dilate_stage` can reach the stages of this body, which has timm's names of a ResNet."""
+    return all(isinstance(getattr(body, f"layer{n}", None), nn.Sequential) for n in (1, 4))
+
+
 def dilate_stage(body: nn.Module, level: int, rates: Sequence[int]) -> None:
     """Give each block of a ResNet's stage its own rate, the distance between the taps of its kernels beyond 1x1.
 

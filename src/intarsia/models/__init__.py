@@ -4,6 +4,7 @@ build("fpn", 11, encoder="resnet18")(image).logits      [B, 11, H, W], for an im
 """
 
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from .catalogue import ARCHITECTURES
 from .cost import count_flops
 from .summary import Summary, summarize
 
-__all__ = ["Summary", "build", "check_trainable", "count_flops", "count_parameters", "summarize"]
+__all__ = ["Summary", "build", "check_trainable", "construct", "count_flops", "count_parameters", "summarize"]
 
 
 def build(name: str, num_classes: int, **options: Any) -> nn.Module:
@@ -29,9 +30,21 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:
     """
     if name not in ARCHITECTURES:
         raise ModelError(f"there is no architecture {name!r}{nearest(name, ARCHITECTURES)}")
+    return construct(name, ARCHITECTURES[name].build, num_classes, options)
+
+
+def construct(
+    name: str, constructor: Callable[..., nn.Module], num_classes: int, options: Mapping[str, Any]
+) -> nn.Module:
+    """What a constructor makes of these options.
+
+    Args:
+        name: what an error calls the network.
+
+    Raises: ModelError with the nearest name, for an option that the constructor does not take.
+    """
     if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
         raise ModelError(f"num_classes is {num_classes!r}; give a whole number of at least 1")
-    constructor = ARCHITECTURES[name].build
     known = [key for key in inspect.signature(constructor).parameters if key != "num_classes"]
     for key in options:
         if key not in known:

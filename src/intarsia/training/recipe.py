@@ -20,11 +20,13 @@ SHORT = {  # the recipe that a data set's bare name stands for
 
 def catalogues() -> dict[str, config.Catalogue]:
     """Name -> constructor for every choice in a recipe."""
+    from ..checkpoint import VARIANTS
     from ..data.datasets.catalogue import CONSTRUCTORS as SETS
     from ..losses import LOSSES
     from ..models.catalogue import CONSTRUCTORS
 
-    return {"model": CONSTRUCTORS, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    models = {**CONSTRUCTORS, **{name: variant.build for name, variant in VARIANTS.items()}}
+    return {"model": models, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def names() -> list[str]:

@@ -9,6 +9,7 @@ import math
 import os
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,14 @@ import yaml
 from torch import Tensor, nn
 
 from .. import checkpoint as files
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, build
 from ..checkpoint.wrapped import COMPILED
 from ..config import Recipe
 from ..data.loader import Loader
 from ..errors import TrainingError
 from ..evaluation import Score, score
 from ..inference import Predictor
-from ..models import build, check_trainable
-from ..models.catalogue import CONSTRUCTORS
+from ..models import check_trainable
 from . import prepare
 from . import resume as states
 from .ema import MovingAverage
@@ -194,7 +194,7 @@ def prepared(
     model = files.bare(model)
     mean, std = prepare.statistics(model, material)
     if donor is not None:
-        heads = prepare.head_tensors(CONSTRUCTORS[named], labels.head_size, options) if named else set()
+        heads = prepare.head_tensors(partial(build, named), labels.head_size, options) if named else set()
         remarks.append(prepare.transplant(model, donor, labels, heads))
         mean, std = (donor.mean, donor.std) if donor.in_channels == material.channels else (mean, std)
     change = prepare.augmentation(recipe, labels, augment)

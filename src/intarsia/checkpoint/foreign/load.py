@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ...errors import CheckpointError
 from ...labels import LabelSpace
-from ...models import build
 from ..record import Checkpoint
 from . import segmentation_models_pytorch, torchvision
 from .names import STRANGE, Found, fold_biases, rename
 from .tensors import read
+from .variants import build
 
 PEERS = (torchvision, segmentation_models_pytorch)
 KNOWN = (
@@ -34,17 +34,23 @@ class Report:
         taken: the file's name -> ours.
         left: the file's name -> why it is of no use.
         missing: ours that the file has not; they are as the constructor made them.
+        assumed: options that no tensor tells, at the peer's defaults. If the network was built otherwise, its answer is
+            another one: give the option to `load_foreign`.
     """
 
     peer: str
     taken: Mapping[str, str]
     left: Mapping[str, str]
     missing: tuple[str, ...]
+    assumed: Mapping[str, Any]
 
     def __str__(self) -> str:
         lines = [f"{self.peer}: {len(self.taken)} tensors taken"]
         lines += [f"  {count} left: {reason}" for reason, count in Counter(self.left.values()).items()]
         lines += [f"  {len(self.missing)} not in the file, and untrained: {_few(self.missing)}"] if self.missing else []
+        if self.assumed:
+            given = ", ".join(f"{key}={value!r}" for key, value in self.assumed.items())
+            lines += [f"  assumed, because no tensor tells: {given}; if it was built otherwise, say so to load_foreign"]
         return "\n".join(lines)
 
 
@@ -54,7 +60,8 @@ class Foreign:
 
     Args:
         network: in eval mode, on the CPU.
-        model, num_classes, in_channels, options: what `build` was given.
+        model, num_classes, in_channels, options: what `build` was given; the model is one of the catalogue, or a peer's
+            variant of one, such as "smp_pspnet".
         report: what became of each tensor.
     """
 
@@ -86,7 +93,7 @@ class Foreign:
             mean=encoder.mean,
             std=encoder.std,
             weights=self.network.state_dict(),
-            notes={"weights": self.report.peer},
+            notes={"weights": self.report.peer, "assumed": dict(self.report.assumed)},
         )
 
 
@@ -98,7 +105,8 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
         num_classes: null: as the file has; another number makes a new, untrained head, and needs `strict=False`.
         strict: refuse a file whose tensors do not all fit, or do not fill the network; false takes what fits.
         options: of our constructor, where the file cannot tell: `encoder`, if it is one of timm's, or what the peer was
-            given that leaves no trace in its tensors, such as `rates` and `output_stride`.
+            given that leaves no trace in its tensors, such as `rates`, `output_stride` and `upsample`. Without them the
+            peer's defaults are taken, and the report lists them as `assumed`.
 
     Raises: CheckpointError that says what the file holds instead, or which tensor does not fit.
     """
@@ -113,6 +121,7 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
         )
     classes = num_classes or found.num_classes
     network = build(found.model, classes, in_channels=found.in_channels, **chosen)
+    found = found._replace(assumed=tuple(key for key in found.assumed if key not in options))
     report = _fill(network, tensors, found, path, strict)
     return Foreign(network.eval(), found.model, classes, found.in_channels, chosen, report)
 
@@ -149,7 +158,9 @@ def _fill(network: nn.Module, tensors: Mapping[str, Tensor], found: Found, path:
             continue
         del renamed.taken[key]
         renamed.ours.pop(name, None)
-    report = Report(found.peer, renamed.taken, renamed.left, tuple(name for name in needed if name not in renamed.ours))
+    missing = tuple(name for name in needed if name not in renamed.ours)
+    assumed = {key: found.options[key] for key in found.assumed}
+    report = Report(found.peer, renamed.taken, renamed.left, missing, assumed)
     if strict:
         _refuse_misfit(report, found, path)
     network.load_state_dict(renamed.ours, strict=False)

@@ -20,13 +20,14 @@ class Found(NamedTuple):
     """A peer's network, recognized by the names and shapes of its tensors."""
 
     peer: str  # as a person would call it: "torchvision's DeepLab v3"
-    model: str  # of our catalogue
+    model: str  # of our catalogue, or a variant of it
     num_classes: int
     in_channels: int
-    options: Mapping[str, Any]  # of our constructor: what the file shows, and what the peer does differently
+    options: Mapping[str, Any]  # of our constructor: what the file shows, and what had to be assumed
     names: Sequence[Row]  # the peer's name -> ours
     left: Sequence[Row] = ()  # the peer's name -> why it is of no use here; before `names`
     change: Callable[[str, Tensor], Tensor] | None = None  # (our name, the peer's tensor) -> ours
+    assumed: tuple[str, ...] = ()  # of `options`: those that leave no trace in the tensors, at the peer's defaults
 
 
 class Renamed(NamedTuple):

@@ -15,23 +15,22 @@ from torch import Tensor
 from ...errors import CheckpointError
 from .backbones import resnet
 from .names import Found, Row, conv_norm, numbers
+from .variants import RATES
 
-RATES = (12, 24, 36)  # of both DeepLabs, at whatever output stride
 
-
-def pyramid(peer: str, separable: bool) -> list[Row]:
+def pyramid(peer: str, ours: str, separable: bool) -> list[Row]:
     """The rows of an atrous pyramid at `peer`."""
-    rows = conv_norm(f"{peer}.convs.0", "pyramid.look.0")
+    rows = conv_norm(f"{peer}.convs.0", f"{ours}.look.0")
     for n in (1, 2, 3):
         if separable:
             rows += [
-                (f"{peer}.convs.{n}.0.0.*", f"pyramid.look.{n}.depthwise.*"),
-                (f"{peer}.convs.{n}.0.1.*", f"pyramid.look.{n}.pointwise.conv.*"),
-                (f"{peer}.convs.{n}.1.*", f"pyramid.look.{n}.pointwise.norm.*"),
+                (f"{peer}.convs.{n}.0.0.*", f"{ours}.look.{n}.depthwise.*"),
+                (f"{peer}.convs.{n}.0.1.*", f"{ours}.look.{n}.pointwise.conv.*"),
+                (f"{peer}.convs.{n}.1.*", f"{ours}.look.{n}.pointwise.norm.*"),
             ]
         else:
-            rows += conv_norm(f"{peer}.convs.{n}", f"pyramid.look.{n}")
-    return [*rows, *conv_norm(f"{peer}.convs.4", "pyramid.glance", 1), *conv_norm(f"{peer}.project", "pyramid.fuse.0")]
+            rows += conv_norm(f"{peer}.convs.{n}", f"{ours}.look.{n}")
+    return [*rows, *conv_norm(f"{peer}.convs.4", f"{ours}.glance", 1), *conv_norm(f"{peer}.project", f"{ours}.fuse.0")]
 
 
 def separable(peer: str, ours: str, first: int = 0) -> list[Row]:
@@ -62,7 +61,7 @@ LINKNET = [
     row
     for n in range(5)
     for part, step in enumerate(("shrink", "enlarge", "widen"))
-    for row in conv_norm(f"decoder.blocks.{n}.block.{part}", f"decode.{n}.{step}" if n < 4 else f"enlarge.{step}")
+    for row in conv_norm(f"decoder.blocks.{n}.block.{part}", f"decode.{n}.{step}" if n < 4 else f"refine.{step}")
 ]
 FPN = [
     ("decoder.p5.*", "lateral.3.*"),
@@ -89,30 +88,38 @@ UPERNET = [
     *conv_norm("decoder.fusion_block", "fuse"),
 ]
 DEEPLABV3 = [
-    *pyramid("decoder.aspp", separable=False),
-    ("decoder.conv.*", "refine.conv.*"),
-    ("decoder.bn.*", "refine.norm.*"),
-    *pyramid("decoder.0", separable=False),  # as versions before 0.4 called them
-    ("decoder.1.*", "refine.conv.*"),
-    ("decoder.2.*", "refine.norm.*"),
+    *pyramid("decoder.aspp", "pyramid", separable=False),
+    ("decoder.conv.*", "classify.0.conv.*"),
+    ("decoder.bn.*", "classify.0.norm.*"),
+    *pyramid("decoder.0", "pyramid", separable=False),  # as versions before 0.4 called them
+    ("decoder.1.*", "classify.0.conv.*"),
+    ("decoder.2.*", "classify.0.norm.*"),
 ]
 DEEPLABV3PLUS = [
-    *pyramid("decoder.aspp.0", separable=True),
-    *separable("decoder.aspp", "settle", 1),
+    *pyramid("decoder.aspp.0", "pyramid.0", separable=True),
+    *separable("decoder.aspp", "pyramid.1", 1),
     *conv_norm("decoder.block1", "reduce"),
     *separable("decoder.block2", "refine.0"),
 ]
 PEERS: list[tuple[str, str, str, list[Row]]] = [  # its name, a tensor that only it has, our name, rows
-    ("UPerNet", "decoder.fusion_block.0.weight", "upernet", UPERNET),
-    ("PSPNet", "decoder.psp.blocks.0.pool.1.0.weight", "pspnet", PSPNET),
-    ("FPN", "decoder.p5.weight", "fpn", FPN),
-    ("UnetPlusPlus", "decoder.blocks.x_0_0.conv1.0.weight", "unetplusplus", UNETPLUSPLUS),
+    ("UPerNet", "decoder.fusion_block.0.weight", "smp_upernet", UPERNET),
+    ("PSPNet", "decoder.psp.blocks.0.pool.1.0.weight", "smp_pspnet", PSPNET),
+    ("FPN", "decoder.p5.weight", "smp_fpn", FPN),
+    ("UnetPlusPlus", "decoder.blocks.x_0_0.conv1.0.weight", "smp_unetplusplus", UNETPLUSPLUS),
     ("Unet", "decoder.blocks.0.conv1.0.weight", "unet", UNET),
-    ("Linknet", "decoder.blocks.0.block.0.0.weight", "linknet", LINKNET),
-    ("DeepLabV3Plus", "decoder.block1.0.weight", "deeplabv3plus", DEEPLABV3PLUS),
-    ("DeepLabV3", "decoder.aspp.convs.0.0.weight", "deeplabv3", DEEPLABV3),
-    ("DeepLabV3", "decoder.0.convs.0.0.weight", "deeplabv3", DEEPLABV3),
+    ("Linknet", "decoder.blocks.0.block.0.0.weight", "smp_linknet", LINKNET),
+    ("DeepLabV3Plus", "decoder.block1.0.weight", "smp_deeplabv3plus", DEEPLABV3PLUS),
+    ("DeepLabV3", "decoder.aspp.convs.0.0.weight", "smp_deeplabv3", DEEPLABV3),
+    ("DeepLabV3", "decoder.0.convs.0.0.weight", "smp_deeplabv3", DEEPLABV3),
 ]
+HEADS = {"smp_linknet": "classify.*", "smp_deeplabv3": "classify.1.score.*"}  # of others it is classify.score
+ASSUMED = {  # option of ours: the peer's, of which no tensor tells
+    "unet": {"upsample": "decoder_interpolation"},
+    "smp_unetplusplus": {"upsample": "decoder_interpolation"},
+    "smp_fpn": {"upsample": "decoder_interpolation"},
+    "smp_deeplabv3": {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates"},
+    "smp_deeplabv3plus": {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates"},
+}
 LEFT = ("classification_head.*", "a head that names the whole image, which ours does not have")
 
 
@@ -139,10 +146,10 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
         )
     left = [LEFT]
     options = {**({"encoder": encoder} if encoder else {}), **_options(model, tensors, settings, native)}
-    if native and model == "pspnet":  # its encoder carries stages that it does not run
+    if native and model == "smp_pspnet":  # its encoder carries stages that it does not run
         left += [(f"encoder.layer{n}.*", "a stage that the network does not run") for n in range(options["level"], 5)]
     first = next(t for key, t in tensors.items() if key.startswith("encoder.") and t.dim() == 4)
-    head = "classify.*" if model == "linknet" else "classify.score.*"
+    head = HEADS.get(model, "classify.score.*")
     return Found(
         peer=f"segmentation-models-pytorch's {peer}",
         model=model,
@@ -156,7 +163,8 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
             ("encoder.*", "encoder.body.*"),
         ],
         left=left,
-        change=_feature_first if model == "pspnet" else None,
+        change=_feature_first if model == "smp_pspnet" else None,
+        assumed=tuple(ours for ours, theirs in ASSUMED.get(model, {}).items() if theirs not in settings),
     )
 
 
@@ -166,45 +174,42 @@ def _options(model: str, tensors: Mapping[str, Tensor], settings: Mapping[str, A
     def width(key: str) -> int:
         return tensors[f"{key}.weight"].shape[0]
 
+    upsample = settings.get("decoder_interpolation", "nearest")
     match model:
         case "unet":
             widths = [
                 width(f"decoder.blocks.{n}.conv1.0") for n in numbers(tensors, "decoder.blocks.{n}.conv1.0.weight")
             ]
-            return {"channels": widths[::-1], "upsample": settings.get("decoder_interpolation", "nearest")}
-        case "unetplusplus":
+            return {"channels": widths[::-1], "upsample": upsample}
+        case "smp_unetplusplus":
             ends = numbers(tensors, "decoder.blocks.x_0_{n}.conv1.0.weight")
             widths = [width(f"decoder.blocks.x_0_{n}.conv1.0") for n in ends]
-            return {"channels": widths[::-1], "deep_supervision": False}
-        case "linknet":
-            return {"channels": width("decoder.blocks.4.block.2.0"), "links": "outputs", "kernel": 4}
-        case "fpn":
+            return {"channels": widths[::-1], "upsample": upsample}
+        case "smp_linknet":
+            return {"channels": width("decoder.blocks.4.block.2.0")}
+        case "smp_fpn":
             branch = width("decoder.seg_blocks.0.block.0.block.0")
             if branch % 128:
                 raise CheckpointError(
                     f"segmentation-models-pytorch's FPN with branches of {branch} channels, which it norms in 32 groups; our "
                     "groups have four channels or more, so that only multiples of 128 give the same answer"
                 )
-            return {"channels": width("decoder.p5"), "branch": branch, "smooth": False, "align_corners": True}
-        case "pspnet":
+            return {"channels": width("decoder.p5"), "branch": branch, "upsample": upsample}
+        case "smp_pspnet":
             pooled = tensors["decoder.conv.0.weight"].shape[1] // 2
             level = next(
                 (n for n in (3, 4, 5) if native and _deep(tensors, n) == pooled), settings.get("encoder_depth", 3)
             )
-            kept = {"level": level, "output_stride": 2**level, "channels": width("decoder.conv.0")}
-            return {**kept, "kernels": (1, 3), "auxiliary": False, "lone_norm": False, "align_corners": True}
-        case "upernet":
-            channels = width("decoder.fusion_block.0")
-            return {"channels": channels, "feature_norm": True, "auxiliary": False, "align_corners": True}
-    stride = settings.get("encoder_output_stride", 8 if model == "deeplabv3" else 16)
+            return {"level": level, "channels": width("decoder.conv.0")}
+        case "smp_upernet":
+            return {"channels": width("decoder.fusion_block.0")}
+    stride = settings.get("encoder_output_stride", 8 if model == "smp_deeplabv3" else 16)
     rates = tuple(settings.get("decoder_atrous_rates", RATES))
-    shared = {"output_stride": stride, "dilate_first": native, "rates": rates, "align_corners": True}
-    if model == "deeplabv3":
+    shared = {"output_stride": stride, "dilate_first": native, "rates": rates}
+    if model == "smp_deeplabv3":
         pool = next(key for key in tensors if key.endswith("convs.0.0.weight"))
-        return {**shared, "channels": tensors[pool].shape[0], "multi_grid": None, "refine": True}
-    channels, detail = width("decoder.aspp.0.convs.0.0"), width("decoder.block1.0")
-    decoder = {"between": False, "settle": True, "refinements": 1}
-    return {**shared, **decoder, "channels": channels, "detail": detail}
+        return {**shared, "channels": tensors[pool].shape[0]}
+    return {**shared, "channels": width("decoder.aspp.0.convs.0.0"), "detail": width("decoder.block1.0")}
 
 
 def _deep(tensors: Mapping[str, Tensor], level: int) -> int:

@@ -1,8 +1,7 @@
 """torchvision's segmentation networks, known by the names of their tensors: FCN, DeepLab v3 and LR-ASPP.
 
 On ResNets the last two stages are dilated (stride 8), on MobileNet v3 the last one (stride 16), and there the layer that
-lost its stride is dilated, too. DeepLab's rates are 12, 24 and 36 on both; LR-ASPP weighs by the mean of the whole map,
-and its fine feature comes from the first layer of a stage.
+lost its stride is dilated, too. What it does differently from the papers stands in `variants.py`.
 """
 
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from torch import Tensor
 from ...errors import CheckpointError
 from .backbones import CUT, STAGES, add_epsilon, mobilenet_v3_large, resnet
 from .names import Found, Row, conv_norm
+from .variants import RATES
 
 SCORES = ("classifier.4.*", "classify.score.*")
 NAMES: dict[str, list[Row]] = {
@@ -21,8 +21,8 @@ NAMES: dict[str, list[Row]] = {
         *(row for n in range(4) for row in conv_norm(f"classifier.0.convs.{n}", f"pyramid.look.{n}")),
         *conv_norm("classifier.0.convs.4", "pyramid.glance", 1),
         *conv_norm("classifier.0.project", "pyramid.fuse.0"),
-        *conv_norm("classifier", "refine", 1),
-        SCORES,
+        *conv_norm("classifier", "classify.0", 1),
+        ("classifier.4.*", "classify.1.score.*"),
     ],
     "lraspp": [
         *conv_norm("classifier.cbr", "project"),
@@ -35,6 +35,7 @@ HEADS = {  # of the auxiliary classifier
     "fcn_resnet": [*conv_norm("aux_classifier", "auxiliary.0"), ("aux_classifier.4.*", "auxiliary.1.score.*")],
     "deeplabv3": [*conv_norm("aux_classifier", "auxiliary.0.0"), ("aux_classifier.4.*", "auxiliary.0.1.score.*")],
 }
+OURS = {"fcn_resnet": "fcn_resnet", "deeplabv3": "torchvision_deeplabv3", "lraspp": "torchvision_lraspp"}
 CALLED = {"fcn_resnet": "FCN", "deeplabv3": "DeepLab v3", "lraspp": "LR-ASPP"}
 
 
@@ -62,16 +63,13 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     if model == "fcn_resnet":
         options |= {"channels": score.shape[1], "auxiliary": auxiliary}
     elif model == "deeplabv3":
-        options |= {"output_stride": 16 if mobile else 8, "multi_grid": None, "dilate_first": mobile}
-        options |= {"rates": (12, 24, 36), "channels": score.shape[1], "refine": True}
-        options |= {"auxiliary": 4 if auxiliary else None}
+        options |= {"rates": RATES, "channels": score.shape[1], "auxiliary": auxiliary}
     else:
-        channels = tensors["classifier.high_classifier.weight"].shape[1]
-        options |= {"channels": channels, "window": None, "fine": "first", "dilate_first": True}
+        options |= {"channels": tensors["classifier.high_classifier.weight"].shape[1]}
     stages = CUT if model == "lraspp" else STAGES
     return Found(
         peer=f"torchvision's {CALLED[model]}",
-        model=model,
+        model=OURS[model],
         num_classes=score.shape[0],
         in_channels=first.shape[1],
         options=options,
@@ -82,11 +80,12 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
         ],
         left=[("aux_classifier.*", "a head for training, on a feature that ours does not have")] if mobile else [],
         change=add_epsilon if mobile else None,
+        assumed=("rates",) if model == "deeplabv3" else (),
     )
 
 
 def _model(tensors: Mapping[str, Tensor]) -> tuple[str, Tensor]:
-    """Our name of the network, or an empty one, and the weight that says how many classes it has."""
+    """The catalogue's name of the network, or an empty one, and the weight that says how many classes it has."""
     backbone = any(key.startswith("backbone.") for key in tensors)
     low, last = tensors.get("classifier.low_classifier.weight"), tensors.get("classifier.4.weight")
     if backbone and low is not None:

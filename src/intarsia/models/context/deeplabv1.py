@@ -13,6 +13,9 @@ cells (DeepLab-LargeFOV).
 Departures from the paper: the fully connected CRF that sharpens the answer is postprocessing, not part of the network;
 the variant with scores on early layers (MSc) is left out. fc6 and fc7 start at random (the paper thins out VGG-16's).
 Pooling is 2x2, as in VGG-16, where the released code has 3x3 and averages once more before fc6.
+
+Compared with CoinCheung/Deeplab-Large-FOV lib/model.py (after the authors' train.prototxt): whole network; difference 0
+(4.7) with 2x2 poolings and no average there, 1.2 (4.7) as it is; 20,505,429 : 20,505,429 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

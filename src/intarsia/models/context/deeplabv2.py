@@ -14,7 +14,11 @@ branch for the whole image yet, and no concatenation: those are v3's.
 
 Departures from the paper: the fully connected CRF is postprocessing, not part of the network. On "vgg16" (the paper's
 ASPP-L, each look an fc6, fc7 and score) fc6 and fc7 start at random. Where several scales are used, the loss sees the
-fused answer only; the released code adds each scale's own.
+fused answer only; the released code adds each scale's own. On a ResNet the last two stages are dilated from their first
+block on, as in the released code, whose stages shrink in the first 1x1 convolution, timm's in the 3x3 one behind it.
+
+Compared with kazuto1011/deeplab-pytorch deeplabv2.py: whole network on ResNet-50, its stride moved to the 3x3
+convolution; difference 0 (1024); 25,056,404 : 25,056,404 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -67,7 +71,12 @@ class DeepLabV2(nn.Module):
             self.look = nn.ModuleList(atrous_classifier(512, num_classes, channels, r, dropout=dropout) for r in rates)
         else:
             self.encoder = Encoder(
-                encoder, levels=(5,), output_stride=8, in_channels=in_channels, pretrained=pretrained
+                encoder,
+                levels=(5,),
+                output_stride=8,
+                dilate_first=True,
+                in_channels=in_channels,
+                pretrained=pretrained,
             )
             (c5,) = self.encoder.channels
             self.look = nn.ModuleList(PixelClassifier(c5, num_classes, kernel=3, dilation=r) for r in rates)

@@ -10,7 +10,13 @@ combination: many more fields of view, the widest of 127 cells instead of 49, an
     image - dilated DenseNet - c5 - reduce - x - look[0]: rate 3 - beside x - look[1]: rate 6 - beside x - ...
                                       ... - beside x - look[4]: rate 24 - beside x - classify - x8 - logits
 
-Departures from the paper: none known; `reduce` is the released code's fourth transition; batch norm keeps PyTorch's momentum (0.0003 in the released code).
+Departures from the paper: `reduce` is the released code's fourth transition, and a ReLU ends it, as there, where the
+first look rectifies its input in place. The biases of the looks' 1x1 convolutions, which the norm behind them takes
+away again, are left out. Batch norm keeps PyTorch's momentum (0.0003 in the released code).
+
+Compared with DeepMotionAIResearch/DenseASPP models/DenseASPP.py: whole network on DenseNet-121; parameters of all four;
+difference 0 (2.0); 8,280,211 : 8,280,851, 35,392,867 : 35,395,427, 18,418,995 : 18,420,675, 28,637,587 : 28,639,987
+(biases before norms there) (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -24,6 +30,14 @@ from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
 
+WIDTHS = {  # the released code's `channels` and `growth`
+    "densenet121": (128, 64),
+    "densenet161": (512, 128),
+    "densenet169": (336, 168),
+    "densenet201": (480, 240),
+}
+OTHERS = (512, 128)
+
 
 class DenseASPP(nn.Module):
     """Densely connected atrous spatial pyramid pooling.
@@ -32,8 +46,8 @@ class DenseASPP(nn.Module):
         encoder: the paper's are "densenet121", "densenet161", "densenet169" and "densenet201"; any dilatable one works.
         output_stride: of the encoder, 8 or 16.
         rates: of the looks, in cells of the last feature.
-        channels: width of a look's 1x1 convolution.
-        growth: channels that each look adds.
+        channels: width of a look's 1x1 convolution; null: the authors' for the encoder, 512 for "densenet161" and others.
+        growth: channels that each look adds; null: the authors' for the encoder, 128 for "densenet161" and others.
         dropout: share of whole maps that are left out after each look and before the classifier, 0..1.
     """
 
@@ -45,8 +59,8 @@ class DenseASPP(nn.Module):
         in_channels: int = 3,
         output_stride: int = 8,
         rates: Sequence[int] = (3, 6, 12, 18, 24),
-        channels: int = 512,
-        growth: int = 128,
+        channels: int | None = None,
+        growth: int | None = None,
         dropout: float = 0.1,
         pretrained: bool = False,
     ) -> None:
@@ -58,12 +72,14 @@ class DenseASPP(nn.Module):
         )
         (c5,) = self.encoder.channels
         half = c5 // 2
-        self.reduce = nn.Sequential(nn.Conv2d(c5, half, 1, bias=False), nn.BatchNorm2d(half))
+        narrow, more = WIDTHS.get(encoder, OTHERS)
+        narrow, more = channels or narrow, growth or more
+        self.reduce = ConvNormAct(c5, half, 1)
         self.look = nn.ModuleList(
-            Look(half + n * growth, channels, growth, rate, dropout, first=n == 0) for n, rate in enumerate(rates)
+            Look(half + n * more, narrow, more, rate, dropout, first=n == 0) for n, rate in enumerate(rates)
         )
         self.drop = nn.Dropout2d(dropout)
-        self.classify = PixelClassifier(half + len(rates) * growth, num_classes)
+        self.classify = PixelClassifier(half + len(rates) * more, num_classes)
 
     def forward(self, image: Tensor) -> SemanticLogits:
         (c5,) = self.encoder(image)  # [B, 2208, H/8, W/8]

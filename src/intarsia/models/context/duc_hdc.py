@@ -13,8 +13,12 @@ convolution (DUC) gives each cell 8 x 8 x K scores, one for each of its pixels, 
             and 5, 9, 17           - look[2]: 3x3, rate 18 -'|
                                    - look[3]: 3x3, rate 24 --'
 
-Departures from the paper: none in the method; the paper's ResNet begins with three 3x3 convolutions, timm's "resnet101"
-with one 7x7 ("resnet101d" comes closest). The released code's first block has rate 2 where the paper's text has 1.
+Departures from the paper: none in the method. timm's "resnet101s", which begins with three 3x3 convolutions, is the
+authors' ResNet, but for their strides, which stand in the first 1x1 convolution of a stage, timm's in the 3x3 one. The
+first dilated block has the text's rate of 1, where the released code has 2.
+
+Compared with TuSimple/TuSimple-DUC (MXNet): transcribed, whole network on "resnet101s", its stride moved to the 3x3
+convolution; difference 0 with the paper's first rate (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -34,7 +38,7 @@ class DUCHDC(nn.Module):
     """Dense upsampling and hybrid dilated convolution.
 
     Args:
-        encoder: a ResNet; "resnet152" is the paper's larger one.
+        encoder: a ResNet; "resnet101s" is the authors', "resnet152s" their larger one.
         hybrid: rates of the blocks that end in c4, begun again after the last; the defaults are "Dilation-Bigger".
         hybrid_last: rates of the blocks that end in c5. `widest_gap` tells whether rates leave holes.
         rates: of the looks, in cells of 8 pixels; [1] is a single plain convolution.
@@ -44,7 +48,7 @@ class DUCHDC(nn.Module):
         self,
         num_classes: int,
         *,
-        encoder: str = "resnet101",
+        encoder: str = "resnet101s",
         in_channels: int = 3,
         hybrid: Sequence[int] = (1, 2, 5, 9),
         hybrid_last: Sequence[int] = (5, 9, 17),

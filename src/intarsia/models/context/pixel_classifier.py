@@ -18,6 +18,8 @@ then a fully connected layer over the 3x3 that are left.
 Departures from the paper: the maps that pooling would split into fragments stay interleaved in one map, by dilation,
 which gives the same numbers; units are rectified and linear; beyond the border its pixels are repeated, not mirrored,
 because a mirror needs an image larger than the patch.
+
+Not compared: no released code was found (docs/faithfulness.md).
 """
 
 import torch.nn.functional as F

@@ -13,7 +13,11 @@ named from all of its levels, resized to the finest and fused.
     c4 - auxiliary head (training only)
 
 Departures from the paper: the object head alone, without those for scene, part, material and texture, whose labels come
-from five data sets. The auxiliary head is that of later trainings.
+from five data sets. The auxiliary head is that of later trainings. timm's "resnet101s" and "resnet50s" are the authors'
+ResNets. segmentation-models-pytorch's network is the variant "smp_upernet".
+
+Compared with CSAILVision/semantic-segmentation-pytorch models.py: whole network on its ResNet-50 ("resnet50s");
+difference 9e-4 (487); 64,156,117 : 64,156,117 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -23,7 +27,7 @@ from torch import Tensor, nn
 from ...blocks.branches import side_by_side
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.pooling import PyramidPooling
-from ...blocks.resize import resize_like
+from ...blocks.resize import Resize, resize_like
 from ...encoders import Encoder
 from ...structures import SemanticLogits
 
@@ -32,40 +36,36 @@ class UPerNet(nn.Module):
     """Unified perceptual parsing, the network for objects.
 
     Args:
+        encoder: "resnet101s" and "resnet50s" are the authors'; any pyramid works.
         bins: side of each pooling grid.
         channels: width of the pyramid and of each grid's averages.
-        feature_norm: layer norm over the channels of each of the encoder's features, which segmentation-models-pytorch adds.
         auxiliary: a classifier on c4, in training only.
         dropout: before each classifier, 0..1.
-        align_corners: how the scores are enlarged to the image; true for segmentation-models-pytorch's weights. Inside,
-            all maps are enlarged with half-pixel centers, there as well.
     """
 
     def __init__(
         self,
         num_classes: int,
         *,
-        encoder: str = "resnet101",
+        encoder: str = "resnet101s",
         in_channels: int = 3,
         bins: Sequence[int] = (1, 2, 3, 6),
         channels: int = 512,
-        feature_norm: bool = False,
         auxiliary: bool = True,
         dropout: float = 0.0,
-        align_corners: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.align_corners = align_corners
         self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
         *finer, coarsest = self.encoder.channels
-        self.norm = nn.ModuleList(ChannelNorm(c) if feature_norm else nn.Identity() for c in self.encoder.channels)
-        pool = PyramidPooling(coarsest, bins, share=channels)
+        self.norm = nn.ModuleList(nn.Identity() for _ in self.encoder.channels)  # a peer's variant norms
+        pool = PyramidPooling(coarsest, bins, share=channels, squeeze_last=True)
         self.scene = nn.Sequential(pool, ConvNormAct(pool.out_channels, channels))
         self.lateral = nn.ModuleList(ConvNormAct(c, channels, 1) for c in finer)
         self.smooth = nn.ModuleList(ConvNormAct(channels, channels) for _ in finer)
         self.fuse = ConvNormAct(channels * len(self.encoder.channels), channels)
         self.classify = PixelClassifier(channels, num_classes, dropout=dropout)
+        self.enlarge = Resize()
         side = finer[-1] // 4
         self.auxiliary = (
             nn.Sequential(ConvNormAct(finer[-1], side), PixelClassifier(side, num_classes, dropout=dropout))
@@ -84,17 +84,6 @@ class UPerNet(nn.Module):
         x = side_by_side([*pyramid, p5])  # [B, 2048, H/4, W/4]
         x = self.fuse(x)  # [B, 512, H/4, W/4]
         x = self.classify(x)  # [B, K, H/4, W/4]
-        logits = resize_like(x, image, align_corners=self.align_corners)  # [B, K, H, W]
+        logits = self.enlarge(x, image)  # [B, K, H, W]
         auxiliary = (self.auxiliary(c4),) if self.training and self.auxiliary else ()  # [B, K, H/16, W/16]
         return SemanticLogits(logits, auxiliary)
-
-
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of each pixel."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.layer = nn.LayerNorm(channels, eps=1e-6)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -14,17 +14,26 @@ refinement), and of both paths together (feature fusion).
                                         a score map behind each smooth (training only)
 
 Departures from the paper: "xception39", its lightest backbone, is not among timm's. Widths that the paper does not state
-(64 in the spatial path, 256 in the heads) and the 1x1 convolution behind the path are those of the authors' code.
+(64 in the spatial path; in front of the classifiers 64 and 256 on ResNet-18, 256 on ResNet-101) and the 1x1 convolution
+behind the path are those of the authors' code; their ResNet-101 is timm's "resnet101s". All maps are enlarged with
+half-pixel centers, where their code makes the corners meet (variant "torchseg_bisenet").
+
+Compared with ycszen/TorchSeg (the authors') cityscapes.bisenet.R18 and R101: whole networks with heads, as the variant
+"torchseg_bisenet"; difference 0 (104), 0 (1.4e5); 13,495,935 : 13,495,935, 48,240,959 : 48,240,959
+(docs/faithfulness.md).
 """
 
 import torch
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
-from ...blocks.resize import resize_like
+from ...blocks.resize import Resize
 from ...blocks.statistics import require_two_values
 from ...encoders import Encoder
 from ...structures import SemanticLogits
+
+HEADS = {"resnet18": (64, 256)}  # widths in front of the main and the auxiliary classifiers
+OTHERS = (256, 256)
 
 
 class BiSeNet(nn.Module):
@@ -33,7 +42,8 @@ class BiSeNet(nn.Module):
     Args:
         spatial: width inside the spatial path.
         channels: width of either path's result.
-        head: width of the convolution in front of each classifier.
+        head: width of the convolution in front of the classifier; null: 64 on "resnet18", else 256.
+        side: width of those in front of the auxiliary classifiers; null: 256.
     """
 
     def __init__(
@@ -44,12 +54,15 @@ class BiSeNet(nn.Module):
         in_channels: int = 3,
         spatial: int = 64,
         channels: int = 128,
-        head: int = 256,
+        head: int | None = None,
+        side: int | None = None,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, levels=(4, 5), in_channels=in_channels, pretrained=pretrained)
         c4, c5 = self.encoder.channels
+        main, sides = HEADS.get(encoder, OTHERS)
+        main, sides = head or main, side or sides
         self.spatial = nn.Sequential(
             ConvNormAct(in_channels, spatial, 7, stride=2),
             ConvNormAct(spatial, spatial, stride=2),
@@ -60,10 +73,11 @@ class BiSeNet(nn.Module):
         self.refine = nn.ModuleList([AttentionRefinement(c4, channels), AttentionRefinement(c5, channels)])
         self.smooth = nn.ModuleList([ConvNormAct(channels, channels), ConvNormAct(channels, channels)])
         self.fuse = FeatureFusion(2 * channels)
-        self.classify = nn.Sequential(ConvNormAct(2 * channels, head), PixelClassifier(head, num_classes))
+        self.classify = nn.Sequential(ConvNormAct(2 * channels, main), PixelClassifier(main, num_classes))
         self.auxiliary = nn.ModuleList(
-            nn.Sequential(ConvNormAct(channels, head), PixelClassifier(head, num_classes)) for _ in range(2)
+            nn.Sequential(ConvNormAct(channels, sides), PixelClassifier(sides, num_classes)) for _ in range(2)
         )
+        self.enlarge = Resize()
 
     def forward(self, image: Tensor) -> SemanticLogits:
         detail = self.spatial(image)  # [B, 128, H/8, W/8]
@@ -71,12 +85,12 @@ class BiSeNet(nn.Module):
         mean = c5.mean(dim=(2, 3), keepdim=True)  # [B, 2048, 1, 1]
         require_two_values(mean, self.training, "the mean feature of the image")
         x = self.refine[1](c5) + self.glance(mean)  # [B, 128, H/32, W/32]
-        coarse = self.smooth[1](resize_like(x, c4))  # [B, 128, H/16, W/16]
+        coarse = self.smooth[1](self.enlarge(x, c4))  # [B, 128, H/16, W/16]
         x = self.refine[0](c4) + coarse
-        medium = self.smooth[0](resize_like(x, detail))  # [B, 128, H/8, W/8]
+        medium = self.smooth[0](self.enlarge(x, detail))  # [B, 128, H/8, W/8]
         x = self.fuse(torch.cat([detail, medium], dim=1))  # [B, 256, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
-        logits = resize_like(x, image)  # [B, K, H, W]
+        logits = self.enlarge(x, image)  # [B, K, H, W]
         if not self.training:
             return SemanticLogits(logits)
         sides = [side(x) for side, x in zip(self.auxiliary, (medium, coarse), strict=True)]  # [B, K, H/8, W/8], ...
@@ -110,7 +124,10 @@ class FeatureFusion(nn.Module):
         self.channels = channels
         self.mix = ConvNormAct(channels, channels, 1)
         self.attend = nn.Sequential(
-            nn.Conv2d(channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, channels, 1), nn.Sigmoid()
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.Sigmoid(),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ windows are added one after the other, each mixed before the next (DAPPM).
 
 Departures from the paper: convolutions in the stem have no bias, because batch norm follows; images below 65 pixels get a
 margin, so that the coarsest map is no single pixel.
+
+Compared with ydhongHIT/DDRNet segmentation/: whole networks; difference 0 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

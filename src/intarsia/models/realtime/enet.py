@@ -14,6 +14,9 @@ each maximum was pooled from.
 
 Departures from the paper: convolutions before batch norm have no bias, which they would not need; pooling rounds up and
 enlarged maps are cropped, so that every size works. The decoder has ReLU and no dropout, as in the released code.
+
+Compared with e-lab/ENet-training (Lua): transcribed, whole network; difference 5e-3 (3390); 363,618 : 364,311
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

@@ -13,6 +13,9 @@ layers, eight of them dilated up to 16, stand on maps of a quarter and an eighth
 
 Departures from the paper: convolutions before batch norm have no bias, which they would not need; pooling rounds up and
 enlarged maps are cropped, so that every size works. The encoder is not trained on ImageNet first.
+
+Compared with Eromera/erfnet_pytorch train/erfnet.py: whole network; difference 0; 2,060,978 : 2,066,642 (biases, the
+encoder's head) (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

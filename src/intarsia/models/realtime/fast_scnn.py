@@ -11,6 +11,9 @@ branch stops there and the other goes on in MobileNet's bottlenecks. Both meet i
 
 Departures from the paper: the two auxiliary heads of training, after `shrink` and after `pool`, are a 3x3 convolution
 and a score layer, a form the paper does not state.
+
+Compared with Tramac/Fast-SCNN-pytorch (no code of the authors): whole network, once it is as the paper says; difference
+2e-4 (382) (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

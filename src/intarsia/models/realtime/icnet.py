@@ -13,7 +13,12 @@ through the same layers, whose result is halved once more on the way.
     image ------- three strided 3x3 convolutions ------------------'      a side output in each fuse (training only)
 
 Departures from the paper: none in the plan; pictures are halved with rounding up. The released weights have half the
-channels of the deep network (compressed after training) and three 3x3 convolutions at its start.
+channels of the deep network (compressed after training), and their stages shrink in the first 1x1 convolution, timm's
+in the 3x3 one behind it. timm's "resnet50s" is the authors' ResNet, with three 3x3 convolutions at its start; the last
+two stages are dilated from their first block on, as theirs are.
+
+Compared with hszhao/ICNet evaluation/prototxt icnet_cityscapes.prototxt: read layer by layer: kernels, strides, rates,
+fusion, pools, widths (x 2); difference equal; both dilated stages from their first block on (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -34,7 +39,7 @@ class ICNet(nn.Module):
     """Image cascade network.
 
     Args:
-        encoder: a ResNet of timm; "resnet50" is the paper's.
+        encoder: a ResNet of timm; "resnet50s" is the authors'.
         bins: side of each grid over which the coarsest map is averaged; the averages are added to it.
         context: width of the coarsest map behind the pooling.
         channels: width in which features of different sizes are added.
@@ -45,7 +50,7 @@ class ICNet(nn.Module):
         self,
         num_classes: int,
         *,
-        encoder: str = "resnet50",
+        encoder: str = "resnet50s",
         in_channels: int = 3,
         bins: Sequence[int] = (1, 2, 3, 6),
         context: int = 512,
@@ -99,7 +104,14 @@ class CutResNet(nn.Module):
 
     def __init__(self, name: str, in_channels: int, pretrained: bool) -> None:
         super().__init__()
-        whole = Encoder(name, levels=(3, 5), output_stride=8, in_channels=in_channels, pretrained=pretrained)
+        whole = Encoder(
+            name,
+            levels=(3, 5),
+            output_stride=8,
+            dilate_first=True,
+            in_channels=in_channels,
+            pretrained=pretrained,
+        )
         parts = dict(whole.body.named_children())
         if not {"layer2", "layer3", "layer4"} <= set(parts):
             raise ModelError(f"icnet cuts a ResNet in two; {name!r} is none: try 'resnet50'")

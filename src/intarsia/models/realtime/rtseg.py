@@ -13,8 +13,13 @@ FCN-8s does), one that adds features at every level (U-Net), and one that never 
     c3 - score ------------- + - x8                c1 ------------ + - mix - x2 - finish - score
 
 Departures from the paper: every layer of U-Net's decoder has batch norm and ReLU, where the released code has no ReLU.
-MobileNet is dilated as published elsewhere, in its depthwise convolutions; the code's first version makes two of them
-full. VGG-16 in U-Net gets the decoder of the other three, not the code's wider one.
+SkipNet's score layers and enlargements have no norm, where the code has batch norm behind all but the last. MobileNet is
+dilated as published elsewhere, in its depthwise convolutions; the code's first version makes two of them full. ShuffleNet
+is dilated in all units of its last two stages, in the code in the first of each only. VGG-16 in U-Net gets the decoder of
+the other three, not the code's wider one.
+
+Read beside MSiam/TFSegmentation models/: decoders, widths and encoders; ShuffleNet itself against jaxony/ShuffleNet;
+difference ShuffleNet 0 (docs/faithfulness.md).
 """
 
 from typing import Any

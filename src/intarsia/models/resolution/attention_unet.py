@@ -15,8 +15,13 @@ for each place, between 0 and 1, says how much of the skip passes. It costs litt
     gate: sigmoid(psi(relu(theta(skip) + phi(coarse)))), enlarged, times the skip
 
 Departures from the paper: it is three-dimensional, this is the same network for images; the widths are U-Net's. As in
-the released code, the gate works at the coarser map's size, the finest skip has none, and an open gate is the start (a
-bias of 3). Deep supervision gives auxiliary outputs instead of maps that are merged before the last layer.
+the released code, the gate works at the coarser map's size and the finest skip has none. An open gate is the start (a
+bias of 3), as in the code's gate for classifiers; its U-Net starts at 0. That U-Net has more than the paper: a 1x1
+convolution with norm (and ReLU) behind each gate and before the first coarse map, which are not here. Deep supervision
+gives auxiliary outputs instead of maps that are merged before the last layer.
+
+Compared with ozan-oktay/Attention-Gated-Networks grid_attention_layer.py: the gate alone, in 2D; difference 0
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

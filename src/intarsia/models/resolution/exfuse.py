@@ -15,6 +15,9 @@ votes of its nine neighbors (densely adjacent prediction). The frame is the Glob
 
 Departures from the paper: semantic supervision gives pixel scores while the network learns to segment; in the paper it
 names ImageNet's classes while the encoder is pretrained. Its encoder ResNeXt-131 is not in timm.
+
+Read beside lxtGH/fuse_seg_pytorch large_kernel_exfuse.py (no code of the authors): frame, widths and places read;
+difference large kernels of 4 K, K, 9 K and 9 K maps and channel rearrangement: as here (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

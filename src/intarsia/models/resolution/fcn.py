@@ -13,13 +13,17 @@ their votes on the way up, so that the answer is drawn every 16 (FCN-16s) or eve
                     ` score_skips[1] ------------------ + - (FCN-8s: x8) - logits
 
 Departures from the paper: fc6 is padded by 3 and each map by one repeated pixel before it is enlarged, where the paper
-pads the image by 100 pixels of zeros and crops: the same centers, and less work. The fixed
-enlargement keeps classes apart (one kernel for each), which gives the same numbers as the paper's mostly zero matrix.
+pads the image by 100 pixels of zeros and crops: less work, and cells in the middle of their 32 pixels, where the
+released network's stand 3 pixels further to the top left (on AlexNet as well). The fixed enlargement keeps classes apart (one kernel for each), which gives the same numbers as the paper's mostly zero matrix.
 Score layers on skips see the pooled features as they are; the released code of FCN-8s "at once" scales them down.
+
+Compared with shelhamer/fcn.berkeleyvision.org voc-fcn*/train.prototxt: prototxt interpreted, widths / 16, picture
+shifted by 3 pixels; difference 3e-6 relative, 288 pixels from the border; 134,346,581 : 134,346,581 without
+deconvolutions (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -106,9 +110,8 @@ def fcn32s(
         raise ModelError(f"fcn32s has no encoder {encoder!r}{nearest(encoder, WIDTHS)}")
     widths = tuple(channels or WIDTHS[encoder])
     if encoder == "alexnet":
-        return FCN(
-            num_classes, AlexNet(in_channels=in_channels, channels=widths, dropout=dropout, pretrained=pretrained)
-        )
+        options: dict[str, Any] = {"in_channels": in_channels, "dropout": dropout, "pretrained": pretrained}
+        return FCN(num_classes, AlexNet(channels=widths, groups=2, response=1.0, **options))
     return FCN(num_classes, _vgg((5,), in_channels, widths, dropout, pretrained))
 
 

@@ -20,6 +20,8 @@ leaves every size of object to one map.
 Departures from the paper: it detects, and each level finds boxes of its own size; here each level draws the whole map,
 the answer is the mean of the levels, and in training each level is also judged by itself (`auxiliary`). A prediction is
 a 3x3 convolution and a score layer, which in (e) is also the convolution against the blocks that repetition leaves.
+
+Not compared: no released code draws these four for segmentation (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,10 @@ next finer. Then every level is brought to a quarter of the image, by as many st
     c2 - lateral - + (p3 repeated) --- p2 - smooth - 3x3 ---------------------- '
 
 Departures from the paper: "x2" means to the size of the next finer level, whatever it is. With fewer `channels`, the
-branch narrows along.
+branch narrows along. segmentation-models-pytorch's network is the variant "smp_fpn".
+
+Compared with segmentation-models-pytorch FPN (the authors' is a part of Detectron2): whole network, as the variant
+"smp_fpn", by a test; difference 1e-4 of the spread (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, Norm, PixelClassifier
-from ...blocks.resize import resize_like
+from ...blocks.resize import Resize
 from ...encoders import Encoder
 from ...structures import SemanticLogits
 
@@ -35,7 +38,6 @@ class FPN(nn.Module):
             peers leave it out, and without it the network trains faster.
         norm: of the semantic branch, "group" (the paper's) or "batch".
         dropout: before the classifier, 0..1; 0 in the paper.
-        align_corners: how maps are enlarged; true for segmentation-models-pytorch's weights.
     """
 
     def __init__(
@@ -49,12 +51,10 @@ class FPN(nn.Module):
         smooth: bool = True,
         norm: Norm = "group",
         dropout: float = 0.0,
-        align_corners: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
-        self.align_corners = align_corners
         width = branch or channels // 2
         self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.encoder.channels)
         self.smooth = nn.ModuleList(
@@ -62,19 +62,21 @@ class FPN(nn.Module):
         )
         self.branches = nn.ModuleList(Branch(channels, width, max(1, n), norm) for n in range(4))
         self.classify = PixelClassifier(width, num_classes, dropout=dropout)
+        self.descend = Resize(mode="nearest")
+        self.enlarge = Resize()
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         p5 = self.lateral[3](c5)  # [B, 256, H/32, W/32]
-        p4 = self.lateral[2](c4) + resize_like(p5, c4, mode="nearest")  # [B, 256, H/16, W/16]
-        p3 = self.lateral[1](c3) + resize_like(p4, c3, mode="nearest")  # [B, 256, H/8, W/8]
-        p2 = self.lateral[0](c2) + resize_like(p3, c2, mode="nearest")  # [B, 256, H/4, W/4]
+        p4 = self.lateral[2](c4) + self.descend(p5, c4)  # [B, 256, H/16, W/16]
+        p3 = self.lateral[1](c3) + self.descend(p4, c3)  # [B, 256, H/8, W/8]
+        p2 = self.lateral[0](c2) + self.descend(p3, c2)  # [B, 256, H/4, W/4]
         pyramid = [smooth(p) for smooth, p in zip(self.smooth, (p2, p3, p4, p5), strict=True)]
-        x = self.branches[0](pyramid[:1], self.align_corners)  # [B, 128, H/4, W/4]
+        x = self.branches[0](pyramid[:1])  # [B, 128, H/4, W/4]
         for n in (1, 2, 3):
-            x = x + self.branches[n](pyramid[: n + 1], self.align_corners)  # [B, 128, H/4, W/4]
+            x = x + self.branches[n](pyramid[: n + 1])  # [B, 128, H/4, W/4]
         x = self.classify(x)  # [B, K, H/4, W/4]
-        return SemanticLogits(resize_like(x, image, align_corners=self.align_corners))  # [B, K, H, W]
+        return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
 
 
 class Branch(nn.Module):
@@ -85,13 +87,14 @@ class Branch(nn.Module):
         self.channels = channels
         widths = (in_channels, *(channels,) * (depth - 1))
         self.convolve = nn.ModuleList(ConvNormAct(width, channels, norm=norm) for width in widths)
+        self.enlarge = Resize()
 
-    def forward(self, pyramid: Sequence[Tensor], align_corners: bool) -> Tensor:
+    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
         *finer, x = pyramid
         b, _, h, w = x.shape
         for n, convolve in enumerate(self.convolve):
             x = convolve(x)  # [b, channels, h, w]
             if finer:
                 h, w = finer[-1 - n].shape[-2:]
-                x = resize_like(x, finer[-1 - n], align_corners=align_corners)  # [b, channels, h, w]
+                x = self.enlarge(x, finer[-1 - n])  # [b, channels, h, w]
         return x

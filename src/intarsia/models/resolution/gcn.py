@@ -14,6 +14,9 @@ in this way; on the way up they are doubled, added and refined by a small residu
 
 Departures from the paper: it gives no size of its deconvolutions; here they are 4x4, of stride 2, and start as bilinear
 enlargement. The encoder is the plain ResNet (section 3.2), not section 4.1.3's with large kernels inside.
+
+Compared with zijundeng/pytorch-semantic-segmentation gcn.py (no code of the authors): whole network on ResNet-50,
+kernel 7; difference 0 with bilinear enlargement for our deconvolutions (docs/faithfulness.md).
 """
 
 import torch

@@ -11,20 +11,18 @@ the map itself, which costs no parameter, and so can afford a thin decoder: each
     logits - x4 ---- + - decode -- + - decode -- + - decode -- + - decode ---'
 
 Departures from the paper: none in the network on a ResNet-18; on another backbone the first link is the maximum-pooled
-c1, whatever that backbone does with it. `links="outputs"` and `kernel=4` give segmentation-models-pytorch's network.
-"""
+c1, whatever that backbone does with it. segmentation-models-pytorch's network is the variant "smp_linknet".
 
-from typing import Literal
+Compared with e-lab/pytorch-linknet: whole network; difference 0; 11,535,635 : 11,535,699 (biases)
+(docs/faithfulness.md).
+"""
 
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct
 from ...blocks.resize import crop_like
 from ...encoders import Encoder
-from ...errors import ModelError
 from ...structures import SemanticLogits
-
-LINKS = ("inputs", "outputs")
 
 
 class LinkNet(nn.Module):
@@ -32,9 +30,6 @@ class LinkNet(nn.Module):
 
     Args:
         channels: width of the last maps before the classifier.
-        links: "inputs" adds each encoder stage's input to its decoder's output, and three convolutions end the network;
-            "outputs" adds c4, c3, c2 and c1, and a fifth decoder block ends it, as in segmentation-models-pytorch.
-        kernel: side of the full (transposed) convolutions in the decoder's blocks, 3 or 4.
         pretrained: start the encoder from ImageNet weights.
     """
 
@@ -45,30 +40,18 @@ class LinkNet(nn.Module):
         encoder: str = "resnet18",
         in_channels: int = 3,
         channels: int = 32,
-        links: Literal["inputs", "outputs"] = "inputs",
-        kernel: Literal[3, 4] = 3,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        if links not in LINKS or kernel not in (3, 4):
-            raise ModelError(f"links is {links!r} and kernel {kernel}; choose from {', '.join(LINKS)}, and 3 or 4")
         self.encoder = Encoder(encoder, levels=(1, 2, 3, 4, 5), in_channels=in_channels, pretrained=pretrained)
         c1, c2, c3, c4, c5 = self.encoder.channels
-        self.links, self.channels = links, channels
-        self.pool = nn.MaxPool2d(3, stride=2, padding=1) if links == "inputs" else nn.Identity()
-        self.decode = nn.ModuleList(Decoder(a, b, kernel, 2) for a, b in ((c5, c4), (c4, c3), (c3, c2)))
-        self.enlarge: nn.Module
-        self.classify: nn.Module
-        if links == "inputs":
-            self.decode.append(Decoder(c2, c1, 3, 1))
-            self.enlarge = FullConv(c1, channels, 3, 2)
-            self.refine: nn.Module = ConvNormAct(channels, channels)
-            self.classify = nn.ConvTranspose2d(channels, num_classes, 2, stride=2)
-        else:
-            self.decode.append(Decoder(c2, c1, kernel, 2))
-            self.enlarge = Decoder(c1, channels, kernel, 2)
-            self.refine = nn.Identity()
-            self.classify = nn.Conv2d(channels, num_classes, 1)
+        self.channels = channels
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.decode = nn.ModuleList(Decoder(a, b, 3, 2) for a, b in ((c5, c4), (c4, c3), (c3, c2)))
+        self.decode.append(Decoder(c2, c1, 3, 1))
+        self.enlarge = FullConv(c1, channels, 3, 2)
+        self.refine = ConvNormAct(channels, channels)
+        self.classify = nn.ConvTranspose2d(channels, num_classes, 2, stride=2)
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c1, c2, c3, c4, x = self.encoder(image)  # [B, 64, H/2, W/2], ..., [B, 512, H/32, W/32]
@@ -76,9 +59,7 @@ class LinkNet(nn.Module):
         for decode, link in zip(self.decode, (c4, c3, c2, first), strict=True):
             h, w = link.shape[-2:]
             x = crop_like(decode(x), link) + link  # [B, decode.channels, h, w]
-        finer = c1 if self.links == "inputs" else image
-        h, w = finer.shape[-2:]
-        x = crop_like(self.enlarge(x), finer)  # [B, channels, h, w]
+        x = crop_like(self.enlarge(x), c1)  # [B, channels, H/2, W/2]
         x = self.classify(self.refine(x))  # [B, K, H, W]
         return SemanticLogits(crop_like(x, image))  # [B, K, H, W]
 

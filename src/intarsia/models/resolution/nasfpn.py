@@ -20,6 +20,9 @@ passes. Five levels go in and five come out, so that the graph can be stacked; t
 
 Departures from the paper: for segmentation, all is as in the second paper's released code: separable convolutions, the
 gate by maxima, and the head. p6 and p7 have a side of at least 2.
+
+Read beside tensorflow/tpu models/official/detection/modeling/architecture/nasfpn.py: all 7 cells, their inputs and
+order, the gate, unused inputs, pooling, activation; difference equal by reading (docs/faithfulness.md).
 """
 
 import torch

@@ -17,6 +17,10 @@ enlarged and added to the one at a quarter; scores of all but the last size and 
 Departures from the paper: widths and depths of the blocks follow public readings of it (48 channels a layer, two layers
 a block, 768 and 1024, 576 and 768 behind them; deconvolutions of 2x2), for there is no released code; the paper's larger
 variant is not here.
+
+Read beside Xander-Hinrichsen/CityScapes-Segmentation sdn_architecture.py (no code of the authors): blocks, widths and
+links read; difference layers of 48, blocks of 576, 768 and 1024, scores added from coarse to fine: as here
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

@@ -15,6 +15,9 @@ backbone"), and the way up doubles by repetition.
 
 Departures from the paper: convolutions are padded, so that the map keeps the image's size, and batch norm follows each
 (both as in deck 4); pooling rounds up and the enlarged map is cropped to its partner, so that every size works.
+
+Compared with milesial/Pytorch-UNet unet_model.py (the authors' is a Caffe network without norm): whole network;
+difference 1e-5 (4.8); 31,044,691 : 31,038,803 (biases) (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

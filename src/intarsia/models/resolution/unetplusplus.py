@@ -18,9 +18,14 @@ depth j and can be classified, which supervises all depths at once.
     x[4][0]
 
 Departures from the paper: pooling rounds up and enlarged maps are cropped, so that every size works. The answer is
-x[0][4]'s (the "fast mode" at full depth); the mean of the four heads and the pruning of columns are left out. On a
+x[0][4]'s (the "fast mode" at full depth); the mean of the four heads and the pruning of columns are left out. The
+authors' code drops half of the values after every convolution in training, which the paper does not say. On a
 backbone rows start at stride 2, maps are repeated instead of deconvolved, batch norm follows each convolution, and one
-more node without a skip reaches the image: segmentation-models-pytorch's network, without the heads.
+more node without a skip reaches the image: segmentation-models-pytorch's network, which is the variant
+"smp_unetplusplus", has no heads.
+
+Compared with MrGiovanni/UNetPlusPlus keras: parameters; difference 9,041,601 : 9,041,601 (gray, one class)
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
@@ -29,7 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
-from ...blocks.resize import crop_like, resize_like
+from ...blocks.resize import Resize, crop_like
 from ...encoders import Encoder, levels_of
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -43,7 +48,7 @@ class UNetPlusPlus(nn.Module):
         channels: widths, finest first; null: 32, 64, 128, 256, 512 of the rows, or with an encoder those of the last
             nodes, 16, 32, 64, 128, 256.
         norm: batch norm after each convolution of the plain network; the paper has none.
-        deep_supervision: heads on the shallower U-Nets; false for segmentation-models-pytorch's weights.
+        deep_supervision: heads on the shallower U-Nets.
         pretrained: start the backbone from ImageNet weights.
 
     Raises: ModelError, when the plain network is asked for pretrained weights.
@@ -136,11 +141,12 @@ class Node(nn.Module):
         self.channels, self.enlarged = channels, channels if learned else below
         self.together = self.enlarged + row
         self.up = nn.ConvTranspose2d(below, channels, 2, stride=2) if learned else None
+        self.repeat = Resize(mode="nearest")
         self.convolve = Pair(self.together, channels, norm)
 
     def forward(self, below: Tensor, size: Tensor, row: Sequence[Tensor]) -> Tensor:
         b, _, h, w = size.shape
-        up = resize_like(below, size, mode="nearest") if self.up is None else self.up(below)  # [b, enlarged, h, w]
+        up = self.repeat(below, size) if self.up is None else self.up(below)  # [b, enlarged, h, w]
         x = torch.cat([crop_like(up, size), *reversed(row)], dim=1)  # [b, together, h, w]
         return self.convolve(x)  # [b, channels, h, w]
 
