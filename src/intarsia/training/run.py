@@ -40,9 +40,14 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
+<<<<<<< HEAD
     "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
     "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
     "evaluate.batch_size",
+=======
+    "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
+    "train.checkpoint_every", "train.tensorboard", "evaluate.every", "evaluate.batch_size",
+>>>>>>> 46ff987 (Training: train.until stops at the validation that reaches it; the first steps tell how long the rest takes)
 }  # fmt: skip
 
 
@@ -89,6 +94,15 @@ class Run:
         """Whether this step ends with a validation that has not been made."""
         every = self.recipe.evaluate.every
         return every is not None and self.step > self.validated and self.step % every == 0 and self.progress < 1
+
+    @property
+    def reached(self) -> bool:
+        """Whether a validation has come to `train.until`, the same in all processes."""
+        goal = self.recipe.train.until
+        if goal is None:
+            return False
+        best = self.fabric.broadcast(self.best) if self.fabric.world_size > 1 else self.best
+        return bool(best >= goal)
 
     def save(self, name: str, with_state: bool) -> None:
         """Write a checkpoint of the average's weights, or the network's where there is no average."""
@@ -175,6 +189,11 @@ def prepared(
     donor = files.load(start) if start is not None and old is None else None
     material = prepare.gather(recipe, data)
     labels, remarks = material.labels, []
+    if recipe.train.until is not None and material.val is None:
+        raise TrainingError(
+            f"train.until={recipe.train.until:g} is looked for on a validation set, and there is none; set data.val, or "
+            "leave train.until out"
+        )
 
     from lightning.fabric import Fabric
 
