@@ -109,6 +109,6 @@ def test_on_the_command_line(run_cli, folder: Path) -> None:
 
 
 def test_a_study_spends_its_budget_where_the_recipe_would_stop_early() -> None:
-    """`shapes/unet` stops once it is good enough, which would make all networks look alike."""
-    assert load("shapes/unet").train.until is not None
-    assert _recipe("shapes/unet", None, "fpn", "resnet18", 5.0, 0, ()).train.until is None
+    """`shapes/fpn_resnet10t` stops once it is good enough, which would make all networks look alike."""
+    assert load("shapes/fpn_resnet10t").train.until is not None
+    assert _recipe("shapes/fpn_resnet10t", None, "fpn", "resnet18", 5.0, 0, ()).train.until is None
