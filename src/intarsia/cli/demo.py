@@ -19,7 +19,8 @@ GOAL = 0.90  # mIoU on scenes that it has not seen, 0..1; below it the demo has 
 
 def demo(
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe `shapes/fpn_resnet10t` to change.")
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe `shapes/fpn_resnet10t` to change."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for everything; by default demo, demo-2, ...", metavar="DIR")

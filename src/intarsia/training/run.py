@@ -40,14 +40,9 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
-<<<<<<< HEAD
-    "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
-    "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
+    "train.log_every", "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
     "evaluate.batch_size",
-=======
-    "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
-    "train.checkpoint_every", "train.tensorboard", "evaluate.every", "evaluate.batch_size",
->>>>>>> 46ff987 (Training: train.until stops at the validation that reaches it; the first steps tell how long the rest takes)
 }  # fmt: skip
 
 
