@@ -226,7 +226,7 @@ def test_checkpoints_that_are_none(run_cli, trained: Path, tmp_path: Path, verb:
 def test_the_demo_from_nothing_to_a_report(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("intarsia.cli.demo.GOAL", 0.0)
-    changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=[4,8]".split()
+    changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=8".split()
     code, out, err = run_cli("demo", *changes)
     assert code == 0, err
     assert "4/4  done in " in out and "missed" not in out + err
@@ -245,7 +245,7 @@ def test_the_demo_from_nothing_to_a_report(run_cli, tmp_path: Path, monkeypatch:
 def test_the_demo_that_misses_its_goal_says_so(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One step teaches nothing: exit code 1 and a sentence with the number reached, as text and as JSON."""
     monkeypatch.chdir(tmp_path)
-    changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=[4,8]".split()
+    changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=8".split()
     code, out, err = run_cli("demo", *changes)
     assert code == 1
     assert "done" not in out
