@@ -1,4 +1,4 @@
-# make demo      set up, then train, score and apply a small network on the built-in shapes: three minutes on two cores
+# make demo      set up, then train, score and apply a small network on the built-in shapes, and say whether it came out well
 # make test      set up what the tests need, and run them
 # make test-all  the slow tests too
 # make fuzz      spoil files and read them for an hour; MINUTES=5 for less

@@ -225,9 +225,11 @@ def test_checkpoints_that_are_none(run_cli, trained: Path, tmp_path: Path, verb:
 
 def test_the_demo_from_nothing_to_a_report(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("intarsia.cli.demo.GOAL", 0.0)
     changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=8".split()
     code, out, err = run_cli("demo", *changes)
     assert code == 0, err
+    assert "4/4  done in " in out and "missed" not in out + err
     report = tmp_path / "demo" / "report" / "report.html"
     assert report.is_file()
     assert report.as_uri() in out
@@ -237,6 +239,33 @@ def test_the_demo_from_nothing_to_a_report(run_cli, tmp_path: Path, monkeypatch:
     assert code == 0
     assert tree["report"] == str(tmp_path / "demo-2" / "report" / "report.html")
     assert set(tree["iou"]) == SHAPES
+    assert tree["reached"] is True
+
+
+def test_the_demo_that_misses_its_goal_says_so(run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step teaches nothing: exit code 1 and a sentence with the number reached, as text and as JSON."""
+    monkeypatch.chdir(tmp_path)
+    changes = "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=8".split()
+    code, out, err = run_cli("demo", *changes)
+    assert code == 1
+    assert "done" not in out
+    missed = next(line for line in err.splitlines() if line.startswith("missed: "))
+    assert "after 1 steps" in missed and "at least 90" in missed and "train.steps=1" in missed
+    score = json.loads((tmp_path / "demo" / "report" / "scores.json").read_text())
+    assert f"mIoU {100 * score['miou']:.1f} " in missed
+    code, out, err = run_cli("demo", *changes, "--json")
+    tree = json.loads(out)
+    assert code == 1
+    assert tree["reached"] is False and tree["goal"] == 0.9 and tree["miou"] < 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_demo_reaches_its_goal(run_cli, tmp_path: Path) -> None:
+    """The recipe as it is, in a number of steps that no clock decides."""
+    code, out, err = run_cli("demo", "--out", tmp_path / "demo", "--json")
+    assert code == 0, err
+    assert json.loads(out)["miou"] >= 0.9
 
 
 def test_where_no_picture_could_be_read_there_are_no_others(run_cli, trained: Path, tmp_path: Path) -> None:

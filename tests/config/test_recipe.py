@@ -158,6 +158,11 @@ def test_exponents_without_a_point_are_numbers() -> None:
         (["seed=-1"], "seed: input should be greater than or equal to 0"),
         (["train=null"], "r.yaml: train"),
         (["train.steps=null"], "train: give one budget, of steps, epochs, minutes; none given"),
+        (
+            ["train.until=0.9", "evaluate.every=null"],
+            "train.until: 0.9 is looked for in validations on the way, and there are none; set evaluate.every",
+        ),
+        (["train.until=90"], "train.until: input should be less than or equal to 1"),
         (["nokey"], "'nokey' is no override; write KEY=VALUE, such as train.batch_size=8"),
         (["=5"], "'=5' is no override"),
         (["train.steps.more=5"], "'steps' holds 10, which has no keys below it"),

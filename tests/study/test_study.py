@@ -8,6 +8,8 @@ import pytest
 
 from intarsia.errors import DataError, IntarsiaError, ModelError, RecipeError, TrainingError
 from intarsia.study import study
+from intarsia.study.experiment import _recipe
+from intarsia.training.recipe import load
 
 SMALL = (
     "train.steps=2 train.batch_size=2 train.workers=0 train.cache=false data.count=4 data.size=48 model.channels=8"
@@ -104,3 +106,9 @@ def test_on_the_command_line(run_cli, folder: Path) -> None:
     )
     assert code == 0, err
     assert "finished before" in out and "report:" in out and "images/s" in out
+
+
+def test_a_study_spends_its_budget_where_the_recipe_would_stop_early() -> None:
+    """`shapes/fpn_resnet10t` stops once it is good enough, which would make all networks look alike."""
+    assert load("shapes/fpn_resnet10t").train.until is not None
+    assert _recipe("shapes/fpn_resnet10t", None, "fpn", "resnet18", 5.0, 0, ()).train.until is None

@@ -13,6 +13,7 @@ import intarsia
 from intarsia.evaluation import Score
 from intarsia.labels import LabelSpace
 from intarsia.metrics import ConfusionMatrix
+from intarsia.training.log import _pace
 from intarsia.training.run import standing
 
 SPACE = LabelSpace(("dark", "bright", "nowhere"))
@@ -104,3 +105,51 @@ def test_a_validation_set_without_labels_chooses_nothing(tmp_path: Path, capsys:
     assert all(torch.equal(weights[name], best.weights[name]) for name in weights)
     assert "no pixel of the validation set has a label; best.safetensors is the last" in capsys.readouterr().err
     assert {line["standing"] for line in validations(tmp_path)} == {None}
+
+
+def test_a_run_stops_at_the_validation_that_reaches_its_goal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first validation at or above `train.until` is the last one; what it scored is what ships, and resuming adds nothing."""
+    data = (Squares(8), Squares(4))
+    intarsia.train(wish("dataset"), model=NeverTheLast(), data=data, out=tmp_path / "whole", quiet=True)
+    whole = [line["miou"] for line in validations(tmp_path / "whole")]
+    climb = [n for n in range(1, 5) if whole[n] > max(whole[:n])]
+    goal, step = whole[climb[0]], climb[0] + 1  # reached for the first time, before the budget of 6 is spent
+    changes = (f"train.until={goal}",)
+    last = intarsia.train(wish("dataset"), *changes, model=NeverTheLast(), data=data, out=tmp_path / "early")
+    assert [line["miou"] for line in validations(tmp_path / "early")] == whole[:step]
+    shipped, best = intarsia.checkpoint.load(last), intarsia.checkpoint.load(last.parent / "best.safetensors")
+    assert shipped.notes["step"] == best.notes["step"] == step < 6
+    assert all(torch.equal(shipped.weights[name], best.weights[name]) for name in best.weights)
+    assert f"train.until={goal:g} is reached" in capsys.readouterr().err
+    for more, steps in (
+        (changes, step),
+        (("train.until=null",), 6),
+    ):  # the goal stands, or the rest of the budget is asked for
+        last = intarsia.train(
+            wish("dataset"), *more, model=NeverTheLast(), data=data, out=tmp_path / "early", resume=True, quiet=True
+        )
+        assert intarsia.checkpoint.load(last).notes["step"] == steps
+    assert [line["miou"] for line in validations(tmp_path / "early")] == whole
+
+
+def test_a_goal_that_is_not_reached_spends_the_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("train.until=1.0", "optimizer.lr=1e-9")
+    data = (Squares(8), Squares(4))
+    last = intarsia.train(wish("dataset"), *changes, model=NeverTheLast(), data=data, out=tmp_path)
+    assert intarsia.checkpoint.load(last).notes["step"] == 6
+    assert "is reached" not in capsys.readouterr().err
+
+
+def test_a_goal_without_a_validation_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        intarsia.errors.TrainingError, match=r"train.until=0.9 is looked for on a validation set, and there is none"
+    ):
+        intarsia.train(wish("dataset"), "train.until=0.9", model=NeverTheLast(), data=Squares(8), out=tmp_path)
+
+
+def test_the_first_steps_tell_how_long_the_rest_takes() -> None:
+    """Ten steps of a hundred took 4 s after a start of 20 s: the whole takes 40 s, the start not counted."""
+    assert _pace((0.1, 20.0), (0.2, 24.0)) == pytest.approx(40.0)
+    assert _pace((0.1, 20.0), (0.1, 20.0)) == 0.0

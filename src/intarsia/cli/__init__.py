@@ -21,7 +21,7 @@ from .terminal import console, refuse
 app = typer.Typer(
     name="intarsia",
     help="Image segmentation: from a folder of labeled images to masks, scores and a report.",
-    epilog="New here? `intarsia demo` trains a small network on drawn shapes and shows everything, in three minutes.",
+    epilog="New here? `intarsia demo` trains a small network on drawn shapes and shows everything.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

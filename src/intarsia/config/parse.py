@@ -137,6 +137,11 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
         raise RecipeError(
             f"{where}: train.unfreeze_at: nothing is frozen; name parts of the network in train.freeze, such as [encoder]"
         )
+    if recipe.train.until is not None and recipe.evaluate.every is None:
+        raise RecipeError(
+            f"{where}: train.until: {recipe.train.until:g} is looked for in validations on the way, and there are none; "
+            "set evaluate.every to a number of steps"
+        )
     low, high = recipe.augment.scale
     if not 0 < low <= high:
         raise RecipeError(

@@ -155,6 +155,13 @@ class Train(_Frozen):
         gt=0,
         description="Budget in minutes of training and loading; start-up, audit and validation are not counted.",
     )
+    until: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Stop before the budget is spent, once a validation (see evaluate.every) reaches this mIoU, 0..1; "
+        "null: spend all of it.",
+    )
     batch_size: int = Field(default=8, gt=0, description="Images in a step on each device.")
     accumulate: int = Field(default=1, gt=0, description="Batches whose gradients are added up before a step.")
     clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient; null: not clipped.")

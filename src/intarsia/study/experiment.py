@@ -145,7 +145,7 @@ def _recipe(
         tree = {**USUAL, "data": {"name": data, "train": "train", "val": "val"}}
     else:
         raise DataError(f"there is no data set or recipe {data!r}{nearest(data, [*DATASETS, *names()])}")
-    changes = [f"model.name={model}", f"seed={seed}"]
+    changes = [f"model.name={model}", f"seed={seed}", "train.until=null"]  # one budget for all, spent to its end
     changes += [f"model.encoder={encoder}"] if encoder else []
     changes += [f"data.root={json.dumps(str(root))}"] if root is not None else []
     keys = [item.partition("=")[0].strip() for item in overrides]

@@ -51,6 +51,7 @@ class Log:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.board = _tensorboard(out) if tensorboard else None
         self.shown, self.miou, self.bar = 0.0, "", None
+        self.marks: list[tuple[float, float]] = []  # (share, seconds) of the first two lines: the pace between them
         if self.console.is_terminal and not quiet:
             columns = (
                 TextColumn("{task.description}"),
@@ -128,7 +129,11 @@ class Log:
         )
 
     def progress(self, share: float, step: int, losses: Sequence[float], rate: float, seconds: float) -> None:
-        """Move the bar, or, where there is no terminal, print a line every half minute."""
+        """Move the bar, or, where there is no terminal, print a line every half minute; first say how long it will take."""
+        if len(self.marks) < 2 and share < 1:
+            self.marks.append((share, seconds))
+            if len(self.marks) == 2 and (pace := _pace(*self.marks)):
+                self.say(f"about {_clock(pace * (1 - share))} of training to go at the pace of the first steps")
         loss = sum(losses) / len(losses)
         left = seconds * (1 - share) / share if share > 0 else 0.0
         told = f"step {step}  loss {loss:.3f}  {rate:.1f} images/s  {_clock(left)} left{self.miou}"
@@ -179,6 +184,15 @@ def _tensorboard(out: Path) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(out / "tensorboard"))
+
+
+def _pace(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Seconds that the whole budget takes at the pace between two marks of (share, seconds); 0 where nothing moved.
+
+    What came before the first mark, the start of the workers, does not count.
+    """
+    share, seconds = other[0] - one[0], other[1] - one[1]
+    return seconds / share if share > 0 else 0.0
 
 
 def _clock(seconds: float) -> str:

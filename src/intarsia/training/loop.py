@@ -92,14 +92,17 @@ def train(
 
 
 def _end(run: Run, log: Log, asked: Asked) -> None:
-    """Validate once more when the budget is spent, and save, whether it is or somebody asked to stop.
+    """Validate once more when the budget is spent, and save, whether it is, or the goal is reached, or somebody asked to stop.
 
-    Raises: KeyboardInterrupt in the second case, once everything is saved.
+    Raises: KeyboardInterrupt in the last case, once everything is saved.
     """
     last = run.out / "last.safetensors"
     if run.progress >= 1 and run.validated < run.step:
         log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
-    done = run.progress >= 1 and run.validated == run.step
+    early = run.progress < 1 and run.reached
+    if early:
+        log.say(f"train.until={run.recipe.train.until:g} is reached: stopped before the budget was spent")
+    done = (run.progress >= 1 or early) and run.validated == run.step
     if done and run.best < 0:  # nothing to choose by
         run.save("best.safetensors", with_state=False)
         if run.material.val is not None:
@@ -112,7 +115,7 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
 
 
 def _steps(run: Run, log: Log, asked: Asked) -> None:
-    """Step until the budget is spent, or until somebody asks to stop."""
+    """Step until the budget is spent, `train.until` is reached, or somebody asks to stop."""
     wish, fabric = run.recipe.train, run.fabric
     course = _course(run.recipe)
     peaks = [group["lr"] for group in run.optimizer.param_groups]
@@ -125,7 +128,7 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
     if run.validation_due:  # the run was stopped before it was made
         log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
         clock = time.perf_counter()
-    while run.progress < 1 and not _together(run, asked()):
+    while run.progress < 1 and not run.reached and not _together(run, asked()):
         if run.frozen.move_on(run.progress):
             run.frozen.train()
             log.say(

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
-    "train.steps", "train.epochs", "train.minutes", "train.workers", "train.cache", "train.cache_dir", "train.log_every",
-    "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
+    "train.log_every", "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
     "evaluate.batch_size",
 }  # fmt: skip
 
@@ -89,6 +89,15 @@ class Run:
         """Whether this step ends with a validation that has not been made."""
         every = self.recipe.evaluate.every
         return every is not None and self.step > self.validated and self.step % every == 0 and self.progress < 1
+
+    @property
+    def reached(self) -> bool:
+        """Whether a validation has come to `train.until`, the same in all processes."""
+        goal = self.recipe.train.until
+        if goal is None:
+            return False
+        best = self.fabric.broadcast(self.best) if self.fabric.world_size > 1 else self.best
+        return bool(best >= goal)
 
     def save(self, name: str, with_state: bool) -> None:
         """Write a checkpoint of the average's weights, or the network's where there is no average."""
@@ -175,6 +184,11 @@ def prepared(
     donor = files.load(start) if start is not None and old is None else None
     material = prepare.gather(recipe, data)
     labels, remarks = material.labels, []
+    if recipe.train.until is not None and material.val is None:
+        raise TrainingError(
+            f"train.until={recipe.train.until:g} is looked for on a validation set, and there is none; set data.val, or "
+            "leave train.until out"
+        )
 
     from lightning.fabric import Fabric
 
