@@ -110,8 +110,8 @@ INDEXES = {
     "climbing": (json.dumps({"shards": {"../val-0.tar": {}}}).encode(), "in the same folder"),
     "elsewhere": (json.dumps({"shards": {"http://127.0.0.1:1/val-0.tar": {}}}).encode(), "in the same folder"),
     "escape": (json.dumps({"shards": {"\x1b[2Jval-0.tar": {}}}).encode(), "in the same folder"),
-    "labels are text": (index(labels="a"), "classes that cannot be read"),
-    "labels are empty": (index(labels={"x": 1}), "classes that cannot be read"),
+    "labels are text": (index(labels="a"), "a label space is a mapping"),
+    "labels are empty": (index(labels={"x": 1}), "a label space is a mapping"),
     "labels contradict": (index(labels={"classes": ["a", "a"]}), "listed twice"),
     "labels obey": (index(labels={"classes": ["a", "\x1b[2J"]}), "not shown"),
 }

@@ -262,7 +262,7 @@ def test_files_that_cannot_be_used_are_named(predictor, tmp_path):
     [
         (lambda x: x[:, :2], ("[1, 2, 5, 7]", "[1, 3, 5, 7]", "3 classes")),
         (lambda x: x[..., :3], ("[1, 3, 5, 3]", "height and width")),
-        (lambda x: {"out": x}, ("dict", "SemanticLogits")),
+        (lambda x: {"scores": x}, ("dict", "'scores'", "SemanticLogits")),
         (lambda x: x * float("nan"), ("NaN", "weights are broken")),
     ],
 )
