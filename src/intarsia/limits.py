@@ -42,7 +42,7 @@ def check_pixels(width: int, height: int, where: object) -> None:
     """
     if width * height > PIXELS:
         raise DataError(
-            f"{where}: a picture of {_short(width)}x{_short(height)} = {_short(width * height)} pixels; at most {PIXELS:,} are "
+            f"{where}: a picture of {_side(width)}x{_side(height)} = {_short(width * height)} pixels; at most {PIXELS:,} are "
             "read as a whole, so cut it into tiles"
         )
 
@@ -81,6 +81,10 @@ def check_document(size: int, where: object, most: int = DOCUMENT) -> None:
 def unpacked_bytes(packed: int) -> int:
     """How many bytes an archive of that size may unpack to."""
     return max(UNPACKED, packed * RATIO)
+
+
+def _side(number: int) -> str:
+    return str(number) if abs(number) < 1 << 64 else _short(number)
 
 
 def _short(number: int) -> str:

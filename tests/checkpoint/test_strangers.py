@@ -62,7 +62,9 @@ def test_what_a_file_does_not_hold_is_computed(monkeypatch: pytest.MonkeyPatch) 
     for what in ("buffer", "plain", "tied", "nothing"):
         with torch.device("meta"):
             assert whole(Holds(what)) == (what == "nothing"), what
-    monkeypatch.setattr("intarsia.checkpoint.record.build", lambda name, count, **options: Holds(options["what"]))
+    monkeypatch.setattr(
+        "intarsia.checkpoint.foreign.variants.build", lambda name, count, **options: Holds(options["what"])
+    )
     for what in ("buffer", "plain", "tied", "nothing"):
         weights = {key: torch.full_like(tensor, 7) for key, tensor in Holds(what).state_dict().items()}
         made = checkpoint("fpn", {"what": what}, weights).build()
@@ -108,7 +110,9 @@ def test_a_network_that_reads_numbers_while_it_is_built(monkeypatch: pytest.Monk
     filled: list[int] = []
     real = nn.init.ones_
     monkeypatch.setattr(nn.init, "ones_", lambda t: filled.append(t.nbytes) or real(t))
-    monkeypatch.setattr("intarsia.checkpoint.record.build", lambda name, count, **options: Reads(options["side"]))
+    monkeypatch.setattr(
+        "intarsia.checkpoint.foreign.variants.build", lambda name, count, **options: Reads(options["side"])
+    )
     made = checkpoint("fpn", {"side": 3}, {"weight": torch.full((3, 3), 7.0)}).build()
     assert made.weight.unique().tolist() == [7] and made.rate == 0.5
     with pytest.raises(CheckpointError, match="do not belong together"):

@@ -68,15 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return refuse(str(error), as_json)
         except OSError as error:
             return refuse(_told(error), as_json)
-        except MemoryError:
-            return refuse(
-                "this asks for more memory than is left; give smaller pictures or files, or fewer at once", as_json
-            )
         except RecursionError:
             return refuse("a file holds lists within lists without end; write or export it again", as_json)
         except Exception as error:
             if isinstance(error, MemoryError) or "not enough memory" in str(error):
-                return refuse(f"there is not enough memory for this ({_reason(error)}); use smaller pictures", as_json)
+                return refuse(
+                    f"there is not enough memory for this ({_reason(error)}); give smaller pictures or files, or fewer at once",
+                    as_json,
+                )
             if not hasattr(error, "format_message"):
                 raise  # a bug of ours: the traceback is what its report needs
             if not (sentence := _usage(error)):
