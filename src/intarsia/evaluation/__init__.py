@@ -2,11 +2,13 @@
 
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
-predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ
+predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ;
+score_cityscapes -> Cityscapes' AP; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ
 """
 
 from .cityscapes import score_cityscapes
 from .comparison import compare
+from .depth import score_depth
 from .entry import evaluate
 from .instances import score_instances
 from .masks import MaskFolder, Predictions
@@ -14,6 +16,7 @@ from .measures import MEASURES
 from .panoptic import score_panoptic
 from .scoring import Score, score
 from .semantic import score_masks
+from .tubes import score_tubes
 from .verdict import Verdict, judge
 from .video import score_video
 
@@ -28,8 +31,10 @@ __all__ = [
     "judge",
     "score",
     "score_cityscapes",
+    "score_depth",
     "score_instances",
     "score_masks",
     "score_panoptic",
+    "score_tubes",
     "score_video",
 ]

@@ -69,7 +69,7 @@ def score_video(
         raise LabelError(f"there is no class {unknown[0]!r} to track{nearest(unknown[0], names)}")
     if not tracked:
         raise LabelError("no class is tracked; name the things among the classes, such as person and car")
-    ours, theirs = _frames(Path(predictions)), _frames(Path(truth))
+    ours, theirs = frames_of(Path(predictions)), frames_of(Path(truth))
     for one, other, folder, lacks in (
         (theirs, ours, predictions, "have no prediction"),
         (ours, theirs, truth, "have no truth"),
@@ -92,8 +92,11 @@ def score_video(
     return Tracks(metric.compute(), names, tracked, len(theirs))
 
 
-def _frames(folder: Path) -> dict[tuple[str, str], Path]:
-    """{(sequence, frame): file}, in the order of time; the sequence has no name where frames lie in the folder itself."""
+def frames_of(folder: Path) -> dict[tuple[str, str], Path]:
+    """{(sequence, frame): file}, in the order of time; the sequence has no name where frames lie in the folder itself.
+
+    Raises: DataError when there is no folder, or no frame in it.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
     found = {("", path.stem): path for path in sorted(folder.glob("*.png"))}
