@@ -270,3 +270,49 @@ def test_mistakes_in_panoptic_videos_are_one_sentence(run_cli: Run, videos: tupl
     refused(run_cli, seen, truth, "--as", "vps", "--classes", "5", "--things", "1", words="outside the 5 classes")
     (seen / "a/002.png").unlink()
     refused(run_cli, seen, truth, "--as", "vps", words="1 of 7 frames have no prediction, such as 'a/002'")
+
+
+# objects followed through videos
+
+
+def test_davis_sequences(run_cli: Run, tmp_path: Path) -> None:
+    """Two sequences below a root, one of them in the list; the first and last predicted frame may lack."""
+    for name in ("swan", "goat"):
+        for n in range(6):
+            true, called = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
+            true[2:10, 2 + n : 12 + n], true[12:18, 4:14], true[0] = 1, 2, 255
+            called[2:10, 2 + n : 7 + n], called[12:18, 4:14] = 1, 2
+            palette = Image.fromarray(true)
+            palette.putpalette(list(range(256)) * 3)
+            place = tmp_path / f"root/Annotations/480p/{name}/{n:05}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            palette.save(place)
+            if 0 < n < 5 and name == "swan":
+                save(called, tmp_path / f"seen/swan/{n:05}.png")
+    (tmp_path / "root/ImageSets/2017").mkdir(parents=True)
+    (tmp_path / "root/ImageSets/2017/val.txt").write_text("swan\n")
+    given = tmp_path / "seen", tmp_path / "root", "--as", "davis"
+    tree = scored(run_cli, *given, "--split", "val")
+    assert tree["objects"]["swan_1"]["j_mean"] == 0.5 and tree["objects"]["swan_2"]["jf"] == 1
+    assert tree["j_mean"] == 0.75 and tree["j_recall"] == 0.5 and tree["frames"] == 4 and tree["sequences"] == 1
+    code, out, _ = run_cli("score", *given, "--split", "val")
+    assert code == 0 and "swan 2" in out and "J&F" in out and "semi-supervised" in out
+    refused(run_cli, *given, words="1 of 2 sequences have no prediction, such as 'goat'; name a part")
+    refused(run_cli, *given, "--split", "vall", words="holds 0 lists ImageSets/YEAR/vall.txt")
+    refused(run_cli, *given, "--split", "val", "--unsupervised", words="2 of 6 frames of 'swan' have no prediction")
+    save(np.full((20, 30), 3, np.uint8), tmp_path / "seen/swan/00002.png")
+    refused(
+        run_cli, *given, "--split", "val", words="00002.png: the prediction for frame 2 of sequence 'swan' has object 3"
+    )
+    save(np.zeros((2, 3), np.uint8), tmp_path / "seen/swan/00002.png")
+    refused(run_cli, *given, "--split", "val", words="the prediction is 3x2 pixels, but the truth is 30x20")
+    (tmp_path / "seen/swan/00002.png").unlink()
+    refused(run_cli, *given, "--split", "val", words="1 of 4 frames of 'swan' have no prediction, such as '00002'")
+
+
+def test_davis_2016_has_one_object_in_white(run_cli: Run, shared_data: Path) -> None:
+    folder = shared_data / "davis2016_3seq" / "Annotations" / "480p"
+    tree = scored(run_cli, folder, shared_data / "davis2016_3seq", "--as", "davis")
+    names = [p.name for p in folder.iterdir() if p.is_dir()]
+    assert list(tree["objects"]) == [f"{name}_1" for name in sorted(names)]
+    assert tree["jf"] == tree["f_recall"] == 1 and tree["j_decay"] == 0

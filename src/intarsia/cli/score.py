@@ -32,7 +32,7 @@ def score(
         str,
         typer.Option(
             "--as",
-            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps and depth are named.",
+            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps, davis and depth are named.",
             metavar="KIND",
         ),
     ] = "",
@@ -78,15 +78,18 @@ def score(
         bool, typer.Option("--median", help="Scale each predicted depth map by the ratio of the medians.")
     ] = False,
     windows: Annotated[str, typer.Option(help="Of vps: numbers of frames; none: 1,2,3,4.")] = "",
+    unsupervised: Annotated[
+        bool, typer.Option("--unsupervised", help="Of davis: objects have no given numbers and are matched.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions that any tool has made: mIoU, PQ, AP, STQ, VPQ or errors of depth."""
+    """Score predictions that any tool has made: mIoU, PQ, AP, STQ, VPQ, J and F or errors of depth."""
     asked = Asked(predictions, truth, classes, ignore, things, raw, split, root, protocol, metrics, depths, depth_scale,
-                  limits, median, windows)  # fmt: skip
+                  limits, median, windows, unsupervised)  # fmt: skip
     if kind and kind not in KINDS:
         raise RecipeError(f"--as is {kind!r}{nearest(kind, KINDS)}")
     kind = kind or recognized(Path(truth))

@@ -29,6 +29,7 @@ class Asked(NamedTuple):
     limits: str
     median: bool
     windows: str
+    unsupervised: bool
 
 
 FLAGS = {name: "--" + {"depths": "depth"}.get(name, name).replace("_", "-") for name in Asked._fields[2:]}
@@ -107,6 +108,13 @@ def _depth(asked: Asked) -> Any:
         limits=(limits[0], limits[1]) if limits else None,
         scale="median" if asked.median else "",
     )
+
+
+def _davis(asked: Asked) -> Any:
+    from ..evaluation import score_davis
+
+    task: Any = "unsupervised" if asked.unsupervised else "semi-supervised"
+    return score_davis(asked.predictions, asked.truth, split=asked.split, task=task)
 
 
 def _semantic(asked: Asked) -> Any:
@@ -193,5 +201,6 @@ KINDS: dict[str, Kind] = {
         score_tables.show_tubes,
         frozenset("--classes --things --windows --depth --depth-scale".split()),
     ),
+    "davis": Kind(_davis, score_tables.show_davis, frozenset({"--split", "--unsupervised"})),
     "depth": Kind(_depth, score_tables.show_depth, frozenset("--protocol --depth-scale --limits --median".split())),
 }

@@ -120,3 +120,14 @@ def show_tubes(found: Any) -> None:
     out.print(table(None, ("class", "", f">{name}"), classes))
     out.print(table(None, columns, rows))
     out.print(f"in percent; {found.frames} frames of {found.videos} videos")
+
+
+def show_davis(found: Any) -> None:
+    """J and F of each object and of all: mean, recall and decay, as the official script prints them."""
+    out, s = console(), found.scores
+    rows = [(f"{name or '(frames)'} {n}", *map(percent, one)) for (name, n), one in s.objects.items()]
+    columns = ("object", ">J&F", ">J mean", ">recall", ">decay", ">F mean", ">recall", ">decay")
+    out.print(table(None, columns, [*rows, ("all", *map(percent, s.all))]))
+    out.print(
+        f"in percent; {len(rows)} objects in {found.sequences} sequences, {found.frames} frames count; {found.task}"
+    )

@@ -3,11 +3,12 @@
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
 predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ;
-score_cityscapes -> Cityscapes' AP; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ
+score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ
 """
 
 from .cityscapes import score_cityscapes
 from .comparison import compare
+from .davis import score_davis
 from .depth import score_depth
 from .entry import evaluate
 from .instances import score_instances
@@ -31,6 +32,7 @@ __all__ = [
     "judge",
     "score",
     "score_cityscapes",
+    "score_davis",
     "score_depth",
     "score_instances",
     "score_masks",

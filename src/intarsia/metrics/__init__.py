@@ -4,7 +4,8 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
-segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
+segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality,
+            VideoObjectQuality, InstanceIoU, by_category
 depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
@@ -25,6 +26,7 @@ from .significance import bootstrap, compare, over_seeds
 from .surface import SurfaceDistances
 from .topk import TopK
 from .video import Frame, TrackingQuality
+from .video_objects import VideoObjectQuality
 from .video_panoptic import VideoPanopticQuality
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "TopK",
     "TrackingQuality",
     "TrimapIoU",
+    "VideoObjectQuality",
     "VideoPanopticQuality",
     "bootstrap",
     "box_iou",

@@ -158,7 +158,7 @@ class BoundaryF:
             reach = self.tolerance if self.tolerance >= 1 else math.ceil(self.tolerance * math.hypot(*truth.shape))
             for k in np.union1d(called, truth):
                 if k < self.num_classes:
-                    precision, recall = _matched(called == k, truth == k, reach)
+                    precision, recall = outline_match(called == k, truth == k, reach)
                     f = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
                     self.sums[:, k] += f, precision, recall, 1
 
@@ -216,8 +216,8 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
 
 
-def _matched(called: np.ndarray, truth: np.ndarray, reach: float) -> tuple[float, float]:
-    """(precision, recall) of the outlines of two masks."""
+def outline_match(called: np.ndarray, truth: np.ndarray, reach: float) -> tuple[float, float]:
+    """(precision, recall) of the outlines of two masks, matched within `reach` pixels; 1 and 1 where both have none."""
     from scipy.ndimage import distance_transform_edt
 
     place = around(called | truth, 1)
