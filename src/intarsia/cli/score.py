@@ -32,7 +32,7 @@ def score(
         str,
         typer.Option(
             "--as",
-            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps, davis and depth are named.",
+            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps, davis, volumes and depth are named.",
             metavar="KIND",
         ),
     ] = "",
@@ -64,15 +64,16 @@ def score(
     metrics: Annotated[
         str,
         typer.Option(
-            help="What to measure as well. Of label maps: boundary, trimap, boundary_f, surface; of instances: boundary."
+            help="What to measure as well. Of label maps: boundary, trimap, boundary_f, given_boundary_f, surface, categories, iiou; of instances: boundary."
         ),
     ] = "",
     depths: Annotated[
         str, typer.Option("--depth", help="Of vps: folders of predicted and true depth, PREDICTED,TRUE.")
     ] = "",
     depth_scale: Annotated[
-        float, typer.Option(help="How many of a depth PNG's numbers are a meter: KITTI 256, NYU Depth v2 1000.")
-    ] = 0.0,
+        float | None,
+        typer.Option(help="How many of a depth PNG's numbers are a meter: KITTI 256, NYU Depth v2 1000."),
+    ] = None,
     limits: Annotated[str, typer.Option(help="Of depth: the least and largest true one that counts, 0.001,80.")] = "",
     median: Annotated[
         bool, typer.Option("--median", help="Scale each predicted depth map by the ratio of the medians.")
@@ -81,6 +82,16 @@ def score(
     unsupervised: Annotated[
         bool, typer.Option("--unsupervised", help="Of davis: objects have no given numbers and are matched.")
     ] = False,
+    weights: Annotated[
+        str, typer.Option(help="Of video, for wSTQ: a folder of weights of pixels, or of how many cameras see them.")
+    ] = "",
+    spacing: Annotated[
+        str, typer.Option(help="Of volumes: the size of a voxel along each axis in mm, 5,0.7,0.7.")
+    ] = "",
+    tolerance: Annotated[
+        float | None, typer.Option(help="Of volumes: the distance that surface Dice allows, in mm; none: 1.")
+    ] = None,
+    rule: Annotated[str, typer.Option(help="Of volumes: whose surface distances, monai (none) or medpy.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")
     ] = None,
@@ -89,13 +100,17 @@ def score(
 ) -> None:
     """Score predictions that any tool has made: mIoU, PQ, AP, STQ, VPQ, J and F or errors of depth."""
     asked = Asked(predictions, truth, classes, ignore, things, raw, split, root, protocol, metrics, depths, depth_scale,
-                  limits, median, windows, unsupervised)  # fmt: skip
+                  limits, median, windows, unsupervised, weights, spacing, tolerance, rule)  # fmt: skip
     if kind and kind not in KINDS:
         raise RecipeError(f"--as is {kind!r}{nearest(kind, KINDS)}")
     kind = kind or recognized(Path(truth))
     chosen = KINDS[kind]
     given = {FLAGS[name]: getattr(asked, name) for name in FLAGS}
-    if idle := [flag for flag, value in given.items() if value and flag not in chosen.options]:
+    if idle := [
+        flag
+        for flag, value in given.items()
+        if value is not None and value is not False and value != "" and flag not in chosen.options
+    ]:
         raise RecipeError(f"{idle[0]} says nothing about {kind} predictions; leave it out, or choose another --as")
     from ..output import Output
 

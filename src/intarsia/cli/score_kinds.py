@@ -25,11 +25,15 @@ class Asked(NamedTuple):
     protocol: str
     metrics: str
     depths: str
-    depth_scale: float
+    depth_scale: float | None
     limits: str
     median: bool
     windows: str
     unsupervised: bool
+    weights: str
+    spacing: str
+    tolerance: float | None
+    rule: str
 
 
 FLAGS = {name: "--" + {"depths": "depth"}.get(name, name).replace("_", "-") for name in Asked._fields[2:]}
@@ -67,7 +71,9 @@ def _cityscapes(asked: Asked) -> Any:
 def _video(asked: Asked) -> Any:
     from ..evaluation import score_video
 
-    given = _given(classes=_numbered(_classes(asked.classes)), things=listed(asked.things) or None)
+    given = _given(
+        classes=_numbered(_classes(asked.classes)), things=listed(asked.things) or None, weights=asked.weights or None
+    )
     return score_video(asked.predictions, asked.truth, **given)
 
 
@@ -87,7 +93,7 @@ def _tubes(asked: Asked) -> Any:
         classes=_numbered(_classes(asked.classes)),
         things=listed(asked.things) or None,
         depths=(depths[0], depths[1]) if depths else None,
-        per_meter=asked.depth_scale or None,
+        per_meter=asked.depth_scale,
         **_given(windows=[int(n) for n in windows] or None),
     )
 
@@ -104,7 +110,7 @@ def _depth(asked: Asked) -> Any:
         asked.predictions,
         asked.truth,
         protocol=asked.protocol or "all",
-        per_meter=asked.depth_scale or None,
+        per_meter=asked.depth_scale,
         limits=(limits[0], limits[1]) if limits else None,
         scale="median" if asked.median else "",
     )
@@ -115,6 +121,27 @@ def _davis(asked: Asked) -> Any:
 
     task: Any = "unsupervised" if asked.unsupervised else "semi-supervised"
     return score_davis(asked.predictions, asked.truth, split=asked.split, task=task)
+
+
+def _volumes(asked: Asked) -> Any:
+    """Volumes of labels, with distances in millimeters."""
+    from ..evaluation import score_volumes
+
+    ignored = listed(asked.ignore)
+    if len(ignored) > 1 or any(not n.isdigit() for n in ignored):
+        raise RecipeError(f"--ignore is {asked.ignore!r}; of volumes give one value, such as 255")
+    spacing = numbers("--spacing", asked.spacing, "5,0.7,0.7")
+    if spacing and len(spacing) != 3:
+        raise RecipeError(f"--spacing is {asked.spacing!r}; give three sizes of a voxel in mm, such as 5,0.7,0.7")
+    return score_volumes(
+        asked.predictions,
+        asked.truth,
+        classes=_numbered(_classes(asked.classes)),
+        ignore=int(ignored[0]) if ignored else None,
+        spacing=spacing or None,
+        protocol=asked.protocol or "dataset",
+        **_given(tolerance=asked.tolerance, rule=asked.rule or None),
+    )
 
 
 def _semantic(asked: Asked) -> Any:
@@ -195,12 +222,17 @@ KINDS: dict[str, Kind] = {
     "panoptic": Kind(_panoptic, score_tables.show_panoptic),
     "instances": Kind(_instances, score_tables.show_instances, frozenset({"--metrics"})),
     "cityscapes": Kind(_cityscapes, score_tables.show_cityscapes),
-    "video": Kind(_video, score_tables.show_video, frozenset({"--classes", "--things"})),
+    "video": Kind(_video, score_tables.show_video, frozenset({"--classes", "--things", "--weights"})),
     "vps": Kind(
         _tubes,
         score_tables.show_tubes,
         frozenset("--classes --things --windows --depth --depth-scale".split()),
     ),
     "davis": Kind(_davis, score_tables.show_davis, frozenset({"--split", "--unsupervised"})),
+    "volumes": Kind(
+        _volumes,
+        score_tables.show_volumes,
+        frozenset("--classes --ignore --protocol --spacing --tolerance --rule".split()),
+    ),
     "depth": Kind(_depth, score_tables.show_depth, frozenset("--protocol --depth-scale --limits --median".split())),
 }

@@ -60,9 +60,10 @@ def show_video(found: Any) -> None:
     """STQ, AQ and SQ of each sequence and of all, and the IoU of each class."""
     out = console()
     out.print(table(None, ("class", ">IoU", ""), _tracked(found)))
+    stq = "wSTQ" if found.weighted else "STQ"
     rows = [(name or "(frames)", *map(percent, values)) for name, values in found.scores.sequences.items()]
     rows.append(("all", *map(percent, (found.scores.stq, found.scores.aq, found.scores.sq))))
-    out.print(table(None, ("sequence", ">STQ", ">AQ", ">SQ"), rows))
+    out.print(table(None, ("sequence", f">{stq}", ">AQ", ">SQ"), rows))
     out.print(f"in percent; {found.frames} frames; '-' where a class or a track does not occur")
 
 
@@ -131,3 +132,31 @@ def show_davis(found: Any) -> None:
     out.print(
         f"in percent; {len(rows)} objects in {found.sequences} sequences, {found.frames} frames count; {found.task}"
     )
+
+
+def show_volumes(found: Any) -> None:
+    """Dice, IoU and surface distances of each class, and how many volumes miss it or have it invented."""
+    out, s, d = console(), found.scores, found.surfaces
+    rows = []
+    for k, name in enumerate(found.names):
+        far = (d.hausdorff[k], d.average[k], d.to_truth[k])
+        shares = (s.dice[name], s.iou[name], d.surface_dice[k])
+        rows.append(
+            (name, *map(percent, shares), *map(millimeters, far), percent(d.ravd[k]), d.missed[k], d.invented[k])
+        )
+    columns = ("class", ">Dice", ">IoU", ">NSD", ">HD95", ">ASSD", ">ASD", ">RAVD", ">missed", ">invented")
+    out.print(table(None, columns, rows))
+    out.print(
+        f"mean Dice {percent(s.mean_dice)}   mIoU {percent(s.miou)}   mean HD95 {millimeters(d.mean_hausdorff)} mm"
+    )
+    out.print(
+        f"Dice, IoU, NSD (within {found.tolerance:g} mm) and RAVD in percent, distances in mm by the rule of {found.rule}; "
+        f"{found.volumes} volumes; means of surfaces over volumes; protocol {s.protocol!r}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def millimeters(value: float) -> str:
+    """A distance with two digits after the point; "-" where there is none."""
+    return "-" if value != value else f"{value:.2f}"

@@ -3,7 +3,8 @@
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
 predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ;
-score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ
+score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ;
+score_volumes -> overlap and surface distances in mm
 """
 
 from .cityscapes import score_cityscapes
@@ -20,6 +21,7 @@ from .semantic import score_masks
 from .tubes import score_tubes
 from .verdict import Verdict, judge
 from .video import score_video
+from .volumes import score_volumes
 
 __all__ = [
     "MEASURES",
@@ -39,4 +41,5 @@ __all__ = [
     "score_panoptic",
     "score_tubes",
     "score_video",
+    "score_volumes",
 ]

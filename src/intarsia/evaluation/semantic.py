@@ -11,7 +11,7 @@ from ..metrics import ConfusionMatrix, ImageCounts
 from ..metrics.protocols import ALL
 from ..metrics.protocols import protocol as named
 from .masks import MaskFolder, Predictions
-from .measures import MEASURES, chosen
+from .measures import MEASURES, chosen, with_objects
 from .reading import both, told
 from .scoring import Score, counted, read_samples, same_classes
 
@@ -29,7 +29,7 @@ def score_masks(
     Args:
         dataset: anything with a length whose items are Samples, such as a `MaskFolder`.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
-        metrics: names of `evaluation.MEASURES` that look at labels, such as "boundary", to measure as well.
+        metrics: names of `evaluation.MEASURES` that look at labels or objects, such as "boundary", to measure as well.
         only: refuse predictions that the data set has no labels for.
 
     Raises: DataError for an empty data set, unmatched names and sizes that differ; LabelError for an id outside the
@@ -41,8 +41,9 @@ def score_masks(
         raise DataError("the data set is empty; there is nothing to score")
     same_classes(space, getattr(dataset, "labels", None))
     measures = chosen(metrics, space)
-    if blind := [name for name in measures if MEASURES[name].looks_at != "labels"]:
-        able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at == "labels")
+    dataset = with_objects(dataset, metrics)
+    if blind := [name for name in measures if MEASURES[name].looks_at not in ("labels", "objects")]:
+        able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at in ("labels", "objects"))
         raise RecipeError(
             f"{blind[0]} looks at {MEASURES[blind[0]].looks_at}, and label maps have none; choose from {able}"
         )
@@ -57,8 +58,8 @@ def score_masks(
         whole.merge(own)
         counts.update(sample.name, own)
         per_image.append((sample.name, own.compute().miou))
-        for metric in measures.values():
-            metric.update(labels, sample.labels)
+        for name, metric in measures.items():
+            metric.update(labels, sample.labels, *([sample.objects] if MEASURES[name].looks_at == "objects" else []))
     predict.require(counts.names, only=only)
     if not whole.matrix.any():
         raise DataError(f"every pixel of the {len(counts)} images is ignored; there is nothing to score")

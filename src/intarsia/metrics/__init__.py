@@ -5,7 +5,7 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
 segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality,
-            VideoObjectQuality, InstanceIoU, by_category
+            VideoObjectQuality, InstanceIoU, CategoryIoU, by_category
 depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
@@ -13,7 +13,7 @@ trust       bootstrap, compare, over_seeds, latency
 from .average_precision import AveragePrecision, Objects, box_iou
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
-from .categories import InstanceIoU, by_category
+from .categories import CategoryIoU, InstanceIoU, by_category
 from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
 from .depth import DepthErrors
@@ -35,6 +35,7 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "Calibration",
+    "CategoryIoU",
     "CityscapesPrecision",
     "ConfusionMatrix",
     "DepthErrors",
