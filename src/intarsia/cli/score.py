@@ -32,7 +32,7 @@ def score(
         str,
         typer.Option(
             "--as",
-            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps, davis, volumes and depth are named.",
+            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; video, vps, davis, volumes, depth and classification are named.",
             metavar="KIND",
         ),
     ] = "",
@@ -92,15 +92,16 @@ def score(
         float | None, typer.Option(help="Of volumes: the distance that surface Dice allows, in mm; none: 1.")
     ] = None,
     rule: Annotated[str, typer.Option(help="Of volumes: whose surface distances, monai (none) or medpy.")] = "",
+    k: Annotated[str, typer.Option("--k", help="Of classification: numbers of guesses; none: 1,5.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions that any tool has made: mIoU, PQ, AP, STQ, VPQ, J and F or errors of depth."""
+    """Score predictions that any tool has made: mIoU, PQ, AP, STQ, VPQ, J and F, top-k or errors of depth."""
     asked = Asked(predictions, truth, classes, ignore, things, raw, split, root, protocol, metrics, depths, depth_scale,
-                  limits, median, windows, unsupervised, weights, spacing, tolerance, rule)  # fmt: skip
+                  limits, median, windows, unsupervised, weights, spacing, tolerance, rule, k)  # fmt: skip
     if kind and kind not in KINDS:
         raise RecipeError(f"--as is {kind!r}{nearest(kind, KINDS)}")
     kind = kind or recognized(Path(truth))

@@ -34,6 +34,7 @@ class Asked(NamedTuple):
     spacing: str
     tolerance: float | None
     rule: str
+    k: str
 
 
 FLAGS = {name: "--" + {"depths": "depth"}.get(name, name).replace("_", "-") for name in Asked._fields[2:]}
@@ -144,6 +145,15 @@ def _volumes(asked: Asked) -> Any:
     )
 
 
+def _ranking(asked: Asked) -> Any:
+    from ..evaluation import score_ranking
+
+    k = numbers("--k", asked.k, "1,5")
+    if wrong := [n for n in k if n != int(n)]:
+        raise RecipeError(f"--k holds {wrong[0]:g}; give whole numbers of guesses, such as 1,5")
+    return score_ranking(asked.predictions, asked.truth, **_given(k=[int(n) for n in k] or None))
+
+
 def _semantic(asked: Asked) -> Any:
     """Label maps against label maps, which mean the same values, or against a data set."""
     from ..evaluation import MaskFolder, Predictions, score_masks
@@ -234,5 +244,6 @@ KINDS: dict[str, Kind] = {
         score_tables.show_volumes,
         frozenset("--classes --ignore --protocol --spacing --tolerance --rule".split()),
     ),
+    "classification": Kind(_ranking, score_tables.show_ranking, frozenset({"--k"})),
     "depth": Kind(_depth, score_tables.show_depth, frozenset("--protocol --depth-scale --limits --median".split())),
 }

@@ -160,3 +160,16 @@ def show_volumes(found: Any) -> None:
 def millimeters(value: float) -> str:
     """A distance with two digits after the point; "-" where there is none."""
     return "-" if value != value else f"{value:.2f}"
+
+
+def show_ranking(found: Any) -> None:
+    """Top-k accuracy of each class that occurs, and of all images."""
+    out, s = console(), found.scores
+    rows = [
+        (name, *(percent(s.classes[k][n]) for k in s.accuracy))
+        for n, name in enumerate(found.names)
+        if any(s.classes[k][n] == s.classes[k][n] for k in s.accuracy)
+    ]
+    columns = ("class", *(f">top-{k}" for k in s.accuracy))
+    out.print(table(None, columns, [*rows, ("all", *map(percent, s.accuracy.values()))]))
+    out.print(f"in percent; {s.counted} images; {len(found.names) - len(rows)} of {len(found.names)} classes have none")

@@ -4,7 +4,7 @@ evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scor
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
 predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ;
 score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ;
-score_volumes -> overlap and surface distances in mm
+score_volumes -> overlap and surface distances in mm; score_ranking -> top-k
 """
 
 from .cityscapes import score_cityscapes
@@ -16,6 +16,7 @@ from .instances import score_instances
 from .masks import MaskFolder, Predictions
 from .measures import MEASURES
 from .panoptic import score_panoptic
+from .ranking import score_ranking
 from .scoring import Score, score
 from .semantic import score_masks
 from .tubes import score_tubes
@@ -39,6 +40,7 @@ __all__ = [
     "score_instances",
     "score_masks",
     "score_panoptic",
+    "score_ranking",
     "score_tubes",
     "score_video",
     "score_volumes",
