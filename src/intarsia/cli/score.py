@@ -145,6 +145,8 @@ def recognized(truth: Path) -> str:
     from ..data.exports.files import read_json
 
     tree = read_json(files[0])
+    if isinstance(tree, dict) and isinstance(tree.get("frames"), list) and "config" in tree:
+        return "instances"  # Scalabel's
     listed = tree.get("annotations") if isinstance(tree, dict) else None
     if isinstance(listed, list) and "categories" in tree:
         return "panoptic" if any("segments_info" in a for a in listed if isinstance(a, dict)) else "instances"
