@@ -133,16 +133,16 @@ class _Tracked(NamedTuple):
     """A frame of KITTI-STEP, read when it is asked for."""
 
     path: Path
-    count: int
+    kinds: int
     things: frozenset[int]
     true: bool
 
     def read(self) -> Segments:
         red, green, blue = np.moveaxis(read_rgb(self.path), 2, 0)
         tracks = green * 256 + blue
-        if ((red >= self.count) & (red != VOID)).any():
-            odd = int(red[(red >= self.count) & (red != VOID)][0])
-            raise LabelError(f"{self.path}: class {odd} is outside the {self.count} classes (0..{self.count - 1})")
+        if ((red >= self.kinds) & (red != VOID)).any():
+            odd = int(red[(red >= self.kinds) & (red != VOID)][0])
+            raise LabelError(f"{self.path}: class {odd} is outside the {self.kinds} classes (0..{self.kinds - 1})")
         kinds = red.astype(np.int64)
         # One number through all frames: the class above, the track below.
         ids = np.where(kinds == VOID, 0, ((kinds + 1) << 16) | np.where(np.isin(kinds, list(self.things)), tracks, 0))

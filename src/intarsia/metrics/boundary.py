@@ -203,9 +203,10 @@ def boundary(labels: np.ndarray, width: int, border: bool = True) -> np.ndarray:
 
 def _any(marks: np.ndarray, width: int, axis: int) -> np.ndarray:
     """Whether a mark lies at n - width ... n + width - 1 along an axis, by windows of twice the length at each step."""
-    pads = [(0, 0), (0, 0)]
-    pads[axis] = (width, width - 1)
-    window, length, wanted = np.pad(marks, pads), 1, 2 * width
+    size = list(marks.shape)
+    size[axis] += 2 * width - 1
+    window, length, wanted = np.zeros(size, bool), 1, 2 * width
+    window[tuple(slice(width, width + n) if a == axis else slice(None) for a, n in enumerate(marks.shape))] = marks
     spare = np.empty_like(window)  # two buffers, in turn: new memory at each step would cost more than the step
     while length < wanted:
         by = min(length, wanted - length)

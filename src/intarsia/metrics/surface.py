@@ -143,13 +143,8 @@ class SurfaceDistances:
         hausdorff, average, to_truth, to_prediction = quotient(self.sums[:4], both)
         dice, ravd = quotient(self.sums[4], self.images.sum(axis=0)), quotient(self.sums[5], both + missed)
         counts = [[int(n) for n in row] for row in self.images]
-        return SurfaceScores(
-            *(per_class(values) for values in (hausdorff, average, to_truth, to_prediction, dice, ravd)),
-            mean(hausdorff),
-            mean(average),
-            mean(dice),
-            *counts,
-        )
+        each = [per_class(values) for values in (hausdorff, average, to_truth, to_prediction, dice, ravd)]
+        return SurfaceScores._make([*each, mean(hausdorff), mean(average), mean(dice), *counts])
 
     def _between(self, called: np.ndarray, truth: np.ndarray, spacing: tuple[float, ...]) -> tuple[float, ...]:
         """(Hausdorff, average, to truth, to prediction, surface Dice) of two masks that are not empty."""
