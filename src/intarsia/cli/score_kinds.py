@@ -54,6 +54,12 @@ def _panoptic(asked: Asked) -> Any:
     return score_panoptic(asked.predictions, asked.truth)
 
 
+def _bitmasks(asked: Asked) -> Any:
+    from ..evaluation import score_bitmasks
+
+    return score_bitmasks(asked.predictions, asked.truth)
+
+
 def _instances(asked: Asked) -> Any:
     """AP of masks and boxes, and of boundaries where they are asked for."""
     from ..evaluation import score_instances
@@ -230,6 +236,7 @@ MAPS = frozenset("--classes --ignore --raw --split --root --protocol --metrics".
 KINDS: dict[str, Kind] = {
     "semantic": Kind(_semantic, score_tables.show_semantic, MAPS),
     "panoptic": Kind(_panoptic, score_tables.show_panoptic),
+    "bdd100k": Kind(_bitmasks, score_tables.show_panoptic),
     "instances": Kind(_instances, score_tables.show_instances, frozenset({"--metrics"})),
     "cityscapes": Kind(_cityscapes, score_tables.show_cityscapes),
     "video": Kind(_video, score_tables.show_video, frozenset({"--classes", "--things", "--weights"})),

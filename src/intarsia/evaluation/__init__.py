@@ -2,11 +2,12 @@
 
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
-predictions of any tool: score_masks -> Score; score_panoptic -> PQ; score_instances -> AP; score_video -> STQ;
+predictions of any tool: score_masks -> Score; score_panoptic, score_bitmasks -> PQ; score_instances -> AP; score_video -> STQ;
 score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ;
 score_volumes -> overlap and surface distances in mm; score_ranking -> top-k
 """
 
+from .bitmasks import score_bitmasks
 from .cityscapes import score_cityscapes
 from .comparison import compare
 from .davis import score_davis
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "judge",
     "score",
+    "score_bitmasks",
     "score_cityscapes",
     "score_davis",
     "score_depth",
