@@ -222,6 +222,10 @@ def test_panoptic_videos_score_as_the_metric_says(run_cli: Run, videos: tuple, t
         files = [as_json(tmp_path / f"{name}{nested}", n, nested) for n, name in ((1, "ours"), (2, "theirs"))]
         assert scored(run_cli, *files, "--as", "vps", "--windows", "1,2,3")["vpq"] == pytest.approx(tree["vpq"])
     refused(run_cli, *files, "--as", "vps", "--things", "a", words="lists its classes and things itself")
+    broken = json.loads(files[0].read_text())
+    broken["annotations"][0]["annotations"][0]["segments_info"][0].pop("id")
+    files[0].write_text(json.dumps(broken))
+    refused(run_cli, *files, "--as", "vps", words="misses 'id', which a panoptic tool writes")
 
 
 def test_depth_of_panoptic_videos(run_cli: Run, videos: tuple, tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ def test_what_is_refused(frames: tuple, tmp_path: Path) -> None:
     curve = [{"vertices": [[0, 0], [5, 0], [5, 5]], "types": "LCC", "closed": True}]
     refused({"category": "car", "score": 1, "poly2d": curve}, "has curves")
     refused({"category": "car", "rle": code(1, 1, 5)}, "has no score, a number")
+    refused({"category": "car", "score": 1, "rle": {"size": [40, 60]}}, "misses 'counts', which Scalabel writes")
+    refused({"category": "car", "score": 1, "poly2d": [5]}, "is not as Scalabel writes it")
     bare = write({"frames": truth["frames"]}, tmp_path / "bare.json")
     with pytest.raises(DataError, match="lists no config.categories"):
         score_instances(file, bare)

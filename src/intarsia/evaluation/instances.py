@@ -175,7 +175,8 @@ def _truth(path: Path) -> tuple[dict[Any, tuple[int, int]], list[Any], list[Any]
 def _results(path: Path, categories: Mapping[str, Any]) -> list[dict[str, Any]]:
     tree = read_json(path)
     if is_scalabel(tree):
-        return results_as_coco(tree, categories, path)
+        with reading(path, "Scalabel"):
+            return results_as_coco(tree, categories, path)
     listed = tree.get("annotations") if isinstance(tree, dict) else tree
     if not isinstance(listed, list) or not all(isinstance(r, dict) for r in listed):
         raise DataError(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.exports.files import read_json
+from ..data.exports.files import read_json, reading
 from ..data.idmaps import read_rgb
 from ..errors import DataError, IntarsiaError, LabelError, nearest
 from ..metrics import Segments, VideoPanopticQuality
@@ -171,13 +171,23 @@ def _files(predictions: Path, truth: Path) -> tuple[dict[Key, Any], dict[Key, An
     """(predicted frames, true ones, names, things) of JSON files."""
     path, file = only_json(predictions), only_json(truth)
     tree = read_json(file)
+    with reading(file, "a panoptic tool"):
+        return _matched(tree, path, file)
+
+
+def _matched(
+    tree: Any, path: Path, file: Path
+) -> tuple[dict[Key, Any], dict[Key, Any], tuple[str, ...], tuple[str, ...]]:
+    """The same, of the truth's document."""
     categories = tree.get("categories") if isinstance(tree, dict) else None
     if not categories or any(not {"id", "name", "isthing"} <= c.keys() for c in categories):
         raise DataError(f"{file}: needs categories, each with an id, a name and isthing (1 or 0)")
     number = {c["id"]: n for n, c in enumerate(categories)}
     names = tuple(str(c["name"]) for c in categories)
     tracked = tuple(name for c, name in zip(categories, names, strict=True) if c["isthing"])
-    return dict(_listed(path, number)), dict(_listed(file, number)), names, tracked
+    with reading(path, "a panoptic tool"):
+        ours = dict(_listed(path, number))
+    return ours, dict(_listed(file, number)), names, tracked
 
 
 def _listed(file: Path, number: Mapping[Any, int]) -> Iterator[tuple[Key, _Drawn]]:
