@@ -133,6 +133,20 @@ def test_mistakes_in_volumes_are_one_sentence(run_cli: Run, organs: tuple) -> No
     refused(run_cli, *named, words="1 of 2 volumes have no prediction, such as 'case_1'")
 
 
+def test_surfaces_of_label_maps_have_a_spacing_and_a_rule(run_cli: Run, tmp_path: Path) -> None:
+    true, called = np.zeros((2, 24, 24), np.uint8)
+    true[8:18, 8:18] = called[8:18, 8:18] = called[12:14, 18:24] = 1
+    save(true, tmp_path / "truth/0.png"), save(called, tmp_path / "seen/0.png")
+    given = tmp_path / "seen", tmp_path / "truth", "--classes", "a,b", "--metrics", "surface"
+    for rule, wanted in (("monai", 10.0), ("medpy", 8.0), ("deepmind", 10.0)):
+        tree = scored(run_cli, *given, "--spacing", "2,2", "--rule", rule)
+        assert tree["measures"]["surface"]["hausdorff"][1] == pytest.approx(wanted)
+    near = scored(run_cli, *given, "--tolerance", 6)["measures"]["surface"]
+    assert near["surface_dice"][1] == 1 and near["hausdorff"][1] == 5
+    refused(run_cli, *given, "--spacing", "1,1,1", words="of label maps give two sizes of a pixel")
+    refused(run_cli, *given[:4], "--spacing", "1,1", words="spacing is of surface distances, which are not measured")
+
+
 # streets
 
 

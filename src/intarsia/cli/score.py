@@ -86,12 +86,15 @@ def score(
         str, typer.Option(help="Of video, for wSTQ: a folder of weights of pixels, or of how many cameras see them.")
     ] = "",
     spacing: Annotated[
-        str, typer.Option(help="Of volumes: the size of a voxel along each axis in mm, 5,0.7,0.7.")
+        str,
+        typer.Option(help="Of volumes and of label maps' surfaces: the size of a pixel along each axis, 5,0.7,0.7 mm."),
     ] = "",
     tolerance: Annotated[
-        float | None, typer.Option(help="Of volumes: the distance that surface Dice allows, in mm; none: 1.")
+        float | None, typer.Option(help="Of surfaces: the distance that surface Dice allows; none: 1.")
     ] = None,
-    rule: Annotated[str, typer.Option(help="Of volumes: whose surface distances, monai (none) or medpy.")] = "",
+    rule: Annotated[
+        str, typer.Option(help="Of surfaces: whose definitions, monai (none), medpy or (no volumes) deepmind.")
+    ] = "",
     k: Annotated[str, typer.Option("--k", help="Of classification: numbers of guesses; none: 1,5.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")

@@ -185,7 +185,11 @@ def _semantic(asked: Asked) -> Any:
         dataset, pairs = truth_of(truth, asked.root, split or None, classes)
     seen = Predictions(found, dataset.labels, asked.raw or isinstance(dataset, MaskFolder))
     protocol, metrics = asked.protocol or "dataset", listed(asked.metrics)
-    scored = score_masks(seen, dataset, protocol=protocol, metrics=metrics, only=True)
+    spacing = numbers("--spacing", asked.spacing, "0.7,0.7")
+    if spacing and len(spacing) != 2:
+        raise RecipeError(f"--spacing is {asked.spacing!r}; of label maps give two sizes of a pixel, such as 0.7,0.7")
+    surface = _given(spacing=spacing or None, tolerance=asked.tolerance, rule=asked.rule or None)
+    scored = score_masks(seen, dataset, protocol=protocol, metrics=metrics, only=True, surface=surface)
     return dataclasses.replace(scored, source={**({"pairs": pairs} if pairs else {}), **scored.source})
 
 
@@ -232,7 +236,7 @@ def numbers(flag: str, given: str, such_as: str) -> list[float]:
     return found
 
 
-MAPS = frozenset("--classes --ignore --raw --split --root --protocol --metrics".split())
+MAPS = frozenset("--classes --ignore --raw --split --root --protocol --metrics --spacing --tolerance --rule".split())
 KINDS: dict[str, Kind] = {
     "semantic": Kind(_semantic, score_tables.show_semantic, MAPS),
     "panoptic": Kind(_panoptic, score_tables.show_panoptic),

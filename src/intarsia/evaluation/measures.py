@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +50,8 @@ MEASURES: dict[str, Measure] = {
         "IoU with every instance weighing the same, by Cityscapes' rules", lambda s: StreetInstances(s), "objects"
     ),
     "surface": Measure(
-        "distances between the boundaries, in pixels", lambda s: SurfaceDistances(s.num_classes, s.ignore_index)
+        "distances between the boundaries, in pixels or the unit of the spacing",
+        lambda s: SurfaceDistances(s.num_classes, s.ignore_index),
     ),
     "calibration": Measure(
         "whether 80 % sure is right in 80 % of the cases",
@@ -120,15 +121,25 @@ def with_objects(dataset: Any, names: Sequence[str]) -> Any:
     return dataset
 
 
-def chosen(names: Sequence[str], space: LabelSpace) -> dict[str, Any]:
+def chosen(names: Sequence[str], space: LabelSpace, surface: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A fresh metric of each name.
 
-    Raises: RecipeError for an unknown name.
+    Args:
+        surface: options of `SurfaceDistances`, such as the spacing, for "surface".
+
+    Raises: RecipeError for an unknown name, and for options of a metric that is not among the names.
     """
     for name in names:
         if name not in MEASURES:
             raise RecipeError(f"there is no metric {name!r}{nearest(name, MEASURES)}")
-    return {name: MEASURES[name].make(space) for name in names}
+    made = {name: MEASURES[name].make(space) for name in names}
+    if surface:
+        if "surface" not in made:
+            raise RecipeError(
+                f"{next(iter(surface))} is of surface distances, which are not measured; add metric 'surface'"
+            )
+        made["surface"] = SurfaceDistances(space.num_classes, space.ignore_index, **surface)
+    return made
 
 
 def told(found: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError, RecipeError
@@ -23,6 +23,7 @@ def score_masks(
     protocol: str = "dataset",
     metrics: Sequence[str] = (),
     only: bool = False,
+    surface: Mapping[str, Any] | None = None,
 ) -> Score:
     """Score a folder of label maps on a data set, holding a few images at a time.
 
@@ -30,6 +31,7 @@ def score_masks(
         dataset: anything with a length whose items are Samples, such as a `MaskFolder`.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
         metrics: names of `evaluation.MEASURES` that look at labels or objects, such as "boundary", to measure as well.
+        surface: options of `metrics.SurfaceDistances` (spacing, tolerance, rule) for the metric "surface".
         only: refuse predictions that the data set has no labels for.
 
     Raises: DataError for an empty data set, unmatched names and sizes that differ; LabelError for an id outside the
@@ -40,7 +42,7 @@ def score_masks(
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     same_classes(space, getattr(dataset, "labels", None))
-    measures = chosen(metrics, space)
+    measures = chosen(metrics, space, surface)
     dataset = with_objects(dataset, metrics)
     if blind := [name for name in measures if MEASURES[name].looks_at not in ("labels", "objects")]:
         able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at in ("labels", "objects"))
