@@ -37,8 +37,8 @@ GARG = (0.40810811, 0.99189189, 0.03594771, 0.96405229)
 EIGEN = (45 / 480, 471 / 480, 41 / 640, 601 / 640)  # rows 45 to 471 and columns 41 to 601 of 480x640
 PROTOCOLS: dict[str, DepthProtocol] = {
     "all": DepthProtocol("all pixels with a known depth"),
-    "kitti": DepthProtocol("KITTI, Eigen's split: 0.001 to 80 m, within the crop of Garg et al.", (1e-3, 80.0), GARG),
-    "nyu": DepthProtocol("NYU Depth v2: 0.001 to 10 m, within the crop of Eigen et al.", (1e-3, 10.0), EIGEN),
+    "kitti": DepthProtocol("KITTI, Eigen's split, within the crop of Garg et al.", (1e-3, 80.0), GARG),
+    "nyu": DepthProtocol("NYU Depth v2, within the crop of Eigen et al.", (1e-3, 10.0), EIGEN),
 }
 
 
@@ -93,7 +93,7 @@ def score_depth(
             metric.update(called[place], known[place])
         except IntarsiaError as error:
             raise type(error)(f"{ours[name]}: {error}") from None
-    says = way.says if limits is None else f"{way.says.split(':')[0]}, but {limits[0]:g} to {limits[1]:g} m"
+    says = way.says + (f", {bounds[0]:g} to {bounds[1]:g} m" if metric.clip else "")
     says += "; each prediction scaled by the ratio of the medians" if scale else ""
     return Depths(metric.compute(), protocol, says + "; means over images")
 
