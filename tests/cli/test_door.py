@@ -14,7 +14,19 @@ from intarsia import cli
 from intarsia.cli.terminal import duration, percent, plain
 from intarsia.errors import IntarsiaError
 
-VERBS = ["demo", "init", "train", "evaluate", "predict", "models", "summary", "data", "data audit", "data list"]
+VERBS = [
+    "demo",
+    "init",
+    "train",
+    "evaluate",
+    "predict",
+    "models",
+    "summary",
+    "speed",
+    "data",
+    "data audit",
+    "data list",
+]
 VERBS += ["recipe", "recipe list", "recipe show", "recipe copy", "recipe explain"]
 
 

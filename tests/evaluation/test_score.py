@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from intarsia.data.datasets.cityscapes import TRAIN_IDS
 from intarsia.errors import DataError, LabelError, ModelError, RecipeError
 from intarsia.evaluation import MEASURES, Score, evaluate, score
 from intarsia.inference import Predictor
@@ -322,7 +323,8 @@ def test_all_protocols_is_ours_with_the_others_beside_it() -> None:
 
 def test_other_metrics_on_request() -> None:
     scenes = Scenes(((16, 18),) * 4)
-    found = score(predictor(), scenes, metrics=list(MEASURES), batch_size=3)
+    names = [name for name in MEASURES if name not in ("categories", "iiou")]  # which are Cityscapes' alone
+    found = score(predictor(), scenes, metrics=names, batch_size=3)
     by_hand = Calibration(3)
     for n in range(4):
         image, labels, *_ = scenes[n]
@@ -331,5 +333,50 @@ def test_other_metrics_on_request() -> None:
     assert found.measures["topk"].accuracy[1] == found.scores.accuracy
     assert 0 < found.measures["boundary"].mean < 1 and found.measures["trimap"].pixels > 0
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))["measures"]
-    assert plain.keys() == MEASURES.keys() and plain["surface"]["images"] == [4, 4, 4]
+    assert list(plain) == names and plain["surface"]["images"] == [4, 4, 4]
     assert "measures" not in score(predictor(), scenes).to_dict()
+
+
+class Streets:
+    """Two scenes of Cityscapes' classes: cars (13), and people (11) that are called riders (12) by the network."""
+
+    name, split, labels = "streets", "val", TRAIN_IDS
+
+    def __init__(self, objects: bool = True) -> None:
+        self.objects = objects
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Sample:
+        labels, objects = np.zeros((2, 8, 10), np.int32)
+        labels[1:4, 1:9], objects[1:4, 1:9] = 13, 1
+        labels[5:7, 2 : 4 + index], objects[5:7, 2 : 4 + index] = 11, 2
+        image = torch.from_numpy(np.repeat(labels[None], 3, axis=0).astype(np.uint8))
+        return Sample(
+            image,
+            torch.from_numpy(labels.astype(np.uint8)),
+            f"{index}",
+            torch.from_numpy(objects) if self.objects else None,
+        )
+
+
+class Riders(nn.Module):
+    """A network that reads the class from the image, and calls people riders."""
+
+    def forward(self, image: Tensor) -> SemanticLogits:
+        classes = (image[:, 0] * 255).round().long()
+        classes = torch.where(classes == 11, 12, classes)
+        return SemanticLogits(nn.functional.one_hot(classes, 19).permute(0, 3, 1, 2).float())
+
+
+def test_categories_and_instances_of_a_model() -> None:
+    found = score(predictor(Riders(), TRAIN_IDS), Streets(), metrics=["categories", "iiou"]).measures
+    assert found["categories"].iou["human"] == found["categories"].iou["vehicle"] == found["categories"].mean == 1
+    assert found["iiou"].iiou[13] == 1 and found["iiou"].iiou[11] == 0 and found["iiou"].categories["human"] == 1
+    with pytest.raises(DataError, match="iiou looks at objects, and the truth has none"):
+        score(predictor(Riders(), TRAIN_IDS), Streets(objects=False), metrics=["iiou"])
+    with pytest.raises(
+        RecipeError, match="categories and iiou are for the classes of Cityscapes; 'bicycle' of Cityscapes is"
+    ):
+        score(predictor(), Scenes(), metrics=["categories"])

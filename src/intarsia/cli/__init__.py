@@ -15,7 +15,23 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import IntarsiaError
-from . import calibrate, compare, data, demo, evaluate, init, lab, models, predict, recipe, score, study, summary, train
+from . import (
+    calibrate,
+    compare,
+    data,
+    demo,
+    evaluate,
+    init,
+    lab,
+    models,
+    predict,
+    recipe,
+    score,
+    speed,
+    study,
+    summary,
+    train,
+)
 from .terminal import console, refuse
 
 app = typer.Typer(
@@ -39,6 +55,7 @@ app.command("predict")(predict.predict)
 app.command("study")(study.study)
 app.command("models")(models.models)
 app.command("summary")(summary.summary)
+app.command("speed")(speed.speed)
 app.add_typer(recipe.app, name="recipe")
 app.command("lab")(lab.lab)
 

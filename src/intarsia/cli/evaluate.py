@@ -29,7 +29,10 @@ def evaluate(
         str, typer.Option(help="What absent classes, ignored pixels and averaging mean; 'all' shows all side by side.")
     ] = "dataset",
     metrics: Annotated[
-        str, typer.Option(help="What to measure as well: boundary, trimap, boundary_f, surface, calibration, topk.")
+        str,
+        typer.Option(
+            help="What to measure as well: boundary, trimap, boundary_f, surface, categories, iiou, calibration, topk."
+        ),
     ] = "",
     full: Annotated[
         bool, typer.Option("--full", help="Also look where the errors are: borders, small objects, confidence.")
@@ -122,8 +125,8 @@ def show_measures(score: Any) -> None:
     for name, found in score.measures.items():
         fields = found._asdict() if hasattr(found, "_asdict") else {"iou": _row(found.iou), "mean": found.miou}
         for key, value in list(fields.items()):
-            if isinstance(value, dict):  # top-k: one number for each k
-                fields.update({f"{key}@{k}": v for k, v in value.items()})
+            if isinstance(value, dict):  # top-k: one number for each k; categories: one for each name
+                fields.update({f"{key}@{k}" if isinstance(k, int) else f"{k}": v for k, v in value.items()})
         columns = {key: v for key, v in fields.items() if isinstance(v, list) and len(v) == len(names)}
         columns = {key: v for key, v in columns.items() if all(isinstance(number, float) for number in v)}
         out.print(f"\n{name}: {MEASURES[name].says}", markup=False)

@@ -4,6 +4,8 @@
                   "bbox", "segmentation", "area", "iscrowd"}]}
     predictions  [{"image_id", "category_id", "score", "bbox" and/or "segmentation"}]
 
+or both in Scalabel's, see `scalabel`.
+
 Masks are scored where predictions have segmentations (polygons, or run lengths, plain or compressed); boxes always, which
 are those around the masks where no other are given. Small, medium or large is a true object by its `area`, a detected
 one by its mask's pixels, or by its box where that is scored and given. (Of results that have both, the official evaluator
@@ -27,6 +29,7 @@ from ..metrics import AveragePrecision, Objects
 from ..metrics.average_precision import CroppedMask, PrecisionScores, crop
 from .panoptic import only_json
 from .polygons import fill
+from .scalabel import is_scalabel, results_as_coco, truth_as_coco
 
 _LARGEST = 1e300
 
@@ -66,7 +69,7 @@ def score_instances(predictions: str | Path, truth: str | Path, *, dilation_rati
         images, categories, annotations = _truth(file)
         names = tuple(str(c["name"]) for c in categories)
         number = {c["id"]: n for n, c in enumerate(categories)}
-    results = _results(path)
+    results = _results(path, {name: c["id"] for name, c in zip(names, categories, strict=True)})
     real = _by_image(annotations, images, number, f"{file}: annotation")
     found = _by_image(results, images, number, f"{path}: result")
     scored = [f"{path}: result {n}" for n, r in enumerate(results) if not _is_number(r.get("score"))]
@@ -150,6 +153,8 @@ def _objects(shapes: Sequence[_Shape], size: tuple[int, int], number: Any, as_ma
 def _truth(path: Path) -> tuple[dict[Any, tuple[int, int]], list[Any], list[Any]]:
     """({image: (height, width)}, categories, annotations)."""
     tree = read_json(path)
+    if isinstance(tree, dict) and is_scalabel(tree):
+        tree = truth_as_coco(tree, path)
     if not isinstance(tree, dict) or not all(
         isinstance(tree.get(k), list) for k in ("images", "annotations", "categories")
     ):
@@ -167,8 +172,11 @@ def _truth(path: Path) -> tuple[dict[Any, tuple[int, int]], list[Any], list[Any]
     return images, tree["categories"], tree["annotations"]
 
 
-def _results(path: Path) -> list[dict[str, Any]]:
+def _results(path: Path, categories: Mapping[str, Any]) -> list[dict[str, Any]]:
     tree = read_json(path)
+    if is_scalabel(tree):
+        with reading(path, "Scalabel"):
+            return results_as_coco(tree, categories, path)
     listed = tree.get("annotations") if isinstance(tree, dict) else tree
     if not isinstance(listed, list) or not all(isinstance(r, dict) for r in listed):
         raise DataError(

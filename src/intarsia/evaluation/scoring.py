@@ -24,7 +24,7 @@ from ..metrics.protocols import protocol as named
 from ..report import Picture
 from ..structures import Sample
 from .anatomy import Anatomist, Anatomy
-from .measures import MEASURES, chosen, told
+from .measures import MEASURES, chosen, told, with_objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +155,7 @@ def score(
     confusion = ConfusionMatrix(space.num_classes, space.ignore_index)
     counts = ImageCounts(space.num_classes, space.names)
     measures = chosen(metrics, space)
+    dataset = with_objects(dataset, metrics)
     anatomist = Anatomist(space) if full else None
     album = _Album(keep)
     per_image: list[tuple[str, float]] = []
@@ -177,6 +178,8 @@ def score(
                 own_logits, looks_at = logits[n : n + 1], MEASURES[name].looks_at
                 if looks_at == "labels":
                     metric.update(labels, sample.labels)
+                elif looks_at == "objects":
+                    metric.update(labels, sample.labels, sample.objects)
                 elif looks_at == "logits" and space.head_size > 1:
                     metric.update(own_logits.cpu(), sample.labels[None])
                 else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError, RecipeError
@@ -11,7 +11,7 @@ from ..metrics import ConfusionMatrix, ImageCounts
 from ..metrics.protocols import ALL
 from ..metrics.protocols import protocol as named
 from .masks import MaskFolder, Predictions
-from .measures import MEASURES, chosen
+from .measures import MEASURES, chosen, with_objects
 from .reading import both, told
 from .scoring import Score, counted, read_samples, same_classes
 
@@ -23,13 +23,15 @@ def score_masks(
     protocol: str = "dataset",
     metrics: Sequence[str] = (),
     only: bool = False,
+    surface: Mapping[str, Any] | None = None,
 ) -> Score:
     """Score a folder of label maps on a data set, holding a few images at a time.
 
     Args:
         dataset: anything with a length whose items are Samples, such as a `MaskFolder`.
         protocol: a name of `metrics.PROTOCOLS`; "all": ours, and `Score.by_protocol` has the others beside it.
-        metrics: names of `evaluation.MEASURES` that look at labels, such as "boundary", to measure as well.
+        metrics: names of `evaluation.MEASURES` that look at labels or objects, such as "boundary", to measure as well.
+        surface: options of `metrics.SurfaceDistances` (spacing, tolerance, rule) for the metric "surface".
         only: refuse predictions that the data set has no labels for.
 
     Raises: DataError for an empty data set, unmatched names and sizes that differ; LabelError for an id outside the
@@ -40,9 +42,10 @@ def score_masks(
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     same_classes(space, getattr(dataset, "labels", None))
-    measures = chosen(metrics, space)
-    if blind := [name for name in measures if MEASURES[name].looks_at != "labels"]:
-        able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at == "labels")
+    measures = chosen(metrics, space, surface)
+    dataset = with_objects(dataset, metrics)
+    if blind := [name for name in measures if MEASURES[name].looks_at not in ("labels", "objects")]:
+        able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at in ("labels", "objects"))
         raise RecipeError(
             f"{blind[0]} looks at {MEASURES[blind[0]].looks_at}, and label maps have none; choose from {able}"
         )
@@ -57,8 +60,8 @@ def score_masks(
         whole.merge(own)
         counts.update(sample.name, own)
         per_image.append((sample.name, own.compute().miou))
-        for metric in measures.values():
-            metric.update(labels, sample.labels)
+        for name, metric in measures.items():
+            metric.update(labels, sample.labels, *([sample.objects] if MEASURES[name].looks_at == "objects" else []))
     predict.require(counts.names, only=only)
     if not whole.matrix.any():
         raise DataError(f"every pixel of the {len(counts)} images is ignored; there is nothing to score")

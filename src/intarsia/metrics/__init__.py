@@ -4,7 +4,8 @@ metric.update(predicted, labels), ... -> metric.merge(other) -> metric.compute()
 
 pixels      ConfusionMatrix -> Scores under a Protocol; ImageCounts; TopK; Calibration
 boundaries  BoundaryIoU, TrimapIoU, BoundaryF, SurfaceDistances
-segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality, InstanceIoU, by_category
+segments    PanopticQuality, AveragePrecision, CityscapesPrecision, TrackingQuality, VideoPanopticQuality,
+            VideoObjectQuality, InstanceIoU, CategoryIoU, by_category
 depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
@@ -12,7 +13,7 @@ trust       bootstrap, compare, over_seeds, latency
 from .average_precision import AveragePrecision, Objects, box_iou
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
-from .categories import InstanceIoU, by_category
+from .categories import CategoryIoU, InstanceIoU, by_category
 from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
 from .depth import DepthErrors
@@ -25,6 +26,7 @@ from .significance import bootstrap, compare, over_seeds
 from .surface import SurfaceDistances
 from .topk import TopK
 from .video import Frame, TrackingQuality
+from .video_objects import VideoObjectQuality
 from .video_panoptic import VideoPanopticQuality
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "Calibration",
+    "CategoryIoU",
     "CityscapesPrecision",
     "ConfusionMatrix",
     "DepthErrors",
@@ -48,6 +51,7 @@ __all__ = [
     "TopK",
     "TrackingQuality",
     "TrimapIoU",
+    "VideoObjectQuality",
     "VideoPanopticQuality",
     "bootstrap",
     "box_iou",

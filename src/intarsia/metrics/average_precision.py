@@ -144,10 +144,15 @@ class AveragePrecision:
             return _overlaps(ours.boxes[mine], theirs.boxes[real], crowd)
         masks, others = [ours.masks[n] for n in mine], [theirs.masks[n] for n in real]
         iou = _shared(masks, others, crowd)
-        if self.dilation_ratio:
+        near = (iou >= THRESHOLDS[0]) & ~crowd  # the smaller of two numbers matches nowhere if the first does not
+        if self.dilation_ratio and near.any():
             width = max(1, round(self.dilation_ratio * math.hypot(*ours.size)))
-            edges = _shared([_edge(m, width) for m in masks], [_edge(m, width) for m in others], crowd)
-            iou = np.where(crowd, iou, np.minimum(iou, edges))  # a crowd has no outline of its own
+            some, of = (
+                np.flatnonzero(near.any(axis=1)),
+                np.flatnonzero(near.any(axis=0)),
+            )  # no crowds: they have no outline
+            edges = _shared([_edge(masks[d], width) for d in some], [_edge(others[g], width) for g in of], crowd[of])
+            iou[np.ix_(some, of)] = np.minimum(iou[np.ix_(some, of)], edges)
         return iou
 
     def merge(self, other: AveragePrecision) -> None:

@@ -138,14 +138,19 @@ class BoundaryF:
     Args:
         tolerance: distance of partners; below 1 a share of the image's diagonal, rounded up to pixels (paper: 0.008; the
             "BF score" takes 0.0075), else pixels.
+        given: the maps hold boundaries themselves, as edge detectors draw them: the pixels of a class are its boundary,
+            and class 0 is what is none.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int | None = 255, *, tolerance: float = 0.008) -> None:
+    def __init__(
+        self, num_classes: int, ignore_index: int | None = 255, *, tolerance: float = 0.008, given: bool = False
+    ) -> None:
         if not tolerance > 0:
             raise LabelError(f"tolerance is {tolerance}; give a share of the diagonal below 1, or pixels")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.tolerance = tolerance
+        self.given = given
         self.sums: np.ndarray = np.zeros((4, num_classes))
         """[4, K]: F, precision and recall summed over images, and the number of images."""
 
@@ -157,8 +162,9 @@ class BoundaryF:
         for called, truth in maps(predicted, labels, self.num_classes, self.ignore_index):
             reach = self.tolerance if self.tolerance >= 1 else math.ceil(self.tolerance * math.hypot(*truth.shape))
             for k in np.union1d(called, truth):
-                if k < self.num_classes:
-                    precision, recall = _matched(called == k, truth == k, reach)
+                if self.given <= k < self.num_classes:
+                    match = pixel_match if self.given else outline_match
+                    precision, recall = match(called == k, truth == k, reach)
                     f = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
                     self.sums[:, k] += f, precision, recall, 1
 
@@ -167,7 +173,7 @@ class BoundaryF:
 
         Raises: LabelError when it counts otherwise.
         """
-        _alike(self, other, "tolerance")
+        _alike(self, other, "tolerance", "given")
         self.sums += other.sums
 
     def compute(self) -> BoundaryFScores:
@@ -197,9 +203,10 @@ def boundary(labels: np.ndarray, width: int, border: bool = True) -> np.ndarray:
 
 def _any(marks: np.ndarray, width: int, axis: int) -> np.ndarray:
     """Whether a mark lies at n - width ... n + width - 1 along an axis, by windows of twice the length at each step."""
-    pads = [(0, 0), (0, 0)]
-    pads[axis] = (width, width - 1)
-    window, length, wanted = np.pad(marks, pads), 1, 2 * width
+    size = list(marks.shape)
+    size[axis] += 2 * width - 1
+    window, length, wanted = np.zeros(size, bool), 1, 2 * width
+    window[tuple(slice(width, width + n) if a == axis else slice(None) for a, n in enumerate(marks.shape))] = marks
     spare = np.empty_like(window)  # two buffers, in turn: new memory at each step would cost more than the step
     while length < wanted:
         by = min(length, wanted - length)
@@ -216,12 +223,16 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
 
 
-def _matched(called: np.ndarray, truth: np.ndarray, reach: float) -> tuple[float, float]:
-    """(precision, recall) of the outlines of two masks."""
+def outline_match(called: np.ndarray, truth: np.ndarray, reach: float) -> tuple[float, float]:
+    """(precision, recall) of the outlines of two masks, matched within `reach` pixels; 1 and 1 where both have none."""
+    place = around(called | truth, 1)
+    return pixel_match(outline(called[place]), outline(truth[place]), reach)
+
+
+def pixel_match(ours: np.ndarray, theirs: np.ndarray, reach: float) -> tuple[float, float]:
+    """(precision, recall) of boundary pixels, matched within `reach` pixels; 1 and 1 where both have none."""
     from scipy.ndimage import distance_transform_edt
 
-    place = around(called | truth, 1)
-    ours, theirs = outline(called[place]), outline(truth[place])
     if not ours.any() or not theirs.any():
         return float(theirs.any() or not ours.any()), float(ours.any() or not theirs.any())
     near_truth, near_called = distance_transform_edt(~theirs) <= reach, distance_transform_edt(~ours) <= reach
@@ -237,7 +248,7 @@ def around(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
     return tuple(box)
 
 
-def _alike(a: BoundaryIoU | TrimapIoU | BoundaryF, b: BoundaryIoU | TrimapIoU | BoundaryF, option: str) -> None:
-    for name in ("num_classes", "ignore_index", option):
+def _alike(a: BoundaryIoU | TrimapIoU | BoundaryF, b: BoundaryIoU | TrimapIoU | BoundaryF, *options: str) -> None:
+    for name in ("num_classes", "ignore_index", *options):
         if getattr(a, name) != getattr(b, name):
             raise LabelError(f"cannot merge: {name} is {getattr(a, name)} here and {getattr(b, name)} there")

@@ -44,6 +44,50 @@ def by_category(
     return Scores(_together(confusion.matrix, categories), int(ignored), protocol, tuple(categories))
 
 
+class CategoryScores(NamedTuple):
+    """IoU of each category, NaN for one that occurs nowhere, and the mean of the others."""
+
+    iou: dict[str, float]
+    mean: float
+
+
+class CategoryIoU:
+    """IoU of categories of classes.
+
+    Args:
+        categories: name -> its class numbers; each class is in one of them.
+    """
+
+    def __init__(
+        self, num_classes: int, categories: Mapping[str, Sequence[int]], ignore_index: int | None = 255
+    ) -> None:
+        self.categories = {name: tuple(numbers) for name, numbers in categories.items()}
+        self.confusion = ConfusionMatrix(num_classes, ignore_index)
+        _together(self.confusion.matrix, self.categories)
+
+    def update(self, predicted: Tensor | np.ndarray, labels: Tensor | np.ndarray) -> None:
+        """Count one image, or a batch.
+
+        Raises: LabelError when sizes differ, or for ids outside the classes.
+        """
+        self.confusion.update(predicted, labels)
+
+    def merge(self, other: CategoryIoU) -> None:
+        """Add the counts of another.
+
+        Raises: LabelError when it has other categories.
+        """
+        if self.categories != other.categories:
+            raise LabelError("cannot merge: categories differ")
+        self.confusion.merge(other.confusion)
+
+    def compute(self) -> CategoryScores:
+        """The scores of what was counted so far."""
+        iou = by_category(self.confusion, self.categories).iou
+        assert isinstance(iou, dict)
+        return CategoryScores(iou, mean(np.array(list(iou.values()))))
+
+
 class InstanceScores(NamedTuple):
     """iIoU of the classes and categories that have instances, by number and name, and their means."""
 

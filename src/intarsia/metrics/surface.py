@@ -1,36 +1,63 @@
-"""Distances between the surfaces of truth and prediction, in pixels or millimeters: Hausdorff 95, average symmetric.
+"""Distances between the surfaces of truth and prediction, in pixels or millimeters, and differences of volume.
 
     surface S(X)   the pixels of X with a neighbor (4 in a picture, 6 in a volume) or the image's edge outside X
     a -> b         for each pixel of S(A), the distance to the nearest of S(B)
 
     Hausdorff 95   the larger of the 95th percentiles of a -> b and b -> a (100: the Hausdorff distance itself)
     average        the mean of all of a -> b and b -> a together (ASSD)
+    to truth       the mean of prediction -> truth (one-sided, ASD); to prediction: of truth -> prediction
+    surface Dice   the share of all of S(A) and S(B) that lies within a tolerance of the other (NSD)
+    RAVD           (|P| - |T|) / |T| of the predicted and the true number of pixels
 
-An image has a distance for a class that is in both maps. A class that is in one of them alone has none; such images are
-not left out in silence: `missed` and `invented` count them.
+Three programs measure otherwise, and `rule` names whose numbers are wanted:
+
+    monai          as above
+    medpy          Hausdorff 95 is the percentile of a -> b and b -> a pooled (its average is as above since July 2024; before it was
+                   the mean of the two directions' means)
+    deepmind       surfaces are the contour that runs midway between inner and outer pixels, cut into one element at each
+                   corner of pixels; shares, means and percentiles weigh elements by their length. Pictures only: in volumes
+                   the area of an element depends on how each of 256 cases is cut into triangles
+
+Distances are of images with the class in both maps. A class that is in one of them alone has none; `missed` and `invented`
+count such images, and there surface Dice is 0 (all three programs agree) and RAVD -1, or not defined.
+
+Stanislav Nikolov et al. "Clinically Applicable Segmentation of Head and Neck Anatomy for Radiotherapy." JMIR 2021.
+arXiv:1809.04430 (surface Dice)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from ..errors import LabelError
+from ..errors import LabelError, nearest
 from .boundary import around
 from .ids import maps, mean, per_class
 from .protocols import quotient
 
+Rule = Literal["monai", "medpy", "deepmind"]
+RULES = ("monai", "medpy", "deepmind")
+
 
 class SurfaceScores(NamedTuple):
-    """Means over images, NaN for a class that no image has in both maps; counts of images."""
+    """Means over images, NaN for a class that no image has in both maps; counts of images.
+
+    Surface Dice is over the images with the class in either map, RAVD over those with it in the truth.
+    """
 
     hausdorff: list[float]
     average: list[float]
+    to_truth: list[float]
+    to_prediction: list[float]
+    surface_dice: list[float]
+    ravd: list[float]
     mean_hausdorff: float
     mean_average: float
+    mean_surface_dice: float
     images: list[int]
     missed: list[int]
     invented: list[int]
@@ -42,6 +69,8 @@ class SurfaceDistances:
     Args:
         spacing: size of a pixel along each axis, such as (1.0, 1.0) or, for volumes [D, H, W], (5.0, 0.7, 0.7) mm.
         percentile: of the Hausdorff distance; 100 is its maximum.
+        tolerance: of surface Dice, in the unit of the spacing.
+        rule: "monai", "medpy" or "deepmind": whose definitions are followed.
     """
 
     def __init__(
@@ -51,37 +80,58 @@ class SurfaceDistances:
         *,
         spacing: Sequence[float] = (1.0, 1.0),
         percentile: float = 95,
+        tolerance: float = 1.0,
+        rule: Rule = "monai",
     ) -> None:
-        if len(spacing) not in (2, 3) or not all(s > 0 for s in spacing):
-            raise LabelError(f"spacing is {tuple(spacing)}; give two or three sizes of a pixel, above 0")
         if not 0 < percentile <= 100:
             raise LabelError(f"percentile is {percentile}; it lies above 0 and at most at 100")
+        if not 0 <= tolerance < math.inf:
+            raise LabelError(f"tolerance is {tolerance}; give a distance of 0 or more")
+        if rule not in RULES:
+            raise LabelError(f"rule is {rule!r}{nearest(rule, RULES)}")
         self.num_classes = num_classes
         self.ignore_index = ignore_index
-        self.spacing = tuple(map(float, spacing))
+        self.spacing = _sizes(spacing)
+        if rule == "deepmind" and len(self.spacing) == 3:
+            raise LabelError("rule 'deepmind' is for pictures [H, W]; measure volumes by 'monai' or 'medpy'")
         self.percentile = percentile
-        self.sums: np.ndarray = np.zeros((2, num_classes))
-        """[2, K]: Hausdorff and average distances summed over images."""
+        self.tolerance = tolerance
+        self.rule = rule
+        self.sums: np.ndarray = np.zeros((6, num_classes))
+        """[6, K]: Hausdorff, average, to truth, to prediction, surface Dice and RAVD, summed over images."""
         self.images: np.ndarray = np.zeros((3, num_classes), np.int64)
         """[3, K]: images with the class in both maps, in the truth alone, in the prediction alone."""
 
-    def update(self, predicted: Tensor | np.ndarray, labels: Tensor | np.ndarray) -> None:
+    def update(
+        self,
+        predicted: Tensor | np.ndarray,
+        labels: Tensor | np.ndarray,
+        spacing: Sequence[float] | None = None,
+    ) -> None:
         """Count one image, or a batch: [H, W], [B, H, W], or volumes where the spacing has three numbers.
+
+        Args:
+            spacing: of this image, where it differs from the others'.
 
         Raises: LabelError for ids outside the classes.
         """
-        for called, truth in maps(predicted, labels, self.num_classes, self.ignore_index, len(self.spacing)):
-            ours, theirs = (np.bincount(m.ravel(), minlength=self.num_classes + 1)[:-1] > 0 for m in (called, truth))
-            self.images += ours & theirs, theirs & ~ours, ours & ~theirs
-            for k in np.flatnonzero(ours & theirs):
-                self.sums[:, k] += self._between(called == k, truth == k)
+        sizes = self.spacing if spacing is None else _sizes(spacing)
+        if len(sizes) != len(self.spacing):
+            raise LabelError(f"spacing is {sizes}; give {len(self.spacing)} sizes of a pixel")
+        for called, truth in maps(predicted, labels, self.num_classes, self.ignore_index, len(sizes)):
+            ours, theirs = (np.bincount(m.ravel(), minlength=self.num_classes + 1)[:-1] for m in (called, truth))
+            found = [ours.astype(bool), theirs.astype(bool)]
+            self.images += found[0] & found[1], found[1] & ~found[0], found[0] & ~found[1]
+            self.sums[5] += np.where(theirs, (ours - theirs) / np.maximum(theirs, 1), 0)
+            for k in np.flatnonzero(found[0] & found[1]):
+                self.sums[:5, k] += self._between(called == k, truth == k, sizes)
 
     def merge(self, other: SurfaceDistances) -> None:
         """Add the distances of another.
 
         Raises: LabelError when it measures otherwise.
         """
-        for name in ("num_classes", "ignore_index", "spacing", "percentile"):
+        for name in ("num_classes", "ignore_index", "spacing", "percentile", "tolerance", "rule"):
             if getattr(self, name) != getattr(other, name):
                 raise LabelError(f"cannot merge: {name} is {getattr(self, name)} here and {getattr(other, name)} there")
         self.sums += other.sums
@@ -89,20 +139,68 @@ class SurfaceDistances:
 
     def compute(self) -> SurfaceScores:
         """The mean distances so far."""
-        hausdorff, average = quotient(self.sums, self.images[0])
+        both, missed, _ = self.images
+        hausdorff, average, to_truth, to_prediction = quotient(self.sums[:4], both)
+        dice, ravd = quotient(self.sums[4], self.images.sum(axis=0)), quotient(self.sums[5], both + missed)
         counts = [[int(n) for n in row] for row in self.images]
-        return SurfaceScores(per_class(hausdorff), per_class(average), mean(hausdorff), mean(average), *counts)
+        each = [per_class(values) for values in (hausdorff, average, to_truth, to_prediction, dice, ravd)]
+        return SurfaceScores._make([*each, mean(hausdorff), mean(average), mean(dice), *counts])
 
-    def _between(self, called: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-        """(Hausdorff, average) of two masks that are not empty."""
+    def _between(self, called: np.ndarray, truth: np.ndarray, spacing: tuple[float, ...]) -> tuple[float, ...]:
+        """(Hausdorff, average, to truth, to prediction, surface Dice) of two masks that are not empty."""
         from scipy.ndimage import distance_transform_edt
 
         place = around(called | truth)  # every surface lies within
-        ours, theirs = surface(called[place]), surface(truth[place])
-        there = distance_transform_edt(~theirs, sampling=self.spacing)[ours]
-        back = distance_transform_edt(~ours, sampling=self.spacing)[theirs]
-        hausdorff = max(np.percentile(there, self.percentile), np.percentile(back, self.percentile))
-        return float(hausdorff), float(np.concatenate([there, back]).mean())
+        masks = called[place], truth[place]
+        if self.rule == "deepmind":
+            lengths = [elements(mask, spacing) for mask in masks]
+            ours, theirs = (length > 0 for length in lengths)
+            weights = [length[length > 0] for length in lengths]
+        else:
+            ours, theirs = (surface(mask) for mask in masks)
+            weights = [np.ones(np.count_nonzero(s)) for s in (ours, theirs)]
+        there = distance_transform_edt(~theirs, sampling=spacing)[ours]
+        back = distance_transform_edt(~ours, sampling=spacing)[theirs]
+        sides = there @ weights[0] / weights[0].sum(), back @ weights[1] / weights[1].sum()
+        distances, weight = np.concatenate([there, back]), np.concatenate(weights)
+        if self.rule == "medpy":
+            hausdorff = np.percentile(distances, self.percentile)
+        else:
+            percentile = _weighted if self.rule == "deepmind" else lambda d, _, q: np.percentile(d, q)
+            hausdorff = max(percentile(d, w, self.percentile) for d, w in zip((there, back), weights, strict=True))
+        average = distances @ weight / weight.sum()
+        dice = weight[distances <= self.tolerance].sum() / weight.sum()
+        return float(hausdorff), float(average), float(sides[0]), float(sides[1]), float(dice)
+
+
+def elements(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Lengths [H + 1, W + 1] of the contour around the corners of pixels of a mask [H, W]; 0 where none runs.
+
+    The contour crosses midway between an inner and an outer neighbor. Of the four pixels around a corner, one or three
+    inside: it cuts the corner off, half a diagonal. Two beside each other: it runs straight. Two across: two corners.
+    """
+    padded = np.pad(mask, 1)
+    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    odd = a ^ b ^ c ^ d
+    level = (a == b) & (c == d) & (a != c)
+    upright = (a == c) & (b == d) & (a != b)
+    across = (a == d) & (b == c) & (a != b)
+    half = math.hypot(*spacing) / 2
+    return odd * half + level * spacing[1] + upright * spacing[0] + across * 2 * half
+
+
+def _weighted(distances: np.ndarray, weights: np.ndarray, percentile: float) -> float:
+    """The smallest distance up to which a share of the weight lies."""
+    order = np.argsort(distances, kind="stable")
+    below = np.cumsum(weights[order]) / weights.sum()
+    return float(distances[order][min(int(np.searchsorted(below, percentile / 100)), len(order) - 1)])
+
+
+def _sizes(spacing: Sequence[float]) -> tuple[float, ...]:
+    """The spacing, checked."""
+    if len(spacing) not in (2, 3) or not all(0 < s < math.inf for s in spacing):
+        raise LabelError(f"spacing is {tuple(spacing)}; give two or three sizes of a pixel, above 0")
+    return tuple(map(float, spacing))
 
 
 def surface(mask: np.ndarray) -> np.ndarray:

@@ -41,6 +41,9 @@ _ROWS = [
 ]
 _GROUPS = tuple(dict.fromkeys(group for _, group, _, _ in _ROWS))
 
+CATEGORIES = {  # name -> its classes among the 19
+    group: tuple(name for name, of, evaluated, _ in _ROWS if evaluated and of == group) for group in _GROUPS[1:]
+}
 FIRST_THING = 24  # ids from here on are of people and vehicles, which are told apart
 NAMES = tuple(name for name, _, evaluated, _ in _ROWS if evaluated)
 COLORS = tuple(color for _, _, evaluated, color in _ROWS if evaluated)
@@ -103,6 +106,17 @@ def cityscapes(
         )
     decode = _with_objects if objects else None
     return Pairs(items, space, name="cityscapes", split=split, unmatched=(left, ()), decode=decode)
+
+
+def with_objects(data: Pairs) -> Pairs:
+    """The same pairs of Cityscapes with their objects numbered, whose files lie beside the masks.
+
+    Raises: DataError when a file of objects is missing.
+    """
+    items = [item.also(_instances(item)) for item in data.items if item.mask is not None]
+    if lost := [item for item in items if not _instances(item).is_file()]:
+        raise DataError(f"{lost[0].mask}: there is no instanceIds.png beside it, which tells objects apart")
+    return Pairs(items, data.labels, name=data.name, split=data.split, unmatched=data.unmatched, decode=_with_objects)
 
 
 def splits(root: str | Path, *, annotations: str = "gtFine") -> tuple[str, ...]:

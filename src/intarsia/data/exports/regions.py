@@ -7,6 +7,7 @@ exactly the pixels it was made from: `fill(outline(mask)) == mask`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from ... import limits
 from ...errors import DataError
 
 _AT_ONCE = 1 << 20  # crossings of edges and rows that are computed together: some 50 MB
+_TEXT = re.compile("[0-o]*")
 _BITS = 40  # of a run length in compressed text: no picture has that many pixels
 
 
@@ -240,20 +242,23 @@ def unpacked(text: str) -> list[int]:
 
     Raises: DataError when the text ends within a number, or holds another character or a number beyond any picture's size.
     """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > _BITS:
-            what = f"the character {character!r}" if not 0 <= bits < 64 else "a number beyond any picture's size"
-            raise DataError(f"the compressed run lengths {text[:20]!r}... hold {what}; export them again")
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            if bits & 0x10:
-                value -= 1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    if shift:
+    if odd := next((c for c in text if not "0" <= c <= "o"), None) if not _TEXT.fullmatch(text) else None:
+        raise DataError(f"the compressed run lengths {text[:20]!r}... hold the character {odd!r}; export them again")
+    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not len(codes):
+        return []
+    last = codes < 32  # of each number's characters
+    if not last[-1]:
         raise DataError(f"the compressed run lengths {text[:20]!r}... end within a number")
-    return runs
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    place = np.arange(len(codes)) - np.repeat(starts, ends - starts + 1)
+    if 5 * place.max() > _BITS:
+        raise DataError(
+            f"the compressed run lengths {text[:20]!r}... hold a number beyond any picture's size; export them again"
+        )
+    runs = np.add.reduceat((codes & 31) << (5 * place), starts)
+    runs -= ((codes[ends] & 16) > 0).astype(np.int64) << (5 * (place[ends] + 1))  # negative differences
+    runs[1::2] = runs[1::2].cumsum()
+    runs[2::2] = runs[2::2].cumsum()
+    return runs.tolist()
