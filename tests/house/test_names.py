@@ -126,6 +126,7 @@ def test_every_room_has_tests() -> None:
         "__main__",
         "errors",
         "characters",
+        "documents",
         "limits",
         "naming",
         "output",
