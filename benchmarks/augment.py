@@ -33,8 +33,8 @@ def pictures(root: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def ours() -> Callable[[np.ndarray, np.ndarray], Any]:
-    from intarsia.data.augment import Augmentation
-    from intarsia.data.color import normalize
+    from intarsia.data.augment.pipeline import Augmentation
+    from intarsia.data.normalize import normalize
     from intarsia.structures import Sample
 
     change = Augmentation(

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from intarsia.evaluation import score_cityscapes
-from intarsia.evaluation.cityscapes import THINGS
+from intarsia.evaluation.from_files.cityscapes import THINGS
 from intarsia.report.machine import machine, now, versions
 
 HEIGHT, WIDTH, OBJECTS, DETECTIONS = 1024, 2048, 20, 40

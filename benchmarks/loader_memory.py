@@ -45,10 +45,10 @@ def held() -> float:
 
 def one(root: Path, cache: str) -> None:
     """Read every sample once and print what was held at each thousand."""
-    from intarsia.data.augment import Augmentation
+    from intarsia.data.augment.pipeline import Augmentation
     from intarsia.data.cache import Cached
-    from intarsia.data.datasets.folder import folder
     from intarsia.data.loader import Loader
+    from intarsia.datasets.folder import folder
     from intarsia.labels import LabelSpace
 
     space = LabelSpace(tuple("abcde"), values=dict(enumerate("abcde")))

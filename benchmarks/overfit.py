@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from intarsia.data.color import normalize
-from intarsia.data.geometry import resize_image
+from intarsia.data.augment.geometry import resize_image
+from intarsia.data.normalize import normalize
 from intarsia.models import build
 from intarsia.models.catalogue import ARCHITECTURES
 

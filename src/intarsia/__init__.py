@@ -14,12 +14,15 @@ Every name below is imported when it is first used, so that `import intarsia` co
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from . import annotations as annotations
     from . import blocks as blocks
     from . import checkpoint as checkpoint
     from . import data as data
+    from . import datasets as datasets
+    from . import doctor as doctor
     from . import draw as draw
     from . import encoders as encoders
     from . import errors as errors
@@ -69,7 +72,7 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "IntarsiaError": "errors",
 }
 _ROOMS = (
-    "blocks checkpoint data draw encoders errors evaluation inference lab labels losses metrics models report study training"
+    "annotations blocks checkpoint data datasets doctor draw encoders errors evaluation inference lab labels losses metrics models report study training"
 ).split()
 
 __all__ = [*_ROOM_OF, *_ROOMS]

@@ -163,3 +163,23 @@ def read_xml(path: Path) -> ET.Element:
         raise DataError(f"{path}: no XML that can be read ({error}); export it again") from None
     except MemoryError:
         raise DataError(f"{path}: is larger than the memory that is left; split it into several files") from None
+
+
+def head(path: Path, size: int = 4096) -> bytes:
+    """The first bytes of a file."""
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def write_json(path: Path, tree: Any) -> None:
+    """Write a JSON file, its folders included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises: DataError when it cannot be read as UTF-8.
+    """
+    return read_text(path).splitlines()

@@ -90,3 +90,8 @@ def extra(module: str, name: str) -> ModuleType:
         raise MissingExtra(f'{module} misses {error.name}; type: pip install --upgrade "intarsia[{name}]"') from error
     except ImportError as error:
         raise MissingExtra(f"{module} is installed but cannot be imported ({error}); install it again") from error
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 point", "3 points"."""
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -3,8 +3,10 @@
 Symbols, here and everywhere: B images, K classes, C channels, H W an image's size, h w a feature map's.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,3 +41,60 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
         return Batch(self.image.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), self.names)
+
+
+class Cloud(NamedTuple):
+    """The points of one room."""
+
+    points: Tensor  # [N, 3] float32  x, y, z in meters
+    colors: Tensor  # [N, 3] uint8
+    labels: Tensor  # [N] uint8  class numbers
+    objects: Tensor  # [N] int32  object numbers from 1
+    name: str
+
+
+class CroppedMask(NamedTuple):
+    """A mask, cut to the box around it: all later work is done there."""
+
+    box: tuple[slice, ...]  # rows, columns
+    inside: np.ndarray  # [h, w] bool
+    size: tuple[int, ...]  # (H, W) of the image
+
+
+class Objects(NamedTuple):
+    """The objects of one image.
+
+    Args:
+        shapes: [M, H, W] masks, bool, or a list of M masks [H, W] or of `CroppedMask`; or [M, 4] boxes (x0, y0, x1, y1) in pixels.
+        classes: [M] class numbers.
+        scores: [M] of a prediction; None for the truth.
+        crowd: [M] whether a true one stands for a group; None: none does.
+        areas: [M] what decides small, medium and large; None: the shape's own.
+    """
+
+    shapes: np.ndarray | Tensor | list[np.ndarray] | list[CroppedMask]
+    classes: Sequence[int] | np.ndarray | Tensor
+    scores: Sequence[float] | np.ndarray | Tensor | None = None
+    crowd: Sequence[bool] | np.ndarray | Tensor | None = None
+    areas: Sequence[float] | np.ndarray | Tensor | None = None
+
+
+class Segments(NamedTuple):
+    """One picture cut into segments.
+
+    Args:
+        ids: [H, W] the number of each pixel's segment; 0 is void.
+        classes: segment -> class.
+        crowd: the segments that are a group of objects drawn as one; of the truth only.
+    """
+
+    ids: np.ndarray
+    classes: Mapping[int, int]
+    crowd: Collection[int] = ()
+
+
+class Frame(NamedTuple):
+    """One frame of a video: [H, W] class numbers, and [H, W] numbers of tracks, 0 where there is none."""
+
+    classes: np.ndarray | Tensor
+    tracks: np.ndarray | Tensor

@@ -158,7 +158,7 @@ def test_a_folder_becomes_shards_that_can_be_audited(run_cli, photos: Path, tmp_
 
 def test_an_export_is_converted_and_trained_on(run_cli, photos: Path, tmp_path: Path) -> None:
     """Index masks become COCO, COCO becomes masks again; both are opened as data sets."""
-    from intarsia.data import open as open_data
+    from intarsia.datasets import open as open_data
 
     (photos / "labels.yaml").write_text("classes: [ground, disk, bar]\nuncovered: ground\n")
     code, out, err = run_cli("data", "convert", photos, "--to", "coco", "--out", tmp_path / "coco")

@@ -7,9 +7,9 @@ import yaml
 
 from intarsia import limits
 from intarsia.config import override, read
-from intarsia.data.classnames import labels_file, named
-from intarsia.data.datasets.davis import davis
-from intarsia.data.datasets.pascal_context import pascal_context
+from intarsia.datasets.davis import davis
+from intarsia.datasets.pascal_context import pascal_context
+from intarsia.doctor.meaning.class_names import labels_file, named
 from intarsia.documents import read_yaml, yaml_of
 from intarsia.errors import DataError, IntarsiaError, LabelError, RecipeError
 from intarsia.labels import LabelSpace

@@ -7,15 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.errors import LabelError
-from intarsia.metrics import (
-    BoundaryF,
-    BoundaryIoU,
-    Calibration,
-    ConfusionMatrix,
-    SurfaceDistances,
-    TopK,
-    TrimapIoU,
-)
+from intarsia.metrics import BoundaryF, BoundaryIoU, Calibration, ConfusionMatrix, SurfaceDistances, TopK, TrimapIoU
 
 ENGINES = ("plain", "numba")
 INTEGERS = (np.uint8, np.int16, np.int32, np.int64, np.uint16, np.uint32)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from intarsia.data.augment import Augmentation, borrowed
+from intarsia.data.augment.degrade import blur, cutout, noise
+from intarsia.data.augment.foreign import borrowed
+from intarsia.data.augment.geometry import flipped, place
+from intarsia.data.augment.mix import boxes_of, classmix, copy_paste, cutmix, mosaic
+from intarsia.data.augment.pipeline import Augmentation
 from intarsia.data.cache import Cached
-from intarsia.data.datasets.folder import folder
-from intarsia.data.degrade import blur, cutout, noise
-from intarsia.data.geometry import flipped, place
 from intarsia.data.loader import Loader
-from intarsia.data.mix import boxes_of, classmix, copy_paste, cutmix, mosaic
+from intarsia.datasets.folder import folder
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample

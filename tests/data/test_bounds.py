@@ -19,14 +19,14 @@ from PIL import Image
 
 import intarsia
 from intarsia import limits
-from intarsia.data import audit, init
-from intarsia.data.ahead import ahead
-from intarsia.data.arrays import load, planes_of
-from intarsia.data.codecs import decode_mask, read_image, read_mask
-from intarsia.data.exports.files import size_of
+from intarsia.annotations.beside import size_of
+from intarsia.data.files.ahead import ahead
+from intarsia.data.files.codecs import decode_mask, read_image, read_mask
+from intarsia.data.files.npy import load, planes_of
+from intarsia.data.files.tags import pages
 from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs
-from intarsia.data.tags import pages
+from intarsia.doctor import audit, init
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 
@@ -236,7 +236,7 @@ def test_memory_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pyt
 
 
 def test_limits_of_pillow_stay_those_of_the_process(tmp_path: Path) -> None:
-    code = "from PIL import Image; n = Image.MAX_IMAGE_PIXELS; import intarsia.data.exports.geojson; assert n == Image.MAX_IMAGE_PIXELS"
+    code = "from PIL import Image; n = Image.MAX_IMAGE_PIXELS; import intarsia.annotations.geojson; assert n == Image.MAX_IMAGE_PIXELS"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert limits.PIXELS == 2 * 89_478_485  # Pillow refuses beyond that as well
 
@@ -282,7 +282,7 @@ def test_memory_is_a_finding_of_the_audit(tmp_path: Path, monkeypatch: pytest.Mo
     def fails(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("intarsia.data.examine._measure", fails)
+    monkeypatch.setattr("intarsia.doctor.exam.examine._measure", fails)
     assert "needs more memory than is free" in audit(data).errors[0].message
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from intarsia.data.codecs import SUFFIXES, orientation_of, read_image, read_labels, read_mask, write_labels
+from intarsia.data.files.codecs import SUFFIXES, orientation_of, read_image, read_labels, read_mask, write_labels
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
 
@@ -254,7 +254,7 @@ class TestBadFiles:
 
 class TestRealFiles:
     def test_every_voc_mask_holds_its_palette_and_its_ids(self, shared_data: Path) -> None:
-        from intarsia.data.datasets.voc import LABELS, colors
+        from intarsia.datasets.voc import LABELS, colors
 
         paths = sorted((shared_data / "voc2012_sample/SegmentationClass").glob("*.png"))[:20]
         values = {f"#{r:02x}{g:02x}{b:02x}": n for (r, g, b), n in zip(colors(), LABELS.names, strict=True)}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from intarsia.data.color import jitter, normalize
+from intarsia.data.augment.color import jitter
+from intarsia.data.normalize import normalize
 
 
 class Fixed:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from intarsia.data.codecs import read_image, read_mask
+from intarsia.data.files.codecs import read_image, read_mask
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 

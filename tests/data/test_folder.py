@@ -9,7 +9,7 @@ from PIL import Image
 
 import intarsia.data
 from intarsia.data import Pairs
-from intarsia.data.datasets.folder import folder, splits
+from intarsia.datasets.folder import folder, splits
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
@@ -303,11 +303,11 @@ def test_a_pair_without_a_mask_is_ignored_everywhere(tmp_path: Path) -> None:
 
 def test_open_names_what_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no data set 'camvit'; did you mean 'camvid'"):
-        intarsia.data.open("camvit", tmp_path, "train")
+        intarsia.datasets.open("camvit", tmp_path, "train")
     with pytest.raises(DataError, match="folder takes no option 'mask'; did you mean 'masks'"):
-        intarsia.data.open("folder", tmp_path, "train", TWO, mask="x")
+        intarsia.datasets.open("folder", tmp_path, "train", TWO, mask="x")
     with pytest.raises(DataError, match="voc needs data.root \\(--root"):
-        intarsia.data.open("voc", None, "train")
+        intarsia.datasets.open("voc", None, "train")
 
 
 class TestRealFolders:
@@ -354,7 +354,7 @@ def test_values_that_are_written_out_are_not_inferred(tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from intarsia.data.datasets.folder import folder
+    from intarsia.datasets.folder import folder
     from intarsia.labels import LabelSpace
 
     for name in "ab":

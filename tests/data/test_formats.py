@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from intarsia.data import init
-from intarsia.data.codecs import read_image, read_mask
-from intarsia.data.datasets.folder import folder
-from intarsia.data.doctor.folder import diagnose
-from intarsia.data.doctor.forms import natural
-from intarsia.data.formats import SUFFIXES, loses, unread
+from intarsia.data.files.codecs import read_image, read_mask
+from intarsia.data.files.formats import SUFFIXES, loses, unread
+from intarsia.datasets.folder import folder
+from intarsia.doctor import init
+from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.exam.storage import natural
 from intarsia.errors import DataError
 from intarsia.inference import left_out
 from intarsia.labels import LabelSpace

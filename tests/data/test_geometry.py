@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from intarsia.data.geometry import place, resize_image
+from intarsia.data.augment.geometry import place, resize_image
 from intarsia.structures import Sample
 
 

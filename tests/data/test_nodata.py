@@ -9,13 +9,14 @@ import torch
 from PIL import Image, TiffImagePlugin
 
 import intarsia
-from intarsia.data import audit, init
-from intarsia.data import open as open_dataset
-from intarsia.data.codecs import read_labels, read_mask, stored_mask
-from intarsia.data.loader import Loader, as_sample
-from intarsia.data.nodata import settle
+from intarsia.data.files.codecs import read_labels, read_mask, stored_mask
+from intarsia.data.files.tags import EMPTY, nodata_of
+from intarsia.data.folders.nodata import settle
+from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs, Raw
-from intarsia.data.tags import EMPTY, nodata_of
+from intarsia.data.samples import as_sample
+from intarsia.datasets import open as open_dataset
+from intarsia.doctor import audit, init
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from planted import NAMES, load, save, scene
 
-from intarsia.data import audit
-from intarsia.data.codecs import decode_mask
-from intarsia.data.datasets.folder import folder
-from intarsia.data.doctor.folder import diagnose
-from intarsia.data.doctor.mend import mend
-from intarsia.data.init import init
+from intarsia.data.files.codecs import decode_mask
+from intarsia.datasets.folder import folder
+from intarsia.doctor import audit
+from intarsia.doctor.describe import init
+from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.mend import mend
 from intarsia.errors import LabelError
 from intarsia.labels import LabelSpace
 

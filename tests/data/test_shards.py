@@ -14,10 +14,10 @@ from PIL import Image
 
 import intarsia.data
 from intarsia.data.cache import Cached
-from intarsia.data.datasets.folder import folder
 from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs
-from intarsia.data.shard import shard
+from intarsia.data.write_shards import shard
+from intarsia.datasets.folder import folder
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 
@@ -91,8 +91,8 @@ def same(mine, theirs) -> None:
 
 
 def test_shards_hold_what_the_files_hold(packed, pairs) -> None:
-    assert intarsia.data.splits("shards", packed) == ("all",)
-    found = intarsia.data.open("shards", packed, "all")
+    assert intarsia.datasets.splits("shards", packed) == ("all",)
+    found = intarsia.datasets.open("shards", packed, "all")
     assert found.labels == SPACE
     same(found, pairs)
 
@@ -100,13 +100,13 @@ def test_shards_hold_what_the_files_hold(packed, pairs) -> None:
 def test_without_an_index_the_tars_tell(packed, pairs) -> None:
     (packed / "index.json").unlink()
     with pytest.raises(DataError, match="tells no classes; list them under labels.classes"):
-        intarsia.data.open("shards", packed, "all")
-    same(intarsia.data.open("shards", packed, "all", SPACE), pairs)
+        intarsia.datasets.open("shards", packed, "all")
+    same(intarsia.datasets.open("shards", packed, "all", SPACE), pairs)
 
 
 def test_a_server_is_asked_for_the_bytes_of_a_sample_alone(served, pairs) -> None:
     Ranged.asked.clear()
-    same(intarsia.data.open("shards", served, "all"), pairs)
+    same(intarsia.datasets.open("shards", served, "all"), pairs)
     assert Ranged.asked.count("all") == 1  # index.json
     assert len(Ranged.asked) > 2 * len(pairs)
 
@@ -114,7 +114,7 @@ def test_a_server_is_asked_for_the_bytes_of_a_sample_alone(served, pairs) -> Non
 def test_shards_are_shuffled_and_resumed_as_files_are(packed, pairs) -> None:
     streams = [
         Loader(data, batch_size=2, seed=3, workers=w).stream(4)
-        for data, w in ((pairs, 0), (intarsia.data.open("shards", packed, "all"), 2))
+        for data, w in ((pairs, 0), (intarsia.datasets.open("shards", packed, "all"), 2))
     ]
     for _ in range(3):
         mine, theirs = map(next, streams)
@@ -123,7 +123,7 @@ def test_shards_are_shuffled_and_resumed_as_files_are(packed, pairs) -> None:
 
 def test_what_a_server_holds_is_cached_until_its_index_changes(served, packed, pairs, tmp_path) -> None:
     def again() -> Cached:
-        return Cached(intarsia.data.open("shards", served, "all"), tmp_path / "cache")
+        return Cached(intarsia.datasets.open("shards", served, "all"), tmp_path / "cache")
 
     same(first := again(), pairs)
     assert first.built and not again().built
@@ -136,7 +136,7 @@ def test_shards_of_several_writers_may_share_names(pairs, tmp_path) -> None:
     first, second = sorted((tmp_path / "tars").glob("*.tar"))
     second.write_bytes(first.read_bytes())
     (tmp_path / "tars/index.json").unlink()
-    found = intarsia.data.open("shards", tmp_path / "tars", "all", SPACE)
+    found = intarsia.datasets.open("shards", tmp_path / "tars", "all", SPACE)
     assert [item.name for item in found.items][::3] == ["v1.0 b", "all-000001/v1.0 b"]
     assert torch.equal(found[3].labels, pairs[0].labels)
 
@@ -147,17 +147,17 @@ def test_masks_of_every_type_and_images_without_one(tmp_path) -> None:
     Image.new("L", (8, 6), 1).save(tmp_path / "in/x.bmp")
     pair = Pair("x", tmp_path / "in/x.png", tmp_path / "in/x.bmp")
     shard([Pairs([pair, Pair("y", tmp_path / "in/x.png", None)], SPACE, name="n", split="a")], tmp_path / "tars")
-    found = intarsia.data.open("shards", tmp_path / "tars", "a")
+    found = intarsia.datasets.open("shards", tmp_path / "tars", "a")
     assert found[0].labels.unique().tolist() == [1] and found[1].labels.unique().tolist() == [255]
     with tarfile.open(tmp_path / "b-0.tar", "w") as tar:
         tar.add(tmp_path / "in/x.png", "z.png")
     with pytest.raises(DataError, match=r"b-0\.tar: z has no mask; a mask is called z\.seg\.png"):
-        intarsia.data.open("shards", tmp_path, "b", SPACE)
+        intarsia.datasets.open("shards", tmp_path, "b", SPACE)
 
 
 @pytest.mark.parametrize("served", [Whole], indirect=True)
 def test_a_server_without_ranges_is_refused(served) -> None:
-    data = intarsia.data.open("shards", served, "all")
+    data = intarsia.datasets.open("shards", served, "all")
     with pytest.raises(DataError, match="the server sends whole files only"):
         data[0]
 
@@ -172,29 +172,29 @@ def test_webdatasets_own_tars_are_read(tmp_path) -> None:
     with tarfile.open(tmp_path / "train-000.tar", "w") as tar:
         for name in ("x.jpg", "x.seg.png", "x.json"):
             tar.add(files / name, f"deep/er/{name}")
-    sample = intarsia.data.open("shards", tmp_path, "train", SPACE)[0]
+    sample = intarsia.datasets.open("shards", tmp_path, "train", SPACE)[0]
     assert sample.name == "deep/er/x" and sample.labels.unique().tolist() == [1]
 
 
 def test_what_is_wrong_is_named(packed, pairs, tmp_path) -> None:
     with pytest.raises(DataError, match=r"no shards val-\*\.tar.*all"):
-        intarsia.data.open("shards", packed, "val")
+        intarsia.datasets.open("shards", packed, "val")
     with pytest.raises(DataError, match="is not empty; shards are written into a new folder"):
         shard([pairs], packed)
     path = packed / "all-000002.tar"
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(DataError, match=r"all-000002\.tar: ends at byte 700, within a sample; copy the shard again"):
-        intarsia.data.open("shards", packed, "all")[4]
+        intarsia.datasets.open("shards", packed, "all")[4]
     index = json.loads((packed / "index.json").read_text())
     (name, members), *_ = index["shards"]["all-000000.tar"].items()
     members["png"] = [0, 300]
     (packed / "index.json").write_text(json.dumps(index))
     with pytest.raises(DataError, match=r"all-000000\.tar: v1\.0 b\.png"):
-        intarsia.data.open("shards", packed, "all")[0]
+        intarsia.datasets.open("shards", packed, "all")[0]
     other = tmp_path / "other"
     other.mkdir()
     (other / "a-1.tar").write_bytes(b"no tar")
     with pytest.raises(DataError, match="no tar file that can be read"):
-        intarsia.data.open("shards", other, "a", SPACE)
+        intarsia.datasets.open("shards", other, "a", SPACE)
     with pytest.raises(DataError, match="holds no tar files called SPLIT-NUMBER.tar"):
-        intarsia.data.open("shards", tmp_path, "a", SPACE)
+        intarsia.datasets.open("shards", tmp_path, "a", SPACE)

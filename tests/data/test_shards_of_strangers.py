@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 import intarsia.data
-from intarsia.data.arrays import load
-from intarsia.data.datasets import shards as room
-from intarsia.data.datasets.shards import shards
+from intarsia.data import shards as room
+from intarsia.data.files.npy import load
+from intarsia.data.shards import shards
 from intarsia.errors import DataError, IntarsiaError
 
 NOISE = b"\0" * (1 << 20)
@@ -127,7 +127,7 @@ def test_indexes_that_are_none(server: Server, tmp_path: Path, kind: str) -> Non
             shards(root, "val")
         assert "\x1b" not in str(error.value) and len(str(error.value)) < 400
         with contextlib.suppress(IntarsiaError):
-            intarsia.data.splits("shards", str(root))
+            intarsia.datasets.splits("shards", str(root))
 
 
 def test_a_member_beyond_the_end_of_a_local_shard(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_what_a_killed_process_was_reading_is_removed(tmp_path: Path, monkeypatc
     for what in ("images", "masks"):
         (top / what).mkdir()
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(top / what / "a.png")
-    data = intarsia.data.open("folder", top, "all", intarsia.LabelSpace(("a", "b")))
-    from intarsia.data.shard import shard
+    data = intarsia.datasets.open("folder", top, "all", intarsia.LabelSpace(("a", "b")))
+    from intarsia.data.write_shards import shard
 
     shard([data], tmp_path / "tars")
     assert shards(tmp_path / "tars", "all")[0].labels.shape == (4, 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intarsia import limits
-from intarsia.data.unpack import unpack
+from intarsia.data.files.unpack import unpack
 from intarsia.errors import DataError
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from intarsia.errors import DataError
 from intarsia.evaluation import score_bitmasks
-from intarsia.evaluation.bitmasks import NAMES
+from intarsia.evaluation.from_files.bitmasks import NAMES
 
 SIZE = (30, 40)
 

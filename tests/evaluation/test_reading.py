@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from intarsia import data
+from intarsia import datasets, doctor
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, Predictions, compare, evaluate, score_masks
 from intarsia.inference import Predictor
@@ -117,7 +117,7 @@ def test_a_folder_of_images_and_masks_is_scored_as_a_whole(run_cli: Run, tmp_pat
         tree = scored(run_cli, write(SEEN, tmp_path / other, other), folder, *given)
         assert list(tree["iou"].values()) == pytest.approx(WANTED, abs=1e-12), (how, other, given, tree["values"])
         assert tree["images"] == 5 and tree["pairs"] == "all 5 pairs"
-    space = data.init(folder)[0]["labels"]
+    space = doctor.init(folder)[0]["labels"]
     assert space["classes"] == ["background", "foreground"]
 
 
@@ -134,7 +134,7 @@ def test_what_was_assumed_is_one_line(run_cli: Run, tmp_path: Path) -> None:
 
 def test_a_split_is_scored_where_it_is_asked_for(run_cli: Run, tmp_path: Path) -> None:
     folder = photos(tmp_path / "photos", TRUTH, "0 255")
-    held = data.open("folder", folder, "val", LabelSpace(("a", "b")), holdout=0.2)
+    held = datasets.open("folder", folder, "val", LabelSpace(("a", "b")), holdout=0.2)
     seen = tmp_path / "seen"
     write(SEEN, tmp_path / "every")
     seen.mkdir()

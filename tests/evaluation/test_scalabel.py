@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intarsia.data.exports.regions import packed, runs_of, unpacked
+from intarsia.annotations.regions import packed, runs_of, unpacked
 from intarsia.errors import DataError
 from intarsia.evaluation import score_instances
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from intarsia.data.datasets.cityscapes import TRAIN_IDS
+from intarsia.datasets.cityscapes import TRAIN_IDS
 from intarsia.errors import DataError, LabelError, ModelError, RecipeError
 from intarsia.evaluation import MEASURES, Score, evaluate, score
 from intarsia.inference import Predictor
@@ -264,11 +264,11 @@ def test_evaluate_takes_a_network_that_knows_its_statistics() -> None:
 
 def test_evaluate_opens_the_data_of_the_checkpoint(tmp_path: Path) -> None:
     """A checkpoint of a run on `shapes` is scored on its own recipe's data, with the baseline of single pixels beside it."""
-    from intarsia import checkpoint, data
+    from intarsia import checkpoint, datasets
     from intarsia.models import build
 
     torch.manual_seed(0)
-    space = data.open("shapes", None, "val").labels
+    space = datasets.open("shapes", None, "val").labels
     options = {"encoder": "resnet18", "channels": 8}
     network = build("fpn", space.num_classes, **options)
     stored = checkpoint.Checkpoint(
@@ -280,7 +280,7 @@ def test_evaluate_opens_the_data_of_the_checkpoint(tmp_path: Path) -> None:
         '{"kind": "train", "step": 1, "loss": 2.0, "lr": 0.1}\n{"kind": "train", "step": 2, "loss": 1.0, "lr": 0.1}\n'
     )
     found = evaluate(path, out=tmp_path / "out")
-    dataset = data.open("shapes", None, "val", size=32, count=6)
+    dataset = datasets.open("shapes", None, "val", size=32, count=6)
     assert np.array_equal(found.scores.matrix, score(Predictor.load(path), dataset).scores.matrix)
     assert found.source == {"model": str(path), "data": "shapes", "split": "val"}
     assert found.baseline is not None and 0 < found.baseline < 1

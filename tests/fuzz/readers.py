@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from intarsia import config
+from intarsia.annotations.beside import size_of
+from intarsia.annotations.coco_panoptic import read as read_panoptic
+from intarsia.annotations.convert import convert, read
 from intarsia.checkpoint import load
 from intarsia.checkpoint.foreign.tensors import read as read_tensors
-from intarsia.data.classnames import labels_file, named
-from intarsia.data.codecs import decode_mask, orientation_of, read_image
-from intarsia.data.datasets.export import export
-from intarsia.data.datasets.folder import folder as open_folder
-from intarsia.data.datasets.nuclei import nuclei
-from intarsia.data.datasets.shards import shards
-from intarsia.data.exports.convert import convert, read
-from intarsia.data.exports.files import size_of
-from intarsia.data.panoptic import read as read_panoptic
-from intarsia.data.unpack import unpack
+from intarsia.data.files.codecs import decode_mask, orientation_of, read_image
+from intarsia.data.files.unpack import unpack
+from intarsia.data.shards import shards
+from intarsia.datasets.export import export
+from intarsia.datasets.folder import folder as open_folder
+from intarsia.datasets.nuclei import nuclei
+from intarsia.doctor.meaning.class_names import labels_file, named
 from intarsia.errors import IntarsiaError
 from intarsia.evaluation import score_instances, score_panoptic
 from intarsia.labels import LabelSpace

@@ -15,13 +15,13 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 import written as w
 
+from intarsia.annotations.catalogue import TOOLS
+from intarsia.annotations.convert import convert
+from intarsia.annotations.project import Bitmap, Picture, Project, Region
+from intarsia.annotations.regions import packed, runs_of
 from intarsia.checkpoint import Checkpoint, save
-from intarsia.data.exports.catalogue import TOOLS
-from intarsia.data.exports.convert import convert
-from intarsia.data.exports.record import Bitmap, Picture, Project, Region
-from intarsia.data.exports.regions import packed, runs_of
 from intarsia.data.pairs import Pair, Pairs
-from intarsia.data.shard import shard
+from intarsia.data.write_shards import shard
 from intarsia.labels import LabelSpace
 
 SPACE = LabelSpace(("background", "cat", "dog"))

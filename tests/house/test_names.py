@@ -131,6 +131,7 @@ def test_every_room_has_tests() -> None:
         "naming",
         "output",
         "structures",
+        "version",
     }
     tested = {p.name for p in (ROOT / "tests").iterdir() if any(p.glob("test_*.py"))}
     assert rooms <= tested, f"no tests for {sorted(rooms - tested)}"

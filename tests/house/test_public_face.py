@@ -15,7 +15,7 @@ NAMES = (
     "SemanticLogits IntarsiaError"
 ).split()
 ROOMS = (
-    "blocks checkpoint data draw encoders errors evaluation inference lab labels losses metrics models report study training"
+    "annotations blocks checkpoint data datasets doctor draw encoders errors evaluation inference lab labels losses metrics models report study training"
 ).split()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from intarsia import models
 from intarsia.checkpoint import Checkpoint, save
-from intarsia.data.codecs import read_labels
+from intarsia.data.files.codecs import read_labels
 from intarsia.errors import CheckpointError, DataError, ModelError
 from intarsia.inference import Prediction, Predictor
 from intarsia.labels import LabelSpace

@@ -65,7 +65,7 @@ def opening(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
     if version:
-        from .. import __version__
+        from ..version import __version__
 
         print(f"intarsia {__version__}")
         raise typer.Exit

@@ -37,12 +37,12 @@ def audit(
     """Check images, masks and labels, and mend what a rule can mend; exit code 1 when there are errors."""
     import time
 
-    from .. import data
-    from ..data.audit import examined, judge
-    from ..data.datasets.catalogue import DATASETS
-    from ..data.doctor.folder import diagnose
-    from ..data.doctor.mend import acceptable, mend, mend_pairs
-    from ..data.doctor.reading import Case, reader
+    from .. import data, doctor
+    from ..datasets.catalogue import DATASETS
+    from ..doctor.audit import examined, judge
+    from ..doctor.diagnose import diagnose
+    from ..doctor.exam.reading import Case, reader
+    from ..doctor.mend import acceptable, mend, mend_pairs
     from ..errors import DataError, NoPairs
     from ..output import Output
     from .source import is_recipe, opened
@@ -56,19 +56,19 @@ def audit(
     if accept and fix is None:
         raise DataError(f"--accept {accept[0]} says what --fix may mend; give --fix DIR as well")
     started = time.perf_counter()
-    found: data.Audit
+    found: doctor.Audit
     space: Any
     steps: list[dict[str, str]] | None = None
     read: Any = None
     whole: Any = None
-    recognized: list[data.Finding] = []
+    recognized: list[doctor.Finding] = []
     if Path(source).is_dir() and source not in DATASETS:
         try:
             whole = diagnose(source, split)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
-            recognized = [data.Finding("recognized", "note", line) for line in _told(source)]
+            recognized = [doctor.Finding("recognized", "note", line) for line in _told(source)]
     elif source not in DATASETS and not is_recipe(source) and Path(source).exists():
-        recognized = [data.Finding("recognized", "note", line) for line in _told(source)]
+        recognized = [doctor.Finding("recognized", "note", line) for line in _told(source)]
     if whole is not None:
         found, space = whole.audit, whole.meaning.space
         read = reader([c for w in whole.wards for c in w.cases], space, whole.meaning.tables)
@@ -116,7 +116,7 @@ def audit(
 
 def _told(source: str) -> list[str]:
     """What an export is recognized as, and what is said of its splits."""
-    from ..data.recognize import recognize
+    from ..datasets.recognize import recognize
 
     known = recognize(Path(source), 0.2)
     return [f"{source}: {known.title}.", *(f"{line[0].upper()}{line[1:]}." for line in known.splits)]

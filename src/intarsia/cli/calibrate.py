@@ -35,7 +35,7 @@ def calibrate(
     import dataclasses
 
     from .. import checkpoint as files
-    from ..data.exports.files import counted
+    from ..errors import counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
     from ..inference import Predictor
@@ -75,7 +75,7 @@ def calibrate(
 
 def show(found: Any, others: str) -> None:
     """What a temperature does, and where a fitted one is not kept, why."""
-    from ..data.exports.files import counted
+    from ..errors import counted
 
     both = {"negative log-likelihood": found.nll, "expected calibration error": found.ece}
     rows = [(told, f"{before:.4f}", f"{after:.4f}") for told, (before, after) in both.items()]

@@ -32,11 +32,11 @@ def convert(
     ] = None,
 ) -> None:
     """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
-    from ..data import recognize
-    from ..data.datasets.catalogue import DATASETS
-    from ..data.exports import convert as exports
-    from ..data.exports import samples
-    from ..data.meaning import alone
+    from ..annotations import convert as exports
+    from ..annotations import from_datasets as samples
+    from ..datasets import recognize
+    from ..datasets.catalogue import DATASETS
+    from ..doctor.meaning.classes import alone
     from ..errors import LabelError
     from ..labels import IGNORE
     from .source import opened
@@ -77,7 +77,7 @@ def chosen(projects: dict[str, Any], wanted: list[str] | None, place: Path) -> A
     """
     from dataclasses import replace
 
-    from ..data.exports.splits import declared, part, together
+    from ..annotations.splits import declared, part, together
 
     project = together(projects) if len(projects) > 1 else next(iter(projects.values()))
     if not wanted:

@@ -28,8 +28,8 @@ def listed(
 ) -> None:
     """List the data sets this program reads."""
     from .. import config
-    from ..data.datasets.catalogue import DATASETS
-    from ..data.datasets.offered import OFFERED
+    from ..datasets.catalogue import DATASETS
+    from ..datasets.offered import OFFERED
 
     found = []
     for name, entry in DATASETS.items():
@@ -69,9 +69,9 @@ def got(
     as_json: AsJson = False,
 ) -> None:
     """Download a data set that is offered to everybody; type it again after a cut, and it goes on."""
-    from ..data import named
-    from ..data.datasets.offered import OFFERED
-    from ..data.download import RECORD, get
+    from ..datasets import named
+    from ..datasets.download import RECORD, get
+    from ..datasets.offered import OFFERED
     from ..errors import DataError
     from .terms import tell
 
@@ -137,8 +137,8 @@ def show_samples(
     import numpy as np
 
     from .. import draw
-    from ..data.augment import Augmentation
-    from ..data.loader import as_sample
+    from ..data.augment.pipeline import Augmentation
+    from ..data.samples import as_sample
     from ..draw.sheet import sheet
     from ..errors import DataError
     from ..output import Output
@@ -188,7 +188,7 @@ def sharded(
     size: Annotated[int, typer.Option(min=1, help="Samples in a tar file.")] = 1000,
 ) -> None:
     """Write a data set as tar files, which data: {name: shards, root: ...} reads from here or from a server."""
-    from ..data.shard import shard
+    from ..data.write_shards import shard
     from .source import opened
 
     said: list[str] = []
@@ -203,7 +203,7 @@ def sharded(
 @app.command("tools")
 def tools(as_json: AsJson = False) -> None:
     """List the annotation tools whose exports are read, and those that can be written."""
-    from ..data.exports.catalogue import TOOLS
+    from ..annotations.catalogue import TOOLS
 
     if as_json:
         return answer({n: {"title": t.title, "written": t.write is not None, "says": t.says} for n, t in TOOLS.items()})

@@ -145,7 +145,7 @@ def recognized(truth: Path) -> str:
     if truth.suffix != ".json" and (not truth.is_dir() or len(files) != 1):
         objects = truth.is_dir() and any(f for p in ("*", "*/*") for f in truth.glob(p + CITYSCAPES_TRUTH))
         return "cityscapes" if objects else "semantic"
-    from ..data.exports.files import read_json
+    from ..annotations.beside import read_json
 
     tree = read_json(files[0])
     if isinstance(tree, dict) and isinstance(tree.get("frames"), list) and "config" in tree:

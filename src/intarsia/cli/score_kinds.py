@@ -163,7 +163,7 @@ def _ranking(asked: Asked) -> Any:
 def _semantic(asked: Asked) -> Any:
     """Label maps against label maps, which mean the same values, or against a data set."""
     from ..evaluation import MaskFolder, Predictions, score_masks
-    from ..evaluation.masks import alone, without
+    from ..evaluation.from_files.masks import alone, without
     from .source import truth_of
 
     truth, split, classes, ignored = asked.truth, asked.split, _classes(asked.classes), listed(asked.ignore)

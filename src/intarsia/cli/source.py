@@ -31,23 +31,23 @@ def opened(
 
     Raises: DataError with the nearest name, and whatever the data set has to say.
     """
-    from .. import data
-    from ..data.datasets.catalogue import DATASETS
+    from .. import datasets, doctor
     from ..data.roles import KNOWN, TRAIN, VAL
+    from ..datasets.catalogue import DATASETS
 
     if source in DATASETS:
         tell(source)
-        if not (wanted := splits or data.splits(source, root)):
+        if not (wanted := splits or datasets.splits(source, root)):
             if root and "://" not in root and not Path(root).is_dir():
                 raise DataError(f"{root}: there is no such folder; give the folder of {source} with --root")
             if below := _below(source, root):
                 raise DataError(f"{root}: holds no split of {source}, but {below} does; give that folder with --root")
             raise DataError(f"{root}: holds no split of {source}; {DATASETS[source].steps or 'name one with --split'}")
-        return [data.open(source, root, split) for split in wanted]
+        return [datasets.open(source, root, split) for split in wanted]
     if is_recipe(source) and not Path(source).is_dir():
         return of_recipe(_loaded(source), root, splits, every)
     if Path(source).exists():
-        tree, _ = data.init(Path(source), refuse=False)
+        tree, _ = doctor.init(Path(source), refuse=False)
         chosen = tree["data"]
         if "holdout" in chosen and not holdout:
             tree["data"] = _whole(chosen)
@@ -62,14 +62,14 @@ def opened(
 
 def _below(source: str, root: str | None, depth: int = 3) -> Path | None:
     """The first folder some steps below `root` in which a data set lies as its makers pack it."""
-    from .. import data
+    from .. import datasets
 
     level = [Path(root)] if root and Path(root).is_dir() else []
     for _ in range(depth):
         level = [p for folder in level for p in sorted(folder.iterdir()) if p.is_dir()][:200]
         for folder in level:
             with suppress(DataError):
-                if data.splits(source, folder):
+                if datasets.splits(source, folder):
                     return folder
     return None
 
@@ -83,7 +83,7 @@ def truth_of(source: str, root: str | None, split: str | None, classes: list[str
 
     Returns: the data set, and a few words about which part of it that is.
     """
-    from ..data.datasets.catalogue import DATASETS
+    from ..datasets.catalogue import DATASETS
     from ..evaluation import folders
 
     if source not in DATASETS and Path(source).exists() and (Path(source).is_dir() or not is_recipe(source)):
@@ -108,8 +108,8 @@ def is_recipe(source: str) -> bool:
 
 def _whole(data: dict[str, Any]) -> dict[str, Any]:
     """A recipe's data without the holdout that nobody asked for: the split of which it would be a part."""
-    from ..data import splits as splits_of
     from ..data.roles import TRAIN, of
+    from ..datasets import splits as splits_of
 
     kept = {key: value for key, value in data.items() if key != "holdout"}
     options = {key: value for key, value in kept.items() if key not in ("name", "root", "train", "val")}
@@ -134,7 +134,7 @@ def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None, ev
     Args:
         every: with no splits, those that are neither trained nor validated on as well.
     """
-    from .. import data
+    from .. import datasets
     from ..labels import LabelSpace
 
     if recipe.data is None:
@@ -144,9 +144,9 @@ def of_recipe(recipe: Recipe, root: str | None, splits: Sequence[str] | None, ev
     tell(chosen.name)
     wanted = list(splits or [split for split in (chosen.train, chosen.val) if split])
     if every and not splits:
-        there = data.splits(chosen.name, root or chosen.root, **chosen.options)
+        there = datasets.splits(chosen.name, root or chosen.root, **chosen.options)
         wanted += _others(chosen, there, wanted)
-    return [data.open(chosen.name, root or chosen.root, split, labels, **chosen.options) for split in wanted]
+    return [datasets.open(chosen.name, root or chosen.root, split, labels, **chosen.options) for split in wanted]
 
 
 def _loaded(source: Any) -> Recipe:

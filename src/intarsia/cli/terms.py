@@ -10,7 +10,7 @@ from .terminal import console
 
 def tell(name: str, again: bool = False) -> None:
     """Print the terms of a data set on standard error when it is used for the first time, or each time."""
-    from ..data.datasets.catalogue import DATASETS
+    from ..datasets.catalogue import DATASETS
 
     entry = DATASETS.get(name)
     if entry is None or not entry.terms:

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import __version__
 from ..errors import DataError
 from ..output import begun, swept
 from ..structures import Sample
-from .ahead import ahead
+from ..version import __version__
+from .files.ahead import ahead
 from .pairs import Pairs
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from ..errors import counted
 
 FAINT = 0.1  # share of a region's pixels below which next to nothing of it is seen
 
@@ -27,3 +29,15 @@ def hidden_planes(planes: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
         seen.append(int((plane & ~above).sum()))
         above |= plane
     return hidden(names, [int(plane.sum()) for plane in planes], seen[::-1])
+
+
+def told_covered(counts: Mapping[str, int], first: str) -> str:
+    """The sentence about regions that later ones cover, by their class; `first` is the picture of the first."""
+    total = sum(counts.values())
+    classes = ", ".join(f"{count} {label}" for label, count in sorted(counts.items(), key=lambda c: -c[1]))
+    are, them = ("is", "it") if total == 1 else ("are", "them")
+    share = f"{FAINT:.0%}"
+    return (
+        f"{counted(total, 'region')} {are} covered by later ones, so that nothing or less than {share} of {them} is seen: "
+        f"{classes} (the first in {first})"
+    )

@@ -11,8 +11,8 @@ import torch
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from ..structures import Sample
-from .arrays import whole
-from .codecs import raw_of, read_image
+from .files.codecs import raw_of, read_image
+from .files.npy import whole
 
 
 class Pair(NamedTuple):

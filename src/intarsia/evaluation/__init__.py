@@ -7,23 +7,23 @@ score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> error
 score_volumes -> overlap and surface distances in mm; score_ranking -> top-k
 """
 
-from .bitmasks import score_bitmasks
-from .cityscapes import score_cityscapes
 from .comparison import compare
-from .davis import score_davis
-from .depth import score_depth
 from .entry import evaluate
-from .instances import score_instances
-from .masks import MaskFolder, Predictions
+from .from_files.bitmasks import score_bitmasks
+from .from_files.cityscapes import score_cityscapes
+from .from_files.davis import score_davis
+from .from_files.depth import score_depth
+from .from_files.instances import score_instances
+from .from_files.masks import MaskFolder, Predictions
+from .from_files.panoptic import score_panoptic
+from .from_files.ranking import score_ranking
+from .from_files.semantic import score_masks
+from .from_files.tubes import score_tubes
+from .from_files.video import score_video
+from .from_files.volumes import score_volumes
 from .measures import MEASURES
-from .panoptic import score_panoptic
-from .ranking import score_ranking
 from .scoring import Score, score
-from .semantic import score_masks
-from .tubes import score_tubes
 from .verdict import Verdict, judge
-from .video import score_video
-from .volumes import score_volumes
 
 __all__ = [
     "MEASURES",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import data as sets
+from .. import datasets as sets
 from .. import report
 from ..errors import CheckpointError, DataError, NoPairs, nearest
 from ..inference import Predictor
@@ -22,10 +22,10 @@ from ..output import Output
 from ..structures import Sample
 from .entry import dataset_of
 from .folders import opened
-from .masks import MaskFolder, Predictions, alone
+from .from_files.masks import MaskFolder, Predictions, alone
+from .from_files.semantic import score_masks
 from .reading import told
 from .scoring import read_samples, score
-from .semantic import score_masks
 from .verdict import RESAMPLES, Verdict, judge
 
 SHOWN = 6  # images side by side, as many as can be for each of the two
@@ -112,7 +112,7 @@ def _opened(path: Path) -> _Side:
 
 def _truth(sides: Sequence[_Side], labels: Any, split: str | None, root: Any, classes: Any) -> tuple[Any, str]:
     """The data set that both are held against, None where both have counted already; and which part of it, in words."""
-    from ..data.datasets.catalogue import DATASETS
+    from ..datasets.catalogue import DATASETS
 
     if labels is None:
         if all(side.counts is not None for side in sides):

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from .. import config, report
-from .. import data as sets
+from .. import datasets as sets
 from ..config import Data
 from ..data import origin
 from ..errors import DataError, ModelError, nearest
@@ -112,7 +112,7 @@ def dataset_of(
     predictor: Predictor, data: Any, split: str | None, root: str | Path | None
 ) -> tuple[Any, dict[str, str], Any]:
     """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
-    from ..data.datasets.catalogue import DATASETS
+    from ..datasets.catalogue import DATASETS
 
     stored = predictor.checkpoint.recipe.get("data") if predictor.checkpoint else None
     if data is not None and not isinstance(data, str | Path):
@@ -197,7 +197,7 @@ def _own(stored: Any, root: str | Path | None) -> Data | None:
 
     Raises: DataError for a place that its user has not named; RecipeError for a description that is none.
     """
-    from ..data.datasets.catalogue import CONSTRUCTORS
+    from ..datasets.catalogue import CONSTRUCTORS
 
     section = origin.own(stored, root)
     if not section:
@@ -218,7 +218,7 @@ def _said(name: str, split: str | None, root: str | Path | None) -> dict[str, st
 
 
 def _baseline(opener: Any, dataset: Any, labels: LabelSpace) -> float:
-    from ..data.shapes import pixel_baseline
+    from .baseline import pixel_baseline
 
     if opener is None:
         raise DataError(

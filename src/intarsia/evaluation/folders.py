@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import data as sets
-from ..data.meaning import black_and_white
+from .. import datasets as sets
+from .. import doctor
+from ..doctor.meaning.classes import black_and_white
 from ..errors import DataError
 from ..labels import HALVES, LabelSpace
 from .reading import look, reads, told
@@ -31,7 +32,7 @@ def opened(root: Path, split: str | None, classes: list[str] | None = None) -> t
 
     Raises: DataError when nothing is recognized, or when the split must be named.
     """
-    tree, _ = sets.init(root, classes=classes)
+    tree, _ = doctor.init(root, classes=classes)
     options = {key: value for key, value in tree["data"].items() if key not in ("name", "root", "train", "val")}
     name, top = tree["data"]["name"], tree["data"].get("root")
     space = LabelSpace.from_dict(tree["labels"]) if tree.get("labels") else None

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.datasets import cityscapes
-from ..data.datasets.cityscapes import CATEGORIES
 from ..data.pairs import Pairs
+from ..datasets import cityscapes
+from ..datasets.cityscapes import CATEGORIES
 from ..errors import DataError, RecipeError, nearest
 from ..labels import LabelSpace
 from ..metrics.boundary import BoundaryF, BoundaryIoU, TrimapIoU

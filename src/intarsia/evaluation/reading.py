@@ -5,7 +5,7 @@
     truth 0 .. K-1 and 255          K classes by their numbers, and 255 is ignored
     colors in both                  a class for each color
 
-What a folder holds is looked up in all its files together (`data.meaning.scan`); the rule on values is that of `labels`.
+What a folder holds is looked up in all its files together (`doctor.meaning.classes.scan`); the rule on values is that of `labels`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.meaning import Scan, black_and_white, label_space, scan
 from ..data.pairs import Pair
+from ..doctor.meaning.classes import Scan, black_and_white, label_space, scan
 from ..errors import LabelError
 from ..labels import HALVES, IGNORE, VOID, LabelSpace, evenly, pack_colors, unlabeled, white
 

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..data.codecs import read_image
-from ..data.formats import SUFFIXES, told_unread, unread
+from ..data.files.codecs import read_image
+from ..data.files.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 from ..naming import distinct, key
 

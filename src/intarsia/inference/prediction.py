@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from .. import draw
-from ..data.codecs import write_labels
+from ..data.files.codecs import write_labels
 from ..draw.maps import counted
 from ..errors import DataError
 from ..labels import LabelSpace

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint, bare
-from ..data.color import normalize
+from ..data.normalize import normalize
 from ..errors import DataError, IntarsiaError, ModelError, nearest
 from ..labels import LabelSpace
 from .inputs import fit_channels, read, to_tensor

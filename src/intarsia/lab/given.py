@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..data.codecs import read_image
+from ..data.files.codecs import read_image
 from ..draw import viewable
 from ..errors import DataError
 

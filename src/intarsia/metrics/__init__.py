@@ -10,7 +10,8 @@ depth       DepthErrors
 trust       bootstrap, compare, over_seeds, latency
 """
 
-from .average_precision import AveragePrecision, Objects, box_iou
+from ..structures import Frame, Objects, Segments
+from .average_precision import AveragePrecision, box_iou
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
 from .categories import CategoryIoU, InstanceIoU, by_category
@@ -18,14 +19,14 @@ from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
 from .depth import DepthErrors
 from .latency import latency
-from .panoptic import PanopticQuality, Segments, segments
+from .panoptic import PanopticQuality, segments
 from .per_image import ImageCounts
 from .protocols import PROTOCOLS, Protocol
 from .scores import Scores
 from .significance import bootstrap, compare, over_seeds
 from .surface import SurfaceDistances
 from .topk import TopK
-from .video import Frame, TrackingQuality
+from .video import TrackingQuality
 from .video_objects import VideoObjectQuality
 from .video_panoptic import VideoPanopticQuality
 

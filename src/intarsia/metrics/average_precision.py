@@ -15,27 +15,19 @@ IoU." CVPR 2021. arXiv:2103.16562, section 5): large objects must be right at th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, LabelError
+from ..structures import CroppedMask, Objects
 from .boundary import boundary
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 MOST = (1, 10, 100)  # detections an image and class
-
-
-class CroppedMask(NamedTuple):
-    """A mask, cut to the box around it: all later work is done there."""
-
-    box: tuple[slice, ...]  # rows, columns
-    inside: np.ndarray  # [h, w] bool
-    size: tuple[int, ...]  # (H, W) of the image
 
 
 def crop(mask: np.ndarray) -> CroppedMask:
@@ -47,24 +39,6 @@ def crop(mask: np.ndarray) -> CroppedMask:
     columns = np.flatnonzero(band.any(axis=0))
     box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
     return CroppedMask(box, mask[box].copy(), mask.shape)
-
-
-class Objects(NamedTuple):
-    """The objects of one image.
-
-    Args:
-        shapes: [M, H, W] masks, bool, or a list of M masks [H, W] or of `CroppedMask`; or [M, 4] boxes (x0, y0, x1, y1) in pixels.
-        classes: [M] class numbers.
-        scores: [M] of a prediction; None for the truth.
-        crowd: [M] whether a true one stands for a group; None: none does.
-        areas: [M] what decides small, medium and large; None: the shape's own.
-    """
-
-    shapes: np.ndarray | Tensor | list[np.ndarray] | list[CroppedMask]
-    classes: Sequence[int] | np.ndarray | Tensor
-    scores: Sequence[float] | np.ndarray | Tensor | None = None
-    crowd: Sequence[bool] | np.ndarray | Tensor | None = None
-    areas: Sequence[float] | np.ndarray | Tensor | None = None
 
 
 class PrecisionScores(NamedTuple):

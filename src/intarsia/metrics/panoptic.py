@@ -14,31 +14,18 @@ are in an image, they are taken together (the official script remembers the last
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..structures import Segments
 from .ids import mean, per_class
 from .protocols import quotient
 
 VOID = 0
-
-
-class Segments(NamedTuple):
-    """One picture cut into segments.
-
-    Args:
-        ids: [H, W] the number of each pixel's segment; 0 is void.
-        classes: segment -> class.
-        crowd: the segments that are a group of objects drawn as one; of the truth only.
-    """
-
-    ids: np.ndarray
-    classes: Mapping[int, int]
-    crowd: Collection[int] = ()
 
 
 class Quality(NamedTuple):

@@ -23,17 +23,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..structures import Frame
 from .confusion import ConfusionMatrix
 from .ids import mean, per_class
 from .panoptic import occurring
 from .protocols import quotient
-
-
-class Frame(NamedTuple):
-    """One frame of a video: [H, W] class numbers, and [H, W] numbers of tracks, 0 where there is none."""
-
-    classes: np.ndarray | Tensor
-    tracks: np.ndarray | Tensor
 
 
 class TrackingScores(NamedTuple):

@@ -22,9 +22,10 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..structures import Segments
 from .depth import inliers
 from .ids import mean
-from .panoptic import PanopticQuality, PanopticScores, Segments
+from .panoptic import PanopticQuality, PanopticScores
 
 WINDOWS = (1, 2, 3, 4)  # frames, as for Cityscapes-DVPS; Cityscapes-VPS counts 1, 2, 3, 4 labeled frames as well
 TOLERANCES = (0.1, 0.25, 0.5)  # relative errors of depth, section 4.2 of ViP-DeepLab

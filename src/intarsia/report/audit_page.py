@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..data import Audit
-from ..data.findings import Sight
+from ..doctor import Audit
+from ..doctor.finding import Sight
 from ..draw import colorize, overlay, viewable
 from ..draw.maps import WRONG
 from ..labels import LabelSpace

@@ -137,7 +137,7 @@ def _networks(models: Sequence[str], encoders: Sequence[str]) -> list[tuple[str,
 def _recipe(
     data: str, root: Any, model: str, encoder: str | None, minutes: float, seed: int, overrides: Sequence[str]
 ) -> Recipe:
-    from ..data.datasets.catalogue import DATASETS
+    from ..datasets.catalogue import DATASETS
 
     if data in SHORT or data in names() or data.endswith((".yaml", ".yml")):
         tree: Mapping[str, Any] = load(data).to_dict()
@@ -186,7 +186,7 @@ def _result(home: Path) -> dict[str, Any]:
 
 def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     """Score a trained run, and write down what the study's page needs of it; the result comes last, so it means "finished"."""
-    from .. import data as sets
+    from .. import datasets as sets
     from ..labels import LabelSpace
 
     predictor = Predictor.load(home)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..config import Recipe
-from ..data.color import normalize
+from ..data.normalize import normalize
 from ..errors import TrainingError
 from ..inference.outputs import ALLOWED, semantic, spelled
 from ..losses import LOSSES

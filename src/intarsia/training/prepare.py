@@ -18,11 +18,13 @@ from torch.utils.data import DataLoader, IterableDataset
 from ..checkpoint import Checkpoint
 from ..config import Recipe
 from ..config.schema import Loss
-from ..data import Audit, origin
-from ..data import open as open_dataset
-from ..data.augment import Augmentation, borrowed
+from ..data import origin
+from ..data.augment.foreign import borrowed
+from ..data.augment.pipeline import Augmentation
 from ..data.cache import Cached
-from ..data.remember import remembered
+from ..datasets import open as open_dataset
+from ..doctor import Audit
+from ..doctor.remember import remembered
 from ..errors import TrainingError
 from ..labels import LabelSpace
 from ..structures import Sample
@@ -121,7 +123,7 @@ def labels_of(dataset: Any) -> LabelSpace | None:
 
 def first(dataset: Any) -> Sample:
     """The first sample of a data set, checked."""
-    from ..data.loader import as_sample
+    from ..data.samples import as_sample
 
     return as_sample(dataset[0], 0)
 

@@ -21,7 +21,7 @@ SHORT = {  # the recipe that a data set's bare name stands for
 def catalogues() -> dict[str, config.Catalogue]:
     """Name -> constructor for every choice in a recipe."""
     from ..checkpoint import VARIANTS
-    from ..data.datasets.catalogue import CONSTRUCTORS as SETS
+    from ..datasets.catalogue import CONSTRUCTORS as SETS
     from ..losses import LOSSES
     from ..models.catalogue import CONSTRUCTORS
 

@@ -1,0 +1,158 @@
+"""From any tool's export to any other's."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from .. import limits, naming
+from ..data.files.unpack import unpack
+from ..data.pairs import mismatch
+from ..errors import DataError, counted, nearest
+from . import coco
+from .beside import IMAGES, read_json, read_xml, scratch, size_of
+from .catalogue import TOOLS
+from .inside import looking, told
+from .masks import write as write_masks
+from .project import Picture, Pictures, Project
+from .remarks import beyond, labeled
+from .splits import by_folder, declared, prefixed
+
+
+def candidates(root: Path) -> list[str]:
+    """The names of the tools whose export this may be."""
+    return [name for name, tool in TOOLS.items() if root.exists() and tool.recognize(root)]
+
+
+def recognized(root: Path) -> str:
+    """The name of the tool whose export this is.
+
+    Raises: DataError when it looks like none, or like several; where a file of it is damaged, what is wrong with that.
+    """
+    if not root.exists():
+        raise DataError(f"{root}: there is no such file or folder")
+    found = candidates(root)
+    if len(found) > 1:
+        raise DataError(f"{root}: could be of {' or '.join(found)}; say which with --from")
+    if not found:
+        for path in (root,) if root.is_file() else sorted(root.glob("*"))[:100]:
+            if path.suffix == ".json":
+                read_json(path)
+            elif path.suffix == ".xml":
+                read_xml(path)
+        if missing := coco.lacking(root):
+            raise DataError(missing)
+        if root.is_dir() and not any(root.iterdir()):
+            raise DataError(f"{root}: is empty; name an export's file or folder")
+        raise DataError(f"{root}: is no export of a known annotation tool ({', '.join(TOOLS)})")
+    return found[0]
+
+
+def read(root: str | Path, tool: str | None = None, images: str | Path | None = None) -> Project:
+    """An export of any tool.
+
+    Args:
+        root: a file, a folder, or a zip of one.
+        tool: its name in the catalogue; None: found out.
+        images: a folder outside of the export in which its pictures may lie. What else lies outside is left alone, and a
+            remark says so.
+
+    Raises: DataError with the nearest name, and whatever is wrong with the files.
+    """
+    root = Path(root)
+    if tool is not None and tool not in TOOLS:
+        raise DataError(f"there is no annotation tool {tool!r}{nearest(tool, TOOLS)}")
+    if not root.exists():
+        raise DataError(f"{root}: there is no such file or folder")
+    place = folder = root
+    try:
+        if root.suffix.lower() == ".zip" and root.is_file():
+            folder = scratch()
+            place = _unzipped(root, folder)
+        with looking(None if images is None else Path(images)) as left:
+            name = tool or recognized(place)
+            left.clear()
+            project = TOOLS[name].read(place)
+    except DataError as error:
+        raise type(error)(str(error).replace(str(folder), str(root))) from error
+    outside = told(left)
+    if not project.pictures:
+        why = f" ({outside[0]})" if outside else ""
+        raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures{why}; export it again, with some")
+    for picture in project:
+        if picture.height < 1 or picture.width < 1:
+            raise DataError(
+                f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
+            )
+        limits.check_pixels(picture.width, picture.height, f"{root}: {picture.name}")
+    project = by_folder(labeled(project))
+    return replace(project, remarks=(*project.remarks, *outside, *beyond(project)))
+
+
+def _unzipped(file: Path, folder: Path) -> Path:
+    """Where in a folder, into which a zip file is unpacked, its export lies: lone folders are entered, whatever files lie beside."""
+    if not unpack(file, folder):
+        raise DataError(f"{file}: the archive is empty; export it again")
+    while not candidates(folder) and len(below := [p for p in folder.iterdir() if p.is_dir()]) == 1:
+        folder = below[0]
+    return folder
+
+
+def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "background") -> Project:
+    """Write a project in another tool's format, its images beside it.
+
+    Args:
+        to: the format's name in the catalogue.
+        out: a new or empty folder.
+        uncovered: for masks: the class of pixels that no region covers, or "ignore".
+
+    Returns: the project as written, its images where they are now; its remarks are what the format could not hold.
+
+    Raises: DataError when the tool cannot import, the folder is not empty, or an image has not the size that is told.
+    """
+    out = Path(out)
+    project = prefixed(project)
+    if to not in TOOLS:
+        raise DataError(f"there is no annotation tool {to!r}{nearest(to, TOOLS)}")
+    writer = TOOLS[to].write
+    if writer is None:
+        able = ", ".join(name for name, tool in TOOLS.items() if tool.write)
+        raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
+
+    names, taken, renamed = list[str](), dict[str, int](), list[str]()
+
+    def place_of(name: str, image: Path) -> Path:
+        """Where the image of a picture lies then."""
+        return out / TOOLS[to].place(f"{name}{image.suffix.lower()}")
+
+    def moved(number: int) -> Picture:
+        """A picture under the name that is its own on every disk, its image where it lies then."""
+        picture, name = project.pictures[number], names[number]
+        return picture._replace(name=name, image=picture.image and place_of(name, picture.image))
+
+    for picture in project:
+        names.append(naming.fresh(picture.name, taken))
+        renamed += [f"{picture.name} is {names[-1]}"] if names[-1] != picture.name else []
+        if picture.image is not None:
+            if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
+                raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
+            place = place_of(names[-1], picture.image)
+            if place.exists():
+                raise DataError(
+                    f"{picture.name}: the image of another picture lies at {place} already; rename one of them"
+                )
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture.image, place)
+    made = replace(project, pictures=Pictures(len(project.pictures), moved), remarks=())
+    said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
+    if not TOOLS[to].splits and declared(made).counts:
+        said = (*said, "this format knows no splits: the names of pictures begin with those of theirs")
+    if renamed:
+        said = (
+            *said,
+            f"{counted(len(renamed), 'picture')} renamed, since others are called so on some disks; the first: {renamed[0]}",
+        )
+    return replace(made, remarks=tuple(said))

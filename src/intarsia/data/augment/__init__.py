@@ -1,0 +1,1 @@
+"""Augmentation on raw integers: each sample is a function of its seed."""

@@ -1,0 +1,180 @@
+"""Where the pixels of a training sample come from: zoom, crop, flip and rotation, drawn once for all of a sample.
+
+The box is cut before it is resized, so that only pixels of the result are ever computed. Image and labels are sampled
+with half-pixel centers: a pixel of the labels names what lies at the middle of the same pixel of the image. Object
+numbers and depth are taken like labels, never blended; boxes are carried along as the corners they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...structures import Sample
+
+
+def place(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    ignore_index: int,
+    crop: tuple[int, int] | None = None,
+    scale: tuple[float, float] = (1.0, 1.0),
+    flip: bool = False,
+    rotate: float = 0.0,
+    max_share: float = 1.0,
+) -> Sample:
+    """Cut a random box out of a sample, at a random zoom and angle, mirrored or not.
+
+    Args:
+        ignore_index: the label of what lies outside of the picture; the image shows its own mean color there.
+        crop: (height, width) of the result, in pixels; None: the picture's own size, not zoomed.
+        scale: range of the zoom, drawn evenly on a logarithmic scale; 2 shows things twice as large.
+        flip: mirror left and right with probability one half.
+        rotate: the angle is drawn from [-rotate, rotate] degrees.
+        max_share: a box in which one class covers more than this share of the counted pixels is drawn again, ten times
+            at most (as in mmsegmentation's `cat_max_ratio`).
+
+    Returns: a Sample of size `crop`, with the dtypes of the one given.
+    """
+    height, width = sample.labels.shape
+    for attempt in range(10):
+        if crop is None:
+            size, box = (height, width), (0, 0, height, width)
+        else:
+            zoom = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
+            size, box = crop, _box(rng, (height, width), (max(round(crop[0] / zoom), 1), max(round(crop[1] / zoom), 1)))
+        angle = math.radians(rng.uniform(-rotate, rotate)) if rotate else 0.0
+        mirror = flip and rng.random() < 0.5
+        labels = _cut_map(sample.labels, box, size, angle, ignore_index)
+        if max_share >= 1 or attempt == 9 or _largest_share(labels, ignore_index) <= max_share:
+            break
+    changed = Sample(
+        image=_cut_image(sample.image, box, size, angle),
+        labels=labels,
+        name=sample.name,
+        objects=None if sample.objects is None else _cut_map(sample.objects, box, size, angle, 0),
+        boxes=None if sample.boxes is None else _cut_boxes(sample.boxes, box, size, angle),
+        depth=None if sample.depth is None else _cut_map(sample.depth, box, size, angle, math.nan),
+    )
+    return flipped(changed) if mirror else changed
+
+
+def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
+    """Left and right exchanged, or top and bottom."""
+    axis, boxes = -2 if vertical else -1, sample.boxes
+    if boxes is not None:
+        height, width = sample.labels.shape
+        held = (boxes[:, 2:] > boxes[:, :2]).all(dim=1, keepdim=True)
+        x0, y0, x1, y1 = boxes.unbind(1)
+        turned = (x0, height - y1, x1, height - y0) if vertical else (width - x1, y0, width - x0, y1)
+        boxes = torch.stack(turned, dim=1) * held
+    return sample._replace(
+        image=sample.image.flip(axis),
+        labels=sample.labels.flip(axis),
+        objects=None if sample.objects is None else sample.objects.flip(axis),
+        boxes=boxes,
+        depth=None if sample.depth is None else sample.depth.flip(axis),
+    )
+
+
+def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of a random box: within the picture where it fits, around the picture where not."""
+    top, left = (
+        int(rng.integers(min(0, have - want), max(0, have - want) + 1)) for have, want in zip(inside, size, strict=True)
+    )
+    return top, left, *size
+
+
+def _cut_map(
+    values: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, outside: float
+) -> Tensor:
+    """A map [h, w] of labels, object numbers or depths seen through the box: nearest, `outside` beyond the picture."""
+    y, x = (floor.long().numpy() for floor in map(torch.floor, _sources(box, size, angle)))
+    height, width = values.shape
+    if angle:
+        cut = values.numpy()[y.clip(0, height - 1), x.clip(0, width - 1)]
+        cut[(y < 0) | (y >= height) | (x < 0) | (x >= width)] = outside
+    else:
+        rows, columns = y[:, 0], x[0]
+        cut = values.numpy().take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+        cut[(rows < 0) | (rows >= height)] = outside
+        cut[:, (columns < 0) | (columns >= width)] = outside
+    return torch.from_numpy(cut)
+
+
+def _cut_boxes(boxes: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    """Boxes [M, 4] seen through the box: around their turned corners, cut off at the border; zeros where none is left."""
+    top, left, height, width = box
+    x, y = boxes[:, [0, 2, 2, 0]].double(), boxes[:, [1, 1, 3, 3]].double()
+    dx, dy = x - (left + width / 2), y - (top + height / 2)
+    u = (math.cos(angle) * dx - math.sin(angle) * dy + width / 2) * (size[1] / width)
+    v = (math.sin(angle) * dx + math.cos(angle) * dy + height / 2) * (size[0] / height)
+    u, v = u.clamp(0, size[1]), v.clamp(0, size[0])
+    seen = torch.stack([u.amin(1), v.amin(1), u.amax(1), v.amax(1)], dim=1).float()
+    held = (seen[:, 2:] > seen[:, :2]).all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    return seen * held[:, None]
+
+
+def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    top, left, height, width = box
+    if angle:
+        return _rotated(image, box, size, angle)
+    bottom, right = top + height, left + width
+    cut = image[:, max(top, 0) : bottom, max(left, 0) : right]
+    if cut.shape[1:] != (height, width):
+        fill = _mean_color(cut)
+        whole = image.new_empty(height, width, len(image))  # channels last, as decoded
+        whole.flatten(1)[:] = fill.repeat(width)  # a row at once: sixty times faster than pixel by pixel
+        whole = whole.permute(2, 0, 1)
+        whole[:, max(-top, 0) : max(-top, 0) + cut.shape[1], max(-left, 0) : max(-left, 0) + cut.shape[2]] = cut
+        cut = whole
+    return cut if (height, width) == tuple(size) else resize_image(cut, size)
+
+
+def _mean_color(image: Tensor) -> Tensor:
+    """The mean of every fourth row and column, [C] of the image's type; all of them would take longer than the resizing."""
+    return image[:, ::4, ::4].to(torch.float32).mean(dim=(1, 2)).round().to(image.dtype)
+
+
+def resize_image(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample raw integers [C, h, w] to [C, *size]: bilinear, half-pixel centers, averaged where it shrinks."""
+    if image.dtype == torch.uint8:
+        layout = image[None].contiguous(memory_format=torch.channels_last)  # as decoded: no copy
+        return F.interpolate(layout, size, mode="bilinear", antialias=True)[0]
+    resized = F.interpolate(image[None].to(torch.float32), size, mode="bilinear", antialias=True)[0]
+    return resized.round_().to(image.dtype)
+
+
+def _rotated(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
+    y, x = _sources(box, size, angle)
+    height, width = image.shape[1:]
+    grid = torch.stack([2 * x / width - 1, 2 * y / height - 1], dim=-1)[None].to(torch.float32)
+    fill = image.to(torch.float32).mean(dim=(1, 2)).view(1, -1, 1, 1)
+    turned = F.grid_sample(image[None].to(torch.float32) - fill, grid, mode="bilinear", align_corners=False) + fill
+    turned = turned[0].permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    return turned.round_().to(image.dtype)
+
+
+def _sources(box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> tuple[Tensor, Tensor]:
+    """Where in the picture the middle of each pixel of the result lies: y and x, [H, W], in pixels from the corner."""
+    top, left, height, width = box
+    y = (torch.arange(size[0], dtype=torch.float64) + 0.5) * (height / size[0]) + top
+    x = (torch.arange(size[1], dtype=torch.float64) + 0.5) * (width / size[1]) + left
+    if not angle:
+        return y[:, None], x[None]
+    middle_y, middle_x = top + height / 2, left + width / 2
+    dy, dx = (y - middle_y)[:, None], (x - middle_x)[None]
+    return middle_y + math.cos(angle) * dy - math.sin(angle) * dx, middle_x + math.sin(angle) * dy + math.cos(
+        angle
+    ) * dx
+
+
+def _largest_share(labels: Tensor, ignore_index: int) -> float:
+    counts = torch.bincount(labels.flatten().to(torch.int64), minlength=ignore_index + 1)
+    counts[ignore_index] = 0
+    return float(counts.max() / counts.sum().clamp(min=1))

@@ -1,0 +1,1 @@
+"""One file to arrays and back: images, masks, arrays, documents, archives."""

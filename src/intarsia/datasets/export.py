@@ -1,0 +1,191 @@
+"""What an annotation tool exported, trained on as it is: masks are drawn when a sample is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..annotations.convert import read
+from ..annotations.project import Picture, Project, label_space, paint
+from ..annotations.splits import declared, part, to_train_on
+from ..data.pairs import Pair, Pairs, Raw
+from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
+from ..errors import DataError, LabelError, nearest
+from ..labels import LabelSpace
+from .release import held_out
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Decodes a picture: its regions drawn, later ones over earlier ones, and numbered in their order."""
+
+    source: str
+    classes: tuple[str, ...]
+    numbers: tuple[int, ...]  # the raw value of what no region covers, 0, and of each of the classes
+    pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
+
+    def __call__(self, item: Pair) -> Raw:
+        picture = self.pictures[item.name]
+        table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
+        painted = paint(picture, self.classes)
+        return Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered)
+
+
+def numbers(
+    project: Project, labels: LabelSpace | None, uncovered: str, classes: Sequence[str] | None, several: bool
+) -> tuple[int, ...]:
+    """The raw value of what no region covers, 0, and of each class of a project.
+
+    One split may list its classes in another order than the next, or lack one. So they go by their names, and by their
+    places only where `labels` calls them something else and there is but one list.
+
+    Args:
+        labels: the label space that will read the raw values; None: the project's own.
+        classes: the names in the order of the raw values from 1 on, where somebody listed them.
+        several: whether there are other splits, whose lists may differ.
+
+    Raises: LabelError for a class that has no raw value, or that of uncovered pixels.
+    """
+    if classes is not None:
+        if lacking := [name for name in project.classes if name not in classes]:
+            raise LabelError(f"{project.source}: data.classes lists no {lacking[0]!r}{nearest(lacking[0], classes)}")
+        return (0, *(classes.index(name) + 1 for name in project.classes))
+    if labels is None:
+        return tuple(range(len(project.classes) + 1))
+    known = {name: raw for raw, name in labels.values.items() if isinstance(raw, int) and raw > 0}
+    known |= {uncovered: known.get(uncovered, 0)} if labels.values.get(0) == uncovered else {}
+    if all(name in known for name in project.classes):
+        return (0, *(known[name] for name in project.classes))
+    lacking = [name for name in project.classes if name not in known]
+    if labels.values.get(0) in project.classes:
+        raise LabelError(
+            f"{project.source}: value 0 stands for what no region covers, but the labels call it {labels.values[0]!r}; "
+            f"write labels.values with 0: {uncovered}, and the classes from 1 on"
+        )
+    if several:
+        raise LabelError(
+            f"{project.source}: {lacking[0]!r} is none of the labels' names, and the splits may list their classes in "
+            "different orders; list the tool's names in data.classes, in the order of labels.values from 1 on"
+        )
+    return tuple(range(len(project.classes) + 1))
+
+
+def drawn(
+    project: Project,
+    pictures: Sequence[Picture],
+    place: Path,
+    split: str,
+    labels: LabelSpace | None,
+    uncovered: str,
+    classes: Sequence[str] | None = None,
+    several: bool = False,
+) -> Pairs:
+    """Some pictures of an export as a data set.
+
+    Args:
+        place: the export itself, a file or a folder.
+        classes, several: see `numbers`.
+
+    Raises: DataError when pictures are missing.
+    """
+    lost = [picture.name for picture in pictures if picture.image is None]
+    if lost:
+        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "")
+        raise DataError(f"{project.source}: the images of {shown} are not found beside the export{why}; put them there")
+    packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
+    around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
+    items = [
+        Pair(picture.name, picture.image, place, (around,) if packed else (picture.image, around))
+        for picture in pictures
+        if picture.image is not None
+    ]
+    return Pairs(
+        items,
+        labels or label_space(replace(project, classes=tuple(classes or project.classes)), uncovered),
+        name=project.source,
+        split=split,
+        decode=Drawing(
+            project.source,
+            project.classes,
+            numbers(project, labels, uncovered, classes, several),
+            {picture.name: picture for picture in pictures},
+        ),
+        remarks=project.remarks,
+    )
+
+
+def export(
+    root: str | Path,
+    split: str,
+    *,
+    labels: LabelSpace | None = None,
+    tool: str | None = None,
+    file: str | None = None,
+    classes: list[str] | None = None,
+    uncovered: str = "background",
+    holdout: float | None = None,
+    roles: dict[str, str] | None = None,
+) -> Pairs:
+    """The export of an annotation tool.
+
+    Args:
+        split: the name of a split that the export declares or {split} stands for; "train", "val" or "test" for all that
+            are for that; "train" or "val" of a holdout; "all" for every picture.
+        labels: another meaning of the same classes: raw value 0 is what no region covers; classes go by their names, or,
+            where `labels` has other names, by their order: n is the n-th.
+        tool: its name, see `intarsia data convert --help`; found out when absent.
+        file: the export within root, such as "annotations/instances_{split}.json"; {split} stands for the split's name.
+        classes: the tool's class names in the order of the raw values from 1 on; as the export lists them when absent.
+        uncovered: the class of pixels that no region covers, or "ignore".
+        holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone. Of an export that
+            declares splits, a share of those to train on.
+        roles: what splits are for whose names do not say so: {batch_7: val}; train, val, test or none.
+
+    Raises: DataError for a split that is not there, or a holdout where a split to validate on is declared.
+    """
+    root = Path(root)
+    several = file is not None and "{split}" in file
+    held = holdout is not None and split in (TRAIN, VAL)
+    place = root if file is None else root / file.replace("{split}", _file_of(root, file, split, held))
+    if not place.exists():
+        raise DataError(f"{place}: there is no such file or folder{nearest(split, splits(root, file=file))}")
+    project = read(place, tool, root)  # whatever lies below the folder that the user named may be used
+    pictures = list(project.pictures)
+    known = declared(pictures, roles)
+    if held and holdout is not None:
+        pictures = held_out(pictures if several else to_train_on(pictures, known, root), holdout, split)
+    elif split != "all" and not several:
+        pictures = part(pictures, split, known, root)
+    return drawn(project, pictures, place, split, labels, uncovered, classes, several)
+
+
+def splits(
+    root: str | Path,
+    *,
+    tool: str | None = None,
+    file: str | None = None,
+    holdout: float | None = None,
+    roles: dict[str, str] | None = None,
+) -> tuple[str, ...]:
+    """The splits that an export declares or `file` stands for, "train" and "val" of a holdout beside those of tests, or "all"."""
+    root = Path(root)
+    if file is not None and "{split}" in file:
+        before, _, after = file.partition("{split}")
+        places = [p.relative_to(root).as_posix() for p in root.glob(before + "*" + after)]
+        names = sorted(place[len(before) : len(place) - len(after)] for place in places)
+        return tuple(names) if holdout is None else (TRAIN, VAL, *(name for name in names if role(name) == TEST))
+    known = declared(read(root if file is None else root / file, tool), roles)
+    if holdout is not None:
+        return (TRAIN, VAL, *known.of(TEST))
+    return tuple(
+        sorted(known.counts, key=lambda name: KNOWN.index(role(name, roles)) if role(name, roles) in KNOWN else 3)
+    ) or ("all",)
+
+
+def _file_of(root: Path, file: str, split: str, held: bool) -> str:
+    """What {split} stands for: the split's name, and for both sides of a holdout that of the training split."""
+    if not held or "{split}" not in file:
+        return split
+    return next(iter(of(TRAIN, splits(root, file=file))), split)

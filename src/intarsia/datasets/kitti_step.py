@@ -1,0 +1,51 @@
+"""KITTI-STEP: 21 drives of KITTI, every frame labeled, people and cars tracked.
+
+Weber, Xie, Collins, Zhu, Voigtlaender, Adam, Green, Geiger, Leibe, Cremers, Ošep, Leal-Taixé, Chen. "STEP: Segmenting
+and Tracking Every Pixel." NeurIPS Datasets and Benchmarks 2021. arXiv:2102.11859
+
+    panoptic_maps/SPLIT/SEQUENCE/FRAME.png   R = class (Cityscapes' train ids, 255 void), 256 G + B = track, 0 for none
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..data.files.id_maps import read_rgb
+from ..data.pairs import Pair, Pairs, Raw
+from ..errors import DataError
+from ..labels import LabelSpace
+from .cityscapes import TRAIN_IDS
+from .release import one_of, top
+
+TREE = """    images/{train,val,test}/SEQUENCE/FRAME.png
+    panoptic_maps/{train,val}/SEQUENCE/FRAME.png"""
+
+
+def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Pairs:
+    """KITTI-STEP, frame by frame in the order of time; people and cars are numbered.
+
+    Args:
+        split: "train" (12 drives) or "val" (9).
+        labels: another meaning of the 19 train ids.
+    """
+    root = top(root, ("images", "panoptic_maps"), TREE)
+    one_of(split, splits(root), root, TREE)
+    items = []
+    for mask in sorted((root / "panoptic_maps" / split).glob("*/*.png")):
+        image = root / "images" / split / mask.parent.name / mask.name
+        if not image.is_file():
+            raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below\n{TREE}")
+        items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
+    return Pairs(items, labels or TRAIN_IDS, name="kitti_step", split=split, decode=_decode)
+
+
+def splits(root: str | Path) -> tuple[str, ...]:
+    """The splits that have panoptic maps."""
+    return tuple(s for s in ("train", "val") if (Path(root) / "panoptic_maps" / s).is_dir())
+
+
+def _decode(item: Pair) -> Raw:
+    assert item.mask is not None
+    red, green, blue = np.moveaxis(read_rgb(item.mask), 2, 0)
+    track = green * 256 + blue
+    return Raw(red, np.where(track > 0, red << 16 | track, 0))

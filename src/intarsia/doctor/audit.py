@@ -1,0 +1,77 @@
+"""The label doctor: everything about a data set that would spoil a run or its numbers, told before the first step.
+
+    each sample --examine (threads)--> Exam --gather--> Audit: findings, frequencies, statistics, hash
+
+It measures and tells; it neither prints nor mends. What it calls an error, training refuses.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..data.files.ahead import ahead
+from ..data.pairs import Pairs
+from ..errors import DataError
+from ..labels import LabelSpace
+from .exam.examine import Exam, examine, examine_sample
+from .finding import Audit, Finding
+from .judge import gather
+
+_CLOSELY = 300  # samples of a data set that is made while it is read: of more, not each one's regions are looked at
+
+__all__ = ["Audit", "Finding", "audit"]
+
+
+def audit(*datasets: Any, labels: LabelSpace | None = None) -> Audit:
+    """Examine every sample of one or several splits of a data set.
+
+    Args:
+        datasets: our own, or anything with `__len__` and `__getitem__`; give all splits at once, so that samples which
+            stand in two of them show. Frequencies and statistics are those of the first. Or one folder of images and
+            masks that nobody described: then what its masks mean is inferred, and is among the findings.
+        labels: label space of data sets that have no `.labels`.
+    """
+    if datasets and isinstance(datasets[0], str | Path):
+        from .diagnose import diagnose
+
+        return diagnose(datasets[0]).audit
+    return judge(datasets, examined(datasets), labels)
+
+
+def examined(datasets: Sequence[Any]) -> list[list[Exam]]:
+    """The exam of every sample of each data set.
+
+    Raises: DataError for a data set whose items are no images.
+    """
+    for dataset in datasets:
+        if held := getattr(dataset, "holds", ""):
+            raise DataError(f"{dataset.name} holds {held}; the audit looks at images and their masks")
+    return [list(_examined(d)) for d in datasets]
+
+
+def judge(
+    datasets: Sequence[Any],
+    exams: Sequence[list[Exam]],
+    labels: LabelSpace | None = None,
+    said: Sequence[Finding] = (),
+) -> Audit:
+    """What follows from the exams, after what was found before; see `audit`."""
+    if not datasets:
+        raise DataError("audit needs at least one data set")
+    return gather(datasets, [_read_by(d, labels) for d in datasets], exams, said)
+
+
+def _read_by(dataset: Any, labels: LabelSpace | None) -> LabelSpace | None:
+    """What the values that were counted mean: raw ones in files, class numbers in samples that others made."""
+    space = getattr(dataset, "labels", None) or labels
+    if space is None or isinstance(dataset, Pairs):
+        return space
+    return LabelSpace(space.names, space.colors)
+
+
+def _examined(dataset: Any) -> Iterator[Exam]:
+    if isinstance(dataset, Pairs):
+        yield from ahead(lambda item: examine(dataset, item), dataset.items)
+    else:
+        step = -(-len(dataset) // _CLOSELY) or 1
+        yield from (examine_sample(dataset, n, n % step == 0) for n in range(len(dataset)))

@@ -1,0 +1,1 @@
+"""What is measured of one pair: values, colors, regions, fingerprints."""

@@ -1,0 +1,53 @@
+"""From the exams of samples to numbers of each class: pixels, and regions by their size."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...labels import LabelSpace
+from .examine import Exam
+
+
+def counted(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarray, int]:
+    """Pixels of each class [K], and of ignore."""
+    merged: dict[int, int] = defaultdict(int)
+    for exam in exams:
+        for value, count in exam.values.items():
+            merged[value] += count
+    raw = np.array(sorted(merged), np.int64)
+    numbers = np.array([merged[int(v)] for v in raw], np.int64)
+    if space is None:
+        known = (raw >= 0) & (raw != 255) & (raw < 65535)
+        counts = np.zeros(int(raw[known].max(initial=-1)) + 1, np.int64)
+        counts[raw[known]] = numbers[known]
+        return counts, int(numbers[~known].sum())
+    codes = space.classes_of(raw)
+    counts = np.zeros(space.num_classes, np.int64)
+    inside = (codes >= 0) & (codes != space.ignore_index)
+    np.add.at(counts, codes[inside], numbers[inside])
+    return counts, int(numbers[codes == space.ignore_index].sum())
+
+
+def regions_of(space: LabelSpace | None, exams: Iterable[Exam]) -> np.ndarray:
+    """[K, 24] regions of each class by the binary logarithm of their pixels."""
+    merged: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(24, np.int64))
+    for exam in exams:
+        for value, bins in exam.objects.items():
+            merged[value] += bins
+    raw = np.array(sorted(merged), np.int64)
+    if space is None or not len(raw):
+        return np.zeros((space.num_classes if space else 0, 24), np.int64)
+    found = np.zeros((space.num_classes, 24), np.int64)
+    for value, code in zip(raw.tolist(), space.classes_of(raw).tolist(), strict=True):
+        if 0 <= code < space.num_classes:
+            found[code] += merged[value]
+    return found
+
+
+def commonest(values: Iterable[Any]) -> Counter[Any]:
+    """How often each value occurs, commonest first."""
+    return Counter(dict(Counter(values).most_common()))

@@ -1,0 +1,120 @@
+"""One pair of files as arrays, whatever is unusual about it: for the clean copy, and for the pictures of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ...data.files.codecs import decode_mask, read_image
+from ...data.files.npy import planes_of
+from ...data.folders.planes import Files, lay
+from ...data.layers import hidden_planes
+from ...data.pairs import Pair, Pairs
+from ...errors import DataError, LabelError
+from ...labels import LabelSpace
+from ..finding import Sight
+from .examine import Exam
+from .regions import between
+from .storage import natural
+
+
+class Case(NamedTuple):
+    """One pair of files, what was found of it, and who reads it, where that is not the doctor by itself."""
+
+    item: Pair
+    exam: Exam
+    parts: Files = ()
+    classes: tuple[str, ...] = ()  # of all such files of the data set
+    dataset: Pairs | None = None
+
+
+@dataclass
+class Ward:
+    """One split of a folder."""
+
+    split: str
+    name: str
+    cases: list[Case]
+    unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    labels: LabelSpace | None = None
+
+
+def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple[str, ...]]:
+    """A mask as it is stored, its palette, how many pixels lie in several planes, None where it has none, and the classes of hidden planes."""
+    assert case.item.mask is not None
+    if case.parts:
+        numbers = {name: number for number, name in enumerate(case.classes, 1)}
+        whole, twice, under = lay([(numbers[named], path) for named, path in case.parts])
+        covered = tuple(case.classes[number - 1] for number in under)
+        return whole.astype(np.uint8 if len(numbers) < 256 else np.uint16), None, twice, covered
+    stored, palette = decode_mask(case.item.mask)
+    planes = planes_of(case.item.mask)
+    if planes is None:
+        return stored, palette, None, ()
+    names = [f"class {number}" for number in range(len(planes))]
+    return stored, palette, int((planes.sum(axis=0) > 1).sum()), hidden_planes(planes, names)
+
+
+def picture(case: Case) -> np.ndarray:
+    """An image [H, W, C] as its data set reads it, or else in any mode that Pillow can turn into RGB."""
+    if case.dataset is not None and case.dataset.image_hook is not None:
+        return case.dataset.read(case.item)
+    try:
+        return read_image(case.item.image)
+    except DataError as error:
+        if " colors; save it as gray" not in str(error):
+            raise
+    with Image.open(case.item.image) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> np.ndarray:
+    """A mask as class numbers and the ignore index, -1 where a value has no meaning.
+
+    Args:
+        table: own value -> common value, where the mask is not stored as the others are.
+
+    Raises: DataError or LabelError when it cannot be read.
+    """
+    assert case.item.mask is not None
+    if case.dataset is not None:
+        known = case.dataset.decode(case.item)
+        assert known is not None
+        raw = known.classes
+    else:
+        raw = natural(*decode(case)[:2], case.item.mask)[0]
+    blended = between(raw) if case.exam.blend and case.exam.form is not None else None
+    if table is not None:
+        keys = np.array(sorted(table), np.int64)
+        places = np.searchsorted(keys, raw).clip(max=len(keys) - 1)
+        raw = np.where(keys[places] == raw, np.array([table[int(k)] for k in keys], np.int64)[places], -1)
+    codes = space.classes_of(raw)
+    if blended is not None:
+        codes[blended] = -1
+    return codes
+
+
+def reader(
+    cases: Iterable[Case], space: LabelSpace, tables: Mapping[int, Mapping[int, int]] | None = None
+) -> Callable[[Sight], tuple[np.ndarray | None, np.ndarray | None]]:
+    """What a report shows of a sight: its image, and its class numbers, -1 where a value has no meaning; None where it has none."""
+    known = {(case.item.name, case.item.image): case for case in cases}
+
+    def read(sight: Sight) -> tuple[np.ndarray | None, np.ndarray | None]:
+        image = labels = None
+        if sight.image is None:
+            return None, None
+        case = known.get((sight.name, sight.image))
+        with suppress(DataError):
+            image = picture(case or Case(Pair(sight.name, sight.image, None), Exam(sight.name, "")))
+        if case is not None and case.item.mask is not None:
+            with suppress(DataError, LabelError):
+                labels = codes_of(case, space, (tables or {}).get(id(case.exam)))
+        return image, labels
+
+    return read

@@ -1,0 +1,344 @@
+"""What the values in a folder's masks seem to mean: ids or colors, and which classes."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...data.files.ahead import ahead
+from ...data.files.codecs import raw_nodata, raw_values, stored_mask
+from ...data.files.npy import planes_of
+from ...data.folders.nodata import Nodata, settle
+from ...data.pairs import Pair
+from ...errors import DataError, LabelError
+from ...labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
+from .class_names import Named
+from .numbering import MANY, OBJECTS, numbered, without_void
+
+NOTHING = re.compile(
+    r"unlabell?ed|void|unknown|none|unclassified|ignored?", re.IGNORECASE
+)  # names that stand for no class
+_TRIMAP = re.compile(r"tri-?_?maps?", re.IGNORECASE)
+_RARE = 1e-4  # colors of a smaller share are slips of a brush, where nobody gave them a name
+
+
+def alone(space: LabelSpace, where: object) -> str:
+    """The sentence about a label space of one class, which nothing can be told apart from; empty where there are more."""
+    if space.num_classes > 1:
+        return ""
+    (name,) = space.names
+    return (
+        f"{where}: every labeled pixel is {name!r}, one class alone, so there is nothing that a network could tell apart; "
+        f"give what is not {name} a value or a color of its own in the masks, such as background"
+    )
+
+
+class Scan(NamedTuple):
+    """What the masks of a folder hold."""
+
+    by_color: bool
+    pixels: dict[int, int]  # raw value -> pixels
+    kinds: Counter[str]  # kind of file -> how many
+    palette: dict[int, str]  # id -> its color, where all files have palettes that agree
+    folder: str = ""  # where the masks lie
+    each: tuple[frozenset[int], ...] = ()  # the raw values of each mask
+    nodata: Nodata = Nodata()  # what the masks declare to be no data, which is not among the values
+
+
+def scan(items: list[Pair], said: list[str]) -> Scan:
+    """Read every mask once, as ids and, where it has any, as colors, and keep the view that fits all of them.
+
+    Args:
+        said: gets a sentence about masks that cannot be read; the audit names each.
+
+    Raises: DataError when none can be read; LabelError when no view fits all of them.
+    """
+    seen = list(ahead(_look, items))
+    looks = [look for look in seen if isinstance(look, _Look)]
+    broken = [str(error) for error in seen if isinstance(error, DataError)]
+    if not looks:
+        raise DataError(broken[0])
+    if broken:
+        said.append(f"{len(broken)} masks cannot be read, the first: {broken[0]}")
+    palettes = {look.palette for look in looks}
+    # ids, unless some masks have none, or the same index has different colors in different files
+    ids = all(look.ids is not None for look in looks) and (len(palettes) == 1 or _same_ids(looks))
+    views = [look.ids if ids else look.colors for look in looks]
+    total: Counter[int] = Counter()
+    held = [view for view in views if view is not None]
+    if len(held) < len(views):
+        raise LabelError(
+            "some masks hold colors and others 16-bit ids or half transparent pixels; convert them to one kind"
+        )
+    nodata = settle(held, [look.nodata[0 if ids else 1] for look in looks])
+    if nodata.clash:
+        raise LabelError(nodata.clash)
+    if below := sorted({value for view in held for value in view if value < 0}):
+        pixels = sum(view.pop(value, 0) for view in held for value in below)
+        nodata = nodata._replace(
+            ignored=(*nodata.ignored, *below),
+            said=(
+                *nodata.said,
+                f"{', '.join(map(str, below[:5]))}: below 0 there is no class, so {pixels:,} px are ignored",
+            ),
+        )
+    said += nodata.said
+    for view in held:
+        total.update(view)
+    return Scan(
+        not ids,
+        dict(sorted(total.items())),
+        Counter(look.kind for look in looks),
+        _painted(looks) if ids else {},
+        str(items[0].mask.parent) if items[0].mask else "",
+        tuple(frozenset(view) for view in held),
+        nodata,
+    )
+
+
+class _Look(NamedTuple):
+    """One mask file in both views; None where it has no such view."""
+
+    kind: str
+    palette: bytes
+    ids: Counter[int] | None
+    colors: Counter[int] | None
+    nodata: tuple[int | None, int | None] = (None, None)  # what the file declares to be no data, in both views
+
+
+def _look(item: Pair) -> _Look | DataError:
+    assert item.mask is not None
+    try:
+        whole = stored_mask(item.mask)
+    except DataError as error:
+        return error
+    stored, palette, _ = whole
+    kind = (
+        {2: "gray with alpha", 3: "RGB", 4: "RGBA"}[stored.shape[2]]
+        if stored.ndim == 3
+        else "index"
+        if palette is None
+        else "palette"
+    )
+    kind = "one-hot" if planes_of(item.mask) is not None else kind
+    packed = b"" if palette is None else palette.tobytes()
+    return _Look(
+        f"{item.mask.suffix[1:].lower()} {kind}",
+        packed,
+        _view(stored, palette, False),
+        _view(stored, palette, True),
+        (raw_nodata(whole, False), raw_nodata(whole, True)),
+    )
+
+
+def _painted(looks: list[_Look]) -> dict[int, str]:
+    """The color of each id that occurs; empty unless every file has a palette."""
+    if not all(look.palette for look in looks):
+        return {}
+    width = {value: (look.palette, len(look.palette) // 256) for look in looks for value in look.ids or ()}
+    return {value: "#" + palette[value * w : value * w + 3].hex() for value, (palette, w) in width.items()}
+
+
+def _same_ids(looks: list[_Look]) -> bool:
+    """Whether palettes differ only where no pixel looks: then indices mean the same in every file."""
+    meaning: dict[int, bytes] = {}
+    for look in looks:
+        palette, ids = look.palette, look.ids
+        width = len(palette) // 256
+        for value in ids or () if palette else ():  # gray files say nothing about colors
+            color = palette[value * width : value * width + 3]
+            if meaning.setdefault(value, color) != color:
+                return False
+    return True
+
+
+def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Counter[int] | None:
+    if stored.ndim == 2 and stored.dtype == np.uint8:  # bytes are counted before they become colors
+        counts = np.bincount(stored.ravel(), minlength=256)
+        stored = np.flatnonzero(counts).astype(np.uint8)[None]
+        weights = counts[stored].ravel()
+    else:
+        weights = None
+    try:
+        raw = raw_values(stored, palette, by_color, "")
+    except LabelError:
+        return None
+    if weights is None:
+        values, weights = np.unique(raw, return_counts=True)
+        return Counter(dict(zip(values.tolist(), weights.tolist(), strict=True)))
+    total: Counter[int] = Counter()
+    for value, count in zip(raw.ravel().tolist(), weights.tolist(), strict=True):
+        total[value] += count
+    return total
+
+
+def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+    """The label space of what the masks hold."""
+    said.append(
+        f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones"
+    )
+    if "npy one-hot" in scan.kinds:
+        said.append(
+            "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
+        )
+    numbers, sentence = black_and_white(scan)
+    if numbers and not (scan.by_color and file and file.colors):
+        names = _two(classes, file)
+        said.append(sentence)
+        values: dict[int | str, str] = {value: names[number] for value, number in numbers.items()}
+        return LabelSpace(tuple(names), values=values)
+    if scan.by_color:
+        return _colors(scan, classes, file, said)
+    seen = list(scan.pixels)
+    if numbered(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
+        told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
+        if len(seen) > MANY:
+            raise LabelError(f"{root}: {told}")
+        said.append(told)
+    if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
+        said.append("a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored")
+        return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
+    ignored = unlabeled(seen)
+    ids = [v for v in seen if v not in ignored]
+    if file is not None and scan.palette and file.colors:
+        file = _by_palette(scan, file, said)
+    if classes is not None or file is not None:
+        names, values = _numbered(root, ids, classes, file, ignored, said)
+        if classes is None:
+            names, values = without_void(names, values, said)
+    elif ids and set(ids) <= {0, 1}:
+        names, values = ["background", "foreground"], {0: "background", 1: "foreground"}
+    else:
+        names = [f"class_{v}" for v in ids]
+        values = dict(zip(ids, names, strict=True))
+        said.append("no names were given, so classes are named after their ids; write better ones into labels")
+    if ignored:
+        said.append(f"{ignored[0]} is taken for pixels without a label, and ignored")
+    return LabelSpace(tuple(names), values={**values, **dict.fromkeys(ignored, IGNORE)})
+
+
+def _by_palette(scan: Scan, file: Named, said: list[str]) -> Named | None:
+    """The ids of a file's names, found by comparing its colors with the masks' palette; None when the file means other masks."""
+    ids = {color: value for value, color in scan.palette.items()}
+    found = [(name, ids[color]) for name, color in zip(file.names, file.colors, strict=True) if color in ids]
+    if len(found) < len([v for v in scan.pixels if v != 255]):
+        said.append(
+            f"{file.path.name} gives other colors than the masks' palette: its names ({', '.join(file.names[:8])}) are not used"
+        )
+        return None
+    return file._replace(names=[n for n, _ in found], colors=[], ids=[i for _, i in found])
+
+
+def black_and_white(scan: Scan) -> tuple[dict[int | str, int], str]:
+    """The class, 0 or 1, of each value in masks of black and white, and a sentence about it; empty for other masks."""
+    if scan.by_color:
+        plain = set(scan.pixels) <= {0, 0xFFFFFF} and 0xFFFFFF in scan.pixels
+        return ({"#000000": 0, "#ffffff": 1}, "black and white are two classes") if plain else ({}, "")
+    shown = {value: scan.palette.get(value) for value in scan.pixels}
+    if len(shown) == 2 and list(shown.values()) == ["#000000", "#ffffff"] and 0 in shown:
+        top = max(shown)
+        return {0: 0, top: 1}, f"0 is painted black and {top} white: they are two classes"
+    found, sentence = two_classes(scan.pixels, scan.each)
+    painted = any("palette" in kind for kind in scan.kinds)  # an index of a palette is no gray
+    return ({}, "") if painted and any(isinstance(value, str) for value in found) else (found, sentence)
+
+
+def _two(classes: list[str] | None, file: Named | None) -> list[str]:
+    if classes is not None and len(classes) != 2:
+        raise LabelError(
+            f"{len(classes)} classes given, but the masks hold two values; name two, such as background,{classes[0] if classes else 'thing'}"
+        )
+    names = classes or (file.names if file and len(file.names) == 2 else None)
+    return list(names or ["background", "foreground"])
+
+
+def _numbered(
+    root: Path, ids: list[int], classes: list[str] | None, file: Named | None, ignored: list[int], said: list[str]
+) -> tuple[list[str], dict[int | str, str]]:
+    """Names for ids, from the caller or from a file: by the file's own ids, by position, or by position among the ids seen."""
+    names = list(classes if classes is not None else file.names)  # type: ignore[union-attr]
+    source = "the classes given" if classes is not None else file.path.name  # type: ignore[union-attr]
+    if file is not None and classes is None and file.ids and set(ids) <= set(file.ids):
+        values: dict[int | str, str] = dict(zip(file.ids, names, strict=True))
+    elif not ids or max(ids) < len(names):
+        values = dict(enumerate(names))
+    elif min(ids) >= 1 and max(ids) == len(names):
+        values = {n + 1: name for n, name in enumerate(names)}
+        said.append("ids start at 1")
+    elif len(ids) == len(names):
+        values = dict(zip(ids, names, strict=True))
+        said.append("the names stand for the ids in their order")
+    elif classes is None:
+        said.append(
+            f"{source} lists {len(names)} classes, but the masks hold {len(ids)} ids up to {max(ids)}: not used"
+        )
+        made = [f"class_{v}" for v in ids]
+        return made, dict(zip(ids, made, strict=True))
+    else:
+        raise LabelError(
+            f"{root}: {len(names)} classes given, but the masks hold {len(ids)} ids ({', '.join(map(str, ids[:8]))}{', ...' if len(ids) > 8 else ''}); name each of them"
+        )
+    said.append(f"names from {source}")
+    return names, values
+
+
+def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+    """The label space of color masks: every color that occurs becomes a value."""
+    total = sum(scan.pixels.values())
+    if len(scan.pixels) > MANY:
+        raise LabelError(
+            f"the masks hold {len(scan.pixels)} different colors, so they were smoothed or saved as JPEG; export them again as PNG without smoothing"
+        )
+    known = dict(zip(file.colors, file.names, strict=True)) if file and file.colors else {}
+    spelled = {v: TRANSPARENT if v >= 1 << 24 else f"#{v:06x}" for v in scan.pixels}
+    matched = {v: known[s] for v, s in spelled.items() if s in known}
+    if file and known and not matched:
+        said.append(
+            f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself"
+        )
+        file = None
+    values: dict[int | str, str] = {}
+    for value, count in scan.pixels.items():
+        color = spelled[value]
+        if value in matched:
+            values[color] = IGNORE if NOTHING.fullmatch(matched[value]) else matched[value]
+            if values[color] == IGNORE:
+                said.append(f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
+        elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
+            values[color] = IGNORE
+            said.append(
+                f"{color} ({count} px) is ignored: {'no label was painted there' if color == TRANSPARENT else 'too rare for a class'}"
+            )
+        else:
+            values[color] = f"color_{color[1:]}"
+    if classes is not None:
+        left = [c for c, name in values.items() if name != IGNORE]
+        if len(left) != len(classes):
+            raise LabelError(
+                f"{len(classes)} classes given, but the masks hold {len(left)} colors ({', '.join(map(str, left[:8]))}); name each, in this order"
+            )
+        values.update(zip(left, classes, strict=True))
+        said.append("the names given stand for the colors in the order of their codes")
+    elif file and matched:
+        said.append(f"names from {file.path.name}, by color")
+        if all(
+            v in matched for v in scan.pixels
+        ):  # the file tells the truth, so classes that do not occur are believed too
+            believed: dict[int | str, str] = {c: IGNORE if NOTHING.fullmatch(n) else n for c, n in known.items()}
+            values = {**believed, **values}
+        elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
+            other = ", ".join(str(c) for c, name in values.items() if str(name).startswith("color_"))
+            said.append(
+                f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}"
+            )
+    else:
+        said.append("no names were given, so classes are named after their colors; write better ones into labels")
+    names = tuple(dict.fromkeys(n for n in values.values() if n != IGNORE))
+    if not names:
+        raise LabelError("the masks hold no color that could be a class")
+    first = {name: color for color, name in reversed(values.items())}
+    shades = distinct_colors(len(names))
+    painted = tuple(first[n] if str(first.get(n, "")).startswith("#") else shades[k] for k, n in enumerate(names))
+    return LabelSpace(names, painted, values)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Scores of predictions that lie in files, whoever wrote them."""
