@@ -246,7 +246,7 @@ def test_evaluate_says_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder or data set 'camvidd'; did you mean 'camvid'"):
         evaluate(predictor(), "camvidd")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be a folder for the report"):
+    with pytest.raises(DataError, match="cannot be a folder for results"):
         evaluate(predictor(), Scenes(), out=tmp_path / "file")
     with pytest.raises(DataError, match="trained on the split 'train'"):
         evaluate(predictor(), Scenes(), baseline=True)
@@ -282,7 +282,8 @@ def test_evaluate_opens_the_data_of_the_checkpoint(tmp_path: Path) -> None:
     found = evaluate(path, out=tmp_path / "out")
     dataset = datasets.open("shapes", None, "val", size=32, count=6)
     assert np.array_equal(found.scores.matrix, score(Predictor.load(path), dataset).scores.matrix)
-    assert found.source == {"model": str(path), "data": "shapes", "split": "val"}
+    pairs = "the model's own val, 6 pairs"
+    assert found.source == {"model": str(path), "data": "shapes", "split": "val", "pairs": pairs}
     assert found.baseline is not None and 0 < found.baseline < 1
     page = (tmp_path / "out" / "report.html").read_text()
     assert f"{100 * found.baseline:.1f} %" in page and "Training loss" in page
