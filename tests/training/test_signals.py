@@ -23,6 +23,8 @@ from torch import nn
 import intarsia
 import lightning.fabric
 
+pytestmark = pytest.mark.timeout(1200)  # 15 runs in processes of their own
+
 torch.set_num_threads(1)
 
 
