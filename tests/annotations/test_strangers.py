@@ -91,7 +91,8 @@ class TestRunLengths:
     @pytest.mark.parametrize(
         "text, words",
         [
-            ("o" * 60, "a number beyond any"),
+            ("o" * 60, "end within a number"),
+            ("o" * 60 + "0", "a number beyond any"),
             ("0 1", "the character ' '"),
             ("é", "the character 'é'"),
             ("o", "end within"),

@@ -142,7 +142,7 @@ def _images(root: Path, tree: dict[str, Any], remarks: list[str]) -> dict[Path, 
         root / path.relative_to(home) if path.is_relative_to(home) else path: strongest(splits)
         for path, splits in held.items()
     }
-    rest = [path for path in _labeled(root) if path not in kept]
+    rest = [path for path in _labeled(root) if path.resolve() not in held]
     return kept | {path: _folder_split(path, root) for path in rest}
 
 
