@@ -117,3 +117,11 @@ def test_the_verb_takes_a_folder_a_name_and_an_export(
         assert np.array_equal(np.where(truth == 11, 255, truth), made)
     code, out, err = run_cli("data", "convert", tmp_path / "nothing", "--to", "coco", "--out", tmp_path / "x")
     assert code == 2 and "nothing" in err and not (tmp_path / "x").exists()
+
+
+def test_values_that_are_ignored_are_said(tmp_path: Path) -> None:
+    """A raster's nodata, or a void: what it covers is in no region, and the conversion says so."""
+    labels = LabelSpace(("road", "car"), values={0: "road", 1: "car", 2: "ignore"})
+    found = project([_set(tmp_path, labels, COARSE)])
+    assert found.remarks == ("pixels of value 2 are ignored",)
+    assert {region.label for picture in found for region in picture.regions} == {"road", "car"}

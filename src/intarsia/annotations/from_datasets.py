@@ -47,6 +47,8 @@ def project(datasets: Sequence[Pairs]) -> Project:
     left = sum(len(side) for dataset in datasets for side in dataset.unmatched)
     remarks = [remark for dataset in datasets for remark in dataset.remarks]
     remarks += _covered(datasets)
+    if void := [str(value) for value, name in first.labels.values.items() if name == IGNORE]:
+        remarks.append(f"pixels of {'value' if len(void) == 1 else 'the values'} {', '.join(void)} are ignored")
     if left:
         remarks.append(f"{left} files without a partner are left out; `intarsia data audit` names them")
     colors = dict(zip(names, first.labels.colors, strict=True))
