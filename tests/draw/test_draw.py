@@ -151,7 +151,7 @@ def test_rows_list_what_occurs_by_share_and_the_ignored_last():
 
 
 def test_names_of_any_script_and_length_are_drawn():
-    names = ("Straße", "Łódź", "道路", "дорога", "a" * 300, "two\nlines", "-", "ordinary")
+    names = ("Straße", "Łódź", "道路", "дорога", "a" * 300, "two lines", "-", "ordinary")
     space = LabelSpace(names)
     sheet = draw.legend(space, font_size=15)
     assert sheet.width < 500
