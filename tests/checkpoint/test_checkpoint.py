@@ -180,7 +180,7 @@ def test_weights_that_do_not_fit_say_which_and_change_nothing():
 def test_building_fetches_nothing(monkeypatch):
     seen = {}
     monkeypatch.setattr(
-        "intarsia.checkpoint.record.build", lambda name, k, **options: seen.update(options) or network()
+        "intarsia.checkpoint.foreign.variants.build", lambda name, k, **options: seen.update(options) or network()
     )
     checkpoint_of(network().state_dict(), model="fpn", options={"encoder": "resnet18", "pretrained": True}).build()
     assert seen == {"encoder": "resnet18", "pretrained": False, "in_channels": 3}

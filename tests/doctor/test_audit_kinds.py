@@ -126,12 +126,13 @@ def test_65535_is_what_255_is_in_files_of_8_bits(root: Path) -> None:
     assert diagnose(root).meaning.space.names == ("class_0", "class_1", "class_2")
 
 
-def test_minus_one_is_told_by_init_in_words_that_help(root: Path) -> None:
+def test_minus_one_is_ignored_and_init_says_so(root: Path) -> None:
     for path in masks(root):
         np.save(path.with_suffix(".npy"), load(path).astype(np.int64) - 1)
         path.unlink()
-    with pytest.raises(LabelError, match=r"the masks hold -1; ids are 0 and above, so save .* 255"):
-        init(root)
+    tree, said = init(root)
+    assert "-1: below 0 there is no class, so" in said and "px are ignored" in said
+    assert tree["labels"]["values"] == {0: "class_0", 1: "class_1", 2: "class_2", -1: "ignore"}
 
 
 @pytest.mark.parametrize("line", ["unlabeled", "ignore", "Void"])

@@ -23,6 +23,7 @@ RUNS = [{"B": 3, "K": 7, "H": 96, "W": 160}, {"B": 2, "K": 5, "H": 224, "W": 96}
 EXTRA = [("unet", {"encoder": "resnet50"}), ("fcn32s", {"encoder": "alexnet"})]  # branches that defaults do not take
 
 
+@pytest.mark.timeout(1200)  # it runs every network
 def test_every_comment_is_true_and_every_comment_is_run() -> None:
     book = shapes.Book()
     with shapes.watched("intarsia", ROOT, ROOMS, book) as load:

@@ -77,6 +77,7 @@ def test_what_is_shipped_is_the_average_and_what_is_resumed_is_not(tmp_path: Pat
     assert any(not torch.equal(raw[name], stored.weights[name]) for name in raw)
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, precision: str) -> None:
     """SIGKILL in the middle of an epoch, two workers, dropout, accumulation, average, fused AdamW: equal to the last bit."""

@@ -187,7 +187,10 @@ class Beside:
         self.root = root
         self.named: dict[str, list[Path]] = {}
         self.stems: dict[Path, Path] = {}
-        for path, linked in (found for folder in (root, *named()) for found in _images(folder)):
+        home = root.resolve()
+        for path, linked in (found for folder in (root, *_others(home)) for found in _images(folder)):
+            if path.is_relative_to(home) and not path.is_relative_to(root):
+                continue  # found below a named folder that holds the export, and before that below the export
             if not linked or inside(path, root):
                 self.named.setdefault(path.name, []).append(path)
                 self.stems.setdefault(path.with_suffix(""), path)
@@ -222,6 +225,11 @@ class Beside:
     def stem(self, name: str) -> Path | None:
         """The image of that name with any ending, at the same place below the folder."""
         return self.stems.get(self.root.joinpath(*name.split("/")))
+
+
+def _others(home: Path) -> list[Path]:
+    """The folders that the user named besides the export's own, resolved."""
+    return [place for folder in named() if not (place := folder.resolve()).is_relative_to(home)]
 
 
 def name_of(called: str) -> str:
