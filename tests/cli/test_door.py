@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -152,17 +151,13 @@ def test_numbers_for_people() -> None:
     assert [duration(x) for x in (8.6, 200, 7500)] == ["9 s", "3 min 20 s", "2 h 05 min"]
 
 
-@pytest.mark.parametrize(
-    ("code", "limit"), [("import intarsia", 0.3), ("import sys, intarsia.cli as c; sys.exit(c.main(['--help']))", 0.6)]
-)
-def test_the_door_opens_fast(code: str, limit: float) -> None:
-    """The best of five processes: the others may have waited for a busy core."""
-    took = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-        took.append(time.perf_counter() - started)
-    assert min(took) < limit
+@pytest.mark.parametrize("code", ["import intarsia", "import intarsia.cli as c; c.main(['--help'])"])
+def test_the_door_opens_fast(code: str) -> None:
+    """Nothing that takes long to import is imported before a verb needs it."""
+    slow = "torch numpy scipy PIL torchvision timm lightning yaml pydantic jinja2 safetensors huggingface_hub".split()
+    look = f"import sys\n{code}\nprint([m for m in {slow} if m in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -12,6 +12,8 @@ import pytest
 import intarsia
 from intarsia.training.interrupt import Stopped, interruptible
 
+pytestmark = pytest.mark.timeout(1200)  # 15 runs in processes of their own
+
 # Reading one of the slow items takes a minute: whoever waits for it is late.
 SCRIPT = r"""
 import json, os, signal, sys, time
@@ -22,8 +24,6 @@ from torch import nn
 
 import intarsia
 import lightning.fabric
-
-pytestmark = pytest.mark.timeout(1200)  # 15 runs in processes of their own
 
 torch.set_num_threads(1)
 
