@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ os.environ["OMP_NUM_THREADS"] = "1"  # two threads on two busy cores are slower 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the hub client says so at once instead of trying
 os.environ.pop("COLUMNS", None)
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)  # the same examples on every machine
+hypothesis.settings.load_profile("suite")
 
 if "torch" in sys.modules:  # a plugin was faster
     sys.modules["torch"].set_num_threads(1)
@@ -79,6 +84,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["XDG_CACHE_HOME"]
     else:
         os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def seeded(request: pytest.FixtureRequest) -> None:
+    """Every test draws the same random tensors in any order, on any worker; INTARSIA_TEST_SEED=7 draws others."""
+    if "torch" in sys.modules:
+        shift = int(os.environ.get("INTARSIA_TEST_SEED", "0"))
+        sys.modules["torch"].manual_seed(zlib.crc32(request.node.nodeid.encode()) + shift)
 
 
 @pytest.fixture
