@@ -238,7 +238,13 @@ class TestInferredLabels:
         two_folders(tmp_path, 40)
         for n in range(39):
             put(tmp_path / f"masks/s{n}.png", mask(n) * 255)
-        assert "255 is ignored" in folder(tmp_path, "all", labels=LabelSpace(("a", "b"))).inferred
+        dataset = folder(tmp_path, "all", labels=LabelSpace(("a", "b")))
+        assert dataset.labels.values == {0: "a", 1: "b", 255: "b"} and "1 and 255 are both 'b'" in dataset.inferred
+        assert all((dataset[n].labels.numpy() == mask(int(dataset[n].name[1:]))).all() for n in range(40))
+        put(tmp_path / "masks/s0.png", np.array([[0, 1, 255, 0, 0, 0, 0, 0]] * 6, np.uint8))
+        assert (
+            "255 is ignored" in folder(tmp_path, "all", labels=LabelSpace(("a", "b"))).inferred
+        )  # beside 1 in one mask
 
     def test_ids_from_one_and_colors_are_refused_with_the_mending(self, tmp_path: Path) -> None:
         two_folders(tmp_path, 3)

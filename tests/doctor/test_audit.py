@@ -171,7 +171,11 @@ def test_some_masks_0_and_1_others_0_and_255(root: Path) -> None:
     for n, path in enumerate(sorted(root.glob("*/masks/*.png"))):
         put(path, np.random.default_rng(n).choice([0, 255 if n < 2 else 1], (6, 8)).astype(np.uint8))
     found = examined(root, LabelSpace(("a", "b")))
-    finding = only(found, "mixed_encoding")
+    assert not found.errors and found.ignored == 0
+    told = [f.message for f in found.findings if f.kind == "inferred"]
+    assert len(told) == 2 and all("1 and 255 are both 'b', and none is ignored" in line for line in told)
+    found = examined(root, LabelSpace(("a", "b"), values={0: "a", 1: "b", 255: "ignore"}))
+    finding = only(found, "mixed_encoding", "warning")
     assert (
         "2 masks of train hold 0 and 1, 2 hold 0 and 255, where 255 is ignored" in finding.message
         and "255: b" in finding.fix

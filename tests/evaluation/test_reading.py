@@ -104,6 +104,20 @@ def photos(folder: Path, masks: Sequence[np.ndarray], how: str) -> Path:
     return folder
 
 
+def test_a_recipe_of_names_alone_reads_both_ways_to_store_two_classes(run_cli: Run, tmp_path: Path) -> None:
+    """0 and 1 in some masks, 0 and 255 in the others: evaluate scores what audit passes, and no pixel is left out."""
+    photos(tmp_path / "photos", TRUTH, "0 1 and 0 255")
+    recipe = tmp_path / "names.yaml"
+    recipe.write_text(
+        f"data: {{name: folder, root: {tmp_path / 'photos'}, images: images, masks: masks, train: all, val: null}}\n"
+        "labels: {classes: [background, cell]}\ntrain: {steps: 1}\n"
+    )
+    code, out, _ = run_cli("data", "audit", recipe)
+    assert code == 0 and "1 and 255 are both 'cell', and none is ignored" in " ".join(out.split())
+    tree = scored(run_cli, write(SEEN, tmp_path / "seen", "0 1"), recipe)
+    assert list(tree["iou"].values()) == pytest.approx(WANTED, abs=1e-12)
+
+
 @pytest.mark.parametrize("how", ["0 1", "0 255", "one bit", "JPEG", "a palette each", "0 1 and 0 255"])
 def test_a_folder_of_images_and_masks_is_scored_as_a_whole(run_cli: Run, tmp_path: Path, how: str) -> None:
     folder = photos(tmp_path / "photos", TRUTH, how)

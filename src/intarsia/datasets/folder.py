@@ -246,7 +246,7 @@ def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str |
     seen: set[int] = set().union(*views)
     if labels.num_classes > 1 and 0 in seen and not seen <= {0, 255} and labels.stray(dict.fromkeys(seen, 1)):
         return labels, ""  # some stray values beside sound ones: the audit names their files
-    space, sentence = infer(labels.names, seen, labels.activation)
+    space, sentence = infer(labels.names, seen, labels.activation, views)
     values: dict[int | str, str] = {**space.values}
     values.update(dict.fromkeys(nodata.ignored, IGNORE))
     return LabelSpace(space.names, labels.colors, values, space.activation), "; ".join([sentence, *nodata.said])

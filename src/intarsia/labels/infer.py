@@ -1,14 +1,19 @@
 """What a user's class names mean for masks that hold certain ids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import LabelError
 from .space import LabelSpace
-from .values import white
+from .values import mixed, white
 
 
-def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax") -> tuple[LabelSpace, str]:
+def infer(
+    names: Sequence[str], seen: Iterable[int], activation: str = "softmax", masks: Iterable[Collection[int]] = ()
+) -> tuple[LabelSpace, str]:
     """The label space of index masks that hold the raw ids `seen`, when a user listed class names and nothing else.
+
+    Args:
+        masks: the ids of each mask; they show whether two classes are stored in two ways.
 
     Returns: the label space, and one sentence that says what was taken for granted.
 
@@ -33,6 +38,12 @@ def infer(names: Sequence[str], seen: Iterable[int], activation: str = "softmax"
         return LabelSpace(
             plain.names, values=values, activation=activation
         ), f"masks hold {' and '.join(map(str, found))}: {top} is {plain.names[1]!r}, not ignore"
+    if count == 2 and mixed(masks):
+        values = {0: plain.names[0], 1: plain.names[1], 255: plain.names[1]}
+        told = (
+            f"some masks hold 0 and 1, the others 0 and 255: 1 and 255 are both {plain.names[1]!r}, and none is ignored"
+        )
+        return LabelSpace(plain.names, values=values, activation=activation), told
     if all(0 <= value < count or value == plain.ignore_index for value in found):
         ignored = f", and {plain.ignore_index} is ignored" if plain.ignore_index in found else ""
         return plain, f"masks hold {_brief(found)}: ids are the positions in the list of classes{ignored}"

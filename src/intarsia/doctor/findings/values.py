@@ -109,9 +109,9 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
         small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
         large = [e for e in labeled if white(e.values) == 255]
         if small and large and space.values.get(255) == IGNORE:
-            said = space.explicit and not getattr(dataset, "inferred", "")  # that 255 is ignored
+            # either the labels say so, or a mask that holds 1 and 255 does: every verb reads them so
             yield Finding(
-                "mixed_encoding", "warning" if said else "error", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
+                "mixed_encoding", "warning", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
                 _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
             )  # fmt: skip
     for remark in getattr(dataset, "remarks", ()):
