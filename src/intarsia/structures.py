@@ -24,23 +24,55 @@ class Sample(NamedTuple):
     """One image with its labels, as a data set hands it out: raw integers, not normalized."""
 
     image: Tensor  # [C, H, W]  uint8, or int32 holding 16-bit values; usually a channels-last view of the decoded file
-    labels: Tensor  # [H, W]  class numbers and the ignore index; uint8, or int32 beyond 255 classes
+    labels: Tensor  # [H, W]  class numbers and the ignore index; uint8, or int32 beyond 255 classes; see `planes`
     name: str  # unique within its data set; names the files that `predict` and the report write
     objects: Tensor | None = None  # [H, W] int32  object numbers from 1; 0 where there is none
-    boxes: Tensor | None = None  # [M, 4] float32  x0, y0, x1, y1 in pixels; row n is object n + 1's; zeros: not in view
     depth: Tensor | None = None  # [H, W] float32  meters; nan where unknown
+    planes: Tensor | None = None  # [K, H, W] bool  several labels a pixel; `labels` is then 0, or the ignore index
 
 
 class Batch(NamedTuple):
-    """B samples of one size, as the loader hands them to training."""
+    """B samples of one size, as the loader hands them to training; the last three where every sample has them."""
 
     image: Tensor  # [B, C, H, W]  dtype of the samples, channels last in memory
     labels: Tensor  # [B, H, W]
     names: tuple[str, ...]
+    objects: Tensor | None = None  # [B, H, W] int32
+    depth: Tensor | None = None  # [B, H, W] float32
+    planes: Tensor | None = None  # [B, K, H, W] bool
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return Batch(self.image.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), self.names)
+        """Copy the batch to another device."""
+
+        def moved(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.to(device, non_blocking=True)
+
+        return Batch(
+            self.image.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.names,
+            moved(self.objects),
+            moved(self.depth),
+            moved(self.planes),
+        )
+
+
+def boxes_of(objects: Tensor, count: int | None = None) -> Tensor:
+    """Find the box around each object of a map.
+
+    Args:
+        objects: [H, W] object numbers from 1; 0 where there is none.
+        count: M, the number of objects; the largest number where it is not given.
+
+    Returns: [M, 4] float32 x0, y0, x1, y1 in pixels; row n is object n + 1's, zeros where it is not in view.
+    """
+    count = int(objects.max()) if count is None else count
+    boxes = torch.zeros(count, 4, device=objects.device)
+    y, x = objects.nonzero(as_tuple=True)
+    row = objects[y, x].long() - 1
+    for column, values, how in ((0, x, "amin"), (1, y, "amin"), (2, x + 1, "amax"), (3, y + 1, "amax")):
+        boxes[:, column] = boxes[:, column].scatter_reduce(0, row, values.float(), how, include_self=False)
+    return boxes
 
 
 class Cloud(NamedTuple):

@@ -1,4 +1,4 @@
-"""Augmentation moves image, labels, objects, boxes and depth together, to a fraction of a pixel, and repeats itself."""
+"""Augmentation moves image, labels, objects, depth and planes together, to a fraction of a pixel, and repeats itself."""
 
 import math
 from dataclasses import replace
@@ -6,18 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from intarsia.data.augment.degrade import blur, cutout, noise
 from intarsia.data.augment.foreign import borrowed
 from intarsia.data.augment.geometry import flipped, place
-from intarsia.data.augment.mix import boxes_of, classmix, copy_paste, cutmix, mosaic
+from intarsia.data.augment.mix import classmix, copy_paste, cutmix, mosaic
 from intarsia.data.augment.pipeline import Augmentation
 from intarsia.data.cache import Cached
 from intarsia.data.loader import Loader
+from intarsia.data.samples import as_sample
 from intarsia.datasets.folder import folder
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
-from intarsia.structures import Sample
+from intarsia.structures import Sample, boxes_of
 
 IGNORE = 255
 
@@ -27,8 +30,23 @@ def ramp(height: int = 90, width: int = 120, name: str = "ramp") -> Sample:
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     image = torch.stack([100 * x + 50, 100 * y + 50, 0 * x], dim=0).to(torch.int32)
     objects = ((x // 30) + 4 * (y // 30) + 1).to(torch.int32)
-    boxes = torch.tensor([(30 * c, 30 * r, 30 * c + 30, 30 * r + 30) for r in range(3) for c in range(4)]).float()
-    return Sample(image, x.to(torch.uint8), name, objects, boxes, y.float())
+    return Sample(image, x.to(torch.uint8), name, objects, y.float(), planes_at(x, y))
+
+
+def planes_at(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The three planes of a ramp at its pixels (x, y): stripes, rows and a triangle, which overlap."""
+    return torch.stack([(x // 7) % 2 == 1, (y // 11) % 2 == 1, x > y])
+
+
+def check_together(made: Sample) -> None:
+    """Wherever something is seen, object, depth and planes are those of the pixel that the label names; else nothing is."""
+    inside = made.labels != IGNORE
+    x, y = made.labels.int(), made.depth.nan_to_num().int()
+    assert torch.equal(made.objects[inside], (x // 30 + 4 * (y // 30) + 1)[inside].int())
+    assert torch.equal(made.planes[:, inside], planes_at(x, y)[:, inside])
+    assert (
+        (made.objects[~inside] == 0).all() and made.depth[~inside].isnan().all() and not made.planes[:, ~inside].any()
+    )
 
 
 @pytest.mark.parametrize("rotate", [0.0, 25.0])
@@ -46,22 +64,55 @@ def test_all_of_a_sample_moves_together_to_a_fraction_of_a_pixel(rotate: float, 
     assert (x - (made.labels + 0.5))[keep].abs().max() <= 0.52 + 0.01
     assert (y - (made.depth + 0.5))[keep].abs().max() <= 0.52 + 0.01
     assert ((x - (made.labels + 0.5))[keep].mean()).abs() < 0.05  # no bias by half a pixel anywhere
-    numbers = (made.labels // 30 + 4 * (made.depth.nan_to_num() // 30) + 1)[inside]
-    assert torch.equal(made.objects[inside].float(), numbers.float())
-    assert (made.objects[~inside] == 0).all() and made.depth[~inside].isnan().all()
+    check_together(made)
 
 
-@pytest.mark.parametrize("rotate", [0.0, 30.0])
-@pytest.mark.parametrize("seed", range(5))
-def test_boxes_enclose_their_objects(rotate: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    made = place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), scale=(0.5, 3.0), flip=True, rotate=rotate)
-    seen = boxes_of(made.objects, 12)
-    for own, drawn in zip(made.boxes, seen, strict=True):
-        if drawn.any():
-            assert (own[:2] <= drawn[:2] + 0.51).all() and (own[2:] >= drawn[2:] - 0.51).all()
-            if not rotate:
-                assert (own - drawn).abs().max() <= 1.01
+@given(
+    size=st.tuples(st.integers(9, 90), st.integers(9, 120)),
+    low=st.floats(0.3, 1.5),
+    grown=st.floats(1.0, 3.0),
+    flip=st.booleans(),
+    flip_vertical=st.booleans(),
+    rotate=st.sampled_from([0.0, 3.0, 30.0, 180.0]),
+    hole=st.sampled_from([0.0, 0.5]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+def test_labels_objects_depth_and_planes_are_of_one_pixel_whatever_is_drawn(
+    size, low, grown, flip, flip_vertical, rotate, hole, seed
+) -> None:
+    """Crops, zooms, turns, flips and holes: each pixel of the result is one pixel of the source, or shows nothing."""
+    change = Augmentation(
+        IGNORE, crop=size, scale=(low, low * grown), flip=flip, flip_vertical=flip_vertical, rotate=rotate, cutout=hole
+    )
+    made = change(ramp(), np.random.default_rng(seed))
+    assert made.labels.shape == size and made.planes.shape == (3, *size)
+    assert made.objects.dtype == torch.int32 and made.depth.dtype == torch.float32 and made.planes.dtype == torch.bool
+    check_together(made)
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 3])
+def test_a_whole_zoom_repeats_every_pixel_and_keeps_meters(zoom: int) -> None:
+    """Zoomed by n, each pixel stands n x n times; depth is not divided by the zoom."""
+    crop = (90 * zoom, 120 * zoom)
+    made = place(ramp(), np.random.default_rng(0), ignore_index=IGNORE, crop=crop, scale=(zoom, zoom))
+    for what in ("labels", "objects", "depth", "planes"):
+        whole = getattr(ramp(), what)
+        grown = whole.repeat_interleave(zoom, -1).repeat_interleave(zoom, -2)
+        assert torch.equal(getattr(made, what), grown), what
+
+
+def test_boxes_follow_from_objects() -> None:
+    """Each box holds all pixels of its object and no row or column more, by brute force."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        made = place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), scale=(0.5, 3.0), flip=True, rotate=30)
+        boxes = boxes_of(made.objects, 12)
+        for number, box in enumerate(boxes.tolist(), 1):
+            rows, columns = (made.objects == number).nonzero(as_tuple=True)
+            held = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if len(rows) else [0, 0, 0, 0]
+            assert box == [float(side) for side in held]
+    assert boxes_of(torch.zeros(4, 5, dtype=torch.int32)).shape == (0, 4)
 
 
 def test_flipping_twice_changes_nothing() -> None:
@@ -70,7 +121,7 @@ def test_flipping_twice_changes_nothing() -> None:
         once = flipped(sample, vertical=vertical)
         for mine, theirs in zip(flipped(once, vertical=vertical), sample, strict=True):
             assert mine == theirs if isinstance(mine, str) else torch.equal(mine, theirs)
-        assert torch.equal(boxes_of(once.objects, 12), once.boxes)
+        assert torch.equal(once.planes, ramp().planes.flip(-2 if vertical else -1))
 
 
 def gray(value: int, label: int, name: str = "a") -> Sample:
@@ -112,11 +163,12 @@ def test_noise_has_the_deviation_it_was_drawn_with_and_stays_in_range() -> None:
 
 
 def test_cutout_leaves_no_label_where_it_painted() -> None:
-    sample = ramp()._replace(objects=None, boxes=None, depth=None)
+    sample = ramp()
     made = cutout(sample, np.random.default_rng(3), share=0.5, ignore_index=IGNORE)
     changed = (made.image != sample.image).any(0)
     assert changed.any() and (made.labels[changed] == IGNORE).all()
     assert torch.equal(made.labels[made.labels != IGNORE], sample.labels[made.labels != IGNORE])
+    check_together(made)  # nor an object, a depth or a plane
 
 
 @pytest.mark.parametrize("kind", ["cutmix", "classmix", "mosaic"])
@@ -138,6 +190,86 @@ def test_mixing_moves_pixels_and_labels_together(kind: str) -> None:
         assert made.name == "1"
 
 
+@pytest.mark.parametrize("kind", ["cutmix", "classmix", "copy_paste", "mosaic"])
+def test_mixing_moves_objects_depth_and_planes_with_the_labels(kind: str) -> None:
+    """Each pixel of a mix is a pixel of one of the samples, in all of its parts."""
+    rng = np.random.default_rng(3)
+    samples = [place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), flip=True, rotate=20) for _ in range(4)]
+    change = Augmentation(IGNORE, **{kind: 1.0})
+    others = iter(samples[1:])
+    made = change.mix(samples[0], rng, lambda: next(others))
+    inside = made.labels != IGNORE
+    x, y = made.labels.int(), made.depth.nan_to_num().int()
+    assert not torch.equal(made.labels, samples[0].labels)
+    expected = (x // 30 + 4 * (y // 30) + 1)[inside]
+    for number in made.objects[inside].unique():  # each new number is one object of one sample
+        assert number > 0 and len(expected[made.objects[inside] == number].unique()) == 1
+    assert torch.equal(made.planes[:, inside], planes_at(x, y)[:, inside])
+    assert made.depth[~inside].isnan().all() and not made.planes[:, ~inside].any()
+
+
+def test_classmix_of_planes_moves_whole_classes() -> None:
+    """Where a pixel may have several labels, what is laid over is all of the chosen planes and nothing else."""
+    below, above = (gray(value, 0)._replace(planes=torch.zeros(3, 40, 60, dtype=torch.bool)) for value in (1, 9))
+    above.planes[0, :20], above.planes[2, 10:30] = True, True
+    seen = set()
+    for seed in range(20):
+        made = classmix(below, above, np.random.default_rng(seed), ignore_index=IGNORE)
+        covered = made.image[0] == 9
+        assert any(torch.equal(covered, above.planes[k]) for k in (0, 2))
+        assert torch.equal(made.planes, above.planes & covered)
+        seen.add(bool(covered[0, 0]))
+    assert seen == {True, False}
+
+
+def test_a_sample_without_labels_goes_with_the_others_and_one_with_labels_must_have_their_parts() -> None:
+    """Nothing is known of a picture without a mask, so it has no objects, unknown depth, empty planes."""
+    full = ramp()._replace(image=torch.zeros(3, 90, 120, dtype=torch.uint8))
+    bare = Sample(full.image, torch.full((90, 120), IGNORE, dtype=torch.uint8), "bare")
+    batch = next(Loader([full, bare], batch_size=2, ignore_index=IGNORE).stream())
+    own, other = batch.names.index("ramp"), batch.names.index("bare")
+    assert torch.equal(batch.objects[own], full.objects) and torch.equal(batch.depth[own], full.depth)
+    assert torch.equal(batch.planes[own], full.planes)
+    assert not batch.objects[other].any() and batch.depth[other].isnan().all() and not batch.planes[other].any()
+    mixed = Augmentation(IGNORE, cutmix=1.0).mix(full, np.random.default_rng(0), lambda: bare)
+    assert mixed.objects is not None and mixed.depth is not None and mixed.planes is not None
+    for what in ("objects", "depth", "planes"):
+        lacking = full._replace(name="lacking", **{what: None})
+        told = rf"has {what} and lacking has none: they fit into no batch; give every sample of the data set its {what}"
+        with pytest.raises(DataError, match=told):
+            next(Loader([full, lacking], batch_size=2, ignore_index=IGNORE).stream())
+        with pytest.raises(DataError, match=told):
+            cutmix(full, lacking, np.random.default_rng(0))
+    with pytest.raises(
+        DataError, match="has 3 planes and few has 2: they fit into no batch|has 2 planes and ramp has 3"
+    ):
+        next(Loader([full, full._replace(name="few", planes=full.planes[:2])], batch_size=2).stream())
+
+
+def test_a_batch_has_what_its_samples_have() -> None:
+    plain = next(Loader([gray(1, 1), gray(2, 0)], batch_size=2).stream())
+    assert plain.objects is None and plain.depth is None and plain.planes is None
+    full = ramp()._replace(image=torch.zeros(3, 90, 120, dtype=torch.uint8))
+    batch = next(Loader([full] * 3, batch_size=3).stream()).to(torch.device("cpu"))
+    assert batch.objects.shape == batch.depth.shape == (3, 90, 120) and batch.planes.shape == (3, 3, 90, 120)
+    assert (batch.objects.dtype, batch.depth.dtype, batch.planes.dtype) == (torch.int32, torch.float32, torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"objects": torch.zeros(3, 4)}, r"objects of float32 \[3, 4\] .* give whole numbers \[H, W\]"),
+        ({"depth": torch.zeros(40, 60, dtype=torch.int32)}, r"depth of int32 .* give floating-point meters"),
+        ({"depth": torch.zeros(1, 40, 60)}, r"depth of float32 \[1, 40, 60\]"),
+        ({"planes": torch.zeros(2, 40, 61, dtype=torch.bool)}, r"planes of bool \[2, 40, 61\] for an image of 40x60"),
+        ({"planes": torch.zeros(2, 40, 60)}, r"give bool \[K, H, W\], one plane a class"),
+    ],
+)
+def test_parts_that_do_not_fit_are_one_sentence(part: dict, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        as_sample(gray(1, 1)._replace(**part), 0)
+
+
 def test_copy_paste_keeps_both_numberings_apart() -> None:
     below, above = ramp(name="below"), ramp(name="above")
     made = copy_paste(below, above._replace(image=above.image + 1), np.random.default_rng(0))
@@ -145,7 +277,7 @@ def test_copy_paste_keeps_both_numberings_apart() -> None:
     assert pasted.any() and not pasted.all()
     assert torch.equal(pasted, made.image[2] == 1)
     assert torch.equal(made.objects[pasted] - 12, above.objects[pasted])
-    assert torch.equal(made.boxes, boxes_of(made.objects, 24))
+    assert torch.equal(made.planes, ramp().planes) and torch.equal(made.depth, ramp().depth)  # of the same pixels
     with pytest.raises(DataError, match="a: augment.copy_paste moves objects, but the data set knows none"):
         copy_paste(gray(1, 1), gray(2, 2), np.random.default_rng(0))
 
@@ -204,13 +336,13 @@ class PadIfNeeded:
 
 
 def test_a_compose_by_its_looks() -> None:
-    sample = ramp()._replace(image=ramp().image.to(torch.uint8), objects=None, boxes=None, depth=None)
+    sample = ramp()._replace(image=ramp().image.to(torch.uint8), objects=None, depth=None, planes=None)
     change = borrowed(Compose(), IGNORE)
     made, again = (change(sample, np.random.default_rng(2)) for _ in range(2))
     assert torch.equal(made.labels, sample.labels.flip(-1)) and torch.equal(made.image, again.image)
     with pytest.raises(DataError, match="PadIfNeeded fills masks with 0, which names a class .* give it fill_mask=255"):
         borrowed(Compose(PadIfNeeded()), IGNORE)
-    with pytest.raises(DataError, match="ramp: has objects, boxes or depth"):
+    with pytest.raises(DataError, match="ramp: has objects, depth or planes"):
         change(ramp(), np.random.default_rng(0))  # it returns no masks for them
     with pytest.raises(DataError, match=r"augment is called as augment\(sample, generator\)"):
         borrowed(lambda sample: sample, IGNORE)
@@ -233,12 +365,20 @@ def test_a_compose_that_takes_more_masks_moves_objects_and_depth() -> None:
 
     sample = ramp()
     made = borrowed(Pads(), IGNORE)(sample, np.random.default_rng(0))
-    assert made.objects is not None and made.depth is not None and made.boxes is not None
+    assert made.objects is not None and made.depth is not None and made.planes is not None
     assert torch.equal(made.objects[:, 10:], sample.objects[:, :-10]) and (made.objects[:, :10] == 0).all()
     assert torch.equal(made.depth[:, 10:], sample.depth[:, :-10]) and made.depth[:, :10].isnan().all()
-    assert made.boxes[0].tolist() == [10, 0, 40, 30] and made.boxes[3].tolist() == [100, 0, 120, 30]
-    with pytest.raises(DataError, match="has objects, boxes or depth"):
-        borrowed(Pads(), IGNORE)(sample._replace(objects=None), np.random.default_rng(0))
+    assert torch.equal(made.planes[:, :, 10:], sample.planes[:, :, :-10]) and not made.planes[:, :, :10].any()
+    alone = sample._replace(objects=None, depth=None)
+    assert torch.equal(borrowed(Pads(), IGNORE)(alone, np.random.default_rng(0)).planes, made.planes)
+
+    class Forgets(Pads):
+        def __call__(self, *args, force_apply: bool = False, **data):
+            made = super().__call__(**data)
+            return {**made, "masks": made["masks"][:1]}
+
+    with pytest.raises(DataError, match="has objects, depth or planes"):
+        borrowed(Forgets(), IGNORE)(sample, np.random.default_rng(0))
 
 
 def test_albumentations_itself_moves_objects_and_depth_with_the_labels() -> None:
@@ -250,11 +390,8 @@ def test_albumentations_itself_moves_objects_and_depth_with_the_labels() -> None
     sample = ramp()._replace(image=ramp().image.clamp(max=65535).to(torch.uint8))
     made = borrowed(turn, IGNORE)(sample, np.random.default_rng(0))
     seen = made.labels != IGNORE
-    assert made.objects is not None and made.depth is not None and made.boxes is not None
-    assert 0.6 < seen.float().mean() < 0.95 and (made.objects[~seen] == 0).all() and made.depth[~seen].isnan().all()
-    expected = made.labels.int() // 30 + 4 * (made.depth.nan_to_num().int() // 30) + 1
-    assert torch.equal(made.objects[seen], expected[seen].int())
-    assert torch.equal(made.boxes, boxes_of(made.objects, 12))
+    assert 0.6 < seen.float().mean() < 0.95
+    check_together(made)
 
 
 def test_a_function_of_ones_own_sees_the_sample_first() -> None:

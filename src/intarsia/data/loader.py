@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
-from .samples import as_sample
+from .samples import as_sample, check_alike, filled
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
@@ -45,6 +46,8 @@ class Loader:
         presence: [N, K], which classes each sample holds; needed for `balance`.
         balance: share of an epoch's places, 0..1, that go to samples drawn for a class: first the class, each as likely as
             the next, then one of the samples that hold it.
+        ignore_index: the label of pixels that do not count; by it samples without any label are known, which get empty
+            objects, depth and planes where the others have some.
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
         rank, world: this process's share of every epoch, when several train together.
@@ -59,6 +62,7 @@ class Loader:
         mix: Mix | None = None,
         presence: np.ndarray | None = None,
         balance: float = 0.0,
+        ignore_index: int | None = None,
         seed: int = 0,
         workers: int = 0,
         cache: bool = False,
@@ -70,7 +74,7 @@ class Loader:
         if len(dataset) < world:
             raise DataError(f"{len(dataset)} training samples cannot be shared among {world} devices")
         self.dataset, self.batch_size, self.seed, self.workers = dataset, batch_size, seed, workers
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.ignore_index = rank, world, ignore_index
         self.read = _Reader(dataset, change, mix, seed, cache)
         self.balance = balance
         self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
@@ -113,7 +117,7 @@ class Loader:
         batches: DataLoader[Any] = DataLoader(
             self.read,  # type: ignore[arg-type]
             batch_sampler=_Keys(self, start),  # type: ignore[arg-type]
-            collate_fn=collate,
+            collate_fn=partial(collate, ignore_index=self.ignore_index),
             num_workers=self.workers,
             prefetch_factor=3 if self.workers else None,
             worker_init_fn=_quiet_worker if self.workers else None,
@@ -227,12 +231,18 @@ def name_of(dataset: Dataset, index: int) -> str:
         return f"sample {index}"
 
 
-def collate(samples: Sequence[Sample | _Failure]) -> Batch | _Failure:
-    """Samples of one size to a Batch whose image is channels-last in memory."""
+def collate(samples: Sequence[Sample | _Failure], ignore_index: int | None = None) -> Batch | _Failure:
+    """Stack samples of one size to a Batch whose image is channels-last in memory.
+
+    Args:
+        ignore_index: by it a sample without any label is known; it gets empty objects, depth and planes where others have
+            some.
+    """
+    good: list[Sample] = []
     for sample in samples:
         if isinstance(sample, _Failure):
             return sample
-    good: Sequence[Sample] = samples  # type: ignore[assignment]
+        good.append(sample)
     first = good[0]
     for sample in good[1:]:
         if sample.image.shape != first.image.shape or sample.image.dtype != first.image.dtype:
@@ -240,8 +250,26 @@ def collate(samples: Sequence[Sample | _Failure]) -> Batch | _Failure:
             if len(sample.image) != len(first.image):
                 told = f"{first.name} has {len(first.image)} channels and {sample.name} has {len(sample.image)}; a network takes one number of channels"
             return _Failure(sample.name, "DataError", told, "", True)
+    good = filled(good, ignore_index)
+    try:
+        check_alike(good)
+    except DataError as error:
+        return _Failure(first.name, "DataError", str(error), "", True)
     images = torch.stack([s.image.permute(1, 2, 0) for s in good]).permute(0, 3, 1, 2)
-    return Batch(images, torch.stack([s.labels for s in good]), tuple(s.name for s in good))
+    return Batch(
+        images,
+        torch.stack([s.labels for s in good]),
+        tuple(s.name for s in good),
+        _stacked([s.objects for s in good]),
+        _stacked([s.depth for s in good]),
+        _stacked([s.planes for s in good]),
+    )
+
+
+def _stacked(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """The parts of all samples along a new first axis; None where they have none."""
+    known = [part for part in parts if part is not None]
+    return torch.stack(known) if known else None
 
 
 def _size(image: Tensor) -> str:

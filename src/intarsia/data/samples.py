@@ -1,8 +1,10 @@
-"""Turn what a data set of the user hands out into a Sample."""
+"""Turn what a data set of the user hands out into a Sample, and see that samples which go together have the same parts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import DataError
 from ..structures import Sample
@@ -11,7 +13,14 @@ from .pairs import as_tensor
 
 
 def as_sample(item: Any, index: int) -> Sample:
-    """What a data set handed out, as a Sample, or a sentence about what it is instead."""
+    """Turn an item of a data set into a Sample: labels of whole numbers, objects int32, depth float32, planes bool.
+
+    Args:
+        item: a Sample, or a tuple (image [C, H, W], labels [H, W]) or (image, labels, name).
+        index: of the item; it names a tuple without a name.
+
+    Raises: DataError saying what the item is instead, or which of its parts does not fit.
+    """
     if not isinstance(item, Sample):
         if not isinstance(item, tuple) or len(item) not in (2, 3):
             raise DataError(
@@ -23,10 +32,99 @@ def as_sample(item: Any, index: int) -> Sample:
         raise DataError(
             f"{item.name}: image {list(item.image.shape)} and labels {list(item.labels.shape)}; expected [C, H, W] and [H, W] of one size"
         )
-    if item.labels.is_floating_point() or item.labels.is_complex() or item.labels.dtype == torch.bool:
+    if _real(item.labels):
         item = item._replace(labels=as_tensor(whole(item.labels.numpy(), item.name)))
-    if item.image.is_floating_point() or item.image.is_complex() or item.image.dtype == torch.bool:
+    if _real(item.image):
         raise DataError(
             f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values"
         )
-    return item
+    if item.objects is None and item.depth is None and item.planes is None:
+        return item
+    return item._replace(objects=_objects(item), depth=_depth(item), planes=_planes(item))
+
+
+def _real(values: Tensor) -> bool:
+    return values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
+
+
+def _objects(sample: Sample) -> Tensor | None:
+    objects = sample.objects
+    if objects is None:
+        return None
+    if objects.shape != sample.labels.shape or _real(objects):
+        raise DataError(_unfit(sample, "objects", objects, "whole numbers [H, W], 0 where there is none"))
+    return objects.to(torch.int32)
+
+
+def _depth(sample: Sample) -> Tensor | None:
+    depth = sample.depth
+    if depth is None:
+        return None
+    if depth.shape != sample.labels.shape or not depth.is_floating_point():
+        raise DataError(_unfit(sample, "depth", depth, "floating-point meters [H, W], nan where unknown"))
+    return depth.to(torch.float32)
+
+
+def _planes(sample: Sample) -> Tensor | None:
+    planes = sample.planes
+    if planes is None:
+        return None
+    if planes.ndim != 3 or planes.shape[1:] != sample.labels.shape or planes.dtype != torch.bool:
+        raise DataError(_unfit(sample, "planes", planes, "bool [K, H, W], one plane a class"))
+    return planes
+
+
+def _unfit(sample: Sample, what: str, values: Tensor, wanted: str) -> str:
+    height, width = sample.labels.shape
+    kind = str(values.dtype).removeprefix("torch.")
+    return f"{sample.name}: {what} of {kind} {list(values.shape)} for an image of {height}x{width} (HxW); give {wanted}"
+
+
+def filled(samples: Sequence[Sample], ignore_index: int | None) -> list[Sample]:
+    """Give samples without any label the parts that the others have: no objects, unknown depth, empty planes.
+
+    Args:
+        ignore_index: the label of pixels that do not count; None: no sample is changed.
+
+    Returns: the samples in their order; those with labels are as they were.
+    """
+    model = next((s for s in samples if any(part is not None for part in (s.objects, s.depth, s.planes))), None)
+    if model is None or ignore_index is None:
+        return list(samples)
+    return [_completed(s, model) if bool((s.labels == ignore_index).all()) else s for s in samples]
+
+
+def _completed(sample: Sample, model: Sample) -> Sample:
+    size, objects, depth, planes = sample.labels.shape, sample.objects, sample.depth, sample.planes
+    if objects is None and model.objects is not None:
+        objects = torch.zeros(size, dtype=torch.int32)
+    if depth is None and model.depth is not None:
+        depth = torch.full(size, float("nan"))
+    if planes is None and model.planes is not None:
+        planes = torch.zeros((len(model.planes), *size), dtype=torch.bool)
+    return sample._replace(objects=objects, depth=depth, planes=planes)
+
+
+def check_alike(samples: Sequence[Sample]) -> None:
+    """Refuse samples of which some have objects, depth or planes and others have not, or another number of planes.
+
+    Raises: DataError naming one of each kind.
+    """
+    first = samples[0]
+    for other in samples[1:]:
+        for what, mine, its in (
+            ("objects", first.objects, other.objects),
+            ("depth", first.depth, other.depth),
+            ("planes", first.planes, other.planes),
+        ):
+            if (mine is None) != (its is None):
+                has, lacks = (first, other) if its is None else (other, first)
+                raise DataError(
+                    f"{has.name} has {what} and {lacks.name} has none: they fit into no batch; give every sample of the "
+                    f"data set its {what}, or none"
+                )
+        if first.planes is not None and other.planes is not None and len(first.planes) != len(other.planes):
+            raise DataError(
+                f"{first.name} has {len(first.planes)} planes and {other.name} has {len(other.planes)}: they fit into no "
+                "batch; give every sample one plane a class"
+            )

@@ -222,6 +222,7 @@ def prepared(
         mix=change.mix if change.mixes else None,
         presence=material.audit.presence if material.audit else None,
         balance=recipe.train.balance,
+        ignore_index=labels.ignore_index,
         seed=recipe.seed,
         workers=recipe.train.workers,
         cache=recipe.train.cache is True,

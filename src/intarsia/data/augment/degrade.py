@@ -42,7 +42,9 @@ def noise(image: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
 
 
 def cutout(sample: Sample, rng: np.random.Generator, *, share: float, ignore_index: int) -> Sample:
-    """Paint a random rectangle of the image in its mean color; its pixels then have no label (DeVries & Taylor 2017).
+    """Paint a random rectangle of the image in its mean color (DeVries & Taylor 2017).
+
+    Its pixels then have no label, no object, no depth and no plane: nothing of them is to be seen.
 
     Args:
         share: the rectangle's sides are drawn from [0, share] of the picture's.
@@ -55,4 +57,19 @@ def cutout(sample: Sample, rng: np.random.Generator, *, share: float, ignore_ind
     mean = sample.image.to(torch.float32).mean(dim=(1, 2)).round().to(image.dtype)
     image[:, hole[0], hole[1]] = mean[:, None, None]
     labels[hole] = ignore_index
-    return sample._replace(image=image, labels=labels)
+    return sample._replace(
+        image=image,
+        labels=labels,
+        objects=_without(sample.objects, hole, 0),
+        depth=_without(sample.depth, hole, math.nan),
+        planes=_without(sample.planes, hole, False),
+    )
+
+
+def _without(values: Tensor | None, hole: tuple[slice, slice], nothing: float) -> Tensor | None:
+    """A map [..., H, W] with `nothing` in the hole."""
+    if values is None:
+        return None
+    made = values.clone()
+    made[..., hole[0], hole[1]] = nothing
+    return made

@@ -9,7 +9,6 @@ import torch
 
 from ...errors import DataError
 from ...structures import Sample
-from .mix import boxes_of
 from .pipeline import Change
 
 
@@ -19,8 +18,8 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
     Args:
         transform: either such a function, or something that is called as albumentations' `Compose` is:
             `transform(image=[H, W, C], mask=[H, W]) -> {"image": ..., "mask": ...}`. The latter gets a seed from the
-            generator where it has `set_random_seed`, so that a resumed run repeats it. Object numbers and depth are handed
-            over as `masks=[...]` where a sample has them; boxes are then those of the objects.
+            generator where it has `set_random_seed`, so that a resumed run repeats it. Object numbers, depth and planes
+            are handed over as `masks=[...]` where a sample has them.
         ignore_index: what such a transform must fill masks with where it shows nothing of the picture.
 
     Raises: DataError when a transform would fill masks with a class, or cannot be called in either way.
@@ -44,11 +43,12 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
         if hasattr(transform, "set_random_seed"):
             transform.set_random_seed(int(rng.integers(2**31)))
         image, mask = sample.image.permute(1, 2, 0).contiguous().numpy(), sample.labels.numpy()
-        more = {"masks": _more(sample)} if sample.objects is not None or sample.depth is not None else {}
+        maps = _more(sample, ignore_index)
+        more = {"masks": maps} if maps else {}
         made = transform(image=image, mask=mask, **more)
-        if (more and "masks" not in made) or (sample.boxes is not None and sample.objects is None):
+        if more and len(made.get("masks", ())) != len(maps):
             raise DataError(
-                f"{sample.name}: has objects, boxes or depth, which a transform of image and mask would leave behind; "
+                f"{sample.name}: has objects, depth or planes, which a transform of image and mask would leave behind; "
                 "write augment(sample, generator) instead"
             )
         image, mask = np.ascontiguousarray(made["image"]), np.ascontiguousarray(made["mask"])
@@ -63,27 +63,30 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
     return changed
 
 
-def _more(sample: Sample) -> list[np.ndarray]:
-    """Object numbers and depth, where a sample has them, in types that every library can warp."""
+def _more(sample: Sample, ignore_index: int) -> list[np.ndarray]:
+    """Object numbers, depth and planes, where a sample has them, in types that every library can warp."""
     maps = []
     if sample.objects is not None:
         maps.append(sample.objects.numpy().astype(np.uint16 if int(sample.objects.max()) < 65536 else np.float32))
     if sample.depth is not None:
         maps.append(sample.depth.numpy())
+    if sample.planes is not None:
+        maps += list(sample.planes.numpy().astype(np.uint8 if ignore_index < 256 else np.uint16))
     return maps
 
 
 def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sample:
     """The sample with the maps of `_more` as they came back; where the masks were filled, there is nothing."""
-    objects, boxes, depth = sample.objects, sample.boxes, sample.depth
+    objects, depth, planes, rest = sample.objects, sample.depth, sample.planes, iter(maps)
     if objects is not None:
-        objects = torch.from_numpy(np.ascontiguousarray(maps[0]).astype(np.int32))
+        objects = torch.from_numpy(np.ascontiguousarray(next(rest)).astype(np.int32))
         objects[(sample.labels == ignore_index) & (objects == ignore_index)] = 0
-        boxes = None if boxes is None else boxes_of(objects, len(boxes))
     if depth is not None:
-        depth = torch.from_numpy(np.ascontiguousarray(maps[-1], np.float32))
+        depth = torch.from_numpy(np.ascontiguousarray(next(rest), np.float32))
         depth[(sample.labels == ignore_index) & (depth == ignore_index)] = float("nan")
-    return sample._replace(objects=objects, boxes=boxes, depth=depth)
+    if planes is not None:
+        planes = torch.from_numpy(np.stack([plane == 1 for plane in rest]))
+    return sample._replace(objects=objects, depth=depth, planes=planes)
 
 
 def _check_fill(transform: Any, ignore_index: int) -> None:

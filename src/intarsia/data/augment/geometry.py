@@ -2,7 +2,8 @@
 
 The box is cut before it is resized, so that only pixels of the result are ever computed. Image and labels are sampled
 with half-pixel centers: a pixel of the labels names what lies at the middle of the same pixel of the image. Object
-numbers and depth are taken like labels, never blended; boxes are carried along as the corners they are.
+numbers, depth and planes are taken like labels, never blended. Depth keeps its meters at any zoom: a crop that is enlarged
+shows the same scene from the same place.
 """
 
 from __future__ import annotations
@@ -51,34 +52,29 @@ def place(
         angle = math.radians(rng.uniform(-rotate, rotate)) if rotate else 0.0
         mirror = flip and rng.random() < 0.5
         labels = _cut_map(sample.labels, box, size, angle, ignore_index)
-        if max_share >= 1 or attempt == 9 or _largest_share(labels, ignore_index) <= max_share:
+        planes = None if sample.planes is None else _cut_map(sample.planes, box, size, angle, False)
+        if max_share >= 1 or attempt == 9 or _largest_share(labels, planes, ignore_index) <= max_share:
             break
     changed = Sample(
         image=_cut_image(sample.image, box, size, angle),
         labels=labels,
         name=sample.name,
         objects=None if sample.objects is None else _cut_map(sample.objects, box, size, angle, 0),
-        boxes=None if sample.boxes is None else _cut_boxes(sample.boxes, box, size, angle),
         depth=None if sample.depth is None else _cut_map(sample.depth, box, size, angle, math.nan),
+        planes=planes,
     )
     return flipped(changed) if mirror else changed
 
 
 def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
-    """Left and right exchanged, or top and bottom."""
-    axis, boxes = -2 if vertical else -1, sample.boxes
-    if boxes is not None:
-        height, width = sample.labels.shape
-        held = (boxes[:, 2:] > boxes[:, :2]).all(dim=1, keepdim=True)
-        x0, y0, x1, y1 = boxes.unbind(1)
-        turned = (x0, height - y1, x1, height - y0) if vertical else (width - x1, y0, width - x0, y1)
-        boxes = torch.stack(turned, dim=1) * held
+    """Exchange left and right, or top and bottom."""
+    axis = -2 if vertical else -1
     return sample._replace(
         image=sample.image.flip(axis),
         labels=sample.labels.flip(axis),
         objects=None if sample.objects is None else sample.objects.flip(axis),
-        boxes=boxes,
         depth=None if sample.depth is None else sample.depth.flip(axis),
+        planes=None if sample.planes is None else sample.planes.flip(axis),
     )
 
 
@@ -93,31 +89,18 @@ def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int
 def _cut_map(
     values: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, outside: float
 ) -> Tensor:
-    """A map [h, w] of labels, object numbers or depths seen through the box: nearest, `outside` beyond the picture."""
+    """Cut a map [..., h, w] of labels, object numbers, depths or planes: nearest, `outside` beyond the picture."""
     y, x = (floor.long().numpy() for floor in map(torch.floor, _sources(box, size, angle)))
-    height, width = values.shape
+    height, width = values.shape[-2:]
     if angle:
-        cut = values.numpy()[y.clip(0, height - 1), x.clip(0, width - 1)]
-        cut[(y < 0) | (y >= height) | (x < 0) | (x >= width)] = outside
+        cut = values.numpy()[..., y.clip(0, height - 1), x.clip(0, width - 1)]
+        cut[..., (y < 0) | (y >= height) | (x < 0) | (x >= width)] = outside
     else:
         rows, columns = y[:, 0], x[0]
-        cut = values.numpy().take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
-        cut[(rows < 0) | (rows >= height)] = outside
-        cut[:, (columns < 0) | (columns >= width)] = outside
+        cut = values.numpy().take(rows, axis=-2, mode="clip").take(columns, axis=-1, mode="clip")
+        cut[..., (rows < 0) | (rows >= height), :] = outside
+        cut[..., (columns < 0) | (columns >= width)] = outside
     return torch.from_numpy(cut)
-
-
-def _cut_boxes(boxes: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
-    """Boxes [M, 4] seen through the box: around their turned corners, cut off at the border; zeros where none is left."""
-    top, left, height, width = box
-    x, y = boxes[:, [0, 2, 2, 0]].double(), boxes[:, [1, 1, 3, 3]].double()
-    dx, dy = x - (left + width / 2), y - (top + height / 2)
-    u = (math.cos(angle) * dx - math.sin(angle) * dy + width / 2) * (size[1] / width)
-    v = (math.sin(angle) * dx + math.cos(angle) * dy + height / 2) * (size[0] / height)
-    u, v = u.clamp(0, size[1]), v.clamp(0, size[0])
-    seen = torch.stack([u.amin(1), v.amin(1), u.amax(1), v.amax(1)], dim=1).float()
-    held = (seen[:, 2:] > seen[:, :2]).all(dim=1) & (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
-    return seen * held[:, None]
 
 
 def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
@@ -174,7 +157,11 @@ def _sources(box: tuple[int, int, int, int], size: tuple[int, int], angle: float
     ) * dx
 
 
-def _largest_share(labels: Tensor, ignore_index: int) -> float:
+def _largest_share(labels: Tensor, planes: Tensor | None, ignore_index: int) -> float:
+    """The share of the counted pixels that the largest class covers, 0..1."""
+    if planes is not None:
+        counted = labels != ignore_index
+        return float((planes & counted).flatten(1).sum(dim=1).max() / counted.sum().clamp(min=1))
     counts = torch.bincount(labels.flatten().to(torch.int64), minlength=ignore_index + 1)
     counts[ignore_index] = 0
     return float(counts.max() / counts.sum().clamp(min=1))

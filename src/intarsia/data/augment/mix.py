@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ...structures import Sample
+from ..samples import check_alike
 
 Another = Callable[[], Sample]  # draws one more sample of the training set, augmented alike
 
@@ -34,12 +35,16 @@ def cutmix(sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
 
 def classmix(sample: Sample, other: Sample, rng: np.random.Generator, *, ignore_index: int) -> Sample:
     """Half of the classes of another sample, laid over this one (Olsson et al., WACV 2021, arXiv:2007.07936)."""
-    there = other.labels.unique()
-    there = there[there != ignore_index]
+    counted = other.labels != ignore_index
+    if other.planes is None:
+        there = other.labels[counted].unique()
+    else:
+        there = (other.planes & counted).flatten(1).any(dim=1).nonzero()[:, 0]
     if not len(there):
         return sample
-    chosen = rng.permutation(len(there))[: (len(there) + 1) // 2]
-    return _laid(sample, other, torch.isin(other.labels, there[torch.from_numpy(chosen)]))
+    chosen = there[torch.from_numpy(rng.permutation(len(there))[: (len(there) + 1) // 2])]
+    held = torch.isin(other.labels, chosen) if other.planes is None else other.planes[chosen].any(dim=0) & counted
+    return _laid(sample, other, held)
 
 
 def copy_paste(sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
@@ -79,27 +84,18 @@ def mosaic(samples: list[Sample], rng: np.random.Generator) -> Sample:
 
 
 def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
-    """`above` where `covered` [H, W], `below` elsewhere; objects keep their rows, those of `above` coming after."""
-    image = torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    objects = boxes = depth = None
+    """`above` where `covered` [H, W], `below` elsewhere; the objects of `above` get numbers after those of `below`.
+
+    Raises: DataError where one sample has objects, depth or planes, and the other has not.
+    """
+    check_alike([below, above])
+    objects = depth = planes = None
     if below.objects is not None and above.objects is not None:
-        count = int(below.objects.max()) if below.boxes is None else len(below.boxes)
-        lifted = torch.where(above.objects > 0, above.objects + count, 0)
+        lifted = torch.where(above.objects > 0, above.objects + below.objects.max(), 0)
         objects = torch.where(covered, lifted, below.objects)
-        total = count + (int(above.objects.max()) if above.boxes is None else len(above.boxes))
-        if below.boxes is not None:
-            boxes = boxes_of(objects, total)
     if below.depth is not None and above.depth is not None:
         depth = torch.where(covered, above.depth, below.depth)
-    labels = torch.where(covered, above.labels, below.labels)
-    return Sample(image, labels, below.name, objects, boxes, depth)
-
-
-def boxes_of(objects: Tensor, count: int) -> Tensor:
-    """The box around each object 1 .. `count` of a map [H, W]: [count, 4] x0, y0, x1, y1; zeros where it is not in view."""
-    boxes = torch.zeros(count, 4)
-    y, x = objects.nonzero(as_tuple=True)
-    row = objects[y, x].long() - 1
-    for column, values, how in ((0, x, "amin"), (1, y, "amin"), (2, x + 1, "amax"), (3, y + 1, "amax")):
-        boxes[:, column] = boxes[:, column].scatter_reduce(0, row, values.float(), how, include_self=False)
-    return boxes
+    if below.planes is not None and above.planes is not None:
+        planes = torch.where(covered, above.planes, below.planes)
+    image = torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    return Sample(image, torch.where(covered, above.labels, below.labels), below.name, objects, depth, planes)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...structures import Sample
+from ..samples import filled
 from .color import jitter
 from .degrade import blur, cutout, noise
 from .geometry import flipped, place
@@ -76,6 +77,7 @@ class Augmentation:
             left -= getattr(self, kind)
             if left < 0:
                 others = [_alike(sample, another()) for _ in range(3 if kind == "mosaic" else 1)]
+                sample, *others = filled([sample, *others], self.ignore_index)
                 if kind == "cutmix":
                     return cutmix(sample, others[0], rng)
                 if kind == "classmix":
