@@ -4,6 +4,9 @@
       RecipeError       a recipe or an override is wrong: unknown key, wrong type, impossible combination
       DataError         files: missing, unmatched, unreadable, of different sizes
         NoPairs         no image has a mask of its name; the folder may hold something else that can be read
+        OddMode         a picture in colors that are not read as they are, but can be turned into RGB
+        TwiceNamed      two files of one name, of which one can be kept
+        PartError       one of several files that a mask is made of
         LabelError      label values: outside the label space, or a label space that contradicts itself
       ModelError        an unknown architecture, or options that it does not take
         EncoderError    an encoder that cannot do what was asked of it
@@ -17,6 +20,7 @@ The command line prints the message of any of these and ends with exit code 2; e
 import difflib
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 _LONGEST = 4000  # letters of a message: what a stranger's file holds may be quoted in it
@@ -36,6 +40,25 @@ class DataError(IntarsiaError): ...
 
 
 class NoPairs(DataError): ...
+
+
+class OddMode(DataError): ...
+
+
+class TwiceNamed(DataError):
+    """Two files of one name; a message alone makes one too, so that it travels between processes."""
+
+    def __init__(self, *told: object, first: Path | None = None, second: Path | None = None) -> None:
+        super().__init__(*told)
+        self.first, self.second = first, second
+
+
+class PartError(DataError):
+    """One of several files that a mask is made of; a message alone makes one too, as in `TwiceNamed`."""
+
+    def __init__(self, *told: object, path: Path | None = None) -> None:
+        super().__init__(*told)
+        self.path = path
 
 
 class LabelError(DataError): ...

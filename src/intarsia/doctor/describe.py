@@ -25,6 +25,7 @@ from ..errors import DataError, LabelError, NoPairs, counted
 from ..labels import LabelSpace
 from .meaning.class_names import labels_file, named
 from .meaning.classes import alone, label_space, scan
+from .meaning.remark import Remark
 
 
 def init(
@@ -113,7 +114,10 @@ def _masks(root: Path, layout: Layout, items: list[Pair], classes: list[str] | N
     if known is not None and known.by_color == seen.by_color and not known.stray(seen.pixels):
         said.append("the meaning of the masks is that of labels.yaml")
         return ignoring(known, seen.nodata)
-    return ignoring(label_space(root, seen, classes, file, said), seen.nodata)
+    remarks: list[Remark] = []
+    space = ignoring(label_space(root, seen, classes, file, remarks), seen.nodata)
+    said += [remark.sentence for remark in remarks]
+    return space
 
 
 def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:

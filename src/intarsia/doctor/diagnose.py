@@ -15,7 +15,7 @@ from ..data.folders.nodata import ignoring, settle
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, VAL, role
-from ..errors import DataError, nearest
+from ..errors import DataError, PartError, TwiceNamed, nearest
 from ..labels import LabelSpace
 from .describe import lists_of
 from .exam.examine import Exam, inspect
@@ -52,7 +52,7 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     """
     root = Path(root)
     layout = find(root)
-    twice: list[DataError] = []
+    twice: list[TwiceNamed] = []
     wards, odd = _wards(root, layout, twice)
     if unknown := [name for name in splits or () if name not in {w.split for w in wards}]:
         there = [w.split for w in wards]
@@ -158,15 +158,15 @@ def _look(case: Case) -> Exam:
         mask = error
     exam = inspect(case.item, image, mask)
     if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
-        told = exam.error[1] if exam.error else ""
-        exam.place = str(next((path for _, path in case.parts if str(path) in told), case.parts[0][1]))
+        wrong = mask.path if isinstance(mask, PartError) else None
+        exam.place = str(wrong or case.parts[0][1])
     exam.overlap, exam.covered = overlap or 0, covered
     if exam.form is not None and overlap is not None and not case.parts:
         exam.form = exam.form._replace(kind="npy one-hot")
     return exam
 
 
-def _wards(root: Path, layout: Layout, twice: list[DataError]) -> tuple[list[Ward], list[Pair]]:
+def _wards(root: Path, layout: Layout, twice: list[TwiceNamed]) -> tuple[list[Ward], list[Pair]]:
     """The splits, and those of their pairs whose names are not quite alike."""
     lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
     wards = []

@@ -9,6 +9,96 @@ import numpy as np
 Severity = Literal["error", "warning", "note"]
 
 
+class Kind(NamedTuple):
+    """A kind of finding."""
+
+    severity: tuple[Severity, ...]  # those that such a finding may have, gravest first
+    title: str  # what is found, in a few words
+    mended_by: str = ""  # what --fix does about it; empty where a person has to
+
+    @property
+    def mended(self) -> bool:
+        """Whether a rule can mend it."""
+        return bool(self.mended_by)
+
+
+_ERROR: tuple[Severity, ...] = ("error",)
+_WARNING: tuple[Severity, ...] = ("warning",)
+_NOTE: tuple[Severity, ...] = ("note",)
+_GRAVE: tuple[Severity, ...] = ("error", "warning")
+_LIGHT: tuple[Severity, ...] = ("warning", "note")
+_LEFT = "the pair is left out"
+
+KINDS: dict[str, Kind] = {
+    # files
+    "unreadable": Kind(_ERROR, "a file that cannot be read", _LEFT),
+    "mode": Kind(_ERROR, "an image in colors that are not read, such as CMYK", "written as RGB"),
+    "encoding": Kind(_ERROR, "a mask that is not stored as its label space says", _LEFT),
+    "size": Kind(_ERROR, "image and mask of different sizes", "resized where both have one shape, else left out"),
+    "channels": Kind(_GRAVE, "images with different numbers of channels", "written with one number of channels"),
+    "bits": Kind(_ERROR, "images of 8 and of 16 bits", "written with 8 bits"),
+    "forms": Kind(_NOTE, "masks that are stored in another way than most", "written as palette files"),
+    "orientation": Kind(_LIGHT, "image and mask that EXIF data turn in different ways", "both are written upright"),
+    "sizes": Kind(_NOTE, "images of several sizes"),
+    "blank": Kind(_WARNING, "an image of one color"),
+    "nodata": Kind(("error", "warning", "note"), "pixels that a file itself declares to hold no data"),
+    # what lies in the folder
+    "recognized": Kind(_NOTE, "what an export or a packed data set was recognized as"),
+    "layout": Kind(_NOTE, "a folder that is laid out as a known data set is"),
+    "rivals": Kind(_NOTE, "other folders that could be the masks"),
+    "exchanged": Kind(_ERROR, "folders of images and masks under each other's name", "written under the right names"),
+    "twice_named": Kind(_ERROR, "two files of one name", "the one of the commoner type is taken"),
+    "spelling": Kind(_WARNING, "names that differ in case, spaces or accents only", "both files get one name"),
+    "unmatched": Kind(_WARNING, "images without a mask, or masks without an image", "left out"),
+    "left_out": Kind(_WARNING, "files or annotations that are not read"),
+    "unlabeled": Kind(_NOTE, "folders of images that have no masks"),
+    "annotations": Kind(_NOTE, "files of annotation tools beside the masks"),
+    "one_hot": Kind(_NOTE, "masks of one file for each class or object", "laid over each other"),
+    "overlap": Kind(_WARNING, "pixels in the planes of several classes"),
+    "lacking": Kind(_WARNING, "an image without the plane of a class that nearly all others have"),
+    # what values mean
+    "meaning": Kind(_NOTE, "how the masks are read"),
+    "inferred": Kind(_NOTE, "what a data set takes for granted of its labels"),
+    "names": Kind(_WARNING, "a file of class names that does not fit the masks"),
+    "objects": Kind(_WARNING, "numbers that look like those of objects"),
+    "one_class": Kind(_ERROR, "a single class"),
+    "mixed_encoding": Kind(_GRAVE, "masks that are stored in different ways", "written in one way, or left out"),
+    "palette_order": Kind(_WARNING, "palettes that disagree about an index", "written with one palette"),
+    "picture": Kind(_ERROR, "a picture where a mask should be", _LEFT),
+    "smeared": Kind(_GRAVE, "masks that went through JPEG or smoothing", "nearest classes, else ignored or left out"),
+    "wide_ids": Kind(("error", "note"), "16-bit ids times 256 or 257", "divided"),
+    "alpha": Kind(_ERROR, "labels in the alpha channel", "the alpha channel becomes the mask"),
+    "void_id": Kind(_WARNING, "one id more than there are names", "ignored"),
+    "off_by_one": Kind(
+        _GRAVE, "ids that are one too high", "lowered; where only looks say so, with --accept off_by_one"
+    ),
+    "stray": Kind(_GRAVE, "values outside of the label space", "ignored"),
+    # which classes occur
+    "ignored": Kind(_GRAVE, "a split of which most or all pixels are ignored"),
+    "all_ignored": Kind(_WARNING, "masks that are ignored as a whole"),
+    "absent": Kind(_WARNING, "classes that a split does not hold"),
+    "scarce": Kind(_LIGHT, "classes that hardly a mask holds"),
+    "constant": Kind(_LIGHT, "masks of one value"),
+    "covered": Kind(_WARNING, "regions that later ones cover"),
+    # copies
+    "duplicates_across": Kind(_ERROR, "one image in several splits", "kept in one split"),
+    "near_duplicates_across": Kind(_ERROR, "one image in several splits, saved again", "kept in one split"),
+    "duplicates": Kind(_WARNING, "one image several times in a split", "kept once"),
+    "near_duplicates": Kind(_WARNING, "images of a split that are hardly different"),
+    "contradiction": Kind(_WARNING, "one picture with different masks"),
+    "frames": Kind(_WARNING, "neighboring video frames on both sides of a split"),
+    "same_mask": Kind(_WARNING, "one mask beside several images"),
+    # how masks were drawn
+    "specks": Kind(_LIGHT, "regions of fewer than 5 pixels"),
+    "unclosed": Kind(_LIGHT, "lines that a small gap keeps open"),
+    "flipped": Kind(_WARNING, "masks that are turned or mirrored against their images"),
+    "misplaced": Kind(_WARNING, "masks that do not lie on the edges of their images"),
+    "swapped": Kind(_WARNING, "masks that seem to be exchanged"),
+    "label_noise": Kind(_WARNING, "a class that looks like another one elsewhere"),
+    "unusual": Kind(_NOTE, "masks that divide their pixels unlike all others"),
+}
+
+
 class Sight(NamedTuple):
     """A sample that shows what a finding is about."""
 
@@ -22,7 +112,7 @@ class Sight(NamedTuple):
 class Finding(NamedTuple):
     """One thing that the label doctor found."""
 
-    kind: str
+    kind: str  # a key of `KINDS`
     severity: Severity
     message: str  # one sentence
     places: tuple[str, ...] = ()  # at most five files or samples
@@ -90,7 +180,14 @@ class Audit:
         total = max(int(self.counts.sum()), 1)
         return {
             "findings": [
-                {"kind": f.kind, "severity": f.severity, "message": f.message, "places": list(f.places), "fix": f.fix}
+                {
+                    "kind": f.kind,
+                    "title": KINDS[f.kind].title,
+                    "severity": f.severity,
+                    "message": f.message,
+                    "places": list(f.places),
+                    "fix": f.fix,
+                }
                 for f in self.findings
             ],
             "classes": {

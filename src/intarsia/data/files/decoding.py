@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ... import limits
-from ...errors import DataError
+from ...errors import DataError, OddMode
 from ...limits import check_decoded
 from .formats import SUFFIXES, depth_of_jpeg2000, kind_of, opened
 from .sixteen_bit import check_single, read_png16, read_tiff
@@ -71,7 +71,7 @@ def _pixels(path: Path, image: Image.Image, as_mask: bool) -> tuple[np.ndarray, 
     if mode in ("1", "L", "LA", "RGB", "RGBA", "F") or mode.startswith("I"):
         array = np.asarray(image)
         return array.astype(array.dtype.newbyteorder("="), copy=False), orientation, None
-    raise DataError(f"{path}: a picture in {mode} colors; save it as gray, RGB or RGBA")
+    raise OddMode(f"{path}: a picture in {mode} colors; save it as gray, RGB or RGBA")
 
 
 def _unscaled(path: Path, image: Any) -> np.ndarray | None:

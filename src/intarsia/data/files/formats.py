@@ -22,6 +22,7 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif", ".jp2", ".j2k",
     ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".npy",
 )  # fmt: skip
+SAVE_AS = "save as PNG or TIFF what belongs to the data"
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".avif")  # which never keep what was drawn
 _NUMPY = b"\x93NUMPY"
 _OTHERS = frozenset(
@@ -174,12 +175,12 @@ def _pictured(path: Path) -> bool:
 
 def told_unread(files: list[Path]) -> str:
     """One sentence about files that are left out because their kind is not read; "" where there are none."""
-    if not files:
-        return ""
+    return f"{left_unread(files)}; {SAVE_AS}" if files else ""
+
+
+def left_unread(files: list[Path]) -> str:
+    """The same sentence without what to do, which is `SAVE_AS`."""
     shown = ", ".join(path.name for path in files[:5]) + (", ..." if len(files) > 5 else "")
     one = len(files) == 1
     kinds = ", ".join(sorted({path.suffix.lower() or "no ending" for path in files})[:8])
-    return (
-        f"{len(files)} {'file is' if one else 'files are'} left out, whose kind ({kinds}) is not read: {shown}; "
-        "save as PNG or TIFF what belongs to the data"
-    )
+    return f"{len(files)} {'file is' if one else 'files are'} left out, whose kind ({kinds}) is not read: {shown}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...documents import read_text
-from ...errors import DataError
+from ...errors import DataError, TwiceNamed
 from ...naming import climbs
 from ..files.formats import SUFFIXES
 from ..pairs import Pair
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
 
 
 def pair(
-    root: Path, layout: Layout, split: str, twice: list[DataError] | None = None
+    root: Path, layout: Layout, split: str, twice: list[TwiceNamed] | None = None
 ) -> tuple[list[Pair], tuple[list[str], list[str]]]:
     """The pairs of a split, in the order of their names, and what was left over: (images, masks) without a partner.
 
@@ -51,7 +51,7 @@ def pair(
 
 
 def _stacks(
-    root: Path, layout: Layout, split: str, twice: list[DataError] | None
+    root: Path, layout: Layout, split: str, twice: list[TwiceNamed] | None
 ) -> tuple[list[Pair], tuple[list[str], list[str]]]:
     """The same of masks in several planes; the mask of a pair is the folder that holds its planes."""
     images = _named(root, layout.images, split, layout.image_suffix, "images", "", twice)
@@ -70,7 +70,7 @@ def _stacks(
 
 
 def _named(
-    root: Path, pattern: str, split: str, suffix: str, what: str, other: str, twice: list[DataError] | None = None
+    root: Path, pattern: str, split: str, suffix: str, what: str, other: str, twice: list[TwiceNamed] | None = None
 ) -> dict[str, Path]:
     """The files of a folder pattern whose names end in `suffix`, by the name without it."""
     folders = (
@@ -91,8 +91,10 @@ def _named(
                 continue
             name = prefix + path.name[: len(path.name) - len(end)]
             if name in found:
-                error = DataError(
-                    f"{found[name]} and {path} are both {what} named {name!r}; keep one, or set {what[:-1]}_suffix to the ending you want"
+                error = TwiceNamed(
+                    f"{found[name]} and {path} are both {what} named {name!r}; keep one, or set {what[:-1]}_suffix to the ending you want",
+                    first=found[name],
+                    second=path,
                 )
                 if twice is None:
                     raise error

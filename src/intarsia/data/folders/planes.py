@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import DataError, LabelError, nearest
+from ...errors import DataError, LabelError, PartError, nearest
 from ...labels import LabelSpace
 from ..files.codecs import decode_mask
 from ..files.formats import SUFFIXES
@@ -117,14 +117,18 @@ def lay(files: Sequence[tuple[int, Path]], uncovered: int = 0) -> Laid:
     twice, top = np.zeros((0, 0), bool), np.zeros((0, 0), np.int32)
     areas = []
     for number, (value, path) in enumerate(files, 1):
-        part = decode_mask(path)[0]
+        try:
+            part = decode_mask(path)[0]
+        except DataError as error:
+            raise PartError(str(error), path=path) from None
         part = part if part.ndim == 2 else part[..., :3].max(axis=2)
         inside = part > part.max(initial=0) // 2
         if whole is None:
             whole, twice = np.full(part.shape, uncovered, np.int32), np.zeros(part.shape, bool)
             top = np.zeros(part.shape, np.int32)
         if whole.shape != part.shape:
-            raise DataError(f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the other masks of its image")
+            told = f"{path}: {part.shape[1]}x{part.shape[0]} pixels, unlike the other masks of its image"
+            raise PartError(told, path=path)
         twice |= inside & (whole != uncovered) & (whole != value)
         whole[inside], top[inside] = value, number
         areas.append(int(inside.sum()))

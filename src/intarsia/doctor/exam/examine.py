@@ -13,7 +13,7 @@ from PIL import Image
 from ...data.files.codecs import Stored, orientation_of, raw_nodata
 from ...data.files.tags import as_id, nodata_of
 from ...data.pairs import Pair, Pairs, mismatch
-from ...errors import DataError, LabelError
+from ...errors import DataError, LabelError, OddMode
 from ...labels import two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
@@ -133,7 +133,7 @@ def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, n
             _compare(exam, image, raw, told)
     for part, place in ((image, item.image), (mask, item.mask)):
         if isinstance(part, DataError):
-            kind = "mode" if " colors; save it as gray" in str(part) else "unreadable"
+            kind = "mode" if isinstance(part, OddMode) else "unreadable"
             exam.place, exam.error = str(place), (kind, str(part))
             break
     return exam

@@ -15,7 +15,7 @@ from ...data.files.npy import planes_of
 from ...data.folders.planes import Files, lay
 from ...data.layers import hidden_planes
 from ...data.pairs import Pair, Pairs
-from ...errors import DataError, LabelError
+from ...errors import DataError, LabelError, OddMode
 from ...labels import LabelSpace
 from ..finding import Sight
 from .examine import Exam
@@ -66,9 +66,8 @@ def picture(case: Case) -> np.ndarray:
         return case.dataset.read(case.item)
     try:
         return read_image(case.item.image)
-    except DataError as error:
-        if " colors; save it as gray" not in str(error):
-            raise
+    except OddMode:
+        pass
     with Image.open(case.item.image) as image:
         return np.asarray(image.convert("RGB"))
 

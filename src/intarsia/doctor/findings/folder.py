@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...data.files.formats import SUFFIXES, told_unread, unread
+from ...data.files.formats import SAVE_AS, SUFFIXES, left_unread, unread
 from ...data.folders.find import MASKS, maskness
 from ...data.folders.layout import Layout
 from ...data.folders.planes import home
 from ...datasets.recognize import packed
-from ...errors import DataError
+from ...errors import TwiceNamed
 from ..exam.reading import Case, Ward
 from ..finding import Finding, Sight
 
@@ -67,7 +67,7 @@ def _lacking(cases: list[Case], classes: list[str]) -> list[Finding]:
     ]
 
 
-def about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Finding]:
+def about_files(root: Path, layout: Layout, twice: list[TwiceNamed]) -> list[Finding]:
     """Other folders that could be the masks, folders whose names are exchanged, and names that stand for two files."""
     found = []
     if layout.rivals:
@@ -91,7 +91,7 @@ def about_files(root: Path, layout: Layout, twice: list[DataError]) -> list[Find
                 "twice_named",
                 "error",
                 f"{twice[0]}{f'; and {len(twice) - 1} more like it' if len(twice) > 1 else ''}.",
-                tuple(str(error).split(" and ")[0] for error in twice[:5]),
+                tuple(str(error.first) for error in twice[:5]),
                 "Keep one file a name; here, and with --fix, it is the one of the commoner type.",
             )
         )
@@ -103,9 +103,8 @@ def not_read(folders: list[Path]) -> list[Finding]:
     files = unread(folders)
     if not files:
         return []
-    told = told_unread(files).partition("; ")
-    fix = f"{told[2][0].upper()}{told[2][1:]}."
-    return [Finding("left_out", "warning", f"{told[0]}.", tuple(map(str, files[:5])), fix)]
+    fix = f"{SAVE_AS[0].upper()}{SAVE_AS[1:]}."
+    return [Finding("left_out", "warning", f"{left_unread(files)}.", tuple(map(str, files[:5])), fix)]
 
 
 def known_layouts(root: Path) -> list[Finding]:

@@ -16,6 +16,7 @@ from ...errors import DataError, LabelError
 from ...labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
 from .class_names import Named
 from .numbering import MANY, OBJECTS, numbered, without_void
+from .remark import Remark
 
 NOTHING = re.compile(
     r"unlabell?ed|void|unknown|none|unclassified|ignored?", re.IGNORECASE
@@ -174,19 +175,27 @@ def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Cou
     return total
 
 
-def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+def label_space(
+    root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[Remark]
+) -> LabelSpace:
     """The label space of what the masks hold."""
     said.append(
-        f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones"
+        Remark(
+            "meaning",
+            f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones",
+        )
     )
     if "npy one-hot" in scan.kinds:
         said.append(
-            "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
+            Remark(
+                "meaning",
+                "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number",
+            )
         )
     numbers, sentence = black_and_white(scan)
     if numbers and not (scan.by_color and file and file.colors):
         names = _two(classes, file)
-        said.append(sentence)
+        said.append(Remark("meaning", sentence))
         values: dict[int | str, str] = {value: names[number] for value, number in numbers.items()}
         return LabelSpace(tuple(names), values=values)
     if scan.by_color:
@@ -196,9 +205,14 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
         told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
         if len(seen) > MANY:
             raise LabelError(f"{root}: {told}")
-        said.append(told)
+        said.append(Remark("objects", told))
     if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
-        said.append("a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored")
+        said.append(
+            Remark(
+                "meaning",
+                "a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored",
+            )
+        )
         return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
     ignored = unlabeled(seen)
     ids = [v for v in seen if v not in ignored]
@@ -213,19 +227,26 @@ def label_space(root: Path, scan: Scan, classes: list[str] | None, file: Named |
     else:
         names = [f"class_{v}" for v in ids]
         values = dict(zip(ids, names, strict=True))
-        said.append("no names were given, so classes are named after their ids; write better ones into labels")
+        said.append(
+            Remark(
+                "meaning", "no names were given, so classes are named after their ids; write better ones into labels"
+            )
+        )
     if ignored:
-        said.append(f"{ignored[0]} is taken for pixels without a label, and ignored")
+        said.append(Remark("meaning", f"{ignored[0]} is taken for pixels without a label, and ignored"))
     return LabelSpace(tuple(names), values={**values, **dict.fromkeys(ignored, IGNORE)})
 
 
-def _by_palette(scan: Scan, file: Named, said: list[str]) -> Named | None:
+def _by_palette(scan: Scan, file: Named, said: list[Remark]) -> Named | None:
     """The ids of a file's names, found by comparing its colors with the masks' palette; None when the file means other masks."""
     ids = {color: value for value, color in scan.palette.items()}
     found = [(name, ids[color]) for name, color in zip(file.names, file.colors, strict=True) if color in ids]
     if len(found) < len([v for v in scan.pixels if v != 255]):
         said.append(
-            f"{file.path.name} gives other colors than the masks' palette: its names ({', '.join(file.names[:8])}) are not used"
+            Remark(
+                "names",
+                f"{file.path.name} gives other colors than the masks' palette: its names ({', '.join(file.names[:8])}) are not used",
+            )
         )
         return None
     return file._replace(names=[n for n, _ in found], colors=[], ids=[i for _, i in found])
@@ -255,7 +276,7 @@ def _two(classes: list[str] | None, file: Named | None) -> list[str]:
 
 
 def _numbered(
-    root: Path, ids: list[int], classes: list[str] | None, file: Named | None, ignored: list[int], said: list[str]
+    root: Path, ids: list[int], classes: list[str] | None, file: Named | None, ignored: list[int], said: list[Remark]
 ) -> tuple[list[str], dict[int | str, str]]:
     """Names for ids, from the caller or from a file: by the file's own ids, by position, or by position among the ids seen."""
     names = list(classes if classes is not None else file.names)  # type: ignore[union-attr]
@@ -266,13 +287,16 @@ def _numbered(
         values = dict(enumerate(names))
     elif min(ids) >= 1 and max(ids) == len(names):
         values = {n + 1: name for n, name in enumerate(names)}
-        said.append("ids start at 1")
+        said.append(Remark("meaning", "ids start at 1"))
     elif len(ids) == len(names):
         values = dict(zip(ids, names, strict=True))
-        said.append("the names stand for the ids in their order")
+        said.append(Remark("meaning", "the names stand for the ids in their order"))
     elif classes is None:
         said.append(
-            f"{source} lists {len(names)} classes, but the masks hold {len(ids)} ids up to {max(ids)}: not used"
+            Remark(
+                "names",
+                f"{source} lists {len(names)} classes, but the masks hold {len(ids)} ids up to {max(ids)}: not used",
+            )
         )
         made = [f"class_{v}" for v in ids]
         return made, dict(zip(ids, made, strict=True))
@@ -280,11 +304,11 @@ def _numbered(
         raise LabelError(
             f"{root}: {len(names)} classes given, but the masks hold {len(ids)} ids ({', '.join(map(str, ids[:8]))}{', ...' if len(ids) > 8 else ''}); name each of them"
         )
-    said.append(f"names from {source}")
+    said.append(Remark("meaning", f"names from {source}"))
     return names, values
 
 
-def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[str]) -> LabelSpace:
+def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[Remark]) -> LabelSpace:
     """The label space of color masks: every color that occurs becomes a value."""
     total = sum(scan.pixels.values())
     if len(scan.pixels) > MANY:
@@ -296,7 +320,10 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
     matched = {v: known[s] for v, s in spelled.items() if s in known}
     if file and known and not matched:
         said.append(
-            f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself"
+            Remark(
+                "names",
+                f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself",
+            )
         )
         file = None
     values: dict[int | str, str] = {}
@@ -305,11 +332,16 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
         if value in matched:
             values[color] = IGNORE if NOTHING.fullmatch(matched[value]) else matched[value]
             if values[color] == IGNORE:
-                said.append(f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
+                said.append(
+                    Remark("meaning", f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
+                )
         elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
             values[color] = IGNORE
             said.append(
-                f"{color} ({count} px) is ignored: {'no label was painted there' if color == TRANSPARENT else 'too rare for a class'}"
+                Remark(
+                    "meaning",
+                    f"{color} ({count} px) is ignored: {'no label was painted there' if color == TRANSPARENT else 'too rare for a class'}",
+                )
             )
         else:
             values[color] = f"color_{color[1:]}"
@@ -320,9 +352,9 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
                 f"{len(classes)} classes given, but the masks hold {len(left)} colors ({', '.join(map(str, left[:8]))}); name each, in this order"
             )
         values.update(zip(left, classes, strict=True))
-        said.append("the names given stand for the colors in the order of their codes")
+        said.append(Remark("meaning", "the names given stand for the colors in the order of their codes"))
     elif file and matched:
-        said.append(f"names from {file.path.name}, by color")
+        said.append(Remark("meaning", f"names from {file.path.name}, by color"))
         if all(
             v in matched for v in scan.pixels
         ):  # the file tells the truth, so classes that do not occur are believed too
@@ -331,10 +363,17 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
         elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
             other = ", ".join(str(c) for c, name in values.items() if str(name).startswith("color_"))
             said.append(
-                f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}"
+                Remark(
+                    "names",
+                    f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}",
+                )
             )
     else:
-        said.append("no names were given, so classes are named after their colors; write better ones into labels")
+        said.append(
+            Remark(
+                "meaning", "no names were given, so classes are named after their colors; write better ones into labels"
+            )
+        )
     names = tuple(dict.fromkeys(n for n in values.values() if n != IGNORE))
     if not names:
         raise LabelError("the masks hold no color that could be a class")

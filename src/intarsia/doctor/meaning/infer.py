@@ -23,7 +23,7 @@ from .class_names import Named
 from .classes import Scan, label_space
 from .colors import _as_colors, _colored
 from .notes import STRAY, _Notes
-from .numbering import OBJECTS
+from .remark import Remark
 
 
 class Meaning(NamedTuple):
@@ -56,7 +56,7 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
         by_color = False
     if known is not None:
         return Meaning(known, notes.tables, notes.lost, notes.findings)
-    said: list[str] = []
+    said: list[Remark] = []
     kinds = Counter(e.form.kind for e in readable if e.form)
     scan = Scan(
         by_color,
@@ -69,20 +69,22 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
     space = label_space(root, scan, None, file, said)
     if notes.void is not None:
         space = LabelSpace(space.names, space.colors, {**space.values, notes.void: IGNORE})
-    lies = [s for s in said if "not used" in s or "that no mask holds" in s]
+    lies = [remark for remark in said if remark.kind == "names"]
     if lies and file is not None:
         notes.tell(
             "names",
             "warning",
-            f"{'; '.join(lies)}",
+            "; ".join(remark.sentence for remark in lies),
             (),
             "Correct the file of names, or rename the classes in labels.",
             [str(file.path)],
         )
-    if (objects := [s for s in said if OBJECTS in s]) and _alone(readable):
-        notes.tell("objects", "warning", objects[0][0].upper() + objects[0][1:], readable, "Give classes to the objects, or read all of them as one class.")  # fmt: skip
+    objects = [remark for remark in said if remark.kind == "objects"]
+    if objects and _alone(readable):
+        told = objects[0].sentence
+        notes.tell("objects", "warning", told[0].upper() + told[1:], readable, "Give classes to the objects, or read all of them as one class.")  # fmt: skip
         lies += objects
-    told = "; ".join(s for s in said if s not in lies)
+    told = "; ".join(remark.sentence for remark in said if remark not in lies)
     notes.findings.append(Finding("meaning", "note", f"{told[0].upper()}{told[1:]}."))
     return Meaning(space, notes.tables, notes.lost, notes.findings)
 

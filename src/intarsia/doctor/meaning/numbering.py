@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from ...labels import IGNORE
+from .remark import Remark
 
 _UNLABELED = re.compile(
     r"unlabell?ed|void|unclassified|ignored?", re.IGNORECASE
@@ -24,11 +25,11 @@ def numbered(masks: Sequence[Collection[int]]) -> bool:
 
 
 def without_void(
-    names: list[str], values: dict[int | str, str], said: list[str]
+    names: list[str], values: dict[int | str, str], said: list[Remark]
 ) -> tuple[list[str], dict[int | str, str]]:
     """Names and values of a file in which some name says that pixels have no label, where two others remain."""
     void = {name for name in names if _UNLABELED.fullmatch(name)}
     if not void or len(names) - len(void) < 2:
         return names, values
-    said += [f"{value} is {name!r}, and ignored" for value, name in values.items() if name in void]
+    said += [Remark("meaning", f"{value} is {name!r}, and ignored") for value, name in values.items() if name in void]
     return [n for n in names if n not in void], {v: IGNORE if n in void else n for v, n in values.items()}
