@@ -164,7 +164,7 @@ def test_labels_of_another_size_name_the_image() -> None:
             image, labels, name = super().__getitem__(index)[:3]
             return Sample(image, labels[:, :-1], name)
 
-    with pytest.raises(LabelError, match="scene_0: the prediction is 6 x 8, but its labels are 6 x 7"):
+    with pytest.raises(DataError, match=r"scene_0: image \[3, 6, 8\] and labels \[6, 7\]; expected .* of one size"):
         score(predictor(), Cropped())
 
 
@@ -203,7 +203,7 @@ def test_plain_tuples_are_data_too() -> None:
     items = [(image, labels) for image, labels, *_ in (scenes[n] for n in range(len(scenes)))]
     found = score(predictor(), items)
     assert np.array_equal(found.scores.matrix, score(predictor(), scenes).scores.matrix)
-    assert [name for name, _ in found.per_image[:2]] == ["00000", "00001"]
+    assert [name for name, _ in found.per_image[:2]] == ["000000", "000001"]
 
 
 def test_an_image_that_is_all_ignored_has_no_score_of_its_own() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.dataset import Foreign, title_of
 from ..data.files.codecs import write_image
 from ..data.layers import told_covered
 from ..data.pairs import Pairs
@@ -35,8 +36,8 @@ def project(datasets: Sequence[Pairs]) -> Project:
     first = datasets[0]
     for dataset in datasets:
         if not isinstance(dataset, Pairs):
-            what = getattr(dataset, "holds", "samples that are no files")
-            raise DataError(f"{dataset.name}: holds {what}, which no annotation tool takes")
+            what = dataset.holds if isinstance(dataset, Foreign) else "samples that are no files"
+            raise DataError(f"{title_of(dataset)}: holds {what}, which no annotation tool takes")
         if dataset.labels != first.labels:
             raise DataError(f"{first.name}: {dataset.split} has other labels than {first.split}; convert one --split")
     starts = [0, *accumulate(map(len, datasets))]
@@ -80,8 +81,24 @@ def _sample(datasets: Sequence[Pairs], starts: Sequence[int], folder: Path, numb
     name = f"{dataset.split}/{item.name}" if len(datasets) > 1 else item.name
     objects = None if sample.objects is None else sample.objects.numpy()
     height, width = sample.labels.shape
-    found = regions(sample.labels.numpy(), objects, dataset.labels)
+    if sample.planes is None:
+        found = regions(sample.labels.numpy(), objects, dataset.labels)
+    else:
+        found = regions_of_planes(sample.planes.numpy(), sample.labels.numpy(), dataset.labels)
     return Picture(name, image, height, width, found, dataset.split if len(datasets) > 1 else "")
+
+
+def regions_of_planes(planes: np.ndarray, labels: np.ndarray, space: LabelSpace) -> tuple[Region, ...]:
+    """Planes [K, H, W] as regions that may overlap, one a class."""
+    found = []
+    for name, inside in zip((*space.names, IGNORE), (*planes, labels == space.ignore_index), strict=True):
+        if not inside.any() or name == BACKGROUND or (name == IGNORE and BACKGROUND not in space.names):
+            continue
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        top, left = int(rows[0]), int(columns[0])
+        pixels = inside[top : rows[-1] + 1, left : columns[-1] + 1]
+        found.append(Region(name, bitmap=Bitmap(top, left, pixels.copy())))
+    return tuple(found)
 
 
 def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:

@@ -38,6 +38,7 @@ def audit(
     import time
 
     from .. import data, doctor
+    from ..data.dataset import labels_of
     from ..datasets.catalogue import DATASETS
     from ..doctor.audit import examined, judge
     from ..doctor.diagnose import diagnose
@@ -76,7 +77,7 @@ def audit(
     else:
         datasets = opened(source, root, split, every=source not in DATASETS and not is_recipe(source))
         exams = examined(datasets)
-        found, space = judge(datasets, exams, said=recognized), getattr(datasets[0], "labels", None)
+        found, space = judge(datasets, exams, said=recognized), labels_of(datasets[0])
         cases = [
             Case(i, e, dataset=d)
             for d, p in zip(datasets, exams, strict=True)

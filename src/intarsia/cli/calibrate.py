@@ -35,6 +35,7 @@ def calibrate(
     import dataclasses
 
     from .. import checkpoint as files
+    from ..data.dataset import title_of
     from ..errors import counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
@@ -47,7 +48,7 @@ def calibrate(
         data = opened(source, root, [split or "val"])[0]
     dataset, said, _ = dataset_of(predictor, data, split or None, root)
     found = fit_temperature(predictor, dataset)
-    called = [getattr(dataset, "name", ""), said.get("split", split)]
+    called = [title_of(dataset), said.get("split", split)]
     kept: dict[str, Any] = {**found.to_dict(), "data": " ".join(filter(None, called))}
     if coverage is not None:
         predictor.temperature = found.value

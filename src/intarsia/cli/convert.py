@@ -34,6 +34,7 @@ def convert(
     """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
     from ..annotations import convert as exports
     from ..annotations import from_datasets as samples
+    from ..data.dataset import labels_of
     from ..datasets import recognize
     from ..datasets.catalogue import DATASETS
     from ..doctor.meaning.classes import alone
@@ -51,7 +52,7 @@ def convert(
         )
     elif source_tool is None and not exports.candidates(place) and not place.is_file():
         datasets = opened(source, root, split, every=True, holdout=False)
-        space = getattr(datasets[0], "labels", None)
+        space = labels_of(datasets[0])
         if space is not None and (sentence := alone(space, place)):
             raise LabelError(sentence)
         project = samples.project(datasets)

@@ -138,16 +138,15 @@ def show_samples(
 
     from .. import draw
     from ..data.augment.pipeline import Augmentation
-    from ..data.samples import as_sample
+    from ..data.dataset import images_of
+    from ..data.samples import as_sample, shown_labels
     from ..draw.sheet import sheet
-    from ..errors import DataError
     from ..output import Output
     from .source import augmentation_of, opened
 
     results = Output(out.parent, [out.name], overwrite=overwrite)
     dataset = opened(source, root, [split] if split else None)[0]
-    if held := getattr(dataset, "holds", ""):
-        raise DataError(f"{dataset.name} holds {held}; samples are shown of images and their masks")
+    images_of(dataset, "shown")
     space = dataset.labels
     change = Augmentation(space.ignore_index, **augmentation_of(source))
     picked = [n * len(dataset) // min(count, len(dataset)) for n in range(min(count, len(dataset)))]
@@ -161,16 +160,16 @@ def show_samples(
     rows = []
     for index in picked:
         sample = read(index)
-        pictures = [draw.viewable(sample.image), draw.overlay(sample.image, sample.labels, space)]
+        pictures = [draw.viewable(sample.image), draw.overlay(sample.image, shown_labels(sample, space), space)]
         for version in range(times):
             rng = np.random.default_rng((seed, version, index))
             made = change(sample, rng)
             if change.mixes:
                 made = change.mix(made, rng, partial(another, rng))
-            pictures.append(draw.overlay(made.image, made.labels, space))
+            pictures.append(draw.overlay(made.image, shown_labels(made, space), space))
         rows.append((sample.name, pictures))
     picture = sheet(rows, ["image", "labels", *(f"augmented {n + 1}" for n in range(times))])
-    shown = np.concatenate([np.asarray(read(index).labels).ravel() for index in picked])[None]
+    shown = np.concatenate([np.asarray(shown_labels(read(index), space)).ravel() for index in picked])[None]
     whole = draw.with_legend(picture, shown, space, font_size=14)
     with results.file(out.name) as file:
         whole.save(file)

@@ -56,6 +56,10 @@ class Labels(_Frozen):
     activation: Literal["softmax", "sigmoid"] = Field(
         default="softmax", description="sigmoid: one map for two classes."
     )
+    planes: bool = Field(
+        default=False,
+        description="Several labels a pixel: each class is a mask of its own, on or off; values are left out.",
+    )
 
     @field_validator("values")
     @classmethod

@@ -1,6 +1,6 @@
 """Decoded samples in one file on disk, written once and read through the page cache by every worker and every run.
 
-    samples.bin   image and labels of each sample, and its objects and depth, raw bytes one behind the other
+    samples.bin   image and labels of each sample, and its objects, depth and planes (a bit each), one behind the other
     index.json    the key they were made from; shapes, types and offsets
 
 The key is a hash of this program's version, of path, size and time of every file that a sample is read from, of the label
@@ -26,8 +26,10 @@ from ..errors import DataError
 from ..output import begun, swept
 from ..structures import Sample
 from ..version import __version__
+from .dataset import holds
 from .files.ahead import ahead
 from .pairs import Pairs
+from .samples import packed, unpacked
 
 
 class Cached:
@@ -43,7 +45,7 @@ class Cached:
 
     def __init__(self, dataset: Pairs, folder: str | Path, *, tell: Callable[[int, int], None] | None = None) -> None:
         if not isinstance(dataset, Pairs):
-            what = getattr(dataset, "holds", type(dataset).__name__)
+            what = holds(dataset)
             raise DataError(f"only data sets of image and mask files are cached on disk, not {what}; use cache: true")
         self.dataset, self.labels, self.name, self.split = dataset, dataset.labels, dataset.name, dataset.split
         self.items = dataset.items
@@ -62,7 +64,8 @@ class Cached:
         entry = self.index["samples"][index]
         image = self._take(entry["image"]).permute(2, 0, 1)
         maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
-        return Sample(image, self._take(entry["labels"]), entry["name"], **maps)
+        planes = unpacked(self._take(entry["planes"]).numpy(), self.labels.num_classes) if "planes" in entry else None
+        return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes)
 
     def _take(self, where: dict[str, Any]) -> torch.Tensor:
         """One array of a sample: read, not mapped, so that what was read before is no memory of this process."""
@@ -128,11 +131,13 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
         with (made / "samples.bin").open("wb") as file:
             for count, sample in enumerate(_read(dataset), 1):
                 entry: dict[str, Any] = {"name": sample.name}
-                held = {"labels": sample.labels, "objects": sample.objects, "depth": sample.depth}
-                for what, array in (("image", sample.image.permute(1, 2, 0)), *held.items()):
-                    if array is None:
-                        continue
-                    raw = np.ascontiguousarray(array.numpy())
+                held: dict[str, torch.Tensor | None] = {"image": sample.image.permute(1, 2, 0), "labels": sample.labels}
+                held |= {"objects": sample.objects, "depth": sample.depth}
+                arrays = {what: array.numpy() for what, array in held.items() if array is not None}
+                if sample.planes is not None:
+                    arrays["planes"] = packed(sample.planes)
+                for what, array in arrays.items():
+                    raw = np.ascontiguousarray(array)
                     entry[what] = {"offset": offset, "shape": list(raw.shape), "dtype": raw.dtype.str}
                     offset += file.write(raw.data)
                 entries.append(entry)

@@ -11,7 +11,7 @@ import signal
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,18 +20,11 @@ from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
+from .dataset import Dataset, place_of
 from .samples import as_sample, check_alike, filled
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
-
-
-class Dataset(Protocol):
-    """What training reads: our data sets, and any object of a user's own with these two methods."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class Loader:
@@ -180,12 +173,12 @@ class _Reader:
                 return sample
             return self.mix(sample, rng, lambda: self._changed(int(rng.integers(len(self.dataset))), rng))
         except MemoryError:
-            name = name_of(self.dataset, index)
+            name = place_of(self.dataset, index)
             told = f"{name}: reading it needs more memory than is free; take smaller pictures, fewer train.workers, or cache: false"
             return _Failure(name, "MemoryError", told, traceback.format_exc(), True)
         except Exception as error:
             return _Failure(
-                name_of(self.dataset, index),
+                place_of(self.dataset, index),
                 type(error).__name__,
                 str(error),
                 traceback.format_exc(),
@@ -220,15 +213,6 @@ def _quiet_worker(number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-
-
-def name_of(dataset: Dataset, index: int) -> str:
-    """What to call a sample that could not be read: the path of its image, where the data set knows it."""
-    items = getattr(dataset, "items", None)
-    try:
-        return str(getattr(items[index], "image", items[index]))  # type: ignore[index]
-    except Exception:
-        return f"sample {index}"
 
 
 def collate(samples: Sequence[Sample | _Failure], ignore_index: int | None = None) -> Batch | _Failure:

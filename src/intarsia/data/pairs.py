@@ -11,8 +11,9 @@ import torch
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from ..structures import Sample
+from .dataset import Notes
 from .files.codecs import raw_of, read_image
-from .files.npy import whole
+from .files.npy import planes_of, whole
 
 
 class Pair(NamedTuple):
@@ -31,12 +32,14 @@ class Pair(NamedTuple):
 class Raw(NamedTuple):
     """What is known of an image's pixels, as its files have it."""
 
-    classes: np.ndarray  # [H, W] raw values, which the label space maps
+    classes: np.ndarray  # [H, W] raw values, which the label space maps; unused where it has `planes`
     objects: np.ndarray | None = None  # [H, W] a number of its own for each object, 0 where there is none
     depth: np.ndarray | None = None  # [H, W] meters, nan where unknown
     nodata: int | None = None  # the raw value of pixels that hold nothing, where the file itself says so
     kept: bool = False  # these object numbers mean something beyond this image, so the sample has them as they are
     covered: tuple[str, ...] = ()  # the class of each region of which later ones cover all but a tenth, or all
+    planes: np.ndarray | None = None  # [K, H, W] bool, in the order of the classes; read by a label space with `planes`
+    ignored: np.ndarray | None = None  # [H, W] bool, pixels that count in no plane; None: all count
 
 
 class Pairs:
@@ -94,6 +97,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def notes(self) -> Notes:
+        """What was taken for granted, and what is left out."""
+        return Notes(self.inferred, self.unmatched, self.remarks)
+
     def __getitem__(self, index: int) -> Sample:
         """Read one pair; without a mask every pixel is ignored.
 
@@ -111,6 +119,8 @@ class Pairs:
         """What is known of a pair's pixels, before the label space maps it; None without a mask."""
         if item.mask is None:
             return None
+        if self.mask_hook is None and self.labels.planes:
+            return _stacked(item.mask, self.labels)
         if self.mask_hook is None:
             classes, nodata = raw_of(item.mask, self.labels.by_color)
             return Raw(classes, nodata=nodata)
@@ -125,9 +135,13 @@ class Pairs:
         picture = as_tensor(image).permute(2, 0, 1)
         if raw is None:
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
-            return Sample(picture, as_tensor(nothing), item.name)
+            empty = torch.zeros((self.labels.num_classes, *image.shape[:2]), dtype=torch.bool)
+            return Sample(picture, as_tensor(nothing), item.name, planes=empty if self.labels.planes else None)
         try:
-            labels = self.labels.ignoring(raw.nodata).encode(raw.classes)
+            if self.labels.planes and raw.planes is not None:
+                planes, labels = self.labels.encode_planes(raw.planes, raw.ignored)
+            else:
+                planes, labels = None, self.labels.ignoring(raw.nodata).encode(raw.classes)
         except LabelError as error:
             raise LabelError(f"{self.place(item)}: {error}") from None
         if told := self.misfit(item, image, raw):
@@ -142,6 +156,7 @@ class Pairs:
             item.name,
             None if objects is None else torch.from_numpy(objects),
             depth=None if depth is None else torch.from_numpy(depth.astype(np.float32)),
+            planes=None if planes is None else torch.from_numpy(planes),
         )
 
     def place(self, item: Pair) -> str:
@@ -149,14 +164,35 @@ class Pairs:
         return self._called(item.mask or item.image, item)
 
     def misfit(self, item: Pair, image: np.ndarray, raw: Raw) -> str:
-        """The sentence about a mask, objects or depth of another size than the image; empty where they fit."""
-        for what, array in (("mask", raw.classes), ("objects", raw.objects), ("depth", raw.depth)):
+        """The sentence about a mask, objects, depth or planes of another size than the image; empty where they fit."""
+        several = self.labels.planes and raw.planes is not None
+        first = raw.planes[0] if several and raw.planes is not None else raw.classes
+        kind = "planes" if several else "mask"
+        for what, array in ((kind, first), ("objects", raw.objects), ("depth", raw.depth)):
             if array is not None and array.shape != image.shape[:2]:
                 return mismatch(self._called(item.image, item), self.place(item), image.shape, array.shape, what)
         return ""
 
     def _called(self, path: Path, item: Pair) -> str:
         return f"{path}: {item.name}" if path in self._shared else str(path)
+
+
+def _stacked(path: Path, labels: LabelSpace) -> Raw:
+    """The planes of one file: an array [K, H, W] or [H, W, K] of 0 and 1.
+
+    Raises: DataError for a file that holds one map, or another number of planes.
+    """
+    planes = planes_of(path)
+    if planes is None:
+        raise DataError(
+            f"{path}: holds one map, but labels.planes asks for {labels.num_classes}, one a class; give an array "
+            "[K, H, W] of 0 and 1 as .npy, or folders of masks with {class} in data.masks"
+        )
+    if len(planes) != labels.num_classes:
+        raise DataError(
+            f"{path}: {len(planes)} planes, but {labels.num_classes} classes are listed; give one plane a class"
+        )
+    return Raw(np.zeros(planes.shape[1:], np.uint8), planes=planes)
 
 
 def numbered(codes: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -204,7 +240,7 @@ def mismatch(image: str, mask: str, size: Sequence[int], other: Sequence[int], w
     hint = " (height and width swapped: is one of them turned?)" if tuple(size[:2]) == (other[1], other[0]) else ""
     if not hint and abs(size[0] * other[1] - size[1] * other[0]) <= 0.01 * size[0] * other[1]:
         hint = " (the same shape: was one of them resized?)"
-    told = "depth is" if what == "depth" else f"{what} {mask} {'are' if what == 'objects' else 'is'}"
+    told = "depth is" if what == "depth" else f"{what} {mask} {'are' if what in ('objects', 'planes') else 'is'}"
     return (
         f"{image} is {size[1]}x{size[0]} pixels, but its {told} {other[1]}x{other[0]}{hint}; they must be of one size"
     )

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import DataError
+from ..labels import LabelSpace
 from ..structures import Sample
 from .files.npy import whole
 from .pairs import as_tensor
@@ -128,3 +130,20 @@ def check_alike(samples: Sequence[Sample]) -> None:
                 f"{first.name} has {len(first.planes)} planes and {other.name} has {len(other.planes)}: they fit into no "
                 "batch; give every sample one plane a class"
             )
+
+
+def packed(planes: Tensor) -> np.ndarray:
+    """Planes [K, H, W] as one bit each: [ceil(K / 8), H, W] uint8, the first class in the highest bit."""
+    return np.packbits(planes.numpy(), axis=0)
+
+
+def unpacked(bits: np.ndarray, count: int) -> Tensor:
+    """The planes [K, H, W] bool that `packed` made [ceil(K / 8), H, W] uint8 of; `count` is K."""
+    return torch.from_numpy(np.unpackbits(bits, axis=0, count=count).view(bool))
+
+
+def shown_labels(sample: Sample, space: LabelSpace) -> Tensor:
+    """The class numbers [H, W] of a sample for a picture; of planes, the last class of each pixel, ignored where none is."""
+    if sample.planes is None:
+        return sample.labels
+    return as_tensor(space.flattened(sample.planes.numpy(), sample.labels.numpy()))

@@ -2,6 +2,8 @@
 
     train-000000.tar    0001.jpg  0001.seg.png  0002.jpg  0002.seg.png  ...
                         0001.objects.npy  0001.depth.npy  where they are known; 0003.unlabeled instead of a mask
+                        0001.planes.npy   several labels a pixel, a bit each: [ceil(K / 8), H, W]; then 0001.seg.npy
+                                          is 0 where pixels count, else the ignore index
     index.json          where each file lies in its tar, and the label space; written by `intarsia data shard`
 
 A tar is read by its members' places, not from front to back: locally with a seek, from a server with a request for
@@ -34,6 +36,7 @@ from .files.codecs import raw_of, read_image
 from .files.formats import SUFFIXES
 from .files.npy import load
 from .pairs import Pair, Pairs, Raw
+from .samples import unpacked
 
 MASKS = ("seg", "mask", "label")  # what stands between a sample's name and its mask's type
 UNLABELED = "unlabeled"  # an empty member instead of a mask: nothing in the image has a label
@@ -131,7 +134,8 @@ def _sorted(shard: str, name: str, members: dict[str, Place]) -> dict[str, Place
     found["mask"] = next((members[e] for e in masks if e in members), None)
     if found["mask"] is None and UNLABELED not in members:
         raise DataError(f"{shard}: {name} has no mask; a mask is called {name}.seg.png")
-    found["objects"], found["depth"] = members.get("objects.npy"), members.get("depth.npy")
+    for what in ("objects", "depth", "planes"):
+        found[what] = members.get(f"{what}.npy")
     return {what: place for what, place in found.items() if place is not None}
 
 
@@ -142,7 +146,31 @@ def _image(tars: Tars, item: Pair) -> np.ndarray:
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
     maps = {what: tars.read(item.name, what, load) for what in ("objects", "depth") if what in tars.places[item.name]}
     classes, nodata = tars.read(item.name, "mask", lambda path: raw_of(path, labels.by_color))
-    return Raw(classes, **maps, nodata=nodata, kept=True)
+    if not labels.planes:
+        return Raw(classes, **maps, nodata=nodata, kept=True)
+    if "planes" not in tars.places[item.name]:
+        raise DataError(
+            f"{item.name}: has one mask and no planes, but labels.planes asks for {labels.num_classes}, one a class; leave "
+            "labels.planes out"
+        )
+    planes = tars.read(item.name, "planes", partial(_planes, labels.num_classes))
+    return Raw(classes, **maps, kept=True, planes=planes, ignored=classes == labels.ignore_index)
+
+
+def _planes(count: int, path: Path) -> np.ndarray:
+    """The planes [K, H, W] of a member: one bit each, or as bool.
+
+    Raises: DataError for anything else.
+    """
+    held = load(path)
+    if held.ndim == 3 and held.dtype == np.uint8 and len(held) == -(-count // 8):
+        return unpacked(held, count).numpy()
+    if held.ndim == 3 and held.dtype == bool and len(held) == count:
+        return held
+    raise DataError(
+        f"{path}: {held.dtype} of shape {list(held.shape)} is no {count} planes; write bool [{count}, H, W], or a bit each "
+        f"in uint8 [{-(-count // 8)}, H, W]"
+    )
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

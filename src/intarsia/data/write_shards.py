@@ -12,9 +12,11 @@ from urllib.parse import quote
 import numpy as np
 
 from ..errors import DataError
+from .dataset import holds
 from .files.codecs import read_image
 from .layers import told_covered
 from .pairs import Pair, Pairs
+from .samples import packed
 from .shards import UNLABELED, members
 
 
@@ -29,7 +31,7 @@ def shard(
     """Write splits of a data set as tar files of the very bytes of their files, and an index of them.
 
     Where an image or its raw values are put together from several files, or channels are changed, the result is written;
-    objects and depth are written beside them.
+    objects, depth and planes are written beside them.
 
     Args:
         datasets: one a split, of one label space.
@@ -49,7 +51,7 @@ def shard(
         raise DataError(f"size is {size}; a shard holds at least one sample")
     for dataset in datasets:
         if not isinstance(dataset, Pairs):
-            what = getattr(dataset, "holds", type(dataset).__name__)
+            what = holds(dataset)
             raise DataError(f"only data sets of image and mask files become shards, not {what}")
         if dataset.labels != datasets[0].labels:
             raise DataError(
@@ -87,16 +89,19 @@ def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> tuple[str, ...]:
         _add(tar, f"{name}.npy", dataset.read(item))
     if item.mask is None:
         tar.addfile(_plain(tarfile.TarInfo(f"{name}.{UNLABELED}")))
-    elif dataset.mask_hook is None:
+    elif dataset.mask_hook is None and not dataset.labels.planes:
         tar.add(item.mask, f"{name}.seg{item.mask.suffix.lower()}", filter=_plain)
     else:
         raw = dataset.decode(item)
         assert raw is not None
         sample = dataset.sample(item, dataset.read(item), raw)
-        _add(tar, f"{name}.seg.npy", raw.classes)
+        several = sample.planes is not None
+        _add(tar, f"{name}.seg.npy", sample.labels.numpy().astype(dataset.labels.dtype) if several else raw.classes)
         for what, array in (("objects", sample.objects), ("depth", sample.depth)):
             if array is not None:
                 _add(tar, f"{name}.{what}.npy", array.numpy())
+        if sample.planes is not None:
+            _add(tar, f"{name}.planes.npy", packed(sample.planes))
         return raw.covered
     return ()
 

@@ -5,7 +5,7 @@ General Blockchain Inc. "COVID-19 Chest X-ray Segmentations Dataset." 2020. Imag
     images/NAME.jpg  structure.csv: Template Name, Filename, Mask, Resolution, Top, Left
     masks/ID.png (RGBA crops, black = off, pasted at Top and Left)
 
-`planes` gives each class by itself. As one map, classes are drawn in the order of CLASSES, small things last, so that a
+With `planes` each class is by itself. As one map, classes are drawn in the order of CLASSES, small things last, so that a
 later one covers an earlier one; `only` asks for one class against all else, and then nothing is covered. A line of
 structure.csv without a mask says that something is there, but not where: nothing is drawn for it.
 """
@@ -31,6 +31,7 @@ CLASSES = (
     "Central Venous Line",
 )  # fmt: skip
 LABELS = LabelSpace(("background", *CLASSES))
+PLANES = LabelSpace(CLASSES, planes=True)
 
 
 class Crop(NamedTuple):
@@ -43,7 +44,13 @@ class Crop(NamedTuple):
 
 
 def covid_cxr(
-    root: str | Path, split: str, *, labels: LabelSpace | None = None, only: str | None = None, holdout: float = 0.2
+    root: str | Path,
+    split: str,
+    *,
+    labels: LabelSpace | None = None,
+    only: str | None = None,
+    planes: bool = False,
+    holdout: float = 0.2,
 ) -> Pairs:
     """COVID-19 chest X-rays.
 
@@ -51,11 +58,18 @@ def covid_cxr(
         split: "train", "val" or "all": there is no official split.
         labels: another meaning of the raw values: 0 background and 1..14 for CLASSES; with `only`, 0 and 1.
         only: one of the classes; all else is background.
+        planes: several labels a pixel: a plane for each of CLASSES, without background; also where `labels` has `planes`.
         holdout: share of the images that is "val"; which ones follows from their names alone.
     """
     root = Path(root)
     if only is not None and only not in CLASSES:
         raise DataError(f"data.only is {only!r}{nearest(only, CLASSES)}")
+    if only is not None and (planes or (labels is not None and labels.planes)):
+        raise DataError(f"data.only asks for {only!r} alone, and planes for all classes; leave one of them out")
+    if labels is not None and planes and not labels.planes:
+        raise DataError(
+            "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"
+        )
     crops = _crops(root / "structure.csv")
     items = []
     for name in sorted(crops):
@@ -66,7 +80,12 @@ def covid_cxr(
         items.append(Pair(name, image, root / "structure.csv").also(*(crop.file for crop in crops[name])))
     if split != "all":
         items = held_out(items, holdout, split)
-    space = labels or (LABELS if only is None else LabelSpace(("background", only)))
+    space = labels or (PLANES if planes else LABELS if only is None else LabelSpace(("background", only)))
+    if space.planes:
+        _known(space)
+        return Pairs(
+            items, space, name="covid_cxr", split=split, channels=3, decode=partial(_stack, crops, space.names)
+        )
     number = None if only is None else CLASSES.index(only)
     return Pairs(items, space, name="covid_cxr", split=split, channels=3, decode=partial(_decode, crops, number))
 
@@ -119,6 +138,18 @@ def _planes(crops: list[Crop], item: Pair) -> np.ndarray:
             )
         found[number, top : top + on.shape[0], left : left + on.shape[1]] |= on
     return found
+
+
+def _known(space: LabelSpace) -> None:
+    """Refuse planes of classes that the data set does not have."""
+    for name in space.names:
+        if name not in CLASSES:
+            raise DataError(f"labels.classes lists {name!r}, of which there are no masks{nearest(name, CLASSES)}")
+
+
+def _stack(crops: dict[str, list[Crop]], names: tuple[str, ...], item: Pair) -> Raw:
+    drawn = _planes(crops[item.name], item)
+    return Raw(np.zeros(drawn.shape[1:], np.uint8), planes=drawn[[CLASSES.index(name) for name in names]])
 
 
 def _decode(crops: dict[str, list[Crop]], only: int | None, item: Pair) -> Raw:

@@ -20,7 +20,7 @@ from ..data.files.formats import told_unread, unread
 from ..data.folders.find import find
 from ..data.folders.layout import Layout, ending, listed, nothing, pair
 from ..data.folders.nodata import settle
-from ..data.folders.planes import files_of, home, numbered, numbers, read, stacked
+from ..data.folders.planes import files_of, home, known, numbered, numbers, read, read_stack, stacked
 from ..data.pairs import Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..errors import DataError, LabelError, nearest
@@ -48,7 +48,7 @@ def folder(
             a folder without splits.
         images: folder of the images below root; {split} stands for the split's name, * for any one folder. Found when absent.
         masks: folder of the masks, in the same words; ending in {class}, {name}/{class} or {name}/{object} where a mask
-            is several files, of which later classes cover earlier ones.
+            is several files, of which later classes cover earlier ones, unless `labels` has `planes`.
         image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg".
         mask_suffix: how a mask's file name ends: "_mask".
         list: file with a pair of paths, or one name, a line; {split} stands for the split's name.
@@ -88,7 +88,7 @@ def folder(
     if stacked(layout.masks if layout else ""):
         assert layout is not None
         labels, inferred, decode = _planes(root, layout, source if "{split}" in layout.masks else "", labels)
-    elif not labels.explicit and not labels.by_color:
+    elif not labels.explicit and not labels.by_color and not labels.planes:
         labels, inferred = _inferred(root, labels, layout, list)
     return Pairs(
         items,
@@ -106,6 +106,9 @@ def folder(
 def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple[LabelSpace, str, partial[Raw]]:
     """The label space of masks in several planes, a sentence about them, and what reads them."""
     files = files_of(root, layout.masks, split, layout.mask_suffix)
+    if labels.planes:
+        known(labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks)))
+        return labels, "", partial(read_stack, files, labels, numbered(files))
     values, uncovered = numbers(
         labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks))
     )

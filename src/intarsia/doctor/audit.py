@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.dataset import Dataset, images_of, labels_of
 from ..data.files.ahead import ahead
 from ..data.pairs import Pairs
 from ..errors import DataError
@@ -38,19 +39,18 @@ def audit(*datasets: Any, labels: LabelSpace | None = None) -> Audit:
     return judge(datasets, examined(datasets), labels)
 
 
-def examined(datasets: Sequence[Any]) -> list[list[Exam]]:
+def examined(datasets: Sequence[Dataset]) -> list[list[Exam]]:
     """The exam of every sample of each data set.
 
     Raises: DataError for a data set whose items are no images.
     """
     for dataset in datasets:
-        if held := getattr(dataset, "holds", ""):
-            raise DataError(f"{dataset.name} holds {held}; the audit looks at images and their masks")
+        images_of(dataset, "audited")
     return [list(_examined(d)) for d in datasets]
 
 
 def judge(
-    datasets: Sequence[Any],
+    datasets: Sequence[Dataset],
     exams: Sequence[list[Exam]],
     labels: LabelSpace | None = None,
     said: Sequence[Finding] = (),
@@ -61,15 +61,15 @@ def judge(
     return gather(datasets, [_read_by(d, labels) for d in datasets], exams, said)
 
 
-def _read_by(dataset: Any, labels: LabelSpace | None) -> LabelSpace | None:
+def _read_by(dataset: Dataset, labels: LabelSpace | None) -> LabelSpace | None:
     """What the values that were counted mean: raw ones in files, class numbers in samples that others made."""
-    space = getattr(dataset, "labels", None) or labels
+    space = labels_of(dataset) or labels
     if space is None or isinstance(dataset, Pairs):
         return space
-    return LabelSpace(space.names, space.colors)
+    return space.plain
 
 
-def _examined(dataset: Any) -> Iterator[Exam]:
+def _examined(dataset: Dataset) -> Iterator[Exam]:
     if isinstance(dataset, Pairs):
         yield from ahead(lambda item: examine(dataset, item), dataset.items)
     else:

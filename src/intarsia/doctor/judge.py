@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from ..data.dataset import Dataset, split_of
 from ..labels import LabelSpace
 from .exam.counts import commonest, counted, regions_of
 from .exam.examine import Exam
@@ -24,7 +24,7 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def gather(
-    datasets: Sequence[Any],
+    datasets: Sequence[Dataset],
     spaces: Sequence[LabelSpace | None],
     exams: Sequence[list[Exam]],
     said: Sequence[Finding] = (),
@@ -59,7 +59,7 @@ def gather(
         *frequencies(spoken, spaces, exams),
         *drawing(space, everything),
     ]
-    total = int(counts.sum()) + ignored
+    total = everything(space, exams[0]) if space and space.planes else int(counts.sum()) + ignored
     return Audit(
         findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
         names=space.names if space else tuple(map(str, range(len(counts)))),
@@ -78,11 +78,11 @@ def gather(
     )
 
 
-def _names(datasets: Sequence[Any]) -> list[str]:
+def _names(datasets: Sequence[Dataset]) -> list[str]:
     """A name for each data set, no two alike."""
     names: list[str] = []
     for number, dataset in enumerate(datasets, 1):
-        name = str(getattr(dataset, "split", "") or (f"set {number}" if len(datasets) > 1 else "data"))
+        name = str(split_of(dataset) or (f"set {number}" if len(datasets) > 1 else "data"))
         names.append(f"{name} ({number})" if name in names else name)
     return names
 

@@ -21,7 +21,7 @@ from ..output import replaced
 from .audit import audit
 from .finding import Audit, Finding, Sight
 
-_MADE = 2  # raised when an audit looks at more than before: what it said then is not all that it would say now
+_MADE = 3  # raised when an audit looks at more than before: what it said then is not all that it would say now
 
 
 def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
@@ -33,8 +33,7 @@ def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
     if not all(isinstance(dataset, Pairs) for dataset in datasets):
         return audit(*datasets), False
     try:
-        told = ("name", "split", "unmatched", "inferred", "remarks")
-        keys = [(_MADE, key_of(dataset), *(getattr(dataset, what) for what in told)) for dataset in datasets]
+        keys = [(_MADE, key_of(dataset), dataset.name, dataset.split, *dataset.notes) for dataset in datasets]
     except DataError:  # what is missing or read by a hook without a name is for the audit to tell
         return audit(*datasets), False
     file = folder / f"{hashlib.blake2b(repr(keys).encode(), digest_size=16).hexdigest()}.json"

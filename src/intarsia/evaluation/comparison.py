@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .. import datasets as sets
 from .. import report
+from ..data.dataset import labels_of
 from ..errors import CheckpointError, DataError, NoPairs, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
@@ -166,7 +167,7 @@ def _read_as(sides: Sequence[_Side], names: Sequence[str], dataset: Any, space: 
 
 
 def _space(sides: Sequence[_Side], dataset: Any) -> LabelSpace:
-    space = getattr(dataset, "labels", None)
+    space = labels_of(dataset)
     if isinstance(space, LabelSpace):
         return space
     for side in sides:

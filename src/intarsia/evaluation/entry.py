@@ -15,6 +15,7 @@ from .. import config, report
 from .. import datasets as sets
 from ..config import Data
 from ..data import origin
+from ..data.dataset import notes_of, split_of, title_of
 from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
@@ -116,7 +117,7 @@ def dataset_of(
 
     stored = predictor.checkpoint.recipe.get("data") if predictor.checkpoint else None
     if data is not None and not isinstance(data, str | Path):
-        return data, _said(getattr(data, "name", type(data).__name__), getattr(data, "split", None), None), None
+        return data, _said(title_of(data), split_of(data), None), None
     stated = stored.get("name") if isinstance(stored, Mapping) else None
     own = _own(stored, root) if data is None or str(data) == stated else None
     name = (own.name if own else None) if data is None else str(data)
@@ -178,7 +179,7 @@ def _folder(
     if mine and wanted == "all" and own.get("holdout"):
         said["pairs"] += f", of which the model was trained on all but {own['holdout']:.0%}".replace("%", " %")
         said["pairs"] += "; for those it has not seen, leave out the folder"
-    if how := how or getattr(dataset, "inferred", ""):
+    if how := how or notes_of(dataset).inferred:
         said["values"] = how
     return dataset, said, opener
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.dataset import labels_of
 from ..errors import DataError, LabelError, nearest
 from ..inference import Predictor
 from ..inference.sets import SCORES, LabelSets, scores
@@ -74,7 +75,7 @@ def fit_temperature(predictor: Predictor, dataset: Any, *, pixels: int = PIXELS,
     from scipy.optimize import minimize_scalar
 
     space = predictor.labels
-    same_classes(space, getattr(dataset, "labels", None))
+    same_classes(space, labels_of(dataset))
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     truths: tuple[list[Tensor], list[Tensor]] = ([], [])
     random = np.random.default_rng(seed)
@@ -154,7 +155,7 @@ def fit_sets(predictor: Predictor, dataset: Any, coverage: float, *, score: str 
     Raises: as `SetFitter.fit`.
     """
     fitter, space = SetFitter(score), predictor.labels
-    same_classes(space, getattr(dataset, "labels", None))
+    same_classes(space, labels_of(dataset))
     for sample in read_samples(dataset, 1):
         found = predictor.probabilities(torch.as_tensor(sample.image)[None])[0].cpu()
         fitter.update(found, sample.labels, space.ignore_index)
@@ -165,7 +166,7 @@ class Part:
     """Some items of a data set, as a data set."""
 
     def __init__(self, dataset: Any, indices: range) -> None:
-        self.dataset, self.indices, self.labels = dataset, indices, getattr(dataset, "labels", None)
+        self.dataset, self.indices, self.labels = dataset, indices, labels_of(dataset)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.dataset import Dataset, images_of, labels_of
+from ..data.samples import as_sample
 from ..errors import DataError, IntarsiaError, LabelError
 from ..inference import Predictor
 from ..labels import LabelSpace
@@ -116,7 +118,7 @@ class Score:
 
 def score(
     predictor: Predictor,
-    dataset: Any,
+    dataset: Dataset,
     *,
     protocol: str = "dataset",
     batch_size: int = 1,
@@ -140,17 +142,13 @@ def score(
         the data set's classes are not the model's; RecipeError for an unknown protocol or metric.
     """
     protocol = "dataset" if protocol == ALL else named(protocol).name
-    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        raise DataError(
-            f"a data set of type {type(dataset).__name__}, whose samples have no numbers, cannot be scored; give one with "
-            "__len__ and __getitem__, or list(...) of it where it fits into memory"
-        )
+    images_of(dataset, "scored")
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     if batch_size < 1:
         raise DataError(f"batch_size is {batch_size}; at least one image goes through the network at once")
     space = predictor.labels
-    same_classes(space, getattr(dataset, "labels", None))
+    same_classes(space, labels_of(dataset))
     started = time.perf_counter()
     confusion = ConfusionMatrix(space.num_classes, space.ignore_index)
     counts = ImageCounts(space.num_classes, space.names)
@@ -204,13 +202,21 @@ def score(
     )
 
 
-def same_classes(space: LabelSpace, other: Any) -> None:
+def same_classes(space: LabelSpace, other: LabelSpace | None) -> None:
     """See that a data set's classes are the model's, in their order.
 
     Raises: LabelError naming the first that differs.
     """
-    names = getattr(other, "names", None)
-    if names is None or tuple(names) == space.names:
+    if other is None:
+        return
+    if other.planes or space.planes:
+        whose = "the data set" if other.planes else "the model"
+        raise LabelError(
+            f"{whose} has several labels a pixel (labels.planes), which no measure takes yet; leave labels.planes out to "
+            "score one label a pixel"
+        )
+    names = other.names
+    if names == space.names:
         return
     for number, (mine, theirs) in enumerate(zip(space.names, names, strict=False)):
         if mine != theirs:
@@ -237,16 +243,16 @@ def counted(space: LabelSpace, sample: Sample, predicted: Tensor) -> ConfusionMa
     return own
 
 
-def read_samples(dataset: Any, readers: int) -> Iterator[Sample]:
+def read_samples(dataset: Dataset, readers: int) -> Iterator[Sample]:
     """The samples in order, with a few read ahead by threads."""
     if not readers:
-        yield from (_sample(dataset[index], index) for index in range(len(dataset)))
+        yield from (as_sample(dataset[index], index) for index in range(len(dataset)))
         return
     pool = ThreadPoolExecutor(readers, thread_name_prefix="read")
     ahead: deque[Future[Sample]] = deque()
     try:
         for index in range(len(dataset)):
-            ahead.append(pool.submit(lambda n: _sample(dataset[n], n), index))
+            ahead.append(pool.submit(lambda n: as_sample(dataset[n], n), index))
             if len(ahead) > readers:
                 yield ahead.popleft().result()
         while ahead:
@@ -255,22 +261,14 @@ def read_samples(dataset: Any, readers: int) -> Iterator[Sample]:
         pool.shutdown(wait=False, cancel_futures=True)  # whoever was stopped does not wait for a large file
 
 
-def _sample(item: Any, index: int) -> Sample:
-    """An item of a data set as a Sample, whichever kind of tuple it came as."""
-    if isinstance(item, Sample):
-        return item
-    image, labels, *rest = item
-    return Sample(torch.as_tensor(image), torch.as_tensor(labels), str(rest[0]) if rest else f"{index:05d}")
-
-
 class _Samples:
     """A data set whose items are Samples, whatever kind of tuple they came as."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
     def __getitem__(self, index: int) -> Sample:
-        return _sample(self.dataset[index], index)
+        return as_sample(self.dataset[index], index)
 
 
 def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:

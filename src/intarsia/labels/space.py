@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..characters import HIDDEN
-from ..errors import LabelError, nearest
+from ..errors import LabelError, counted, nearest
 from .colors import CLEAR, HEX, TRANSPARENT, Color, distinct_colors, packed, parse_color, unpacked
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class LabelSpace:
             included), or colors (`"#804080"`, and `"transparent"` for RGBA masks). Several values may name one class.
             When absent: the position is the id, and the ignore index is ignored.
         activation: "softmax" gives each class a map of scores; "sigmoid", for two classes only, gives one map for the
-            second class.
+            second class. With `planes` it is a sigmoid for each class, and need not be given.
+        planes: several labels a pixel: each class is a mask of its own, on or off, so that a pixel may be of several
+            classes or of none. Then `values` are left out.
 
     Raises: LabelError when names repeat, values name no class, or ids and colors are mixed.
     """
@@ -43,6 +45,7 @@ class LabelSpace:
     colors: tuple[Color, ...] = ()
     values: Mapping[int | str, str] = field(default_factory=dict, hash=False)
     activation: str = "softmax"
+    planes: bool = False
     explicit: bool = field(init=False, compare=False, repr=False, default=False)  # whether `values` were written out
 
     def __post_init__(self) -> None:
@@ -67,13 +70,20 @@ class LabelSpace:
             raise LabelError(
                 f"labels.activation is {self.activation!r}{nearest(self.activation, ('softmax', 'sigmoid'))}"
             )
-        if self.activation == "sigmoid" and len(names) != 2:
+        if self.planes:
+            object.__setattr__(self, "activation", "sigmoid")
+        elif self.activation == "sigmoid" and len(names) != 2:
             raise LabelError(f"one sigmoid map tells two classes apart, but {len(names)} are listed; use softmax")
         if self.colors and len(self.colors) != len(names):
             raise LabelError(f"{len(self.colors)} colors for {len(names)} classes; give one for each, or none")
         object.__setattr__(self, "colors", tuple(map(parse_color, self.colors)) or distinct_colors(len(names)))
-        object.__setattr__(self, "explicit", bool(self.values))
+        object.__setattr__(self, "explicit", bool(self.values) and not self.planes)
         object.__setattr__(self, "values", self._checked(self.values))
+        if self.planes and self.values != self._checked({}):
+            raise LabelError(
+                "labels.values says what the values of one mask mean, but with labels.planes each class is a mask of its "
+                "own, on or off; leave labels.values out"
+            )
         if not self.by_color:
             self._id_table()  # spans that overlap show here, not at the first mask
 
@@ -108,8 +118,8 @@ class LabelSpace:
 
     @property
     def head_size(self) -> int:
-        """How many maps the network draws: K, or 1 for two classes under a sigmoid."""
-        return 1 if self.activation == "sigmoid" else len(self.names)
+        """How many maps the network draws: K, or 1 for two classes under a sigmoid, one of which holds."""
+        return 1 if self.activation == "sigmoid" and not self.planes else len(self.names)
 
     @property
     def ignore_index(self) -> int:
@@ -134,8 +144,14 @@ class LabelSpace:
 
         Returns: [H, W] of `dtype`: class numbers and the ignore index.
 
-        Raises: LabelError naming each value outside the label space, its pixel count and what could be meant.
+        Raises: LabelError naming each value outside the label space, its pixel count and what could be meant; and for a
+            label space of planes, which no single map holds.
         """
+        if self.planes:
+            raise LabelError(
+                f"one mask says one label a pixel, but labels.planes asks for {counted(len(self.names), 'plane')}; give one "
+                "mask a class, or leave labels.planes out"
+            )
         if raw.dtype.kind not in "iu":
             raise LabelError(f"the mask holds {raw.dtype} numbers; label values are whole numbers")
         codes = self._codes(raw)
@@ -143,6 +159,47 @@ class LabelSpace:
             values, counts = np.unique(raw[codes < 0], return_counts=True)
             raise LabelError(self.describe_stray({int(v): int(c) for v, c in zip(values, counts, strict=True)}))
         return codes.astype(self.dtype)
+
+    def encode_planes(self, planes: np.ndarray, ignored: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Check masks of one class each, and clear them where pixels do not count.
+
+        Args:
+            planes: [K, H, W] bool, or integers of 0 and 1, in the order of the classes.
+            ignored: [H, W] bool, pixels that do not count; None: all count.
+
+        Returns: [K, H, W] bool, and [H, W] of `dtype`: 0 where pixels count, else the ignore index.
+
+        Raises: LabelError for another number of planes, or values other than 0 and 1.
+        """
+        if planes.ndim != 3 or len(planes) != len(self.names):
+            raise LabelError(
+                f"planes of shape {list(planes.shape)} for {counted(len(self.names), 'class')}; give [K, H, W], one plane a class"
+            )
+        if planes.dtype != bool and ((planes != 0) & (planes != 1)).any():
+            raise LabelError(f"the planes hold {planes.dtype} values other than 0 and 1; a plane is on or off")
+        labels = np.zeros(planes.shape[1:], self.dtype)
+        if ignored is None:
+            return planes.astype(bool), labels
+        labels[ignored] = self.ignore_index
+        return planes.astype(bool) & ~ignored, labels
+
+    def flattened(self, planes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Lay planes over each other for a picture: what several classes share shows the last of them alone.
+
+        Args:
+            planes: [K, H, W] bool.
+            labels: [H, W] 0, or the ignore index where pixels do not count.
+
+        Returns: [H, W] of `dtype`: class numbers, and the ignore index where no class is.
+        """
+        top = len(planes) - 1 - planes[::-1].argmax(axis=0)
+        seen = planes.any(axis=0) & (labels != self.ignore_index)
+        return np.where(seen, top, self.ignore_index).astype(self.dtype)
+
+    @property
+    def plain(self) -> LabelSpace:
+        """The same classes where masks hold class numbers: each raw value is the position of its class."""
+        return LabelSpace(self.names, self.colors, {}, self.activation, self.planes)
 
     def stray(self, counts: Mapping[int, int]) -> dict[int, int]:
         """Those raw values, with their pixel counts, that this label space does not know."""
@@ -155,7 +212,7 @@ class LabelSpace:
         Where `values` were written out and give it a meaning, that holds; and where fewer than two classes would remain,
         the value stays what it is.
         """
-        if value is None or (self.explicit and self.classes_of(np.array([value], np.int64))[0] >= 0):
+        if value is None or self.planes or (self.explicit and self.classes_of(np.array([value], np.int64))[0] >= 0):
             return self
         known: dict[int, LabelSpace] = self.__dict__.setdefault("_ignoring", {})
         if value not in known:
@@ -198,8 +255,13 @@ class LabelSpace:
             threshold: of the sigmoid, 0..1; unused by softmax.
 
         Returns: [B, H, W] class numbers, uint8 or (beyond 255 classes) int32.
+
+        Raises: LabelError for a label space of planes, where a pixel has no one class.
         """
         import torch
+
+        if self.planes:
+            raise LabelError("a pixel may have several of these labels, so that no one class can be chosen for it")
 
         dtype = torch.uint8 if self.dtype is np.uint8 else torch.int32
         if self.activation == "sigmoid":
@@ -207,9 +269,11 @@ class LabelSpace:
         return logits.argmax(dim=1).to(dtype)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, K or 1, H, W] to the probability of each class, [B, K, H, W]."""
+        """Logits [B, K or 1, H, W] to the probability of each class, [B, K, H, W]; of planes each by itself."""
         import torch
 
+        if self.planes:
+            return logits.sigmoid()
         if self.activation == "sigmoid":
             second = logits.sigmoid()
             return torch.cat([1 - second, second], dim=1)
@@ -230,6 +294,7 @@ class LabelSpace:
             "colors": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in self.colors],
             "values": dict(self.values),
             "activation": self.activation,
+            **({"planes": True} if self.planes else {}),
         }
 
     @classmethod
@@ -241,11 +306,14 @@ class LabelSpace:
         classes = tree.get("classes") if isinstance(tree, Mapping) else None
         if not isinstance(classes, list | tuple) or not isinstance(tree.get("values") or {}, Mapping):
             raise LabelError("a label space is a mapping with classes, a list of names, and perhaps values, a mapping")
+        if not isinstance(tree.get("planes") or False, bool):
+            raise LabelError(f"labels.planes is {tree['planes']!r}; write true for several labels a pixel, or false")
         return cls(
             tuple(tree["classes"]),
             tuple(tree.get("colors") or ()),
             tree.get("values") or {},
             tree.get("activation") or "softmax",
+            bool(tree.get("planes")),
         )
 
     def _codes(self, raw: np.ndarray) -> np.ndarray:

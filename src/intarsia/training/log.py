@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from ..characters import printable
+from ..data.dataset import notes_of
 from ..errors import extra
 from ..evaluation import Score
 from .folder import write_whole, writing
@@ -92,7 +93,7 @@ class Log:
         """What a person should know before the first step."""
         for raw, number, name in material.labels.rows():
             self.say(f"  {raw:>12} -> {number:>3}  {name}")
-        if inferred := getattr(material.train, "inferred", ""):
+        if inferred := notes_of(material.train).inferred:
             self.say(inferred)
         if material.audit is None:
             self.say("the label doctor was switched off (train.audit=false)")

@@ -22,6 +22,7 @@ from ..data import origin
 from ..data.augment.foreign import borrowed
 from ..data.augment.pipeline import Augmentation
 from ..data.cache import Cached
+from ..data.dataset import Dataset, labels_of
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
@@ -34,8 +35,8 @@ from ..structures import Sample
 class Material:
     """What a run trains and validates on, and what is known of it."""
 
-    train: Any
-    val: Any | None
+    train: Dataset
+    val: Dataset | None
     labels: LabelSpace
     audit: Audit | None
     channels: int
@@ -60,11 +61,16 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
         origin.note(recipe.to_dict()["data"])  # so that a checkpoint of it may be evaluated without naming it again
         train = open_dataset(chosen.name, chosen.root, chosen.train, wished, **chosen.options)
         # the validation set means what the training set means: labels inferred there hold here too
-        known = getattr(train, "labels", wished)
+        known = labels_of(train) or wished
         val = open_dataset(chosen.name, chosen.root, chosen.val, known, **chosen.options) if chosen.val else None
     labels = labels_of(train) or wished
     if labels is None:
         raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
+    if labels.planes:
+        raise TrainingError(
+            f"the data set has several labels a pixel ({', '.join(labels.names[:3])}, ...: labels.planes), and no loss takes "
+            "planes yet; leave labels.planes out to train on one label a pixel"
+        )
     if recipe.labels and recipe.labels.activation != labels.activation:
         labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
     if labels.num_classes < 2:
@@ -102,9 +108,7 @@ def split(data: Any) -> tuple[Any, Any]:
             raise TrainingError(
                 "data= is a DataLoader; give the data set inside it, .dataset: the recipe makes batches"
             )
-        if isinstance(dataset, IterableDataset) or not (
-            hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
-        ):
+        if isinstance(dataset, IterableDataset) or not isinstance(dataset, Dataset):
             raise TrainingError(
                 f"data= is of type {kind}, whose samples have no numbers; a run that can be resumed needs __len__ and "
                 "__getitem__: give such a data set, or list(...) of this one where it fits into memory"
@@ -112,16 +116,7 @@ def split(data: Any) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def labels_of(dataset: Any) -> LabelSpace | None:
-    """The label space of a data set, or of the one it is a part of, as torch's Subset is."""
-    while dataset is not None:
-        if isinstance(space := getattr(dataset, "labels", None), LabelSpace):
-            return space
-        dataset = getattr(dataset, "dataset", None)
-    return None
-
-
-def first(dataset: Any) -> Sample:
+def first(dataset: Dataset) -> Sample:
     """The first sample of a data set, checked."""
     from ..data.samples import as_sample
 

@@ -5,7 +5,8 @@ masks/NAME/CLASS.png     masks: masks/{name}/{class}     a folder for each image
 masks/NAME/1.png         masks: masks/{name}/{object}    the same, where files are numbered: one class, "object"
 NAME.npy                 [K, H, W] or [H, W, K] of 0 and 1
 
-Planes are laid over each other in the order of their classes: where two overlap, the later one is on top.
+Planes are laid over each other in the order of their classes: where two overlap, the later one is on top. Where the label
+space says `planes`, they are kept as they are instead, and a folder or file called "ignore" marks pixels that do not count.
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import DataError, LabelError, PartError, nearest
-from ...labels import LabelSpace
+from ...labels import IGNORE, LabelSpace
 from ..files.codecs import decode_mask
 from ..files.formats import SUFFIXES
 from ..layers import hidden
@@ -100,6 +101,57 @@ def binary(paths: Iterable[Path]) -> bool:
     return True
 
 
+def stack(files: Files, labels: LabelSpace, objects: bool) -> Raw:
+    """Read the planes of one image as they are, those of one class together.
+
+    Args:
+        files: class, file; of a class that a label space with `planes` lists, or "ignore".
+        objects: whether to number the files too; where two overlap, the later one is on top, as in `read`.
+
+    Raises: DataError for a file that is neither on nor off in each pixel, or of another size than the others.
+    """
+    numbers = {**{name: number for number, name in enumerate(labels.names)}, IGNORE: labels.num_classes}
+    whole = numbering = None
+    first = files[0][1]
+    for number, (named, path) in enumerate(files, 1):
+        inside = plane_of(path)
+        if whole is None:
+            whole = np.zeros((labels.num_classes + 1, *inside.shape), bool)
+            numbering = np.zeros(inside.shape, np.int32)
+        if whole.shape[1:] != inside.shape:
+            (height, width), other = inside.shape, whole.shape
+            raise DataError(
+                f"{path}: the plane of {named!r} is {width}x{height} pixels, but {first} is {other[2]}x{other[1]}; the "
+                "planes of an image must be of one size"
+            )
+        whole[numbers[named]] |= inside
+        if numbering is not None and named != IGNORE:
+            numbering[inside] = number
+    assert whole is not None
+    nothing = np.zeros(whole.shape[1:], np.uint8)
+    return Raw(nothing, numbering if objects else None, planes=whole[:-1], ignored=whole[-1])
+
+
+def plane_of(path: Path) -> np.ndarray:
+    """The mask of one class, [H, W] bool: 0 is off, the one other value is on.
+
+    Raises: DataError where it holds more than these two values.
+    """
+    stored, palette = decode_mask(path)
+    part = stored if palette is None else palette[stored]
+    if part.ndim == 3:
+        if part.shape[2] in (2, 4):
+            part = part[..., :-1] * (part[..., -1:] > 0)
+        part = part.max(axis=2)
+    values = np.unique(part)
+    if len(values[values != 0]) > 1:
+        shown = ", ".join(map(str, values[:5].tolist())) + (", ..." if len(values) > 5 else "")
+        raise DataError(
+            f"{path}: holds {len(values)} values ({shown}), but the mask of one class is on or off; write 0 and 255 without smoothing"
+        )
+    return part != 0
+
+
 class Laid(NamedTuple):
     """Planes over each other."""
 
@@ -155,6 +207,23 @@ def numbers(labels: LabelSpace, classes: Iterable[str], where: str) -> tuple[dic
     rest = [name for name in labels.names if name not in held]
     uncovered = next((name for name in rest if name == "background"), rest[0] if rest else None)
     return {name: values[name] for name in held}, labels.ignore_index if uncovered is None else values[uncovered]
+
+
+def known(labels: LabelSpace, classes: Iterable[str], where: str) -> None:
+    """Refuse planes of classes that a label space does not name.
+
+    Raises: LabelError with the nearest name.
+    """
+    for name in sorted(set(classes)):
+        if name not in (*labels.names, IGNORE):
+            raise LabelError(
+                f"{where}: holds masks of {name!r}, which labels.classes does not name{nearest(name, labels.names)}"
+            )
+
+
+def read_stack(files: Mapping[str, Files], labels: LabelSpace, objects: bool, item: Pair) -> Raw:
+    """The planes of one image, as `stack` reads them: for `Pairs`."""
+    return stack(files[item.name], labels, objects)
 
 
 def read(files: Mapping[str, Files], values: Mapping[str, int], uncovered: int, objects: bool, item: Pair) -> Raw:

@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ...data.dataset import Dataset, labels_of
 from ...data.files.codecs import Stored, orientation_of, raw_nodata
 from ...data.files.tags import as_id, nodata_of
-from ...data.pairs import Pair, Pairs, mismatch
+from ...data.pairs import Pair, Pairs, Raw, mismatch
 from ...errors import DataError, LabelError, OddMode
 from ...labels import two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
+from .planes import combined, drawn, pixels
 from .regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .storage import Form, natural
 
@@ -101,6 +102,9 @@ def _examined(dataset: Pairs, item: Pair) -> Exam:
         return exam
     assert item.mask is not None
     exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
+    if dataset.labels.planes:
+        _examine_planes(exam, dataset, item, image, raw)
+        return exam
     exam.covered = raw.covered
     _count(exam, raw.classes)
     if raw.nodata is not None:
@@ -109,6 +113,41 @@ def _examined(dataset: Pairs, item: Pair) -> Exam:
             exam.empty = exam.values.pop(raw.nodata, 0)
     _compare(exam, image, raw.classes, dataset.misfit(item, image, raw))
     return exam
+
+
+def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw) -> None:
+    """Look at the planes of a pair, each by itself."""
+    try:
+        if raw.planes is None:
+            dataset.labels.encode(raw.classes)  # says what is missing
+        assert raw.planes is not None
+        planes, labels = dataset.labels.encode_planes(raw.planes, raw.ignored)
+    except LabelError as error:
+        exam.error = ("encoding", f"{dataset.place(item)}: {error}")
+        return
+    _look_at_planes(exam, image, planes, labels == dataset.labels.ignore_index, dataset.labels.ignore_index)
+    if told := dataset.misfit(item, image, raw):
+        exam.error = ("size", told)
+
+
+def _look_at_planes(
+    exam: Exam, image: np.ndarray, planes: np.ndarray, ignored: np.ndarray, ignore_index: int, closely: bool = True
+) -> None:
+    exam.mask_size = (int(ignored.shape[0]), int(ignored.shape[1]))
+    exam.values = pixels(planes, int(ignored.sum()), ignore_index)
+    codes = combined(planes, ignored)
+    exam.mask = _digest(codes)
+    exam.closely = closely
+    if min(ignored.shape) >= 16:
+        exam.grid = grid(codes)
+    if not closely:
+        return
+    exam.specks, exam.objects, exam.gaps, exam.speck_at, exam.gap_at = drawn(planes)
+    if ignored.shape == image.shape[:2] and min(ignored.shape) >= 24:
+        picture = gray(image)
+        exam.fit = fit(picture, codes)
+        exam.edges, exam.borders = traces(picture, codes)
+        exam.colors = colors(image)
 
 
 def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, np.ndarray | None] | DataError) -> Exam:
@@ -139,7 +178,7 @@ def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, n
     return exam
 
 
-def examine_sample(dataset: Any, index: int, closely: bool = True) -> Exam:
+def examine_sample(dataset: Dataset, index: int, closely: bool = True) -> Exam:
     """Look at one item of a data set that is not made of files; at its regions too, if `closely`."""
     from ...data.samples import as_sample
 
@@ -165,6 +204,11 @@ def examine_sample(dataset: Any, index: int, closely: bool = True) -> Exam:
         image = image.astype(np.uint16)
     _measure(exam, image)
     raw = sample.labels.numpy()
+    if sample.planes is not None:
+        space = labels_of(dataset)
+        ignore_index = 255 if space is None else space.ignore_index
+        _look_at_planes(exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely)
+        return exam
     _count(exam, raw)
     if closely:
         _compare(exam, image, raw, "")

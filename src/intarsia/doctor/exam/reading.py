@@ -73,7 +73,7 @@ def picture(case: Case) -> np.ndarray:
 
 
 def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> np.ndarray:
-    """A mask as class numbers and the ignore index, -1 where a value has no meaning.
+    """A mask as class numbers and the ignore index, -1 where a value has no meaning; planes as a picture shows them.
 
     Args:
         table: own value -> common value, where the mask is not stored as the others are.
@@ -85,6 +85,9 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
         known = case.dataset.decode(case.item)
         assert known is not None
         raw = known.classes
+        if space.planes and known.planes is not None:
+            planes, labels = space.encode_planes(known.planes, known.ignored)
+            return space.flattened(planes, labels).astype(np.int32)
     else:
         raw = natural(*decode(case)[:2], case.item.mask)[0]
     blended = between(raw) if case.exam.blend and case.exam.form is not None else None

@@ -63,7 +63,8 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
         yield from placing(labeled)
-    yield from misnamed(space, labeled, silent)
+    if space is None or not space.planes:  # else a point has no one class
+        yield from misnamed(space, labeled, silent)
     yield from _shares(labeled)
 
 

@@ -99,7 +99,7 @@ def blank(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Findin
 
 def single(space: LabelSpace | None) -> Iterable[Finding]:
     """A label space of one class."""
-    if space is not None and space.num_classes == 1:
+    if space is not None and space.num_classes == 1 and not space.planes:
         yield Finding(
             "one_class",
             "error",

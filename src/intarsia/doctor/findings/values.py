@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from ...data.dataset import notes_of
 from ...labels import IGNORE, LabelSpace, white
-from ..exam.counts import commonest, counted
+from ..exam.counts import commonest, counted, everything
 from ..exam.examine import Exam, sights
 from ..finding import Finding, Severity
 from .files import _five
@@ -59,9 +59,9 @@ def _proposal(space: LabelSpace, stray: dict[int, int], exams: list[Exam]) -> st
     return ""
 
 
-def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
+def about(split: str, dataset: object, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
     """What was left out, masks of one value, two ways to write a class, and what was taken for granted."""
-    images, masks = getattr(dataset, "unmatched", ((), ()))
+    images, masks = notes_of(dataset).unmatched
     if images or masks:
         told = [
             f"{len(names)} {what} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
@@ -75,6 +75,9 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
             _five([*images[:5], *masks[:5]]),
             "Rename them if they belong together; otherwise all is well.",
         )
+    if space is not None and space.planes:
+        yield from _told(split, dataset)
+        return
     labeled = [e for e in exams if e.values]
     silent = [
         e for e in labeled if space is not None and not counted(space, [e])[0].any() and not _stray(space, e.values)
@@ -114,11 +117,17 @@ def about(split: str, dataset: Any, space: LabelSpace | None, exams: list[Exam])
                 "mixed_encoding", "warning", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
                 _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
             )  # fmt: skip
-    for remark in getattr(dataset, "remarks", ()):
+    yield from _told(split, dataset)
+
+
+def _told(split: str, dataset: object) -> Iterable[Finding]:
+    """What a data set leaves out, and what it takes for granted."""
+    notes = notes_of(dataset)
+    for remark in notes.remarks:
         wish = "Mend it in the tool where it counts, and export again; otherwise all is well."
         yield Finding("left_out", "warning", f"{split}: {remark.rstrip('.')}.", (), wish)
-    if sentence := getattr(dataset, "inferred", ""):
-        yield Finding("inferred", "note", f"{split}: {sentence}.")
+    if notes.inferred:
+        yield Finding("inferred", "note", f"{split}: {notes.inferred}.")
 
 
 def frequencies(
@@ -129,9 +138,9 @@ def frequencies(
         if space is None:
             continue
         counts, ignored = counted(space, part)
-        total = int(counts.sum()) + ignored
+        total = everything(space, part) if space.planes else int(counts.sum()) + ignored
         absent = tuple(name for name, count in zip(space.names, counts, strict=True) if count == 0)
-        if total and not counts.sum():
+        if total and not counts.sum() and (not space.planes or ignored == total):
             yield Finding(
                 "ignored", "error", f"Every pixel of {split} is ignored, so nothing counts.", (), "Check labels.values."
             )

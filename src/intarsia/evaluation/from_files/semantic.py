@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...data.dataset import labels_of, names_of
 from ...errors import DataError, RecipeError
 from ...metrics import ConfusionMatrix, ImageCounts
 from ...metrics.protocols import ALL
@@ -41,7 +42,7 @@ def score_masks(
     space = predict.space
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
-    same_classes(space, getattr(dataset, "labels", None))
+    same_classes(space, labels_of(dataset))
     measures = chosen(metrics, space, surface)
     dataset = with_objects(dataset, metrics)
     if blind := [name for name in measures if MEASURES[name].looks_at not in ("labels", "objects")]:
@@ -49,7 +50,7 @@ def score_masks(
         raise RecipeError(
             f"{blind[0]} looks at {MEASURES[blind[0]].looks_at}, and label maps have none; choose from {able}"
         )
-    known = [item.name for item in getattr(dataset, "items", ())] or list(getattr(dataset, "files", ()))
+    known = names_of(dataset)
     predict.require(known, only=only and bool(known))
     started = time.perf_counter()
     whole, counts = ConfusionMatrix(space.num_classes, space.ignore_index), ImageCounts(space.num_classes, space.names)
@@ -78,5 +79,5 @@ def score_masks(
 
 def read_as(predict: Predictions, dataset: Any) -> str:
     """How the values of a data set's masks and of predictions are read, in one line."""
-    space = getattr(dataset, "labels", predict.space)
+    space = labels_of(dataset) or predict.space
     return both(dataset.told if isinstance(dataset, MaskFolder) else told(space), predict.told)

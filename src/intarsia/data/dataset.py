@@ -1,0 +1,171 @@
+"""What a data set is: a number of samples, each read by its index; and what it may know beyond that.
+
+Our own data sets know all of it. A user's data set needs `__len__` and `__getitem__` alone; whatever else it offers is
+found by the functions below, which say what is assumed where it offers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from ..errors import DataError
+from ..labels import LabelSpace
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What training, evaluation and the audit read: our data sets, and any object of a user's own with these two methods.
+
+    An item is a `Sample`, or a tuple (image [C, H, W], labels [H, W]) or (image, labels, name); see `samples.as_sample`.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+@runtime_checkable
+class Labeled(Protocol):
+    """A data set that knows its classes."""
+
+    @property
+    def labels(self) -> Any: ...
+
+
+@runtime_checkable
+class Wrapping(Protocol):
+    """A part or a view of another data set, as torch's Subset is."""
+
+    @property
+    def dataset(self) -> Any: ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A data set with a name, for messages and reports."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@runtime_checkable
+class Split(Protocol):
+    """A data set that is one split of several: "train", "val"."""
+
+    @property
+    def split(self) -> str | None: ...
+
+
+@runtime_checkable
+class Itemized(Protocol):
+    """A data set that knows its samples before they are read: the names and files of each, or anything that names it."""
+
+    @property
+    def items(self) -> Sequence[Any]: ...
+
+
+@runtime_checkable
+class Item(Protocol):
+    """One sample's name, and the file of its image."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def image(self) -> Path: ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A data set of files by their names, as the masks of a folder are."""
+
+    @property
+    def files(self) -> Iterable[str]: ...
+
+
+@runtime_checkable
+class Foreign(Protocol):
+    """A data set of something other than images and their masks, and what that is: "clouds of points"."""
+
+    @property
+    def holds(self) -> str: ...
+
+
+class Notes(NamedTuple):
+    """What a data set has to say of itself."""
+
+    inferred: str = ""  # one sentence about what was taken for granted of the labels
+    unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())  # images without a mask, masks without an image
+    remarks: tuple[str, ...] = ()  # what else is left out, one sentence each
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A data set with notes."""
+
+    @property
+    def notes(self) -> Notes: ...
+
+
+def labels_of(dataset: object) -> LabelSpace | None:
+    """The label space of a data set, or of the one that it is a part of; None where neither knows one."""
+    while dataset is not None:
+        if isinstance(dataset, Labeled) and isinstance(dataset.labels, LabelSpace):
+            return dataset.labels
+        dataset = dataset.dataset if isinstance(dataset, Wrapping) else None
+    return None
+
+
+def title_of(dataset: object) -> str:
+    """The name of a data set; its type where it has none."""
+    return str(dataset.name) if isinstance(dataset, Named) else type(dataset).__name__
+
+
+def split_of(dataset: object) -> str | None:
+    """Which split a data set is; None where it does not say."""
+    return dataset.split if isinstance(dataset, Split) else None
+
+
+def notes_of(dataset: object) -> Notes:
+    """What a data set has to say of itself; nothing where it has no notes."""
+    return dataset.notes if isinstance(dataset, Noted) else Notes()
+
+
+def names_of(dataset: object) -> list[str]:
+    """The names of the samples, as far as they are known before reading; none where they are not."""
+    if isinstance(dataset, Itemized) and isinstance(dataset.items, Sequence):
+        return [item.name if isinstance(item, Named) else str(item) for item in dataset.items]
+    return list(dataset.files) if isinstance(dataset, Listed) else []
+
+
+def place_of(dataset: object, index: int) -> str:
+    """What to call a sample that could not be read: the path of its image, or its number."""
+    if not (isinstance(dataset, Itemized) and isinstance(dataset.items, Sequence) and index < len(dataset.items)):
+        return f"sample {index}"
+    item = dataset.items[index]
+    return str(item.image if isinstance(item, Item) else item)
+
+
+def holds(dataset: object) -> str:
+    """What a data set holds instead of images and masks of files; its type where it does not say."""
+    return dataset.holds if isinstance(dataset, Foreign) else type(dataset).__name__
+
+
+def images_of(dataset: object, use: str) -> Dataset:
+    """See that a data set holds images that can be read by number.
+
+    Args:
+        use: what it is wanted for, as the sentence ends: "scored", "shown".
+
+    Raises: DataError saying what it is instead.
+    """
+    if isinstance(dataset, Foreign):
+        raise DataError(f"{title_of(dataset)} holds {dataset.holds}; only images and their masks can be {use}")
+    if not isinstance(dataset, Dataset):
+        raise DataError(
+            f"a data set of type {type(dataset).__name__}, whose samples have no numbers, cannot be {use}; give one with "
+            "__len__ and __getitem__, or list(...) of it where it fits into memory"
+        )
+    return dataset
