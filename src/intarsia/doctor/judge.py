@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.dataset import Dataset, split_of
 from ..labels import LabelSpace
-from .exam.counts import commonest, counted, regions_of
+from .exam.counts import all_pixels, commonest, counted, regions_of
 from .exam.examine import Exam
 from .finding import Audit, Finding
 from .findings.borrowed import borrowed
@@ -59,7 +59,7 @@ def gather(
         *frequencies(spoken, spaces, exams),
         *drawing(space, everything),
     ]
-    total = everything(space, exams[0]) if space and space.planes else int(counts.sum()) + ignored
+    total = all_pixels(space, exams[0]) if space and space.planes else int(counts.sum()) + ignored
     return Audit(
         findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
         names=space.names if space else tuple(map(str, range(len(counts)))),

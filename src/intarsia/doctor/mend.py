@@ -2,6 +2,7 @@
 
 images/SPLIT/NAME.jpg   as they came, or as PNG where the file had to change; folders in NAME stay
 masks/SPLIT/NAME.png    class numbers in the classes' colors; 255 (65535 beyond 255 classes) is ignored
+masks/SPLIT/CLASS/NAME.png   of several labels a pixel: 0 or 255; what does not count lies in a folder "ignore"
 labels.yaml             the label space
 fixed.json              of each file: what was done
 
@@ -24,9 +25,10 @@ import yaml
 from PIL import Image
 
 from ..data.files.codecs import orientation_of, upright, write_image, write_labels
-from ..data.pairs import Pairs, with_channels
+from ..data.folders.planes import stack
+from ..data.pairs import Pairs, mismatch, with_channels
 from ..errors import DataError, LabelError, nearest
-from ..labels import LabelSpace
+from ..labels import IGNORE, LabelSpace
 from ..naming import distinct
 from .diagnose import Diagnosis
 from .exam.examine import Exam
@@ -106,14 +108,19 @@ def _written(
     everything = [c.exam for w in wards for c in w.cases if id(c.exam) not in left and c.exam.channels]
     kinds, depths = Counter(e.channels for e in everything), Counter(e.bits for e in everything)
     channels = (3 if kinds.get(3) else kinds.most_common(1)[0][0]) if len(kinds) > 1 else None
-    plain = LabelSpace(space.names, space.colors)
+    plain = space.plain
+    if space.planes:
+        _check_folders(space, out)
     fits = [e.fit[0] for e in everything if e.fit]
     usual = float(np.median(fits)) if len(fits) >= 5 else 0.0
     steps = list(named)
     for ward in wards:
         ward.split = "" if len(wards) == 1 and ward.split in ("all", "data") else ward.split
     pairs = [(ward, case) for ward in wards for case in ward.cases]
-    wished = [f"{ward.split}/{name}".lstrip("/") for (ward, _), name in zip(pairs, _foldered(pairs), strict=True)]
+    wished = [
+        f"{ward.split}/{name}".lstrip("/")
+        for (ward, _), name in zip(pairs, _foldered(pairs, space.planes), strict=True)
+    ]
     names = {id(case): name for (_, case), name in zip(pairs, distinct(wished), strict=True)}
     renamed = {id(c): names[id(c)] for (_, c), wish in zip(pairs, wished, strict=True) if wish != names[id(c)]}
 
@@ -147,12 +154,24 @@ def _written(
     return steps
 
 
-def _foldered(pairs: Sequence[tuple[Ward, Case]]) -> list[str]:
+def _check_folders(space: LabelSpace, out: Path) -> None:
+    """Refuse classes whose masks cannot lie in a folder of the class's name.
+
+    Raises: DataError naming the first.
+    """
+    for name in space.names:
+        if "/" in name or "\\" in name or name.startswith((".", "_")):
+            raise DataError(f"{out}: the masks of {name!r} cannot lie in a folder of that name; rename the class")
+
+
+def _foldered(pairs: Sequence[tuple[Ward, Case]], planes: bool) -> list[str]:
     """The names of samples as files: a folder stays where all have one, which every reader of folders finds again.
 
     Of samples that lie at several depths the folders become part of the file's name: `a/b` is `a_b`.
     """
     names = [case.item.name for _, case in pairs]
+    if planes:
+        return [name.replace("/", "_") for name in names]
     parts = [part for name in names for part in name.split("/")]
     if all(name.count("/") == 1 for name in names) and not any(part.startswith((".", "_")) for part in parts):
         return names
@@ -196,8 +215,49 @@ def _one(
 ) -> list[Step]:  # fmt: skip
     """Write one pair under a name of its own below images/ and masks/, and say what was done; `usual` is how well borders lie on edges in sound pairs, see `likeness.fit`."""
     assert case.item.mask is not None or case.parts
-    image, done, told = picture(case), [], []
-    own = case.dataset is not None and case.dataset.image_hook is not None  # the file alone is not the image
+    if space.planes:
+        return _one_of_planes(case, space, name, out, channels, mixed_depth)
+    image, done = _image(case, channels, mixed_depth)
+    labels, told = _mask(case, space, table, image, usual)
+    mask = out / "masks" / f"{name}.png"
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    _write_picture(case, image, done, out / "images" / name)
+    write_labels(mask, labels, plain)
+    return _steps(case, done, told)
+
+
+def _one_of_planes(
+    case: Case, space: LabelSpace, name: str, out: Path, channels: int | None, mixed_depth: bool
+) -> list[Step]:
+    """The same for several labels a pixel: a mask for each class that the image holds, at masks/CLASS/NAME.png."""
+    image, done = _image(case, channels, mixed_depth)
+    if case.dataset is None:
+        raw = stack(case.parts, space, False)
+    else:
+        known = case.dataset.decode(case.item)
+        assert known is not None
+        raw = known
+    if raw.planes is None:
+        raise LabelError(f"{case.item.mask}: holds one mask, but each of {len(space.names)} classes has its own")
+    planes, labels = space.encode_planes(raw.planes, raw.ignored)
+    if labels.shape != image.shape[:2]:
+        raise DataError(mismatch(str(case.item.image), str(case.item.mask), image.shape, labels.shape, "planes"))
+    _write_picture(case, image, done, out / "images" / name)
+    split, _, stem = name.rpartition("/")
+    parts = {**dict(zip(space.names, planes, strict=True)), IGNORE: labels == space.ignore_index}
+    held = {named: plane for named, plane in parts.items() if plane.any()} or {space.names[0]: planes[0]}
+    for named, plane in held.items():
+        place = out / "masks" / split / named / f"{stem}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(plane.astype(np.uint8) * np.uint8(255)).save(place)
+    hooked = case.dataset is not None and case.dataset.mask_hook is not None
+    return _steps(case, done, ["written as its data set reads it, without objects and depth"] if hooked else [])
+
+
+def _image(case: Case, channels: int | None, mixed_depth: bool) -> tuple[np.ndarray, list[str]]:
+    """The image of a pair as it is written, and what was changed in it."""
+    image, done = picture(case), []
+    own = _own(case)
     if own:
         done.append("written as its data set reads it")
     if case.dataset is not None and case.dataset.channels is not None:
@@ -210,9 +270,17 @@ def _one(
     if mixed_depth and image.dtype != np.uint8:
         image = (image / 257 + 0.5).astype(np.uint8)
         done.append("written with 8 bits")
-    turned = 1 if own else orientation_of(case.item.image)
-    if turned != 1:
+    if not own and orientation_of(case.item.image) != 1:
         done.append("turned upright as its EXIF data say")
+    return image, done
+
+
+def _mask(
+    case: Case, space: LabelSpace, table: dict[int, int] | None, image: np.ndarray, usual: float
+) -> tuple[np.ndarray, list[str]]:
+    """The mask of a pair as it is written, [H, W] class numbers of the image's size, and what was changed in it."""
+    told = []
+    turned = 1 if _own(case) else orientation_of(case.item.image)
     labels, change = _labels(case, space, table)
     if change:
         told.append(change)
@@ -225,11 +293,18 @@ def _one(
         told.append(how)
     if case.dataset is not None and case.dataset.mask_hook is not None:
         told.append("written as its data set reads it, without objects and depth")
-    target, mask = out / "images" / name, out / "masks" / f"{name}.png"
+    return labels, told
+
+
+def _own(case: Case) -> bool:
+    """Whether a data set makes the image, so that the file alone is not it."""
+    return case.dataset is not None and case.dataset.image_hook is not None
+
+
+def _write_picture(case: Case, image: np.ndarray, done: Sequence[str], target: Path) -> None:
+    """Write an image under a name that its type is added to: a copy of its file where nothing was changed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    mask.parent.mkdir(parents=True, exist_ok=True)
-    name = target.name
-    source = case.item.image
+    name, source, own = target.name, case.item.image, _own(case)
     if not done and source.suffix.lower() in _COPIED:
         shutil.copyfile(source, target.with_name(name + source.suffix))
     elif image.shape[2] == 1 or (image.dtype == np.uint8 and image.shape[2] <= 4):
@@ -238,8 +313,11 @@ def _one(
         np.save(target.with_name(name + ".npy"), image)
     else:
         shutil.copyfile(source, target.with_name(name + source.suffix))
-    write_labels(mask, labels, plain)
-    steps = [{"file": str(source), "action": ", ".join(done)}] if done else []
+
+
+def _steps(case: Case, done: Sequence[str], told: Sequence[str]) -> list[Step]:
+    """What was done to the image and to the mask of a pair, as in fixed.json."""
+    steps = [{"file": str(case.item.image), "action": ", ".join(done)}] if done else []
     return [*steps, *([{"file": str(case.item.mask), "action": ", ".join(told)}] if told else [])]
 
 

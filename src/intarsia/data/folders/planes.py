@@ -10,6 +10,7 @@ space says `planes`, they are kept as they are instead, and a folder or file cal
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -110,26 +111,24 @@ def stack(files: Files, labels: LabelSpace, objects: bool) -> Raw:
 
     Raises: DataError for a file that is neither on nor off in each pixel, or of another size than the others.
     """
-    numbers = {**{name: number for number, name in enumerate(labels.names)}, IGNORE: labels.num_classes}
-    whole = numbering = None
-    first = files[0][1]
-    for number, (named, path) in enumerate(files, 1):
-        inside = plane_of(path)
-        if whole is None:
-            whole = np.zeros((labels.num_classes + 1, *inside.shape), bool)
-            numbering = np.zeros(inside.shape, np.int32)
-        if whole.shape[1:] != inside.shape:
-            (height, width), other = inside.shape, whole.shape
+    parts = [(named, plane_of(path)) for named, path in files]
+    size = Counter(inside.shape for _, inside in parts).most_common(1)[0][0]
+    usual = next(path for (_, path), (_, inside) in zip(files, parts, strict=True) if inside.shape == size)
+    for (named, path), (_, inside) in zip(files, parts, strict=True):
+        if inside.shape != size:
             raise DataError(
-                f"{path}: the plane of {named!r} is {width}x{height} pixels, but {first} is {other[2]}x{other[1]}; the "
-                "planes of an image must be of one size"
+                f"{path}: the plane of {named!r} is {inside.shape[1]}x{inside.shape[0]} pixels, but {usual} is "
+                f"{size[1]}x{size[0]}; the planes of an image must be of one size"
             )
-        whole[numbers[named]] |= inside
-        if numbering is not None and named != IGNORE:
-            numbering[inside] = number
-    assert whole is not None
-    nothing = np.zeros(whole.shape[1:], np.uint8)
-    return Raw(nothing, numbering if objects else None, planes=whole[:-1], ignored=whole[-1])
+    planes, ignored = np.zeros((labels.num_classes, *size), bool), np.zeros(size, bool)
+    numbers = np.zeros(size, np.int32)
+    for number, (named, inside) in enumerate(parts, 1):
+        if named == IGNORE:
+            ignored |= inside
+        else:
+            planes[labels.names.index(named)] |= inside
+            numbers[inside] = number
+    return Raw(np.zeros(size, np.uint8), numbers if objects else None, planes=planes, ignored=ignored)
 
 
 def plane_of(path: Path) -> np.ndarray:

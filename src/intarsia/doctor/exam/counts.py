@@ -32,7 +32,7 @@ def counted(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarray
     return counts, int(numbers[codes == space.ignore_index].sum())
 
 
-def everything(space: LabelSpace | None, exams: Iterable[Exam]) -> int:
+def all_pixels(space: LabelSpace | None, exams: Iterable[Exam]) -> int:
     """All pixels of the masks, those that are ignored too; where a pixel may have several labels, it is one pixel."""
     if space is not None and space.planes:
         return sum(exam.mask_size[0] * exam.mask_size[1] for exam in exams)

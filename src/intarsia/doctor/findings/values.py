@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ...data.dataset import notes_of
 from ...labels import IGNORE, LabelSpace, white
-from ..exam.counts import commonest, counted, everything
+from ..exam.counts import all_pixels, commonest, counted
 from ..exam.examine import Exam, sights
 from ..finding import Finding, Severity
 from .files import _five
@@ -138,7 +138,7 @@ def frequencies(
         if space is None:
             continue
         counts, ignored = counted(space, part)
-        total = everything(space, part) if space.planes else int(counts.sum()) + ignored
+        total = all_pixels(space, part) if space.planes else int(counts.sum()) + ignored
         absent = tuple(name for name, count in zip(space.names, counts, strict=True) if count == 0)
         if total and not counts.sum() and (not space.planes or ignored == total):
             yield Finding(
