@@ -10,6 +10,7 @@ from PIL import Image
 
 from intarsia.annotations.convert import read, recognized
 from intarsia.annotations.project import draw
+from intarsia.annotations.remarks import said
 from intarsia.errors import DataError
 
 
@@ -38,7 +39,7 @@ def test_labelmes_primitives_are_drawn_or_told(shared_data: Path) -> None:
     kinds = [s["shape_type"] for s in json.loads((top / "primitives.json").read_text())["shapes"]]
     thin = sum(kind in ("point", "line", "linestrip") for kind in kinds)
     assert sum(len(p.regions) for p in project) == len(kinds) - thin
-    assert project.remarks == (f"{thin} shapes left out: points and lines have no area",)
+    assert tuple(said(project, project.remarks)) == (f"{thin} shapes left out: points and lines have no area",)
 
 
 def test_whales_polygons_are_their_masks(shared_data: Path) -> None:
@@ -128,7 +129,7 @@ def test_cvats_xml(shared_data: Path) -> None:
         assert recognized(place) == "cvat"
         project = read(place)
         shapes = sum(len(p.regions) for p in project)
-        assert shapes or project.remarks
+        assert shapes or said(project, project.remarks)
         for picture in project:
             draw(picture, project.classes)
 
@@ -142,13 +143,13 @@ def test_label_studios_percent_are_pixels(shared_data: Path) -> None:
     assert rectangle.label == "rectangle_label" and polygon.label == "polygon_label"
     x0, y0 = rectangle.parts[0][0].min(axis=0)
     assert (x0, y0) == pytest.approx((0.31941923774954628 * 500, 0.04113475177304964 * 320))
-    assert project.remarks == ("2 results left out: choices, key points and texts have no area",)
+    assert tuple(said(project, project.remarks)) == ("2 results left out: choices, key points and texts have no area",)
 
 
 def test_labelboxs_import_lines(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "exports_labelbox" / "ndjson" / "image_import_name_only.json"
     shutil.copy(source, tmp_path / "lines.json")
-    with pytest.raises(DataError, match="the size of 'ckrazctum0z8a0ybc0b0o0g0v' is not told; put the image beside"):
+    with pytest.raises(DataError, match="ckrazctum0z8a0ybc0b0o0g0v: its size is not told; put the image beside"):
         read(tmp_path)
     rows = json.loads(source.read_text())
     for row in rows:
@@ -157,7 +158,7 @@ def test_labelboxs_import_lines(shared_data: Path, tmp_path: Path) -> None:
     project = read(tmp_path)
     (picture,) = project
     assert len(picture.regions) == sum("bbox" in r or "polygon" in r for r in rows)
-    assert any("download them beside the export" in remark for remark in project.remarks)
+    assert any("download them beside the export" in remark for remark in said(project, project.remarks))
 
 
 def test_solaris_footprints_from_geojson(shared_data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from intarsia.annotations.convert import read
 from intarsia.annotations.labelstudio_brush import encode
+from intarsia.annotations.project import Project
+from intarsia.errors import DataError
 
 H, W = 20, 30
 SQUARE = [[2, 2], [12, 2], [12, 12], [2, 12]]  # 100 pixels
@@ -42,6 +45,17 @@ def laid(folder: Path, files: dict[str, Any]) -> Path:
         else:
             path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return folder
+
+
+def sound(root: Path) -> Project:
+    """An export of which every annotation can be used.
+
+    Raises: DataError with the first that cannot.
+    """
+    project = read(root)
+    if project.faults:
+        raise DataError(str(project.faults[0]))
+    return project
 
 
 def shape(kind: str, points: Any, label: str = "cat", **more: Any) -> dict[str, Any]:

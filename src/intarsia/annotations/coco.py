@@ -17,11 +17,13 @@ from ..documents import write_json
 from ..errors import DataError, counted
 from ..labels import Color
 from .beside import Beside, name_of, passes, read_json, reading, size_of, unique
-from .project import Picture, Project, Region, Runs
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region, Runs
 from .regions import area, checked, packed, ring, runs_of, unpacked
 from .remarks import joined
 from .splits import declared
 
+_BOX = Note("annotation", "without a segmentation, boxes alone, left out")
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -48,6 +50,29 @@ def read(root: Path) -> Project:
         names, colors, twins = _categories(tree["categories"], path)
     if any(isinstance(entry, dict) and "segments_info" in entry for entry in tree["annotations"][:1]):
         raise DataError(f"{path}: is a panoptic file of COCO; train on it as the data set coco, with masks: panoptic")
+    loose: list[Fault] = []
+    held, again = _owned(tree, path, loose)
+    pictures, taken = [], dict[str, int]()
+    for image in tree["images"]:
+        called = str(image.get("file_name", f"image {image['id']}"))
+        with recording(loose, path, called, "", "COCO"):
+            name, found, height, width = _image(image, beside)
+            picture = Picture(unique(name, taken), found, height, width, ())
+            pictures.append(_drawn(picture, held[image["id"]], names, path, called))
+    remarks = [f"{counted(twins, 'category')} of a name that another has; one name is one class"] if twins else []
+    if again:
+        remarks.append(f"{counted(again, 'annotation')} of an id that another has; each is an object of its own")
+    if lost := sum(picture.image is None for picture in pictures):
+        remarks.append(f"{counted(lost, 'image')} not found below {home}")
+    classes = tuple(dict.fromkeys(names.values()))
+    return Project(classes, tuple(pictures), "coco", colors, tuple(remarks), tuple(loose))
+
+
+def _owned(tree: dict[str, Any], path: Path, loose: list[Fault]) -> tuple[dict[Any, list[dict[str, Any]]], int]:
+    """The annotations of each image, by its id, and how many share their own id with an earlier one.
+
+    Raises: DataError for two images of one id.
+    """
     held: dict[Any, list[dict[str, Any]]] = {}
     with reading(f"{path}: images", "COCO"):
         for image in tree["images"]:
@@ -55,51 +80,47 @@ def read(root: Path) -> Project:
                 raise DataError(f"{path}: two images have the id {image['id']!r}; give each its own")
             held[image["id"]] = []
     ids, again, spelled = set[Any](), 0, {str(key): key for key in held}
-    for annotation in tree["annotations"]:
-        with reading(f"{path}: annotations", "COCO"):
+    for number, annotation in enumerate(tree["annotations"]):
+        known = annotation.get("id", number) if isinstance(annotation, dict) else number
+        with recording(loose, path, "", f"annotation {known}", "COCO"):
             again += annotation.get("id") in ids
             ids.add(annotation.get("id"))
-            owner = spelled.get(str(annotation.get("image_id")), annotation.get("image_id"))  # VIA writes ids as text
+            image_id = annotation.get("image_id")
+            owner = spelled.get(str(image_id), image_id)  # VIA writes ids as text
             if owner not in held:
-                raise DataError(
-                    f"{path}: annotation {annotation.get('id')} belongs to image {annotation.get('image_id')!r}, which is not listed"
-                )
+                raise DataError(f"belongs to image {image_id!r}, which is not listed")
             held[owner].append(annotation)
-    pictures, boxes, lost, taken = [], 0, 0, dict[str, int]()
-    for image in tree["images"]:
-        with reading(f"{path}: image {image['id']!r}", "COCO"):
-            found = beside.find(image["file_name"])
-            lost += found is None
-            height, width = image.get("height"), image.get("width")
-            if not (height and width):
-                if found is None:
-                    raise DataError(
-                        f"{path}: image {image['file_name']!r} has no size there, and its file is not found"
-                    )
-                height, width = size_of(found)
-            height, width = int(height), int(width)
-        regions, words = [], dict[str, int]()
-        for annotation in held[image["id"]]:
-            where = f"{path}: annotation {annotation.get('id')}"
-            with reading(where, "COCO"):
-                number = annotation.get("category_id")
-                if number not in names:
-                    raise DataError(f"{where} has category {number!r}, which is not listed")
-                region = _region(annotation, names[number], height, width, where, words)
-            if region is None:
+    return held, again
+
+
+def _image(image: dict[str, Any], beside: Beside) -> tuple[str, Path | None, int, int]:
+    """Name, file, height and width of an image.
+
+    Raises: DataError where nothing tells its size.
+    """
+    found = beside.find(image["file_name"])
+    height, width = image.get("height"), image.get("width")
+    if not (height and width):
+        if found is None:
+            raise DataError("has no size there, and its file is not found")
+        height, width = size_of(found)
+    return name_of(image["file_name"]), found, int(height), int(width)
+
+
+def _drawn(picture: Picture, held: list[dict[str, Any]], names: dict[Any, str], path: Path, called: str) -> Picture:
+    """The picture with its annotations."""
+    regions, words, faults, boxes = list[Region](), dict[str, int](), list[Fault](), 0
+    for annotation in held:
+        with recording(faults, path, called, f"annotation {annotation.get('id')}", "COCO") as where:
+            number = annotation.get("category_id")
+            if number not in names:
+                raise DataError(f"has category {number!r}, which is not listed")
+            if "segmentation" not in annotation:
                 boxes += 1
-            else:
-                regions.append(region)
-        name = unique(name_of(image["file_name"]), taken)
-        pictures.append(Picture(name, found, height, width, tuple(regions)))
-    remarks = [f"{counted(twins, 'category')} of a name that another has; one name is one class"] if twins else []
-    if again:
-        remarks.append(f"{counted(again, 'annotation')} of an id that another has; each is an object of its own")
-    if boxes:
-        remarks.append(f"{counted(boxes, 'annotation')} without a segmentation, boxes alone, left out")
-    if lost:
-        remarks.append(f"{counted(lost, 'image')} not found below {home}")
-    return Project(tuple(dict.fromkeys(names.values())), tuple(pictures), "coco", colors, tuple(remarks))
+                continue
+            regions.append(_region(annotation, names[number], picture.height, picture.width, where, words))
+    notes = {_BOX: boxes} if boxes else {}
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes=notes)
 
 
 def _categories(tree: list[dict[str, Any]], path: Path) -> tuple[dict[Any, str], dict[str, Color], int]:
@@ -193,7 +214,7 @@ def _is_coco(tree: Any) -> bool:
 
 def _region(
     annotation: dict[str, Any], label: str, height: int, width: int, where: str, words: dict[str, int]
-) -> Region | None:
+) -> Region:
     segmentation, crowd = annotation.get("segmentation"), bool(annotation.get("iscrowd"))
     if isinstance(shared := annotation.get("attributes"), dict) and shared.get("object"):
         number = f"object {str(shared['object']).removeprefix('object ')}"
@@ -203,7 +224,7 @@ def _region(
         segmentation = [segmentation] if segmentation and not isinstance(segmentation[0], list) else segmentation
         segmentation = [ring for ring in segmentation if ring != []]
     if not segmentation:
-        return None
+        raise DataError("its segmentation is empty; draw it, or remove it")
     if isinstance(segmentation, dict):
         counts = segmentation.get("counts", [])
         if list(segmentation.get("size", [])) != [height, width]:

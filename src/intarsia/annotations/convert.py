@@ -6,17 +6,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from .. import limits, naming
+from .. import naming
 from ..data.files.unpack import unpack
 from ..data.pairs import mismatch
 from ..errors import DataError, counted, nearest
 from . import coco
 from .beside import IMAGES, read_json, read_xml, scratch, size_of
 from .catalogue import TOOLS
+from .faults import usable
 from .inside import looking, told
 from .masks import write as write_masks
 from .project import Picture, Pictures, Project
-from .remarks import beyond, labeled
 from .splits import by_folder, declared, prefixed
 
 
@@ -58,7 +58,9 @@ def read(root: str | Path, tool: str | None = None, images: str | Path | None = 
         images: a folder outside of the export in which its pictures may lie. What else lies outside is left alone, and a
             remark says so.
 
-    Raises: DataError with the nearest name, and whatever is wrong with the files.
+    Returns: its pictures; annotations that cannot be used are in their `faults`, and in the project's.
+
+    Raises: DataError with the nearest name, and for files of which nothing can be read.
     """
     root = Path(root)
     if tool is not None and tool not in TOOLS:
@@ -77,17 +79,13 @@ def read(root: str | Path, tool: str | None = None, images: str | Path | None = 
     except DataError as error:
         raise type(error)(str(error).replace(str(folder), str(root))) from error
     outside = told(left)
+    project = usable(replace(project, remarks=(*project.remarks, *outside)), root, folder)
+    if not project.pictures and project.loose:
+        raise DataError(str(project.loose[0]))
     if not project.pictures:
         why = f" ({outside[0]})" if outside else ""
         raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures{why}; export it again, with some")
-    for picture in project:
-        if picture.height < 1 or picture.width < 1:
-            raise DataError(
-                f"{root}: {picture.name} has {picture.width}x{picture.height} pixels there; export it again"
-            )
-        limits.check_pixels(picture.width, picture.height, f"{root}: {picture.name}")
-    project = by_folder(labeled(project))
-    return replace(project, remarks=(*project.remarks, *outside, *beyond(project)))
+    return by_folder(project)
 
 
 def _unzipped(file: Path, folder: Path) -> Path:

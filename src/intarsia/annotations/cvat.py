@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from ..documents import head
-from ..errors import DataError, counted
+from ..errors import DataError, nearest
 from ..labels import parse_color
-from .beside import Beside, name_of, read_xml, reading, the_one, unique
-from .project import Picture, Project, Region, Runs
+from .beside import Beside, name_of, read_xml, the_one, unique
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region, Runs
 from .regions import checked, ellipse, rectangle, ring
 from .splits import plain
 
 _DRAWN = ("polygon", "box", "ellipse", "mask")
+_LEFT = Note("shape", "left out: points, lines and tags have no area")
 _THIN = ("polyline", "points", "cuboid", "skeleton", "tag")
 
 
@@ -45,29 +47,36 @@ def read(root: Path) -> Project:
         classes.append(label.findtext("name", ""))
         if color := label.findtext("color"):
             colors[classes[-1]] = parse_color(color)
-    pictures, thin, taken = [], 0, dict[str, int]()
-    for image in tree.iterfind("image"):
-        called = image.get("name", "")
-        with reading(f"{path}: image {called!r}", "CVAT"):
+    pictures, taken, loose = [], dict[str, int](), list[Fault]()
+    for number, image in enumerate(tree.iterfind("image"), 1):
+        called = image.get("name", f"image {number}")
+        with recording(loose, path, called, "", "CVAT"):
             height, width = int(image.attrib["height"]), int(image.attrib["width"])
-        shapes = []
-        for shape in image:
-            if shape.tag in _THIN:
-                thin += 1
-            elif shape.tag in _DRAWN:
-                where = f"{path}: {shape.tag} {shape.get('label')!r} of {called}"
-                with reading(where, "CVAT"):
-                    shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, (height, width), where)))
-            else:
-                raise DataError(f"{path}: {called} holds a {shape.tag!r}, which is no shape of CVAT for images 1.1")
-        regions = tuple(region for _, region in sorted(shapes, key=lambda pair: pair[0]))
-        subset = image.get("subset") or ""
-        file = (subset and beside.find(f"{subset}/{called}")) or beside.find(called)
-        name = unique(name_of(f"{subset}/{called}" if subset else called), taken)
-        pictures.append(Picture(name, file, height, width, regions, plain(subset)))
+            subset = image.get("subset") or ""
+            file = (subset and beside.find(f"{subset}/{called}")) or beside.find(called)
+            name = unique(name_of(f"{subset}/{called}" if subset else called), taken)
+            picture = Picture(name, file or None, height, width, (), plain(subset))
+            pictures.append(_drawn(picture, image, path, called))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    remarks = (f"{counted(thin, 'shape')} left out: points, lines and tags have no area",) if thin else ()
-    return Project(tuple(dict.fromkeys([*classes, *seen])), tuple(pictures), "cvat", colors, remarks)
+    names = tuple(dict.fromkeys([*classes, *seen]))
+    return Project(names, tuple(pictures), "cvat", colors, loose=tuple(loose))
+
+
+def _drawn(picture: Picture, image: ET.Element, path: Path, called: str) -> Picture:
+    """The picture with its shapes in the order of drawing."""
+    shapes, faults, thin = list[tuple[int, Region]](), list[Fault](), 0
+    for number, shape in enumerate(image, 1):
+        if shape.tag in _THIN:
+            thin += 1
+            continue
+        label = f" {shape.get('label')!r}" if shape.get("label") else ""
+        with recording(faults, path, called, f"shape {number} ({shape.tag}{label})", "CVAT") as where:
+            if shape.tag not in _DRAWN:
+                raise DataError(f"a {shape.tag!r} is no shape of CVAT for images 1.1{nearest(shape.tag, _DRAWN)}")
+            size = picture.height, picture.width
+            shapes.append((int(float(shape.get("z_order") or 0)), _region(shape, size, where)))
+    regions = tuple(region for _, region in sorted(shapes, key=lambda pair: pair[0]))
+    return picture._replace(regions=regions, faults=tuple(faults), notes={_LEFT: thin} if thin else {})
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from ..documents import read_lines
 from ..errors import DataError, counted
 from ..labels import Color
 from .beside import Beside
+from .faults import Fault, recording
 from .inside import inside
 from .project import Picture, Project, Region, colors_of, paint, pieces
 from .remarks import Covered, lost
@@ -37,39 +38,49 @@ def recognize(root: Path) -> bool:
 def read(root: Path) -> Project:
     """The masks of such a folder; without objects of their own, the pixels of a class are one region.
 
-    Raises: DataError for a color that labelmap.txt does not name, and masks of different sizes.
+    A mask with a color that labelmap.txt does not name, or of another size than its objects, is a fault.
     """
     colors = _labelmap(root / "labelmap.txt")
     names = {_code(color): name for name, color in colors.items()}
-    pictures = []
+    pictures, loose = [], list[Fault]()
     beside = Beside(next((f for f in (root / "JPEGImages", root / "images") if f.is_dir()), root))
     for path in sorted((root / "SegmentationClass").rglob("*.png")):
         if not inside(path, root):
             continue
         name = path.relative_to(root / "SegmentationClass").with_suffix("").as_posix()
-        codes = _codes(path)
-        objects = root / "SegmentationObject" / f"{name}.png"
-        numbers = _codes(objects) if objects.is_file() else codes
-        if numbers.shape != codes.shape:
-            raise DataError(f"{objects}: is not of the size of {path}; export them again")
-        if stray := sorted(set(np.unique(codes).tolist()) - set(names)):
-            raise DataError(f"{path}: holds the color #{stray[0]:06x}, which labelmap.txt does not name; add it there")
-        drawn = pieces(codes.astype(np.int64) << 24 | numbers)
-        if len(drawn) > _MOST:
-            raise DataError(
-                f"{objects}: tells {len(drawn):,} objects apart; at most {_MOST:,} are read, so export it again"
-            )
-        regions = [
-            Region(names[key >> 24], bitmap=pixels, object=f"#{key & 0xFFFFFF:06x}" if numbers is not codes else "")
-            for key, pixels in drawn
-            if names[key >> 24] != _BACKGROUND
-        ]
-        height, width = codes.shape
-        pictures.append(Picture(name, beside.stem(name), height, width, tuple(regions)))
+        with recording(loose, path, name, "", "CVAT"):
+            pictures.append(_picture(path, root / "SegmentationObject" / f"{name}.png", name, names, beside))
     classes = tuple(name for name in colors if name != _BACKGROUND)
     splits, remarks = image_sets(root, [picture.name for picture in pictures])
     held = tuple(picture._replace(split=splits.get(picture.name, "")) for picture in pictures)
-    return Project(classes, held, "cvat_masks", colors, tuple(remarks))
+    return Project(classes, held, "cvat_masks", colors, tuple(remarks), tuple(loose))
+
+
+def _picture(path: Path, objects: Path, name: str, names: dict[int, str], beside: Beside) -> Picture:
+    """The picture of a mask; a color that labelmap.txt does not name is a fault of it, and its pixels are left out.
+
+    Raises: DataError where the file cannot be read, or the one of objects does not fit.
+    """
+    codes = _codes(path)
+    numbers = _codes(objects) if objects.is_file() else codes
+    if numbers.shape != codes.shape:
+        raise DataError(f"{objects}: is not of the size of {path}; export them again")
+    drawn = pieces(codes.astype(np.int64) << 24 | numbers)
+    if len(drawn) > _MOST:
+        raise DataError(
+            f"{objects}: tells {len(drawn):,} objects apart; at most {_MOST:,} are read, so export it again"
+        )
+    faults = []
+    if stray := sorted({key >> 24 for key, _ in drawn if key >> 24 not in names}):
+        what = f"the color #{stray[0]:06x}" + (f" and {len(stray) - 1} more" if len(stray) > 1 else "")
+        faults.append(Fault(path, name, what, f"labelmap.txt does not name {'it' if len(stray) == 1 else 'them'}"))
+    regions = [
+        Region(names[key >> 24], bitmap=pixels, object=f"#{key & 0xFFFFFF:06x}" if numbers is not codes else "")
+        for key, pixels in drawn
+        if names.get(key >> 24, _BACKGROUND) != _BACKGROUND
+    ]
+    height, width = codes.shape
+    return Picture(name, beside.stem(name), height, width, tuple(regions), faults=tuple(faults))
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 
 from ..documents import write_json
-from ..errors import DataError, counted, nearest
+from ..errors import DataError, nearest
 from ..labels import Color
 from .beside import Beside, name_of, passes, read_json, reading, size_of, unique
-from .project import Bitmap, Picture, Project, Region
+from .faults import Fault, recording
+from .project import Bitmap, Note, Picture, Project, Region
 from .regions import ellipse, mask_of, packed, rectangle, ring, runs_of, unpacked
 from .splits import plain
 
 _PLAIN = "default"
 _DRAWN = ("polygon", "mask", "bbox", "ellipse")
+_LEFT = Note("annotation", "left out: points, lines and labels have no area")
 _THIN = ("polyline", "points", "label", "caption", "skeleton", "cuboid_3d", "cuboid_2d")
 
 
@@ -45,7 +47,7 @@ def read(root: Path) -> Project:
     classes: dict[str, None] = {}
     colors: dict[str, Color] = {}
     pictures: list[Picture] = []
-    taken, thin = dict[str, int](), 0
+    taken, loose = dict[str, int](), list[Fault]()
     for path in files:
         tree = read_json(path)
         with reading(f"{path}: categories", "Datumaro"):
@@ -56,20 +58,19 @@ def read(root: Path) -> Project:
                     colors.setdefault(names[row["label_id"]], (int(row["r"]), int(row["g"]), int(row["b"])))
         classes.update(dict.fromkeys(names))
         split = path.stem
-        for item in tree["items"]:
-            with reading(f"{path}: item {item.get('id') if isinstance(item, dict) else item!r}", "Datumaro"):
+        for number, item in enumerate(tree["items"], 1):
+            name = f"item {item.get('id', number) if isinstance(item, dict) else number}"
+            with recording(loose, path, name, "", "Datumaro"):
                 called = str((item.get("image") or {}).get("path") or item["id"])
                 found = beside.find(f"{split}/{called}") or beside.find(called)
                 found = found or beside.stem(f"images/{split}/{item['id']}")
-                height, width = _size(item, found, path)
-                regions, left = _regions(item, names, height, width, f"{path}: item {item['id']}")
-                thin += left
-            name = item["id"] if split == _PLAIN else f"{split}/{item['id']}"
-            known = "" if split == _PLAIN and len(files) == 1 else plain(split)
-            pictures.append(Picture(unique(name_of(name), taken), found, height, width, regions, known))
-    remarks = (f"{counted(thin, 'annotation')} left out: points, lines and labels have no area",) if thin else ()
+                height, width = _size(item, found)
+                name = item["id"] if split == _PLAIN else f"{split}/{item['id']}"
+                known = "" if split == _PLAIN and len(files) == 1 else plain(split)
+                picture = Picture(unique(name_of(name), taken), found, height, width, (), known)
+                pictures.append(_drawn(picture, item, names, path))
     colors = colors if len(set(colors.values())) == len(colors) else {}
-    return Project(tuple(classes), tuple(pictures), "datumaro", colors, remarks)
+    return Project(tuple(classes), tuple(pictures), "datumaro", colors, loose=tuple(loose))
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -111,35 +112,34 @@ def _is_datumaro(tree: Any) -> bool:
     return isinstance(tree, dict) and isinstance(tree.get("items"), list) and isinstance(tree.get("categories"), dict)
 
 
-def _size(item: dict[str, Any], found: Path | None, path: Path) -> tuple[int, int]:
+def _size(item: dict[str, Any], found: Path | None) -> tuple[int, int]:
     size = (item.get("image") or {}).get("size")
     if size:
         return int(size[0]), int(size[1])
     if found is None:
-        raise DataError(f"{path}: item {item['id']!r} has no size there, and its image is not found")
+        raise DataError("has no size there, and its image is not found")
     return size_of(found)
 
 
-def _regions(
-    item: dict[str, Any], names: list[str], height: int, width: int, where: str
-) -> tuple[tuple[Region, ...], int]:
-    """The regions of an item in the order of drawing, and how many annotations have no area."""
-    found: list[tuple[int, Region]] = []
-    thin = 0
-    for shape in item.get("annotations") or ():
-        if shape["type"] in _THIN:
-            thin += 1
-            continue
-        place = f"{where}, annotation {shape.get('id')}"
-        if shape["type"] not in _DRAWN:
-            raise DataError(
-                f"{place}: a {shape['type']!r} is no shape of Datumaro that has an area{nearest(shape['type'], _DRAWN)}"
-            )
-        number = shape.get("label_id")
-        if not isinstance(number, int) or not 0 <= number < len(names):
-            raise DataError(f"{place}: has label_id {number!r}, which is not listed")
-        found.append((int(shape.get("z_order") or 0), _region(shape, names[number], height, width, place)))
-    return tuple(region for _, region in sorted(found, key=lambda pair: pair[0])), thin
+def _drawn(picture: Picture, item: dict[str, Any], names: list[str], path: Path) -> Picture:
+    """The picture with the regions of its item in the order of drawing."""
+    found, faults, thin = list[tuple[int, Region]](), list[Fault](), 0
+    for order, shape in enumerate(item.get("annotations") or ()):
+        known = shape.get("id", order) if isinstance(shape, dict) else order
+        with recording(faults, path, f"item {item['id']}", f"annotation {known}", "Datumaro") as where:
+            kind = shape["type"]
+            if kind in _THIN:
+                thin += 1
+                continue
+            if kind not in _DRAWN:
+                raise DataError(f"a {kind!r} is no shape of Datumaro that has an area{nearest(kind, _DRAWN)}")
+            number = shape.get("label_id")
+            if not isinstance(number, int) or not 0 <= number < len(names):
+                raise DataError(f"has label_id {number!r}, which is not listed")
+            region = _region(shape, names[number], picture.height, picture.width, where)
+            found.append((int(shape.get("z_order") or 0), region))
+    regions = tuple(region for _, region in sorted(found, key=lambda pair: pair[0]))
+    return picture._replace(regions=regions, faults=tuple(faults), notes={_LEFT: thin} if thin else {})
 
 
 def _region(shape: dict[str, Any], label: str, height: int, width: int, where: str) -> Region:

@@ -18,13 +18,15 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from ..documents import read_lines, write_json
 from ..errors import DataError, counted, extra
 from ..labels import Color, parse_color
-from .beside import IMAGES, name_of, read_json, reading, size_of, unique
-from .project import Part, Picture, Project, Region
+from .beside import IMAGES, name_of, read_json, size_of, unique
+from .faults import Fault, recording
+from .project import Note, Part, Picture, Project, Region
 from .regions import ring
 from .remarks import lost
 
 _PLACE = (33550, 33922, 34264, 34735)  # the tags of a GeoTIFF: pixel scale, tie point, matrix, keys
 _BIG = 43  # of a TIFF's header: addresses of eight bytes
+_LEFT = Note("feature", "left out: points and lines have no area")
 _CLASS = ("class", "label", "type", "name", "category", "class_name")
 
 
@@ -41,45 +43,55 @@ def read(root: Path) -> Project:
     pairs, lone = _pairs(root)
     if not pairs:
         raise DataError(f"{root}: holds no NAME.geojson beside NAME.tif")
-    pictures, labels, thin, taken = [], dict[str, None](), 0, dict[str, int]()
+    pictures, labels, taken, loose = [], dict[str, None](), dict[str, int](), list[Fault]()
     listed, colors = dict[str, None](), dict[str, Color]()
     for vector, image in pairs:
-        height, width, matrix, code = georeference(image)
-        tree = read_json(vector)
-        if not isinstance(tree, dict) or not isinstance(tree.get("features"), list):
-            raise DataError(f"{vector}: no FeatureCollection of GeoJSON")
-        regions = []
-        with reading(vector, "GeoJSON"):
-            theirs = _code(tree, vector)
+        name = name_of(image.relative_to(root).as_posix())
+        with recording(loose, vector, name, "", "GeoJSON"):
+            height, width, matrix, code = georeference(image)
+            tree = read_json(vector)
+            if not isinstance(tree, dict) or not isinstance(tree.get("features"), list):
+                raise DataError("no FeatureCollection of GeoJSON")
+            theirs = _code(tree)
             for entry in tree.get("classes") or ():
                 listed[str(entry["name"])] = None
                 if entry.get("color"):
                     colors[str(entry["name"])] = parse_color(entry["color"])
-        for number, feature in enumerate(tree["features"]):
-            where = f"{vector}: feature {number}"
-            with reading(where, "GeoJSON"):
-                geometry = feature.get("geometry") or {}
-                kind = geometry.get("type")
-                if kind not in ("Polygon", "MultiPolygon"):
-                    thin += 1
-                    continue
-                polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
-                properties = feature.get("properties") or {}
-                label = next((str(properties[k]) for k in _CLASS if properties.get(k) not in (None, "")), "object")
-                parts = tuple(_part(rings, matrix, theirs, code, where) for rings in polygons if rings)
-                if not parts:
-                    thin += 1
-                    continue
-                labels[label] = None
-                about = str(properties.get("object") or "")
-                regions.append(Region(label, parts, crowd=bool(properties.get("crowd")), object=about))
-        name = unique(name_of(image.relative_to(root).as_posix()), taken)
-        pictures.append(Picture(name, image, height, width, tuple(regions)))
-    remarks = [f"{counted(thin, 'feature')} left out: points and lines have no area"] if thin else []
+            picture = Picture(unique(name, taken), image, height, width, ())
+            pictures.append(_drawn(picture, tree["features"], vector, (matrix, theirs, code)))
+            labels |= dict.fromkeys(region.label for region in pictures[-1].regions)
+    remarks = []
     if lone:
         shown = ", ".join(path.name for path in lone[:3])
         remarks.append(f"{counted(len(lone), 'GeoJSON file')} left out, without an image of the same name: {shown}")
-    return Project(tuple(dict.fromkeys([*listed, *labels])), tuple(pictures), "geojson", colors, tuple(remarks))
+    classes = tuple(dict.fromkeys([*listed, *labels]))
+    return Project(classes, tuple(pictures), "geojson", colors, tuple(remarks), tuple(loose))
+
+
+def _drawn(picture: Picture, features: list[Any], vector: Path, place: tuple[np.ndarray, int, int]) -> Picture:
+    """The picture with the polygons of a collection.
+
+    Args:
+        place: the matrix from pixels to coordinates, and the reference systems of the collection and of the picture.
+    """
+    regions, faults, thin = list[Region](), list[Fault](), 0
+    matrix, theirs, code = place
+    for number, feature in enumerate(features):
+        with recording(faults, vector, picture.name, f"feature {number}", "GeoJSON") as where:
+            geometry = feature.get("geometry") or {}
+            kind = geometry.get("type")
+            if kind not in ("Polygon", "MultiPolygon"):
+                thin += 1
+                continue
+            polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
+            properties = feature.get("properties") or {}
+            label = next((str(properties[k]) for k in _CLASS if properties.get(k) not in (None, "")), "object")
+            parts = tuple(_part(rings, matrix, theirs, code, where) for rings in polygons if rings)
+            if not parts:
+                raise DataError(f"a {kind} without coordinates; draw it, or remove it")
+            about = str(properties.get("object") or "")
+            regions.append(Region(label, parts, crowd=bool(properties.get("crowd")), object=about))
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes={_LEFT: thin} if thin else {})
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -175,7 +187,7 @@ def _pairs(root: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
     return found, lone
 
 
-def _code(tree: dict[str, Any], vector: Path) -> int:
+def _code(tree: dict[str, Any]) -> int:
     """EPSG code of a collection: of its `crs`, else longitude and latitude.
 
     Raises: DataError for a reference system without a number.
@@ -184,7 +196,7 @@ def _code(tree: dict[str, Any], vector: Path) -> int:
     if name.endswith("CRS84"):
         return 4326
     if not (digits := name.rsplit(":", 1)[-1]).isdigit():
-        raise DataError(f"{vector}: its reference system {name!r} is none of EPSG's; save it in EPSG:4326 or another")
+        raise DataError(f"its reference system {name!r} is none of EPSG's; save it in EPSG:4326 or another")
     return int(digits)
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,14 +24,28 @@ from PIL import Image
 
 from ..data.files.codecs import decode_mask
 from ..documents import read_lines
-from ..errors import DataError, counted
+from ..errors import DataError
 from ..labels import Color, parse_color
-from .beside import Beside, json_of, name_of, passes, png_of, read_json, reading, size_of, the_one, unique
-from .project import Picture, Project, Region, whole
+from .beside import Beside, json_of, name_of, passes, png_of, read_json, size_of, the_one, unique
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region, whole
 from .regions import rectangle, ring
 from .remarks import lost
 
+_NO_AREA = Note("object", "left out: points, lines and texts have no area")
+_ELSEWHERE = Note("mask", "left out: they stand there as addresses; download them beside the export")
+_TWICE = Note("further label", "left out: of images that were labeled more than once the first counts")
+_SKIPPED = Note("row", "left out: skipped by its annotator")
 _THIN = ("point", "line", "location", "data")
+
+
+class _Held(NamedTuple):
+    """What the lines of one image say."""
+
+    called: str
+    objects: list[tuple[dict[str, Any], str]]  # each object, and the line that it stands in
+    sizes: list[tuple[int, int]]
+    notes: Counter[Note]
 
 
 def recognize(root: Path) -> bool:
@@ -45,48 +60,48 @@ def read(root: Path) -> Project:
     """
     path = the_one(root, _files(root), "Labelbox")
     beside = Beside(path.parent)
-    held: dict[str, tuple[str, list[Any]]] = {}
-    sizes: dict[str, tuple[int, int]] = {}
-    left = {"thin": 0, "masks": 0, "labels": 0, "skipped": 0}
-    for number, row in enumerate(_rows(path), 1):
-        with reading(f"{path}: row {number}", "Labelbox"):
-            key, called, objects, size = _row(row, left, f"{path}: row {number}")
+    held: dict[str, _Held] = {}
+    loose: list[Fault] = []
+    for number, row in enumerate(_rows(path, loose), 1):
+        with recording(loose, path, f"row {number}", "", "Labelbox"):
+            key, called, objects, size, notes = _row(row)
             if key in held and "dataRow" not in row:
-                left["labels"] += 1
+                held[key].notes[_TWICE] += 1
                 continue
-            held.setdefault(key, (called, []))[1].extend(objects)
-            if size:
-                sizes[key] = size
+            known = held.setdefault(key, _Held(called, [], [], Counter()))
+            known.objects.extend((thing, f"row {number}") for thing in objects)
+            known.sizes.extend([size] if size else [])
+            known.notes.update(notes)
     colors: dict[str, Color] = {}
     pictures, taken = [], dict[str, int]()
-    for key, (called, objects) in held.items():
-        image = beside.find(called)
-        if key in sizes:
-            height, width = sizes[key]
-        elif image is not None:
-            height, width = size_of(image)
-        else:
-            raise DataError(f"{path}: the size of {called!r} is not told; put the image beside the export")
-        regions = []
-        for thing in objects:
-            with reading(f"{path}: {called}", "Labelbox"):
-                region = _region(thing, beside, height, width, f"{path}: {called}", left)
-                if region is not None:
-                    regions.append(region)
-                    if isinstance(thing.get("color"), str):
-                        colors.setdefault(region.label, parse_color(thing["color"]))
-        pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
+    for known in held.values():
+        with recording(loose, path, known.called, "", "Labelbox"):
+            image = beside.find(known.called)
+            if not known.sizes and image is None:
+                raise DataError("its size is not told; put the image beside the export")
+            height, width = known.sizes[-1] if known.sizes or image is None else size_of(image)
+            picture = Picture(unique(name_of(known.called), taken), image, height, width, ())
+            pictures.append(_drawn(picture, known, beside, path, colors))
     labels = dict.fromkeys(r.label for p in pictures for r in p.regions)
     shown = {name: colors[name] for name in labels if name in colors}
     shown = shown if len(set(shown.values())) == len(shown) else {}
-    said = {
-        "thin": ("object", "points, lines and texts have no area"),
-        "masks": ("mask", "they stand there as addresses; download them beside the export"),
-        "labels": ("further label", "of images that were labeled more than once the first counts"),
-        "skipped": ("row", "skipped by its annotator"),
-    }
-    remarks = tuple(f"{counted(left[k], what)} left out: {why}" for k, (what, why) in said.items() if left[k])
-    return Project(tuple(labels), tuple(pictures), "labelbox", shown, remarks)
+    return Project(tuple(labels), tuple(pictures), "labelbox", shown, loose=tuple(loose))
+
+
+def _drawn(picture: Picture, known: _Held, beside: Beside, path: Path, colors: dict[str, Color]) -> Picture:
+    """The picture with its objects; `colors` gets those of classes that have none yet."""
+    regions, faults = list[Region](), list[Fault]()
+    for number, (thing, line) in enumerate(known.objects, 1):
+        called = f"object {number}" if len(known.objects) > 1 else line
+        with recording(faults, path, known.called, called, "Labelbox") as where:
+            label = _label(thing)
+            called_so = f"{where}: an object {label!r}"
+            region = _region(thing, label, beside, (picture.height, picture.width), called_so, known.notes)
+            if region is not None:
+                regions.append(region)
+                if isinstance(thing.get("color"), str):
+                    colors.setdefault(region.label, parse_color(thing["color"]))
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes=known.notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -121,7 +136,7 @@ def _is_ours(path: Path) -> bool:
     if path.suffix == ".json":
         return passes(path, _is_labelbox, ("Label",), ("data_row",), ("dataRow",))
     try:
-        return _is_labelbox(next(_rows(path), None))
+        return _is_labelbox(next(_rows(path, []), None))
     except DataError:
         return False
 
@@ -135,50 +150,58 @@ def _is_labelbox(tree: Any) -> bool:
     )
 
 
-def _rows(path: Path) -> Iterator[Any]:
+def _rows(path: Path, loose: list[Fault]) -> Iterator[Any]:
+    """The rows of a file; a line that cannot be read goes to `loose`."""
     if path.suffix == ".json":
         tree = read_json(path)
         yield from tree if isinstance(tree, list) else [tree]
         return
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
-            yield json_of(line, f"{path}, line {number}")
+            row = None
+            with recording(loose, path, f"line {number}", "", "Labelbox") as where:
+                row = json_of(line, where)
+            if row is not None:
+                yield row
 
 
-def _row(row: dict[str, Any], left: dict[str, int], where: str) -> tuple[str, str, list[Any], tuple[int, int] | None]:
-    """(what makes the image one, its name, objects, its size where told) of a line of any of the three forms."""
+def _row(row: dict[str, Any]) -> tuple[str, str, list[Any], tuple[int, int] | None, dict[Note, int]]:
+    """(what makes the image one, its name, objects, its size where it has one, notes) of a line of any of the three forms."""
     about = row.get("Media Attributes") or row.get("media_attributes") or row.get("mediaAttributes") or {}
     size = (int(about["height"]), int(about["width"])) if {"height", "width"} <= about.keys() else None
     if "Label" in row:
         called = str(row.get("External ID") or row.get("Labeled Data") or row.get("DataRow ID"))
         label = row["Label"] or {}
         if isinstance(label, list):
-            raise DataError(f"{where}: frames of a video are not read; export images")
-        if isinstance(label, str) or row.get("Skipped"):
-            left["skipped"] += 1
-            label = {}
+            raise DataError("frames of a video are not read; export images")
+        skipped = isinstance(label, str) or bool(row.get("Skipped"))
+        label = {} if skipped else label
         objects = list(label.get("objects") or ())
         for value, drawn in label.items():  # as it was before 2020: a list of outlines for each class
             if isinstance(drawn, list) and all(isinstance(one, dict) and "geometry" in one for one in drawn):
                 objects += [{"value": value, "polygon": one["geometry"]} for one in drawn]
-        return str(row.get("DataRow ID") or called), called, objects, size
+        return str(row.get("DataRow ID") or called), called, objects, size, {_SKIPPED: 1} if skipped else {}
     if "data_row" in row:
         source = row["data_row"]
         called = source.get("external_id") or source.get("global_key") or source.get("row_data") or source.get("id")
         labels = [label for project in row["projects"].values() for label in project.get("labels", ())]
-        left["labels"] += max(len(labels) - 1, 0)
+        notes = {_TWICE: len(labels) - 1} if len(labels) > 1 else {}
         objects = [thing for label in labels[:1] for thing in label["annotations"].get("objects") or ()]
-        return str(source.get("id") or called), str(called), objects, size
+        return str(source.get("id") or called), str(called), objects, size, notes
     source = row["dataRow"]
     called = str(source.get("globalKey") or source.get("externalId") or source.get("id"))
-    return called, called, [row] if "name" in row or "schemaId" in row else [], size
+    return called, called, [row] if "name" in row or "schemaId" in row else [], size, {}
+
+
+def _label(thing: dict[str, Any]) -> str:
+    return str(thing.get("name") or thing.get("title") or thing.get("value") or thing.get("schemaId") or "")
 
 
 def _region(
-    thing: dict[str, Any], beside: Beside, height: int, width: int, where: str, left: dict[str, int]
+    thing: dict[str, Any], label: str, beside: Beside, size: tuple[int, int], where: str, notes: Counter[Note]
 ) -> Region | None:
-    label = str(thing.get("name") or thing.get("title") or thing.get("value") or thing.get("schemaId") or "")
-    where = f"{where}: an object {label!r}"
+    """The region of an object, None where it has no area or its mask is elsewhere, which a note counts."""
+    height, width = size
     about: dict[str, Any] = {"object": str(thing.get("object") or ""), "crowd": bool(thing.get("crowd"))}
     if points := thing.get("polygon"):
         return Region(label, ((ring([(p["x"], p["y"]) for p in points], where),),), **about)
@@ -193,11 +216,11 @@ def _region(
     sheets += [] if sheets or any(key in thing for key in _THIN) else [{"url": thing.get("instanceURI")}]
     addresses = [(str(a), sheet) for sheet in sheets if (a := sheet.get("instanceURI") or sheet.get("url"))]
     if not addresses:
-        left["thin"] += 1
+        notes[_NO_AREA] += 1
         return None
     found = [(file, sheet) for a, sheet in addresses if (file := beside.find(urlsplit(a).path)) is not None]
     if not found:
-        left["masks"] += 1
+        notes[_ELSEWHERE] += 1
         return None
     file, sheet = found[0]
     stored, palette = decode_mask(file)

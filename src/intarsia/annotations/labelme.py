@@ -20,13 +20,15 @@ from PIL import Image
 from ..documents import read_lines, write_json
 from ..errors import DataError, counted, nearest
 from ..labels import IGNORE
-from .beside import Beside, png_of, read_json, reading, scratch, size_of, unique
+from .beside import Beside, png_of, read_json, scratch, size_of, unique
+from .faults import Fault, recording
 from .inside import inside
-from .project import Picture, Project, Region, kept
+from .project import Note, Picture, Project, Region, kept
 from .regions import ellipse, outline, rectangle, ring
 from .remarks import lost
 
 _NAMES = {"__ignore__": IGNORE, "_background_": "background"}
+_LEFT = Note("shape", "left out: points and lines have no area")
 _THIN = ("point", "points", "line", "linestrip")
 
 
@@ -53,34 +55,19 @@ def read(root: Path) -> Project:
         raise DataError(f"{root}: holds no JSON file of LabelMe")
     home = root if root.is_dir() else root.parent
     beside = Beside(home)
-    pictures, labels, thin, taken, strange = [], dict[str, None](), 0, dict[str, int](), list[str]()
+    pictures, taken, strange, loose = list[Picture](), dict[str, int](), list[str](), list[Fault]()
     for path in files:
-        tree = _tree(path)
-        if tree is None:
-            strange.append(path.name)
-            continue
-        with reading(path, "LabelMe"):
-            called = str(tree.get("imagePath") or "")
-            name = unique(path.relative_to(home).with_suffix("").as_posix().removeprefix("images/"), taken)
-            image = _image(path, called, beside, tree.get("imageData"), name)
-            height, width = tree.get("imageHeight"), tree.get("imageWidth")
-            if not (height and width):
-                if image is None:
-                    raise DataError(f"{path}: says nothing of its image's size, and {called!r} is not beside it")
-                height, width = size_of(image)
-            height, width = int(height), int(width)
-            regions = []
-            for number, shape in enumerate(tree["shapes"]):
-                if shape.get("shape_type", "polygon") in _THIN:
-                    thin += 1
-                    continue
-                region = _region(shape, (height, width), f"{path}: shape {number}")
-                regions.append(region)
-                labels[region.label] = None
-            pictures.append(Picture(name, image, height, width, tuple(regions)))
-    if not pictures:
+        plain = path.relative_to(home).with_suffix("").as_posix().removeprefix("images/")
+        with recording(loose, path, plain, "", "LabelMe"):
+            tree = _tree(path)
+            if tree is None:
+                strange.append(path.name)
+                continue
+            pictures.append(_picture(tree, path, unique(plain, taken), beside))
+    if not pictures and not loose:
         raise DataError(f"{files[0]}: no file of LabelMe: it holds no 'shapes'")
-    remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
+    labels = dict.fromkeys(region.label for picture in pictures for region in picture.regions)
+    remarks = []
     used = {picture.image for picture in pictures}
     homes = {path.parent for path in files}
     bare = [
@@ -93,7 +80,32 @@ def read(root: Path) -> Project:
         remarks.append(f"{counted(len(bare), 'image')} without a JSON file left out: nothing was drawn on them")
     if strange:
         remarks.append(f"{counted(len(strange), 'JSON file')} passed over, not of LabelMe: {', '.join(strange[:3])}")
-    return Project(_ordered(home, labels), tuple(pictures), "labelme", remarks=tuple(remarks))
+    classes = _ordered(home, labels)
+    return Project(classes, tuple(pictures), "labelme", remarks=tuple(remarks), loose=tuple(loose))
+
+
+def _picture(tree: dict[str, Any], path: Path, name: str, beside: Beside) -> Picture:
+    """The picture of one file.
+
+    Raises: DataError where nothing tells its size.
+    """
+    called = str(tree.get("imagePath") or "")
+    image = _image(path, called, beside, tree.get("imageData"), name)
+    height, width = tree.get("imageHeight"), tree.get("imageWidth")
+    if not (height and width):
+        if image is None:
+            raise DataError(f"says nothing of its image's size, and {called!r} is not beside it")
+        height, width = size_of(image)
+    height, width = int(height), int(width)
+    regions, faults, thin = list[Region](), list[Fault](), 0
+    for number, shape in enumerate(tree["shapes"]):
+        with recording(faults, path, name, f"shape {number}", "LabelMe") as where:
+            if shape.get("shape_type", "polygon") in _THIN:
+                thin += 1
+            else:
+                regions.append(_region(shape, (height, width), where))
+    notes = {_LEFT: thin} if thin else {}
+    return Picture(name, image, height, width, tuple(regions), faults=tuple(faults), notes=notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

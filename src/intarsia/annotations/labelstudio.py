@@ -8,6 +8,7 @@ counts. Brush run lengths are `brush`'s.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -17,21 +18,20 @@ import numpy as np
 from ..documents import head, write_json
 from ..errors import DataError, counted
 from ..labels import Color, parse_color
-from .beside import IMAGES, Beside, name_of, passes, png_of, read_json, read_xml, reading, size_of, the_one, unique
+from .beside import IMAGES, Beside, name_of, passes, png_of, read_json, read_xml, size_of, the_one, unique
+from .faults import Fault, recording
 from .labelstudio_brush import decode, encode
-from .project import Picture, Project, Region, kept, whole
+from .project import Note, Picture, Project, Region, kept, whole
 from .regions import ellipse, rectangle, ring
 from .remarks import lost
 
 _KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
-_LEFT = {
-    "result": "choices, key points and texts have no area",
-    "further annotation": "of tasks that were annotated more than once the first counts",
-    "cancelled annotation": "its annotator gave it up",
-    "prediction": "what annotators made counts alone",
-    "further label": "of regions with several labels the first counts",
-    "task": "without regions, and their images, which would tell their sizes, are not found",
-}
+_NO_AREA = Note("result", "left out: choices, key points and texts have no area")
+_FURTHER = Note("further annotation", "left out: of tasks that were annotated more than once the first counts")
+_CANCELLED = Note("cancelled annotation", "left out: its annotator gave it up")
+_PREDICTED = Note("prediction", "left out: what annotators made counts alone")
+_FURTHER_LABEL = Note("further label", "left out: of regions with several labels the first counts")
+_UNSEEN = "without regions, and their images, which would tell their sizes, are not found"
 
 
 def recognize(root: Path) -> bool:
@@ -46,50 +46,56 @@ def read(root: Path) -> Project:
     """
     path = the_one(root, _files(root), "Label Studio's tasks")
     beside = Beside(path.parent)
-    pictures, labels, taken = [], dict[str, None](), dict[str, int]()
-    left = dict.fromkeys(_LEFT, 0)
+    pictures, taken, loose, unseen = list[Picture](), dict[str, int](), list[Fault](), 0
     for number, given in enumerate(read_json(path)):
-        place = f"{path}: task {given.get('id', number)}"
-        with reading(place, "Label Studio"):
+        known = f"task {given.get('id', number)}"
+        with recording(loose, path, known, "", "Label Studio"):
             task = given if "data" in given else _long(given)
-            every = task.get("annotations") or task.get("completions") or ()
-            done = [a for a in every if not a.get("was_cancelled")]
-            left["cancelled annotation"] += len(every) - len(done)
-            left["further annotation"] += max(len(done) - 1, 0)
-            left["prediction"] += len(task.get("predictions") or ())
             called = _called(task["data"]) or f"task-{number}"
-            image = beside.find(called)
-            regions, size = [], None if image is None else size_of(image)
-            results = done[0]["result"] if done else ()
-            words = {r["id"]: r["value"]["labels"] for r in results if r.get("type") == "labels" and r.get("id")}
-            for result in results:
-                kind = str(result.get("type", "")).removesuffix("labels")
-                if kind not in _KINDS:
-                    left["result"] += result.get("type") != "labels"
-                    continue
-                where = f"{place}, result {result.get('id')}"
-                if result.get("image_rotation"):
-                    raise DataError(
-                        f"{where}: its image was turned by {result['image_rotation']} degrees; turn it back"
-                    )
-                if {"original_height", "original_width"} <= result.keys():
-                    size = (int(result["original_height"]), int(result["original_width"]))
-                elif size is None:
-                    raise DataError(f"{where}: says nothing of its image's size, and {called!r} is not beside the file")
-                names = result["value"].get(f"{kind}labels") or words.get(result.get("id"), ())
-                if not names:
-                    raise DataError(f"{where}: a {kind} without a label")
-                left["further label"] += len(names) - 1
-                with reading(where, "Label Studio"):
-                    regions.append(_region(result, kind, str(names[0]), *size, where))
-                labels[regions[-1].label] = None
-            if size is None:
-                left["task"] += 1
-                continue
-        pictures.append(Picture(unique(name_of(called), taken), image, *size, tuple(regions)))
-    remarks = tuple(f"{counted(count, what)} left out: {_LEFT[what]}" for what, count in left.items() if count)
+            picture = _picture(task, path, known, called, beside.find(called))
+            unseen += picture is None
+            pictures += [] if picture is None else [picture._replace(name=unique(picture.name, taken))]
+    remarks = [f"{counted(unseen, 'task')} left out: {_UNSEEN}"] if unseen else []
+    labels = dict.fromkeys(region.label for picture in pictures for region in picture.regions)
     classes, colors = _configured(path.parent, labels)
-    return Project(classes, tuple(pictures), "labelstudio", colors, remarks)
+    return Project(classes, tuple(pictures), "labelstudio", colors, tuple(remarks), tuple(loose))
+
+
+def _picture(task: dict[str, Any], path: Path, known: str, called: str, image: Path | None) -> Picture | None:
+    """The picture of a task; None where it has no regions and nothing tells its size.
+
+    Args:
+        known: what to call the task in messages.
+    """
+    every = task.get("annotations") or task.get("completions") or ()
+    done = [a for a in every if not a.get("was_cancelled")]
+    notes = Counter({_CANCELLED: len(every) - len(done), _FURTHER: max(len(done) - 1, 0)})
+    notes[_PREDICTED] += len(task.get("predictions") or ())
+    regions, faults = list[Region](), list[Fault]()
+    size = None if image is None else size_of(image)
+    results = done[0]["result"] if done else ()
+    words = {r["id"]: r["value"]["labels"] for r in results if r.get("type") == "labels" and r.get("id")}
+    for order, result in enumerate(results):
+        kind = str(result.get("type", "")).removesuffix("labels")
+        if kind not in _KINDS:
+            notes[_NO_AREA] += result.get("type") != "labels"
+            continue
+        with recording(faults, path, known, f"result {result.get('id', order)}", "Label Studio") as where:
+            if {"original_height", "original_width"} <= result.keys():
+                size = (int(result["original_height"]), int(result["original_width"]))
+            elif size is None:
+                raise DataError(f"says nothing of its image's size, and {called!r} is not beside the file")
+            if result.get("image_rotation"):
+                raise DataError(f"its image was turned by {result['image_rotation']} degrees; turn it back")
+            names = result["value"].get(f"{kind}labels") or words.get(result.get("id"), ())
+            if not names:
+                raise DataError(f"a {kind} without a label")
+            notes[_FURTHER_LABEL] += len(names) - 1
+            regions.append(_region(result, kind, str(names[0]), *size, where))
+    if size is None and faults:
+        raise DataError(faults[0].why)
+    notes = +notes  # those that count something
+    return None if size is None else Picture(name_of(called), image, *size, tuple(regions), "", tuple(faults), notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from ..data.roles import role
 from ..documents import read_yaml, write_json
 from ..errors import DataError
 from ..labels import IGNORE, LabelSpace
-from .beside import Beside, read_json, reading
+from .beside import Beside, read_json
+from .faults import Fault, recording
 from .inside import inside
 from .project import Picture, Project, Region, label_space, paint, pieces
 from .remarks import Covered
@@ -35,7 +36,9 @@ def recognize(root: Path) -> bool:
 def read(root: Path) -> Project:
     """The masks of such a folder; of each class one region, or one of each object where objects are told apart.
 
-    Raises: DataError or LabelError that names the file.
+    A mask that cannot be read is a fault.
+
+    Raises: DataError where there is no label space, or no mask.
     """
     if not recognize(root):
         raise DataError(f"{root}: holds no masks/ beside a labels.yaml")
@@ -46,27 +49,28 @@ def read(root: Path) -> Project:
         raise DataError(f"{root / 'labels.yaml'}: no label space ({error}); it needs at least classes: [...]") from None
     beside = Beside(root / "images") if (root / "images").is_dir() else None
     known = read_json(root / "objects.json") if (root / "objects.json").is_file() else {}
-    pictures = []
+    pictures, loose = [], list[Fault]()
     for path in sorted((root / "masks").rglob("*.png")):
         if not inside(path, root):
             continue
         name = path.relative_to(root / "masks").with_suffix("").as_posix()
-        labels = read_labels(path, space)
-        image = beside.stem(name) if beside else None
-        with reading(root / "objects.json", "this package"):
+        with recording(loose, path, name, "", "this package"):
+            labels = read_labels(path, space)
+            image = beside.stem(name) if beside else None
             if name in known:
                 regions = _objects(root / "objects" / f"{name}.png", labels, known[name], space)
             else:
                 regions = _classes(labels, space)
-        regions = [region for region in regions if region.label != tree.get("uncovered")]
-        height, width = labels.shape
-        split = next((word for word in name.split("/")[:-1] if role(word)), "")
-        pictures.append(Picture(name, image, height, width, tuple(regions), split))
-    if not pictures:
+            regions = [region for region in regions if region.label != tree.get("uncovered")]
+            height, width = labels.shape
+            split = next((word for word in name.split("/")[:-1] if role(word)), "")
+            pictures.append(Picture(name, image, height, width, tuple(regions), split))
+    if not pictures and not loose:
         raise DataError(f"{root / 'masks'}: holds no PNG file")
     ignored = any(region.label == IGNORE for picture in pictures for region in picture.regions)
     classes = tuple(name for name in space.names if name != tree.get("uncovered")) + ((IGNORE,) if ignored else ())
-    return Project(classes, tuple(pictures), "masks", dict(zip(space.names, space.colors, strict=True)))
+    colors = dict(zip(space.names, space.colors, strict=True))
+    return Project(classes, tuple(pictures), "masks", colors, loose=tuple(loose))
 
 
 def write(project: Project, out: Path, uncovered: str = "background") -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from .. import limits
+from ..data.dataset import Fault
 from ..data.layers import hidden
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, Color, LabelSpace
@@ -121,6 +122,13 @@ class Region(NamedTuple):
         return keyhole(parts) if parts else None
 
 
+class Note(NamedTuple):
+    """What a reader did with some annotations, one kind of it: "3 shapes left out: points and lines have no area"."""
+
+    what: str  # the noun that is counted: "shape"
+    how: str  # the rest of the sentence
+
+
 class Picture(NamedTuple):
     """One image and what was drawn on it."""
 
@@ -130,6 +138,8 @@ class Picture(NamedTuple):
     width: int
     regions: tuple[Region, ...]  # later ones cover earlier ones
     split: str = ""  # as the export calls it; "" where it says nothing of splits
+    faults: tuple[Fault, ...] = ()  # annotations of it that cannot be used, and are not among the regions
+    notes: Mapping[Note, int] = {}  # what else was left out or changed on it, and how often
 
 
 class Pictures(Sequence[Picture]):
@@ -160,7 +170,8 @@ class Project:
         colors: of those classes that have one.
         pictures: any sequence; reading one may read its file.
         source: the tool's name in the catalogue.
-        remarks: what the format could not say or we could not use, one sentence each: nothing is dropped in silence.
+        remarks: what is said of the export as a whole, one sentence each; what is said of pictures is in their `notes`.
+        loose: annotations that belong to no picture, and pictures that cannot be read.
     """
 
     classes: tuple[str, ...]
@@ -168,6 +179,12 @@ class Project:
     source: str
     colors: Mapping[str, Color] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    loose: tuple[Fault, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every annotation that cannot be used, picture by picture, and those of no picture."""
+        return (*(fault for picture in self for fault in picture.faults), *self.loose)
 
     def __iter__(self) -> Iterator[Picture]:
         return (self.pictures[n] for n in range(len(self.pictures)))

@@ -84,10 +84,7 @@ def _spread(counts: np.ndarray, points: int) -> Iterator[tuple[np.ndarray, np.nd
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     if total > limits.CROSSINGS:
-        raise DataError(
-            f"a polygon of {points:,} points whose edges cross {total:,} rows of pixels; at most {limits.CROSSINGS:,} are "
-            "drawn, so simplify it"
-        )
+        raise DataError(too_many(points, total))
     if total <= _AT_ONCE:
         edge = np.repeat(np.arange(len(counts)), counts)
         yield edge, np.arange(total) - np.repeat(ends - counts, counts)
@@ -96,6 +93,21 @@ def _spread(counts: np.ndarray, points: int) -> Iterator[tuple[np.ndarray, np.nd
         place = np.arange(start, min(start + _AT_ONCE, total))
         edge = np.searchsorted(ends, place, side="right")
         yield edge, place - (ends - counts)[edge]
+
+
+def crossed(ring: np.ndarray, height: int) -> int:
+    """How many rows of pixels the edges of a ring cross in a picture of that height."""
+    y = np.asarray(ring, np.float64).reshape(-1, 2)[:, 1]
+    rows = np.ceil(y - 0.5).clip(0, height).astype(np.int64)
+    return int(abs(rows - np.roll(rows, -1)).sum())
+
+
+def too_many(points: int, total: int) -> str:
+    """The clause about a polygon that is not drawn because its edges cross too many rows."""
+    return (
+        f"a polygon of {points:,} points whose edges cross {total:,} rows of pixels; at most {limits.CROSSINGS:,} are "
+        "drawn, so simplify it"
+    )
 
 
 def outline(mask: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:

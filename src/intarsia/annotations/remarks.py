@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ..data.layers import told_covered
 from ..errors import counted
+from .faults import told_notes
 from .project import Painted, Picture, Project, Region, kept
 from .regions import blank
 
 _NEAR = 1.0  # pixels: tools let a hand slip that far beyond the border
 
 
-def beyond(project: Project) -> list[str]:
+def said(pictures: Iterable[Picture], general: Sequence[str] = ()) -> list[str]:
+    """What was left out of some pictures or changed on them, one sentence each with its count.
+
+    Args:
+        general: what is said of their export as a whole, which comes between.
+    """
+    some = list(pictures)
+    return [*told_notes(some), *general, *beyond(some)]
+
+
+def beyond(pictures: Iterable[Picture]) -> list[str]:
     """Regions that reach beyond their picture, or lie outside of it altogether."""
     reach, outside, first = 0, 0, ""
-    for picture in project:
+    for picture in pictures:
         for region in picture.regions:
             left, top, right, bottom = bounds(region)
             if right <= 0 or bottom <= 0 or left >= picture.width or top >= picture.height:
@@ -29,20 +39,9 @@ def beyond(project: Project) -> list[str]:
             else:
                 continue
             first = first or f"{region.label} of {picture.name}"
-    said = [f"{counted(reach, 'region')} cut off at the border of the picture"] if reach else []
-    said += [f"{counted(outside, 'region')} outside of the picture, so nothing of them is drawn"] if outside else []
-    return [f"{' and '.join(said)}; the first: {first}"] if said else []
-
-
-def labeled(project: Project) -> Project:
-    """The same project without the regions that have no label, which a remark counts."""
-    bare = [p.name for p in project for region in p.regions if not region.label.strip()]
-    if not bare:
-        return project
-    pictures = [p._replace(regions=tuple(r for r in p.regions if r.label.strip())) for p in project]
-    said = f"{counted(len(bare), 'region')} without a label left out; the first is on {bare[0]}"
-    classes = tuple(name for name in project.classes if name.strip())
-    return replace(project, classes=classes, pictures=tuple(pictures), remarks=(*project.remarks, said))
+    parts = [f"{counted(reach, 'region')} cut off at the border of the picture"] if reach else []
+    parts += [f"{counted(outside, 'region')} outside of the picture, so nothing of them is drawn"] if outside else []
+    return [f"{' and '.join(parts)}; the first: {first}"] if parts else []
 
 
 def bounds(region: Region) -> tuple[float, float, float, float]:

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 
 from ..data.files.codecs import decode_mask
 from ..errors import DataError, counted
-from .beside import Beside, name_of, passes, read_json, reading, size_of, the_one, unique
-from .project import Picture, Project, Region, whole
+from .beside import Beside, name_of, passes, read_json, size_of, the_one, unique
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region, whole
 from .regions import rectangle, ring
+
+_LEFT = Note("annotation", "left out: points and lines have no area")
 
 
 def recognize(root: Path) -> bool:
@@ -31,32 +34,39 @@ def read(root: Path) -> Project:
     path = the_one(root, _files(root), "Scale's tasks")
     beside = Beside(path.parent)
     tree = read_json(path)
-    pictures, thin, undone, taken = [], 0, 0, dict[str, int]()
-    for task in _tasks(tree):
-        where = f"{path}: task {task.get('task_id')}"
-        with reading(where, "Scale"):
+    pictures, undone, taken, loose = [], 0, dict[str, int](), list[Fault]()
+    for number, task in enumerate(_tasks(tree), 1):
+        known = f"task {task.get('task_id', number)}"
+        with recording(loose, path, known, "", "Scale"):
             if not task.get("response"):
                 undone += 1
                 continue
             called = str((task.get("params") or {}).get("attachment", ""))
             image = beside.find(urlsplit(called).path if "://" in called else called)
             if image is None:
-                raise DataError(f"{where}: its image {called.split('?')[0]!r} is not beside the file; put it there")
+                raise DataError(f"its image {called.split('?')[0]!r} is not beside the file; put it there")
             height, width = size_of(image)
-            annotations = task["response"].get("annotations") or ()
-            regions: list[Region] = []
-            if isinstance(annotations, dict):
-                regions = _painted(task["response"], beside, height, width, where)
-            for thing in annotations if isinstance(annotations, list) else ():
-                region = _region(thing, where)
-                thin += region is None
-                regions += [region] if region else []
-            pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
+            picture = Picture(unique(name_of(called), taken), image, height, width, ())
+            pictures.append(_drawn(picture, task["response"], beside, path, known))
     labels = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    remarks = [f"{counted(thin, 'annotation')} left out: points and lines have no area"] if thin else []
-    if undone:
-        remarks.append(f"{counted(undone, 'task')} without a response left out: not done yet")
-    return Project(tuple(labels), tuple(pictures), "scale", remarks=tuple(remarks))
+    remarks = [f"{counted(undone, 'task')} without a response left out: not done yet"] if undone else []
+    return Project(tuple(labels), tuple(pictures), "scale", remarks=tuple(remarks), loose=tuple(loose))
+
+
+def _drawn(picture: Picture, response: dict[str, Any], beside: Beside, path: Path, known: str) -> Picture:
+    """The picture with the annotations of a task, whose name for messages is `known`."""
+    regions, faults, thin = list[Region](), list[Fault](), 0
+    annotations = response.get("annotations") or ()
+    if isinstance(annotations, dict):
+        painted, faults = _painted(response, beside, picture, path, known)
+        return picture._replace(regions=tuple(painted), faults=tuple(faults))
+    for order, thing in enumerate(annotations):
+        called = f"annotation {thing.get('uuid', order) if isinstance(thing, dict) else order}"
+        with recording(faults, path, known, called, "Scale") as where:
+            region = _region(thing, where)
+            thin += region is None
+            regions += [region] if region else []
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes={_LEFT: thin} if thin else {})
 
 
 def _tasks(tree: Any) -> list[dict[str, Any]]:
@@ -78,7 +88,7 @@ def _is_scale(tree: Any) -> bool:
 
 def _region(thing: dict[str, Any], where: str) -> Region | None:
     label, kind = str(thing.get("label", "")), thing.get("type") or ("polygon" if "vertices" in thing else "box")
-    if kind in ("polygon", "box") and thing.get("vertices"):
+    if kind == "polygon" or (kind == "box" and thing.get("vertices")):
         return Region(label, ((ring([(p["x"], p["y"]) for p in thing["vertices"]], where),),))
     if kind == "box":
         x, y, w, h = (float(thing[key]) for key in ("left", "top", "width", "height"))
@@ -86,22 +96,28 @@ def _region(thing: dict[str, Any], where: str) -> Region | None:
     return None
 
 
-def _painted(response: dict[str, Any], beside: Beside, height: int, width: int, where: str) -> list[Region]:
-    """A segmentation task: labels by index or by color in one image."""
+def _painted(
+    response: dict[str, Any], beside: Beside, picture: Picture, path: Path, known: str
+) -> tuple[list[Region], list[Fault]]:
+    """A segmentation task: labels by index or by color in one image.
+
+    Raises: DataError where that image is not there.
+    """
     mapping, sheets = response.get("labelMapping") or {}, response["annotations"].get("combined") or {}
     indexed, colored = sheets.get("indexedImage"), sheets.get("image")
     file = next((f for address in (indexed, colored) if address and (f := beside.find(str(address)))), None)
     if file is None:
-        raise DataError(f"{where}: its mask {indexed or colored!r} is not beside the file; download it there")
+        raise DataError(f"its mask {indexed or colored!r} is not beside the file; download it there")
     stored, palette = decode_mask(file)
-    regions = []
+    regions, faults = list[Region](), list[Fault]()
     for label, entry in mapping.items():
         for one in entry if isinstance(entry, list) else [entry]:
-            if stored.ndim == 2 and palette is None:
-                pixels = stored == int(one["index"])
-            else:
-                rgb = (palette[stored] if palette is not None else stored)[..., :3]
-                pixels = (rgb == tuple(bytes.fromhex(str(one["color"]).lstrip("#")))).all(axis=2)
-            if pixels.any():
-                regions.append(Region(label, bitmap=whole(pixels, height, width, where)))
-    return regions
+            with recording(faults, path, known, f"label {label!r}", "Scale") as where:
+                if stored.ndim == 2 and palette is None:
+                    pixels = stored == int(one["index"])
+                else:
+                    rgb = (palette[stored] if palette is not None else stored)[..., :3]
+                    pixels = (rgb == tuple(bytes.fromhex(str(one["color"]).lstrip("#")))).all(axis=2)
+                if pixels.any():
+                    regions.append(Region(label, bitmap=whole(pixels, picture.height, picture.width, where)))
+    return regions, faults

@@ -247,4 +247,5 @@ def together(projects: Mapping[str, Project]) -> Project:
     colors = {name: color for project in reversed(list(projects.values())) for name, color in project.colors.items()}
     colors = colors if len(set(colors.values())) == len(colors) else dict(first.colors)
     remarks = tuple(f"{split}: {remark}" for split, project in projects.items() for remark in project.remarks)
-    return replace(first, classes=classes, pictures=tuple(pictures), colors=colors, remarks=remarks)
+    loose = tuple(fault for project in projects.values() for fault in project.loose)
+    return replace(first, classes=classes, pictures=tuple(pictures), colors=colors, remarks=remarks, loose=loose)

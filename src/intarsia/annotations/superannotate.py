@@ -13,15 +13,17 @@ import numpy as np
 
 from ..data.files.codecs import decode_mask
 from ..documents import write_json
-from ..errors import DataError, counted, nearest
+from ..errors import DataError, nearest
 from ..labels import parse_color
 from .beside import Beside, name_of, read_json, reading, size_of, unique
+from .faults import Fault, recording
 from .inside import inside
-from .project import Picture, Project, Region, colors_of, whole
+from .project import Note, Picture, Project, Region, colors_of, whole
 from .regions import ellipse, rectangle, ring
 from .remarks import lost
 
 _KINDS = ("polygon", "bbox", "rbbox", "ellipse")
+_LEFT = Note("instance", "left out: points and lines have no area")
 _THIN = ("point", "polyline", "template", "cuboid", "tag", "comment")
 
 
@@ -36,8 +38,9 @@ def read(root: Path) -> Project:
     Raises: DataError that names file and instance.
     """
     files, damaged = _files(root)
-    if damaged:
-        raise damaged[0]
+    loose = [Fault(path, "", "", str(error).removeprefix(f"{path}: ")) for path, error in damaged]
+    if not files and damaged:
+        raise damaged[0][1]
     if not files:
         raise DataError(f"{root}: holds no JSON file of SuperAnnotate")
     beside = Beside(root)
@@ -48,33 +51,41 @@ def read(root: Path) -> Project:
             classes[entry.get("id", entry["name"])] = str(entry["name"])
             if entry.get("color"):
                 colors[str(entry["name"])] = parse_color(entry["color"])
-    pictures, thin, taken = [], 0, dict[str, int]()
+    pictures, taken = [], dict[str, int]()
     for path in files:
-        tree = read_json(path)
-        with reading(path, "SuperAnnotate"):
-            about, instances = ({}, tree) if isinstance(tree, list) else (tree["metadata"], tree["instances"])
-            called = str(about.get("name") or path.name.split("___")[0].removesuffix(".json"))
-            folder = path.parent.relative_to(root).as_posix()
-            image = beside.find(called if folder == "." else f"{folder}/{called}")
-            if about.get("width") and about.get("height"):
-                height, width = int(about["height"]), int(about["width"])
-            elif image is not None:
-                height, width = size_of(image)
-            else:
-                raise DataError(f"{path}: says nothing of its image's size, and {called!r} is not below {root}")
-            regions: list[Region] = []
-            for number, instance in enumerate(instances):
-                if instance.get("type") in _THIN:
-                    thin += 1
-                    continue
-                where = f"{path}: instance {number}"
-                with reading(where, "SuperAnnotate"):
-                    regions.append(_region(instance, classes, path, root, called, (height, width), where))
-            name = unique(name_of(called if folder == "." else f"{folder}/{called}"), taken)
-        pictures.append(Picture(name, image, height, width, tuple(regions)))
+        with recording(loose, path, "", "", "SuperAnnotate"):
+            picture = _picture(read_json(path), path, root, beside, classes)
+            pictures.append(picture._replace(name=unique(picture.name, taken)))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
-    remarks = (f"{counted(thin, 'instance')} left out: points and lines have no area",) if thin else ()
-    return Project(tuple(dict.fromkeys([*classes.values(), *seen])), tuple(pictures), "superannotate", colors, remarks)
+    names = tuple(dict.fromkeys([*classes.values(), *seen]))
+    return Project(names, tuple(pictures), "superannotate", colors, loose=tuple(loose))
+
+
+def _picture(tree: Any, path: Path, root: Path, beside: Beside, classes: dict[Any, str]) -> Picture:
+    """The picture of one file.
+
+    Raises: DataError where nothing tells its size.
+    """
+    about, instances = ({}, tree) if isinstance(tree, list) else (tree["metadata"], tree["instances"])
+    called = str(about.get("name") or path.name.split("___")[0].removesuffix(".json"))
+    folder = path.parent.relative_to(root).as_posix()
+    image = beside.find(called if folder == "." else f"{folder}/{called}")
+    if about.get("width") and about.get("height"):
+        height, width = int(about["height"]), int(about["width"])
+    elif image is not None:
+        height, width = size_of(image)
+    else:
+        raise DataError(f"says nothing of its image's size, and {called!r} is not below {root}")
+    regions, faults, thin = list[Region](), list[Fault](), 0
+    for number, instance in enumerate(instances):
+        with recording(faults, path, called, f"instance {number}", "SuperAnnotate") as where:
+            if instance.get("type") in _THIN:
+                thin += 1
+            else:
+                regions.append(_region(instance, classes, path, root, called, (height, width), where))
+    name = name_of(called if folder == "." else f"{folder}/{called}")
+    notes = {_LEFT: thin} if thin else {}
+    return Picture(name, image, height, width, tuple(regions), faults=tuple(faults), notes=notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -105,7 +116,7 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
     return lost(project, classes=True, colors=True, crowds=True, objects=True)
 
 
-def _files(root: Path) -> tuple[list[Path], list[DataError]]:
+def _files(root: Path) -> tuple[list[Path], list[tuple[Path, DataError]]]:
     """The files of SuperAnnotate, and what is wrong with files that cannot be read."""
     found, damaged = [], []
     known = (root / "classes" / "classes.json").is_file()
@@ -115,7 +126,7 @@ def _files(root: Path) -> tuple[list[Path], list[DataError]]:
         try:
             tree = read_json(path)
         except DataError as error:
-            damaged.append(error)
+            damaged.append((path, error))
             continue
         old = isinstance(tree, list) and path.name.endswith(("___objects.json", "___pixel.json"))
         if old or (

@@ -18,15 +18,17 @@ from PIL import Image
 
 from ..data.roles import role
 from ..documents import write_json
-from ..errors import DataError, counted, nearest
+from ..errors import DataError, nearest
 from ..labels import parse_color
 from .beside import Beside, name_of, png_of, read_json, reading, unique
-from .project import Picture, Project, Region, colors_of, kept
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region, colors_of, kept
 from .regions import rectangle, ring
 from .remarks import lost
 from .splits import plain
 
 _KINDS = ("bitmap", "polygon", "rectangle", "alpha_mask")
+_LEFT = Note("object", "left out: points and lines have no area")
 _THIN = ("point", "line", "graph", "cuboid", "cuboid_3d", "any")
 
 
@@ -44,33 +46,37 @@ def read(root: Path) -> Project:
     with reading(root / "meta.json", "Supervisely"):
         colors = {str(c["title"]): parse_color(c["color"]) for c in meta["classes"] if c.get("color")}
         titles = [str(c["title"]) for c in meta["classes"]]
-    pictures, thin, taken = [], 0, dict[str, int]()
+    pictures, taken, loose = [], dict[str, int](), list[Fault]()
     folders = _folders(root)
     for folder in folders:
         images = folder.parent / "img"
         beside = Beside(images if images.is_dir() else folder.parent)
         place = "/".join(word for word in folder.parent.relative_to(root).parts if word != "datasets")
         for path in sorted(folder.glob("*.json")):
-            tree = read_json(path)
-            regions = []
-            with reading(path, "Supervisely"):
+            file = path.name.removesuffix(".json")
+            name = name_of(file) if len(folders) == 1 else f"{place}/{name_of(file)}"
+            with recording(loose, path, name, "", "Supervisely"):
+                tree = read_json(path)
                 height, width = int(tree["size"]["height"]), int(tree["size"]["width"])
-                for thing in tree["objects"]:
-                    if thing.get("geometryType") in _THIN:
-                        thin += 1
-                        continue
-                    where = f"{path}: object {thing.get('id')}"
-                    with reading(where, "Supervisely"):
-                        regions.append(_region(thing, (height, width), where))
-                file = path.name.removesuffix(".json")
-                name = unique(name_of(file) if len(folders) == 1 else f"{place}/{name_of(file)}", taken)
-            pictures.append(
-                Picture(name, beside.find(file), height, width, tuple(regions), _split(tree, place, len(folders) > 1))
-            )
+                split = _split(tree, place, len(folders) > 1)
+                picture = Picture(unique(name, taken), beside.find(file), height, width, (), split)
+                pictures.append(_drawn(picture, tree["objects"], path))
     seen = dict.fromkeys(r.label for p in pictures for r in p.regions)
     classes = tuple(dict.fromkeys([*titles, *seen]))
-    remarks = (f"{counted(thin, 'object')} left out: points and lines have no area",) if thin else ()
-    return Project(classes, tuple(pictures), "supervisely", colors, remarks)
+    return Project(classes, tuple(pictures), "supervisely", colors, loose=tuple(loose))
+
+
+def _drawn(picture: Picture, objects: list[dict[str, Any]], path: Path) -> Picture:
+    """The picture with its objects."""
+    regions, faults, thin = list[Region](), list[Fault](), 0
+    for number, thing in enumerate(objects):
+        known = thing.get("id", number) if isinstance(thing, dict) else number
+        with recording(faults, path, picture.name, f"object {known}", "Supervisely") as where:
+            if thing.get("geometryType") in _THIN:
+                thin += 1
+            else:
+                regions.append(_region(thing, (picture.height, picture.width), where))
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes={_LEFT: thin} if thin else {})
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

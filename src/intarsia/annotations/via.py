@@ -23,13 +23,16 @@ from typing import Any
 import numpy as np
 
 from ..documents import head, read_lines, write_json
-from ..errors import DataError, counted, nearest
+from ..errors import DataError, nearest
 from . import via3
 from .beside import Beside, json_of, name_of, passes, read_json, reading, size_of, the_one, unique
-from .project import Picture, Project, Region
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region
 from .regions import ellipse, rectangle, ring
 from .remarks import joined, lost
 
+_LEFT = Note("shape", "left out: points and lines have no area")
+_SEVERAL = Note("region", "of several classes, of which the first counts")
 _THIN = ("point", "polyline", "line")
 _KINDS = ("polygon", "rect", "circle", "ellipse")
 
@@ -45,38 +48,44 @@ def read(root: Path) -> Project:
     Raises: DataError when there is no such file or more than one, or an image is missing: VIA does not store sizes.
     """
     path = the_one(root, _files(root), "VIA regions")
+    loose: list[Fault] = []
     with reading(path, "VIA"):
-        tree, options = _images(path)
+        tree, options = _images(path, loose)
         attribute = _attribute(tree)
     beside = Beside(path.parent)
-    pictures, labels, thin, several, taken = [], dict[str, None](), 0, 0, dict[str, int]()
-    for entry in tree.values():
-        called = str(entry["filename"])
-        image = beside.find(called)
-        if image is None:
-            raise DataError(f"{path}: {called!r} is not beside it; VIA keeps no sizes, so the image is needed")
-        height, width = size_of(image)
-        regions = []
-        for number, region in enumerate(_listed(entry)):
-            with reading(f"{path}: {called}, region {number}", "VIA"):
-                shape = region["shape_attributes"]
-                if shape.get("name") in _THIN:
-                    thin += 1
-                    continue
-                words = region.get("region_attributes") or {}
-                label = _label(words, attribute, options.get(attribute, ()))
-                chosen = words.get(attribute)
-                several += isinstance(chosen, dict) and sum(map(bool, chosen.values())) > 1
-                labels[label] = None
-                outer = _ring(shape, f"{path}: {called}, region {number}")
-                about: dict[str, Any] = {"crowd": words.get("crowd") == "1", "object": str(words.get("object") or "")}
-                regions.append(Region(label, ((outer,),), **about))
-        pictures.append(Picture(unique(name_of(called), taken), image, height, width, tuple(regions)))
-    remarks = [f"{counted(thin, 'shape')} left out: points and lines have no area"] if thin else []
-    if several:
-        remarks.append(f"{counted(several, 'region')} of several classes, of which the first counts")
+    pictures, taken = [], dict[str, int]()
+    for key, entry in tree.items():
+        called = str(entry.get("filename", key))
+        with recording(loose, path, called, "", "VIA"):
+            image = beside.find(called)
+            if image is None:
+                raise DataError("is not beside the file; VIA keeps no sizes, so the image is needed")
+            picture = Picture(unique(name_of(called), taken), image, *size_of(image), ())
+            pictures.append(_drawn(picture, _listed(entry), attribute, options.get(attribute, ()), path, called))
+    labels = dict.fromkeys(region.label for picture in pictures for region in picture.regions)
     classes = tuple(dict.fromkeys([*options.get(attribute, ()), *labels]))
-    return Project(classes, tuple(pictures), "via", remarks=tuple(remarks))
+    return Project(classes, tuple(pictures), "via", loose=tuple(loose))
+
+
+def _drawn(
+    picture: Picture, held: list[dict[str, Any]], attribute: str, options: Sequence[str], path: Path, called: str
+) -> Picture:
+    """The picture with its regions, whose class the attribute tells."""
+    regions, faults, notes = list[Region](), list[Fault](), Counter[Note]()
+    for number, region in enumerate(held):
+        with recording(faults, path, called, f"region {number}", "VIA") as where:
+            shape = region["shape_attributes"]
+            if shape.get("name") in _THIN:
+                notes[_LEFT] += 1
+                continue
+            words = region.get("region_attributes") or {}
+            chosen = words.get(attribute)
+            outer = _ring(shape, where)
+            if isinstance(chosen, dict) and sum(map(bool, chosen.values())) > 1:
+                notes[_SEVERAL] += 1
+            about: dict[str, Any] = {"crowd": words.get("crowd") == "1", "object": str(words.get("object") or "")}
+            regions.append(Region(_label(words, attribute, options), ((outer,),), **about))
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes=notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -134,13 +143,13 @@ def _is_via(tree: Any) -> bool:
     return via3.ours(tree) or (known and (bool(entries) or "_via_img_metadata" in tree))
 
 
-def _images(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The images of a file in the form of VIA 2, and the options of its attributes."""
+def _images(path: Path, loose: list[Fault]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The images of a file in the form of VIA 2, and the options of its attributes; faults of no picture go to `loose`."""
     if path.suffix == ".csv":
-        return _of_csv(path), {}
+        return _of_csv(path, loose), {}
     tree = read_json(path)
     if via3.ours(tree):
-        return via3.images(tree, path), via3.options(tree)
+        return via3.images(tree, path, loose), via3.options(tree)
     attributes = tree.get("_via_attributes") or {}
     beside = path.parent / "via_attributes.json"
     if not attributes and beside.is_file():
@@ -151,15 +160,16 @@ def _images(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
     return tree.get("_via_img_metadata", tree), options
 
 
-def _of_csv(path: Path) -> dict[str, Any]:
+def _of_csv(path: Path, loose: list[Fault]) -> dict[str, Any]:
     images: dict[str, Any] = {}
-    for row in csv.DictReader(read_lines(path)):
+    for number, row in enumerate(csv.DictReader(read_lines(path)), 2):
         called = row.get("filename") or row["#filename"]
         entry = images.setdefault(f"{called}{row.get('file_size')}", {"filename": called, "regions": []})
-        shape = json_of(row["region_shape_attributes"] or "{}", path)
-        if shape:
-            words = json_of(row.get("region_attributes") or "{}", path)
-            entry["regions"].append({"shape_attributes": shape, "region_attributes": words})
+        with recording(loose, path, called, f"line {number}", "VIA") as where:
+            shape = json_of(row["region_shape_attributes"] or "{}", where)
+            if shape:
+                words = json_of(row.get("region_attributes") or "{}", where)
+                entry["regions"].append({"shape_attributes": shape, "region_attributes": words})
     return images
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .faults import Fault, recording
 
 _POINT, _RECT, _CIRCLE, _ELLIPSE, _LINE, _POLYLINE, _POLYGON, _EXTREME_RECT, _EXTREME_CIRCLE = range(1, 10)
 
@@ -25,10 +26,10 @@ def options(tree: dict[str, Any]) -> dict[str, list[str]]:
     return {str(a["aname"]): [str(o) for o in (a.get("options") or {}).values()] for a in tree["attribute"].values()}
 
 
-def images(tree: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Its images and their regions as VIA 2 has them; tracks of a video are refused.
+def images(tree: dict[str, Any], path: Path, loose: list[Fault]) -> dict[str, Any]:
+    """Its images and their regions as VIA 2 has them; regions of a video, and such as belong to no image, go to `loose`.
 
-    Raises: DataError for regions of a time, or a view of several files.
+    Raises: DataError for a view of several files.
     """
     made: dict[str, Any] = {}
     for number, view in tree["view"].items():
@@ -41,21 +42,20 @@ def images(tree: dict[str, Any], path: Path) -> dict[str, Any]:
         plain = source and "://" not in source and not source.startswith(("data:", "blob:"))
         made[number] = {"filename": source if plain else file["fname"], "regions": []}
     for key, region in tree["metadata"].items():
-        if region.get("z"):
-            raise DataError(
-                f"{path}: region {key} of VIA 3 belongs to a time of a video, which is not read; export images"
-            )
-        if region.get("xy"):
-            words = {}
-            for number, value in (region.get("av") or {}).items():
-                attribute = tree["attribute"][str(number)]
-                words[str(attribute["aname"])] = (attribute.get("options") or {}).get(str(value), value)
-            shape = _shape(region["xy"], f"{path}: region {key}")
-            made[str(region["vid"])]["regions"].append({"shape_attributes": shape, "region_attributes": words})
+        with recording(loose, path, "", f"region {key}", "VIA"):
+            if region.get("z"):
+                raise DataError("belongs to a time of a video, which is not read; export images")
+            if region.get("xy"):
+                words = {}
+                for number, value in (region.get("av") or {}).items():
+                    attribute = tree["attribute"][str(number)]
+                    words[str(attribute["aname"])] = (attribute.get("options") or {}).get(str(value), value)
+                shape = _shape(region["xy"])
+                made[str(region["vid"])]["regions"].append({"shape_attributes": shape, "region_attributes": words})
     return made
 
 
-def _shape(xy: list[Any], where: str) -> dict[str, Any]:
+def _shape(xy: list[Any]) -> dict[str, Any]:
     kind, numbers = int(xy[0]), [float(value) for value in xy[1:]]
     if kind in (_POINT, _LINE, _POLYLINE):
         return {"name": "polyline"}
@@ -67,4 +67,4 @@ def _shape(xy: list[Any], where: str) -> dict[str, Any]:
         return {"name": "ellipse", **dict(zip(("cx", "cy", "rx", "ry"), numbers, strict=False))}
     if kind == _POLYGON:
         return {"name": "polygon", "all_points_x": numbers[::2], "all_points_y": numbers[1::2]}
-    raise DataError(f"{where} of VIA 3 has shape {kind}, which is none of its nine")
+    raise DataError(f"has shape {kind}, which is none of the nine of VIA 3")

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from ..documents import head, read_lines
-from ..errors import DataError, counted
-from .beside import Beside, read_xml, reading, size_of, unique
-from .project import Picture, Project, Region
+from ..errors import DataError
+from .beside import Beside, read_xml, size_of, unique
+from .faults import Fault, recording
+from .project import Note, Picture, Project, Region
 from .regions import rectangle, ring
 from .remarks import joined, lost
 from .splits import declared, image_sets, write_image_sets
+
+_BOX = Note("object", "without a polygon, drawn as rectangles")
+_PAINTED = Note("painted object", "left out: export masks or COCO")
+_DELETED = Note("deleted object", "left out")
 
 
 def recognize(root: Path) -> bool:
@@ -39,41 +44,45 @@ def read(root: Path) -> Project:
         raise DataError(f"{root}: holds no XML file of PASCAL VOC or RectLabel")
     home = root if root.is_dir() else root.parent
     beside = Beside(home.parent if home.name.lower() == "annotations" else home)
-    pictures, labels, taken = [], dict[str, None](), dict[str, int]()
-    left = {"box": 0, "painted": 0, "deleted": 0}
+    pictures, taken, loose = list[Picture](), dict[str, int](), list[Fault]()
     for path in files:
-        tree = read_xml(path)
-        with reading(path, "VOC"):
-            words = path.relative_to(home).with_suffix("").parts
-            name = "/".join(word for word in words if word.lower() != "annotations")
-            called = tree.findtext("filename") or name
-            folder = tree.findtext("folder") or ""
-            image = beside.find(f"{folder}/{called}" if folder else called) or beside.stem(f"images/{name}")
-            height = int(tree.findtext("size/height") or tree.findtext("imagesize/nrows") or 0)
-            width = int(tree.findtext("size/width") or tree.findtext("imagesize/ncols") or 0)
-            if not (height and width):
-                if image is None:
-                    raise DataError(f"{path}: says nothing of the image's size, and {called!r} is not beside it")
-                height, width = size_of(image)
-        regions = []
-        for number, thing in enumerate(tree.iterfind("object"), 1):
-            with reading(f"{path}: object {number}", "VOC"):
-                region = _region(thing, f"{path}: object {number}", left)
-            regions += [region] if region is not None else []
-        labels.update(dict.fromkeys(region.label for region in regions))
-        pictures.append(Picture(unique(name, taken), image, height, width, tuple(regions)))
+        words = path.relative_to(home).with_suffix("").parts
+        name = "/".join(word for word in words if word.lower() != "annotations")
+        with recording(loose, path, name, "", "VOC"):
+            pictures.append(_picture(read_xml(path), path, unique(name, taken), name, beside))
+    labels = dict.fromkeys(region.label for picture in pictures for region in picture.regions)
     around = home.parent if home.name.lower() == "annotations" else home
     splits, remarks = image_sets(around, [picture.name for picture in pictures])
     pictures = [picture._replace(split=splits.get(picture.name, "")) for picture in pictures]
-    if left["box"]:
-        remarks.append(f"{counted(left['box'], 'object')} without a polygon, drawn as rectangles")
-    if left["painted"]:
-        remarks.append(f"{counted(left['painted'], 'painted object')} left out: export masks or COCO")
-    if left["deleted"]:
-        remarks.append(f"{counted(left['deleted'], 'deleted object')} left out")
     named = next((f for f in (home / "classes.txt", home / "labels.txt") if f.is_file()), None)
     known = [line for line in read_lines(named) if line.strip()] if named else []
-    return Project(tuple(dict.fromkeys([*known, *labels])), tuple(pictures), "rectlabel", remarks=tuple(remarks))
+    classes = tuple(dict.fromkeys([*known, *labels]))
+    return Project(classes, tuple(pictures), "rectlabel", remarks=tuple(remarks), loose=tuple(loose))
+
+
+def _picture(tree: ET.Element, path: Path, name: str, plain: str, beside: Beside) -> Picture:
+    """The picture of one file.
+
+    Args:
+        name, plain: its own name, and that of its file.
+
+    Raises: DataError where nothing tells its size.
+    """
+    called = tree.findtext("filename") or plain
+    folder = tree.findtext("folder") or ""
+    image = beside.find(f"{folder}/{called}" if folder else called) or beside.stem(f"images/{plain}")
+    height = int(tree.findtext("size/height") or tree.findtext("imagesize/nrows") or 0)
+    width = int(tree.findtext("size/width") or tree.findtext("imagesize/ncols") or 0)
+    if not (height and width):
+        if image is None:
+            raise DataError(f"says nothing of the image's size, and {called!r} is not beside it")
+        height, width = size_of(image)
+    regions, faults, notes = list[Region](), list[Fault](), Counter[Note]()
+    for number, thing in enumerate(tree.iterfind("object"), 1):
+        with recording(faults, path, name, f"object {number}", "VOC") as where:
+            region = _region(thing, where, notes)
+            regions += [region] if region is not None else []
+    return Picture(name, image, height, width, tuple(regions), faults=tuple(faults), notes=notes)
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:
@@ -131,12 +140,12 @@ def _files(root: Path) -> list[Path]:
     return [path for path in found if b"<annotation>" in head(path)]
 
 
-def _region(thing: ET.Element, where: str, left: dict[str, int]) -> Region | None:
+def _region(thing: ET.Element, where: str, notes: Counter[Note]) -> Region | None:
     label = thing.findtext("name") or ""
     words = {a.findtext("name"): a.findtext("value") or "" for a in thing.iterfind("attributes/attribute")}
     about: dict[str, Any] = {"object": words.get("object", ""), "crowd": words.get("is_crowd", "").lower() == "true"}
     if thing.findtext("deleted") == "1":
-        left["deleted"] += 1
+        notes[_DELETED] += 1
         return None
     if (polygon := thing.find("polygon")) is not None:
         if corners := [(pt.findtext("x"), pt.findtext("y")) for pt in polygon.iterfind("pt")]:
@@ -149,7 +158,7 @@ def _region(thing: ET.Element, where: str, left: dict[str, int]) -> Region | Non
             raise DataError(f"{where}: its polygon misses {error}") from None
         return Region(label, ((ring(points, where),),), **about)
     if thing.find("pixels") is not None or thing.find("segm") is not None:
-        left["painted"] += 1
+        notes[_PAINTED] += 1
         return None
     box = thing.find("bndbox")
     try:
@@ -157,5 +166,6 @@ def _region(thing: ET.Element, where: str, left: dict[str, int]) -> Region | Non
         x0, y0, x1, y1 = (float(box.findtext(key) or "") for key in ("xmin", "ymin", "xmax", "ymax"))
     except (AssertionError, ValueError):
         raise DataError(f"{where}: {label!r} has neither a polygon nor a box") from None
-    left["box"] += 1
-    return Region(label, ((ring(rectangle(x0 - 1, y0 - 1, x1, y1), where),),), **about)
+    region = Region(label, ((ring(rectangle(x0 - 1, y0 - 1, x1, y1), where),),), **about)
+    notes[_BOX] += 1
+    return region

@@ -19,13 +19,15 @@ from ..data.roles import KNOWN, role, strongest
 from ..documents import read_lines, read_yaml
 from ..errors import DataError, counted, nearest
 from .beside import IMAGES, reading, size_of, unique
+from .faults import Fault, recording
 from .inside import inside
-from .project import Picture, Project, Region
+from .project import Note, Picture, Project, Region
 from .regions import rectangle, ring
 from .remarks import joined, lost
 from .splits import declared, several
 
 _SPLITS = ("train", "val", "valid", "test")
+_BOX = Note("line", "of four numbers, boxes, drawn as rectangles")
 _NAMES = ("classes.txt", "obj.names")
 
 
@@ -47,7 +49,7 @@ def read(root: Path) -> Project:
     place, listed = _yaml(root), _listed(root)
     if place is None and listed is None:
         raise DataError(f"{root}: holds no data.yaml with the names of the classes, and no classes.txt")
-    remarks: list[str] = []
+    remarks, loose = list[str](), list[Fault]()
     if place is not None:
         with reading(place, "YOLO"):
             tree = _tree(place)
@@ -61,25 +63,31 @@ def read(root: Path) -> Project:
     used = set(texts.values())
     folders = {text.parent for text in used} | {root / "labels"}
     lone = sorted(p for folder in folders for p in folder.rglob("*.txt") if p not in used and p.name not in _NAMES)
-    if lone:
-        raise DataError(
-            f"{lone[0]}: there is no image of that name ({counted(len(lone), 'such file')}); put it where data.yaml "
-            "says, or remove the text"
-        )
-    pictures, taken, boxes = [], dict[str, int](), 0
+    loose += [
+        Fault(path, "", "", "there is no image of that name; put it where data.yaml says, or remove the text")
+        for path in lone
+    ]
+    pictures, taken = [], dict[str, int]()
     for image, text in texts.items():
-        height, width = size_of(image)
-        lines = read_lines(text) if text.is_file() else []
-        rows = [(line.split(), f"{text}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
-        boxes += sum(len(words) == 5 for words, _ in rows)
-        regions = tuple(_region(words, classes, height, width, where) for words, where in rows)
-        pictures.append(Picture(unique(_name(image, root), taken), image, height, width, regions, images[image]))
+        name = _name(image, root)
+        with recording(loose, text if text.is_file() else image, name, "", "YOLO"):
+            picture = Picture(unique(name, taken), image, *size_of(image), (), images[image])
+            pictures.append(_drawn(picture, text, classes))
     if bare := sum(not text.is_file() for text in texts.values()):
         remarks.append(f"{bare} of {counted(len(texts), 'image')} without a text file, so nothing is on them")
-    if boxes:
-        remarks.append(f"{counted(boxes, 'line')} of four numbers, boxes, drawn as rectangles")
     named = tuple(dict.fromkeys(classes[n] for n in sorted(classes)))
-    return Project(named, tuple(pictures), "yolo", remarks=tuple(remarks))
+    return Project(named, tuple(pictures), "yolo", remarks=tuple(remarks), loose=tuple(loose))
+
+
+def _drawn(picture: Picture, text: Path, classes: dict[int, str]) -> Picture:
+    """The picture with the polygons of its text file, where it has one."""
+    regions, faults, boxes = list[Region](), list[Fault](), 0
+    for number, line in enumerate(read_lines(text) if text.is_file() else [], 1):
+        if words := line.split():
+            with recording(faults, text, picture.name, f"line {number}", "YOLO") as where:
+                regions.append(_region(words, classes, picture.height, picture.width, where))
+                boxes += len(words) == 5
+    return picture._replace(regions=tuple(regions), faults=tuple(faults), notes={_BOX: boxes} if boxes else {})
 
 
 def write(project: Project, out: Path) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def audit(
     from ..doctor.audit import examined, judge
     from ..doctor.diagnose import diagnose
     from ..doctor.exam.reading import Case, reader
-    from ..doctor.mend import acceptable, mend, mend_pairs
-    from ..errors import DataError, NoPairs
+    from ..doctor.mend import ANNOTATION, acceptable, mend, mend_pairs
+    from ..errors import DataError, NoPairs, counted
     from ..output import Output
     from .source import is_recipe, opened
 
@@ -104,8 +104,10 @@ def audit(
         show(found, space)
         if steps is not None:
             lost = sum(step["action"].startswith("left out") for step in steps)
+            single = sum(step["action"].startswith(ANNOTATION) for step in steps)
+            drawn = f", {counted(single, 'annotation')} left out" if single else ""
             console().print(
-                f"clean copy: {fix} ({len(steps) - lost} files changed, {lost} left out; fixed.json lists them)",
+                f"clean copy: {fix} ({len(steps) - lost - single} files changed, {lost} left out{drawn}; fixed.json lists them)",
                 markup=False,
                 soft_wrap=True,
             )

@@ -34,6 +34,7 @@ def convert(
     """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
     from ..annotations import convert as exports
     from ..annotations import from_datasets as samples
+    from ..annotations.remarks import said
     from ..data.dataset import labels_of
     from ..datasets import recognize
     from ..datasets.catalogue import DATASETS
@@ -60,7 +61,7 @@ def convert(
     else:
         project = chosen({"": exports.read(place, source_tool, root)}, split, place)
     console().print(f"{project.source}: {told(project)}", markup=False)
-    for remark in project.remarks:
+    for remark in [*lost_of(project, source), *said(project, project.remarks)]:
         console(error=True).print(remark, markup=False, soft_wrap=True)
     moved = exports.convert(project, to, out, uncovered=uncovered or samples.BACKGROUND)
     for remark in moved.remarks:
@@ -69,6 +70,17 @@ def convert(
     if lost:
         console(error=True).print(f"{lost} images were not found, so only their annotations are there", markup=False)
     console().print(f"{to}: {out}", markup=False, soft_wrap=True)
+
+
+def lost_of(project: Any, source: str) -> list[str]:
+    """The lines about annotations that cannot be used and so are left out; of many the first twenty."""
+    from ..data.faults import told_faults
+
+    if not (faults := project.faults):
+        return []
+    more = f"  and {len(faults) - 20} more; intarsia data audit {source} lists them all"
+    lines = [f"  {fault}" for fault in faults[:20]] + ([more] if len(faults) > 20 else [])
+    return [f"{told_faults(faults)}, left out:", *lines]
 
 
 def chosen(projects: dict[str, Any], wanted: list[str] | None, place: Path) -> Any:

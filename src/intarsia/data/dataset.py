@@ -93,12 +93,31 @@ class Foreign(Protocol):
     def holds(self) -> str: ...
 
 
+class Fault(NamedTuple):
+    """One annotation that cannot be used; without `annotation` a picture, or a file, with all that was drawn on it."""
+
+    file: Path
+    picture: str  # as the export calls it; "" where it says of none
+    annotation: str  # as the tool calls it: "shape 5", "annotation 77"
+    why: str  # a clause: "a polygon of 2 points; it needs three, so draw or remove it"
+
+    @property
+    def place(self) -> str:
+        """Picture and annotation, as far as they are known."""
+        return ", ".join(part for part in (self.picture, self.annotation) if part)
+
+    def __str__(self) -> str:
+        """One line: file, picture, annotation and why."""
+        return ": ".join(part for part in (str(self.file), self.place, self.why) if part)
+
+
 class Notes(NamedTuple):
     """What a data set has to say of itself."""
 
     inferred: str = ""  # one sentence about what was taken for granted of the labels
     unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())  # images without a mask, masks without an image
     remarks: tuple[str, ...] = ()  # what else is left out, one sentence each
+    faults: tuple[Fault, ...] = ()  # annotations that cannot be used
 
 
 @runtime_checkable

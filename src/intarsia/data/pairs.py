@@ -11,7 +11,7 @@ import torch
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
 from ..structures import Sample
-from .dataset import Notes
+from .dataset import Fault, Notes
 from .files.codecs import raw_of, read_image
 from .files.npy import planes_of, whole
 
@@ -56,6 +56,7 @@ class Pairs:
         inferred: one sentence about what was taken for granted of the labels; empty when nothing was.
         unmatched: files that found no partner and are left out: (images without a mask, masks without an image).
         remarks: what else is left out, one sentence each.
+        faults: annotations that cannot be used, and are not in what `decode` gives.
         channels: 1, 3 or 4: read every image as gray, RGB or RGBA where that loses nothing; None: as it is.
 
     Raises: DataError when there are no pairs, or two of them share a name.
@@ -73,11 +74,13 @@ class Pairs:
         inferred: str = "",
         unmatched: tuple[Sequence[str], Sequence[str]] = ((), ()),
         remarks: Sequence[str] = (),
+        faults: Sequence[Fault] = (),
         channels: int | None = None,
     ) -> None:
         self.items, self.labels, self.name, self.split = tuple(items), labels, name, split
         self.image_hook, self.mask_hook = image, decode
         self.inferred, self.channels, self.remarks = inferred, channels, tuple(remarks)
+        self.faults = tuple(faults)
         self.unmatched = tuple(unmatched[0]), tuple(unmatched[1])
         if not self.items:
             raise DataError(f"{name}: split {split!r} holds no pairs of image and mask")
@@ -100,7 +103,7 @@ class Pairs:
     @property
     def notes(self) -> Notes:
         """What was taken for granted, and what is left out."""
-        return Notes(self.inferred, self.unmatched, self.remarks)
+        return Notes(self.inferred, self.unmatched, self.remarks, self.faults)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one pair; without a mask every pixel is ignored.

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..annotations.convert import read
 from ..annotations.project import Picture, Project, label_space, paint
+from ..annotations.remarks import said
 from ..annotations.splits import declared, part, to_train_on
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
@@ -112,7 +113,8 @@ def drawn(
             numbers(project, labels, uncovered, classes, several),
             {picture.name: picture for picture in pictures},
         ),
-        remarks=project.remarks,
+        remarks=said(pictures, project.remarks),
+        faults=(*(fault for picture in pictures for fault in picture.faults), *project.loose),
     )
 
 

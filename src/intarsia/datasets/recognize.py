@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from ..annotations.convert import candidates, read
 from ..annotations.project import Project, label_space
-from ..annotations.splits import declared, untrainable
+from ..annotations.remarks import said as remarks_of
+from ..annotations.splits import declared, together, untrainable
+from ..data.dataset import Fault
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of
 from ..errors import DataError, counted
 from ..labels import LabelSpace
@@ -31,6 +33,7 @@ class Known(NamedTuple):
     said: tuple[str, ...] = ()  # what is left out of it, a sentence each
     splits: tuple[str, ...] = ()  # what is trained and validated on, and what is not used, a sentence each
     refused: str = ""  # why nothing can be trained on it
+    faults: tuple[Fault, ...] = ()  # annotations of it that cannot be used
 
 
 def recognize(root: Path, holdout: float, roles: Mapping[str, str] | None = None) -> Known:
@@ -142,7 +145,8 @@ def _export(
     where = "" if place == root else f" in {_where(root, place)}"
     title = f"an export of {project.source}{where} ({counted(len(project.pictures), 'picture')})"
     pictures = tuple((p.height, p.width) for p in project)
-    return Known(title, data, label_space(project), pictures, project.remarks, tuple(said), refused)
+    remarks = tuple(remarks_of(project, project.remarks))
+    return Known(title, data, label_space(project), pictures, remarks, tuple(said), refused, project.faults)
 
 
 def _of_files(
@@ -165,7 +169,8 @@ def _of_files(
     first = parts[train]
     form = _where(root, splits[train].with_name(_SPLIT.sub("{split}", splits[train].name, count=1)))
     data: dict[str, Any] = {"name": "export", "root": str(root), "tool": first.source, "file": form}
-    remarks = tuple(dict.fromkeys(remark for project in parts.values() for remark in project.remarks))
+    whole = together(parts)
+    remarks = tuple(dict.fromkeys(remarks_of(whole, [r for p in parts.values() for r in p.remarks])))
     ends: dict[str, str | None] = {"train": train, "val": val}
     if val is not None:
         said.append(f"splits: {train} to train on, {val} to validate on")
@@ -180,7 +185,7 @@ def _of_files(
     title = f"an export of {first.source} in {_where(root, splits[train])} ({counted(len(first.pictures), 'picture')})"
     pictures = tuple((p.height, p.width) for p in first)
     space = label_space(replace(first, classes=classes))
-    return Known(title, data, space, pictures, remarks, tuple(said), refused)
+    return Known(title, data, space, pictures, remarks, tuple(said), refused, whole.faults)
 
 
 def _held(holdout: float, train: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..data.faults import told_faults
 from ..data.files.ahead import ahead
 from ..data.files.codecs import read_image
 from ..data.files.formats import told_unread, unread
@@ -242,12 +243,12 @@ def _otherwise(
     refuse: bool,
 ) -> tuple[dict[str, Any], str]:
     """The same for a folder without masks of its images' names, which `nothing` says, or for a file."""
-    from ..datasets.recognize import recognize
+    from ..datasets.recognize import exports, recognize
 
     try:
         known = recognize(root, holdout, roles)
     except DataError as error:
-        if nothing is None:
+        if nothing is None or exports(root):  # an export that cannot be read has nothing to do with masks' names
             raise
         raise DataError(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
     if refuse and known.refused:
@@ -262,7 +263,11 @@ def _otherwise(
     rows = [f"  {values:<24} {number:>3}  {name}" for values, number, name in space.rows()] if space else []
     table = ["  drawn as                 no.  class", *rows] if space else []
     recipe = _recipe(known.data, space, sizes or [(256, 256)], len(sizes) or 8)
-    return recipe, "\n".join([f"{root}: {known.title}", *known.said, *known.splits, *table])
+    faults = []
+    if known.faults:
+        what = f"{told_faults(known.faults)}, so training refuses; mend them, or leave them out: "
+        faults = [f"{what}intarsia data audit {root} --fix DIR", *(f"  {fault}" for fault in known.faults)]
+    return recipe, "\n".join([f"{root}: {known.title}", *faults, *known.said, *known.splits, *table])
 
 
 def _data(root: Path, layout: Layout, ends: Ends, channels: int | None) -> dict[str, Any]:

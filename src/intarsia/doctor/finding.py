@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "twice_named": Kind(_ERROR, "two files of one name", "the one of the commoner type is taken"),
     "spelling": Kind(_WARNING, "names that differ in case, spaces or accents only", "both files get one name"),
     "unmatched": Kind(_WARNING, "images without a mask, or masks without an image", "left out"),
+    "annotation": Kind(_ERROR, "annotations that cannot be used", "left out"),
     "left_out": Kind(_WARNING, "files or annotations that are not read"),
     "unlabeled": Kind(_NOTE, "folders of images that have no masks"),
     "annotations": Kind(_NOTE, "files of annotation tools beside the masks"),
@@ -115,7 +116,7 @@ class Finding(NamedTuple):
     kind: str  # a key of `KINDS`
     severity: Severity
     message: str  # one sentence
-    places: tuple[str, ...] = ()  # at most five files or samples
+    places: tuple[str, ...] = ()  # at most five files or samples; of annotations that cannot be used, all
     fix: str = ""  # what to do, one sentence
     sights: tuple[Sight, ...] = ()  # at most five samples to look at
 

@@ -18,6 +18,7 @@ from .findings.drawn import drawing
 from .findings.duplicates import leaks
 from .findings.empty import empty
 from .findings.files import blank, broken, mixed, single
+from .findings.left_out import left_out
 from .findings.values import about, frequencies, strays
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -50,6 +51,7 @@ def gather(
         *mixed(read),
         *empty(space, everything),
         *blank(splits, exams),
+        *left_out(spoken, datasets),
         *(f for s, sp, part in zip(spoken, spaces, exams, strict=True) for f in strays(s, sp, part)),
         *single(space),
         *leaks(splits, exams),

@@ -24,6 +24,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from ..data.dataset import Fault
+from ..data.faults import of as faults_of
 from ..data.files.codecs import orientation_of, upright, write_image, write_labels
 from ..data.folders.planes import stack
 from ..data.pairs import Pairs, mismatch, with_channels
@@ -37,6 +39,7 @@ from .exam.reading import Case, Ward, codes_of, picture
 from .findings.duplicates import AGREE, copies, near
 
 Step = dict[str, str]
+ANNOTATION = "annotation"  # the first word of what was done with one that cannot be used
 ACCEPTABLE = ("off_by_one",)  # kinds of findings that rest on how classes look: mended where a person accepts them
 _COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -87,8 +90,16 @@ def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | 
         )
         for d, part in zip(datasets, exams, strict=True)
     ]
+    steps = [
+        {"file": str(f.file), "action": ": ".join(part for part in (_how(f), f.place, f.why) if part)}
+        for f in faults_of(datasets)
+    ]
     root = Path(os.path.commonpath([str(c.item.image.absolute().parent) for w in wards for c in w.cases]))
-    return _written(root, wards, datasets[0].labels, {}, {}, Path(out))
+    return _written(root, wards, datasets[0].labels, {}, {}, Path(out), steps)
+
+
+def _how(fault: Fault) -> str:
+    return f"{ANNOTATION} left out" if fault.annotation else "left out"
 
 
 def _written(

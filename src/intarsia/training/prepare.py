@@ -23,6 +23,7 @@ from ..data.augment.foreign import borrowed
 from ..data.augment.pipeline import Augmentation
 from ..data.cache import Cached
 from ..data.dataset import Dataset, labels_of
+from ..data.faults import check_whole
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
@@ -79,6 +80,7 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
             "of its own under labels.classes, such as background, with its value in labels.values"
         )
     if not recipe.train.audit:
+        check_whole(train, val)
         return Material(train, val, labels, None, len(first(train).image))
     found, known = remembered(train, *([val] if val is not None else []), folder=cache_folder(recipe) / "audits")
     if found.errors:

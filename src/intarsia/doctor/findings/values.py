@@ -121,13 +121,9 @@ def about(split: str, dataset: object, space: LabelSpace | None, exams: list[Exa
 
 
 def _told(split: str, dataset: object) -> Iterable[Finding]:
-    """What a data set leaves out, and what it takes for granted."""
-    notes = notes_of(dataset)
-    for remark in notes.remarks:
-        wish = "Mend it in the tool where it counts, and export again; otherwise all is well."
-        yield Finding("left_out", "warning", f"{split}: {remark.rstrip('.')}.", (), wish)
-    if notes.inferred:
-        yield Finding("inferred", "note", f"{split}: {notes.inferred}.")
+    """What a data set takes for granted."""
+    if inferred := notes_of(dataset).inferred:
+        yield Finding("inferred", "note", f"{split}: {inferred}.")
 
 
 def frequencies(
