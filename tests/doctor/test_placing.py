@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.exam.views import Views
 from intarsia.doctor.findings.placement import coloring, exchanged, suiting
 
 
@@ -33,7 +34,10 @@ def test_most_pairs_of_masks_that_were_exchanged_are_named_and_no_other(some: Pa
     hit = wrong = 0
     for one, two in combinations(range(20), 2):
         order = [two if n == one else one if n == two else n for n in range(20)]
-        moved = [replace(e, borders=exams[n].borders, grid=exams[n].grid) for e, n in zip(exams, order, strict=True)]
+        moved = [
+            replace(e, views=Views(e.thumb, e.edges, exams[n].borders, e.colors), grid=exams[n].grid)
+            for e, n in zip(exams, order, strict=True)
+        ]
         suits = suiting(moved)
         assert suits is not None
         named = {(a, b) for _, a, b in exchanged(suits, coloring(moved))}

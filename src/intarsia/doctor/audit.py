@@ -14,7 +14,8 @@ from ..data.files.ahead import ahead
 from ..data.pairs import Pairs
 from ..errors import DataError
 from ..labels import LabelSpace
-from .exam.examine import Exam, examine, examine_sample
+from .exam.examine import Exam, examine, examine_sample, spooled
+from .exam.views import Spool
 from .finding import Audit, Finding
 from .judge import gather
 
@@ -23,7 +24,7 @@ _CLOSELY = 300  # samples of a data set that is made while it is read: of more, 
 __all__ = ["Audit", "Finding", "audit"]
 
 
-def audit(*datasets: Any, labels: LabelSpace | None = None) -> Audit:
+def audit(*datasets: Any, labels: LabelSpace | None = None, quick: bool = False) -> Audit:
     """Examine every sample of one or several splits of a data set.
 
     Args:
@@ -31,22 +32,24 @@ def audit(*datasets: Any, labels: LabelSpace | None = None) -> Audit:
             stand in two of them show. Frequencies and statistics are those of the first. Or one folder of images and
             masks that nobody described: then what its masks mean is inferred, and is among the findings.
         labels: label space of data sets that have no `.labels`.
+        quick: look only at values, sizes, what cannot be read, and pictures that stand twice pixel for pixel.
     """
     if datasets and isinstance(datasets[0], str | Path):
         from .diagnose import diagnose
 
-        return diagnose(datasets[0]).audit
-    return judge(datasets, examined(datasets), labels)
+        return diagnose(datasets[0], quick=quick).audit
+    return judge(datasets, examined(datasets, quick), labels)
 
 
-def examined(datasets: Sequence[Dataset]) -> list[list[Exam]]:
-    """The exam of every sample of each data set.
+def examined(datasets: Sequence[Dataset], quick: bool = False) -> list[list[Exam]]:
+    """The exam of every sample of each data set; a `quick` one looks at values, sizes, and what cannot be read.
 
     Raises: DataError for a data set whose items are no images.
     """
     for dataset in datasets:
         images_of(dataset, "audited")
-    return [list(_examined(d)) for d in datasets]
+    spool = Spool()
+    return [[spooled(exam, spool) for exam in _examined(d, quick)] for d in datasets]
 
 
 def judge(
@@ -69,9 +72,9 @@ def _read_by(dataset: Dataset, labels: LabelSpace | None) -> LabelSpace | None:
     return space.plain
 
 
-def _examined(dataset: Dataset) -> Iterator[Exam]:
+def _examined(dataset: Dataset, quick: bool) -> Iterator[Exam]:
     if isinstance(dataset, Pairs):
-        yield from ahead(lambda item: examine(dataset, item), dataset.items)
+        yield from ahead(lambda item: examine(dataset, item, quick), dataset.items)
     else:
         step = -(-len(dataset) // _CLOSELY) or 1
-        yield from (examine_sample(dataset, n, n % step == 0) for n in range(len(dataset)))
+        yield from (examine_sample(dataset, n, n % step == 0, quick) for n in range(len(dataset)))

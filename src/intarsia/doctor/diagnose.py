@@ -18,8 +18,9 @@ from ..data.roles import TRAIN, VAL, role
 from ..errors import DataError, PartError, TwiceNamed, nearest
 from ..labels import LabelSpace
 from .describe import lists_of
-from .exam.examine import Exam, inspect
+from .exam.examine import Exam, inspect, spooled
 from .exam.reading import Case, Ward, decode
+from .exam.views import Spool
 from .finding import Audit, Finding, Sight
 from .findings.drawn import ignored
 from .findings.folder import about_files, about_planes, beside, known_layouts, not_read, unlabeled
@@ -45,8 +46,11 @@ class Diagnosis:
     spelled: list[Pair] = field(default_factory=list)  # whose names are one to a reader only
 
 
-def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
+def diagnose(root: str | Path, splits: list[str] | None = None, quick: bool = False) -> Diagnosis:
     """Look at a folder of images and masks; what is wrong with it becomes findings, whatever it is.
+
+    Args:
+        quick: look only at values, sizes, what cannot be read, and pictures that stand twice pixel for pixel.
 
     Raises: DataError when the folder is missing, holds no pairs, or no mask that can be read.
     """
@@ -63,9 +67,11 @@ def diagnose(root: str | Path, splits: list[str] | None = None) -> Diagnosis:
     file = named(root, *places)
     known = labels_file(root)
     classes = sorted({named for w in wards for c in w.cases for named, _ in c.parts})
+    spool = Spool()
     for ward in wards:
         ward.cases = [case._replace(classes=tuple(classes)) for case in ward.cases]
-        ward.cases = list(ahead(lambda case: case._replace(exam=_look(case)), ward.cases))
+        looked = ahead(lambda case: case._replace(exam=_look(case, quick)), ward.cases)
+        ward.cases = [case._replace(exam=spooled(case.exam, spool)) for case in looked]
     exams = [[c.exam for c in ward.cases] for ward in wards]
     everything = [e for part in exams for e in part]
     if classes:
@@ -140,7 +146,7 @@ def _one_too_high(hit: list[Exam], count: int) -> Finding:
     )
 
 
-def _look(case: Case) -> Exam:
+def _look(case: Case, quick: bool) -> Exam:
     image: np.ndarray | DataError
     mask: tuple[np.ndarray, np.ndarray | None] | DataError
     try:
@@ -156,7 +162,7 @@ def _look(case: Case) -> Exam:
             raise DataError(f"{case.item.mask}: holds no pixel")
     except DataError as error:
         mask = error
-    exam = inspect(case.item, image, mask)
+    exam = inspect(case.item, image, mask, quick)
     if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
         wrong = mask.path if isinstance(mask, PartError) else None
         exam.place = str(wrong or case.parts[0][1])

@@ -20,15 +20,19 @@ from .fingerprints import colors, fit, gray, grid, thumbnail, traces
 from .planes import combined, drawn, pixels
 from .regions import SPECK, between, gaps, regions, sizes, specks, steps
 from .storage import Form, natural
+from .views import Filed, Spool, Views
 
 _BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
 _SAME = 0.6  # the same where all of them have one id: a thin ring around a thing may be meant
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
-@dataclass
+_NO_SUMS, _NO_GRID = np.zeros((2, 0)), np.zeros((0, 0), np.uint8)
+
+
+@dataclass(slots=True, eq=False)
 class Exam:
-    """What is kept of one sample: numbers only, some 25 KB."""
+    """What is kept of one sample: numbers only, some 3 KB, and small pictures of 10 KB more; see `views`."""
 
     name: str
     place: str
@@ -36,9 +40,7 @@ class Exam:
     size: tuple[int, int] = (0, 0)
     channels: int = 0
     bits: int = 8
-    sums: np.ndarray = field(
-        default_factory=lambda: np.zeros((2, 0))
-    )  # of values and of their squares, scaled to 0..1; [2, C]
+    sums: np.ndarray = field(default_factory=lambda: _NO_SUMS)  # of values and their squares, scaled to 0..1; [2, C]
     flat: bool = False  # the image has one color
     values: dict[int, int] = field(default_factory=dict)  # raw mask value -> pixels
     picture: bytes = b""  # digest of the image
@@ -52,9 +54,9 @@ class Exam:
     image_nodata: str = ""  # the same of the image, as its file has it
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
-    prints: tuple[int, ...] = ()  # fingerprints of the image, 64 bits each; see `thumbnail`
-    thumb: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [64, 64] gray
-    grid: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # raw values at some points
+    prints: np.ndarray | None = None  # [ways] fingerprints of the image, 64 bits each; see `thumbnail`
+    views: Views | Filed = Views()  # small pictures of the image, and of the mask's borders
+    grid: np.ndarray = field(default_factory=lambda: _NO_GRID)  # raw values at some points
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
     objects: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> regions of 1, 2-3, 4-7, ... px
     gaps: dict[int, int] = field(default_factory=dict)  # raw value -> lines that almost close
@@ -64,22 +66,43 @@ class Exam:
     overlap: int = 0  # pixels that lie in planes of several classes
     covered: tuple[str, ...] = ()  # the class of each region of which nothing or little is seen
     closely: bool = False  # whether its regions were looked at
-    edges: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] how steep the image is
-    borders: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))  # [48, 48] border of the mask
-    colors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))  # [24, 24, 3] of the image
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
+    @property
+    def thumb(self) -> np.ndarray:
+        """[64, 64] the image in gray; empty where there is too little of it."""
+        return self.views.thumb
 
-def examine(dataset: Pairs, item: Pair) -> Exam:
-    """Look at one pair of files whose masks have a meaning."""
+    @property
+    def edges(self) -> np.ndarray:
+        """[48, 48] how steep the image is; empty without a mask that has borders."""
+        return self.views.edges
+
+    @property
+    def borders(self) -> np.ndarray:
+        """[48, 48] borders of the mask; empty where it has none."""
+        return self.views.borders
+
+    @property
+    def colors(self) -> np.ndarray:
+        """[24, 24, 3] colors of the image; empty without a mask."""
+        return self.views.colors
+
+
+def examine(dataset: Pairs, item: Pair, quick: bool = False) -> Exam:
+    """Look at one pair of files whose masks have a meaning.
+
+    Args:
+        quick: only at values, sizes, and what cannot be read.
+    """
     try:
-        return _examined(dataset, item)
+        return _examined(dataset, item, quick)
     except MemoryError:
         told = f"{item.image}: looking at it needs more memory than is free; cut it into tiles"
         return Exam(item.name, str(item.image), ("unreadable", told), image_path=item.image, mask_path=item.mask)
 
 
-def _examined(dataset: Pairs, item: Pair) -> Exam:
+def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
     exam = Exam(item.name, dataset.place(item), image_path=item.image, mask_path=item.mask)
     try:
         image = dataset.read(item)
@@ -87,7 +110,7 @@ def _examined(dataset: Pairs, item: Pair) -> Exam:
         exam.place, exam.error = str(item.image), ("unreadable", str(error))
         return exam
     exam.convertible = dataset.channels is not None or image.shape[2] in (1, 3)
-    _measure(exam, image, None if dataset.image_hook else nodata_of(item.image))
+    _measure(exam, image, None if dataset.image_hook else nodata_of(item.image), quick)
     turned = 1 if dataset.image_hook else orientation_of(item.image)
     exam.turned = turned, 1
     try:
@@ -103,19 +126,19 @@ def _examined(dataset: Pairs, item: Pair) -> Exam:
     assert item.mask is not None
     exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
     if dataset.labels.planes:
-        _examine_planes(exam, dataset, item, image, raw)
+        _examine_planes(exam, dataset, item, image, raw, quick)
         return exam
     exam.covered = raw.covered
-    _count(exam, raw.classes)
+    _count(exam, raw.classes, quick)
     if raw.nodata is not None:
         exam.nodata = raw.nodata, exam.values.get(raw.nodata, 0)
         if dataset.labels.ignoring(raw.nodata) is not dataset.labels:
             exam.empty = exam.values.pop(raw.nodata, 0)
-    _compare(exam, image, raw.classes, dataset.misfit(item, image, raw))
+    _compare(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
     return exam
 
 
-def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw) -> None:
+def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw, quick: bool) -> None:
     """Look at the planes of a pair, each by itself."""
     try:
         if raw.planes is None:
@@ -125,20 +148,28 @@ def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, r
     except LabelError as error:
         exam.error = ("encoding", f"{dataset.place(item)}: {error}")
         return
-    _look_at_planes(exam, image, planes, labels == dataset.labels.ignore_index, dataset.labels.ignore_index)
+    _look_at_planes(
+        exam, image, planes, labels == dataset.labels.ignore_index, dataset.labels.ignore_index, not quick, quick
+    )
     if told := dataset.misfit(item, image, raw):
         exam.error = ("size", told)
 
 
 def _look_at_planes(
-    exam: Exam, image: np.ndarray, planes: np.ndarray, ignored: np.ndarray, ignore_index: int, closely: bool = True
+    exam: Exam,
+    image: np.ndarray,
+    planes: np.ndarray,
+    ignored: np.ndarray,
+    ignore_index: int,
+    closely: bool,
+    quick: bool,
 ) -> None:
     exam.mask_size = (int(ignored.shape[0]), int(ignored.shape[1]))
     exam.values = pixels(planes, int(ignored.sum()), ignore_index)
     codes = combined(planes, ignored)
     exam.mask = _digest(codes)
     exam.closely = closely
-    if min(ignored.shape) >= 16:
+    if min(ignored.shape) >= 16 and not quick:
         exam.grid = grid(codes)
     if not closely:
         return
@@ -146,30 +177,38 @@ def _look_at_planes(
     if ignored.shape == image.shape[:2] and min(ignored.shape) >= 24:
         picture = gray(image)
         exam.fit = fit(picture, codes)
-        exam.edges, exam.borders = traces(picture, codes)
-        exam.colors = colors(image)
+        exam.views = Views(exam.views.thumb, *traces(picture, codes), colors(image))
 
 
-def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, np.ndarray | None] | DataError) -> Exam:
-    """Look at one pair of files of a folder that nobody described; what could not be read is given as its error."""
+def inspect(
+    item: Pair,
+    image: np.ndarray | DataError,
+    mask: tuple[np.ndarray, np.ndarray | None] | DataError,
+    quick: bool = False,
+) -> Exam:
+    """Look at one pair of files of a folder that nobody described; what could not be read is given as its error.
+
+    Args:
+        quick: only at values, sizes, and what cannot be read.
+    """
     exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
     if not isinstance(image, DataError):
         alpha = image.shape[2] in (2, 4) and (image[..., -1] != np.iinfo(image.dtype).max).any()
         exam.convertible = image.shape[2] <= 4 and not alpha
-        _measure(exam, image, nodata_of(item.image))
+        _measure(exam, image, nodata_of(item.image), quick)
         exam.turned = orientation_of(item.image), 1
     if not isinstance(mask, DataError):
         assert item.mask is not None
         raw, exam.form = natural(*mask, item.mask)
         exam.turned = exam.turned[0], orientation_of(item.mask)
-        _count(exam, raw)
+        _count(exam, raw, quick)
         if (declared := as_id(nodata_of(item.mask))) is not None and not exam.form.alpha:
             value = raw_nodata(Stored(*mask, declared), exam.form.colored)
             exam.nodata = None if value is None else (value, exam.values.get(value, 0))
         if not isinstance(image, DataError):
             fits = raw.shape == image.shape[:2]
             told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
-            _compare(exam, image, raw, told)
+            _compare(exam, image, raw, told, quick)
     for part, place in ((image, item.image), (mask, item.mask)):
         if isinstance(part, DataError):
             kind = "mode" if isinstance(part, OddMode) else "unreadable"
@@ -178,8 +217,8 @@ def inspect(item: Pair, image: np.ndarray | DataError, mask: tuple[np.ndarray, n
     return exam
 
 
-def examine_sample(dataset: Dataset, index: int, closely: bool = True) -> Exam:
-    """Look at one item of a data set that is not made of files; at its regions too, if `closely`."""
+def examine_sample(dataset: Dataset, index: int, closely: bool = True, quick: bool = False) -> Exam:
+    """Look at one item of a data set that is not made of files; at its regions too, if `closely` and not `quick`."""
     from ...data.samples import as_sample
 
     try:
@@ -202,20 +241,28 @@ def examine_sample(dataset: Dataset, index: int, closely: bool = True) -> Exam:
             )
             return exam
         image = image.astype(np.uint16)
-    _measure(exam, image)
+    _measure(exam, image, None, quick)
     raw = sample.labels.numpy()
     if sample.planes is not None:
         space = labels_of(dataset)
         ignore_index = 255 if space is None else space.ignore_index
-        _look_at_planes(exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely)
+        _look_at_planes(
+            exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely and not quick, quick
+        )
         return exam
-    _count(exam, raw)
-    if closely:
+    _count(exam, raw, quick)
+    if closely and not quick:
         _compare(exam, image, raw, "")
     return exam
 
 
-def _measure(exam: Exam, image: np.ndarray, nodata: float | None = None) -> None:
+def spooled(exam: Exam, spool: Spool) -> Exam:
+    """The exam, its small pictures in a file where they are many."""
+    exam.views = spool.keep(exam.views)
+    return exam
+
+
+def _measure(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> None:
     exam.size, exam.channels = (int(image.shape[0]), int(image.shape[1])), int(image.shape[2])
     exam.bits = 8 if image.dtype == np.uint8 else 16
     flat = image.reshape(-1, exam.channels)
@@ -230,12 +277,13 @@ def _measure(exam: Exam, image: np.ndarray, nodata: float | None = None) -> None
         exam.flat = bool((flat == flat[:1]).all())
     exam.picture = _digest(image)
     exam.image_nodata = "" if nodata is None else f"{nodata:g}"
-    if min(exam.size) >= 16 and not exam.flat:
+    if min(exam.size) >= 16 and not exam.flat and not quick:
         picture = gray(image)
         if nodata is not None and (hollow := (image == nodata).all(axis=2)).any() and not hollow.all():
             # the edge of the data, which all tiles of a map may share, makes no two of them one picture
             picture = np.where(hollow, np.uint8(picture[~hollow].mean()), picture)
-        exam.thumb, exam.prints = thumbnail(picture)
+        thumb, exam.prints = thumbnail(picture)
+        exam.views = Views(thumb)
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -243,7 +291,7 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return np.array(Image.fromarray(np.ascontiguousarray(values)).histogram(), np.int64)
 
 
-def _count(exam: Exam, raw: np.ndarray) -> None:
+def _count(exam: Exam, raw: np.ndarray, quick: bool) -> None:
     exam.mask_size = (int(raw.shape[0]), int(raw.shape[1]))
     if raw.dtype == np.uint8:
         counts = _histogram(raw)
@@ -256,12 +304,16 @@ def _count(exam: Exam, raw: np.ndarray) -> None:
         numbers = np.bincount(place.ravel(), np.diff(np.append(start, raw.size))).astype(np.int64)
         exam.values = dict(zip(values.tolist(), numbers.tolist(), strict=True))
     exam.mask = _digest(raw)
-    if min(raw.shape) >= 16:
+    if min(raw.shape) >= 16 and not quick:
         exam.grid = grid(raw)
 
 
-def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> None:
+def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> None:
     """Regions of the mask, and how it lies on the image, unless a sentence says that their sizes differ."""
+    if misfit:
+        exam.error = ("size", misfit)
+    if quick:
+        return
     exam.closely = True
     if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
         exam.blend = _blended(raw)
@@ -275,13 +327,10 @@ def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str) -> Non
         tiny, holes = np.flatnonzero(found.areas < SPECK), gaps(found)
         exam.speck_at = (int(found.boxes[tiny[0], 0]), int(found.boxes[tiny[0], 1])) if len(tiny) else None
         exam.gaps, exam.gap_at = dict(Counter(value for value, *_ in holes)), holes[0][1:] if holes else None
-    if misfit:
-        exam.error = ("size", misfit)
-    elif raw.size and min(raw.shape) >= 24:
+    if not misfit and raw.size and min(raw.shape) >= 24:
         picture = gray(image)
         exam.fit = fit(picture, raw)
-        exam.edges, exam.borders = traces(picture, raw)
-        exam.colors = colors(image)
+        exam.views = Views(exam.views.thumb, *traces(picture, raw), colors(image))
 
 
 def _blended(raw: np.ndarray) -> dict[int, int]:

@@ -27,16 +27,16 @@ def gray(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[..., 0])
 
 
-def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
-    """A gray picture as [2 THUMB, 2 THUMB] values, and its difference fingerprint of 64 bits for every way in which a
-    copy may differ: those of `turn`, and cropped. Another light or contrast changes few of the bits."""
+def thumbnail(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A gray picture as [2 THUMB, 2 THUMB] values, and its difference fingerprints [ways] of 64 bits: one for every way
+    in which a copy may differ: those of `turn`, and cropped. Another light or contrast changes few of the bits."""
     small = Image.fromarray(picture).resize((2 * THUMB, 2 * THUMB), Image.Resampling.BILINEAR)
     steps = np.asarray(small.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
     square = np.asarray(small.resize((8, 9), Image.Resampling.BOX)).astype(np.int16)  # what a quarter turn makes 9 x 8
     ways = [turn(square if way > 3 else steps, way) for way in range(TURNS)]
     ways += [np.asarray(small.resize((9, 8), Image.Resampling.BOX, _box(share))).astype(np.int16) for share in CROPS]
     bits = (np.packbits((way[:, 1:] > way[:, :-1]).ravel()) for way in ways)
-    return np.asarray(small), tuple(int.from_bytes(b.tobytes(), "big") for b in bits)
+    return np.asarray(small), np.array([int.from_bytes(b.tobytes(), "big") for b in bits], np.uint64)
 
 
 def _box(share: float) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -46,10 +46,11 @@ class Again(NamedTuple):
 
 def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
     """Pairs of samples of one picture, saved as JPEG, resized, turned, cropped, or in another light; not neighbors in a video."""
-    everything = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.thumb.size]
+    everything = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.prints is not None]
+    prints = [e.prints for _, e in everything if e.prints is not None]
     places = _places(splits, exams)
     found = []
-    for n, m, way in pairs([e.prints for _, e in everything], [e.thumb for _, e in everything]):
+    for n, m, way in pairs(prints, _Thumbs([e for _, e in everything])):
         one, two = everything[n], everything[m]
         row, place = places.get(id(one[1]), ("", 0))
         other, next_to = places.get(id(two[1]), ("", 0))
@@ -57,6 +58,23 @@ def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
         if not video and one[1].picture != two[1].picture:
             found.append(Again(one, two, way, agreement(one[1], two[1], way)))
     return found
+
+
+class _Thumbs(Sequence[np.ndarray]):
+    """The thumbnails of samples, read when they are asked for."""
+
+    def __init__(self, exams: Sequence[Exam]) -> None:
+        self.exams = exams
+
+    def __len__(self) -> int:
+        return len(self.exams)
+
+    @overload
+    def __getitem__(self, place: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[np.ndarray]: ...
+    def __getitem__(self, place: int | slice) -> np.ndarray | Sequence[np.ndarray]:
+        return _Thumbs(self.exams[place]) if isinstance(place, slice) else self.exams[place].thumb
 
 
 def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Finding]:
@@ -158,7 +176,7 @@ def _rows(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[str, list[
     rows: dict[str, list[tuple[int, str, Exam]]] = defaultdict(list)
     for split, part in zip(splits, exams, strict=True):
         for exam in part:
-            if exam.thumb.size and (key := _row(exam.name)):
+            if exam.prints is not None and (key := _row(exam.name)):
                 rows[key[0]].append((key[1], split, exam))
     for row in rows.values():
         row.sort(key=lambda r: r[:2])

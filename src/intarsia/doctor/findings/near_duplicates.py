@@ -1,16 +1,17 @@
 """Which pictures of a set are one: saved again, made smaller, turned, cropped a little, or in another light.
 
-Every fingerprint is compared with every other one, a few nanoseconds each. Where they nearly agree, 64 means a picture say
-whether the thumbnails can correlate at all, and only then they are compared, as a whole and in what is fine in them. So
-what is kept grows with the number of pictures, and what is computed hardly faster, though pictures are alike by thousands.
+Fingerprints that differ in at most eight of 64 bits are found by what they share (see `bands`). Of those pictures 64 means
+each say whether the thumbnails can correlate at all, and only then they are compared, as a whole and in what is fine in
+them. Thumbnails are read when they are compared, so that they need not lie in memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..exam.fingerprints import CROPS, THUMB, TURNS, crop, turn
+from .bands import Bands
 
 BITS = 8  # of 64: fingerprints that differ in no more are compared by their thumbnails
 _WHOLE, _DETAIL = 0.96, 0.88  # correlation of thumbnails, and of what is fine in them, from which two are one picture
@@ -19,8 +20,8 @@ _ROUGHLY, _PARTLY = 0.94, 0.5  # and what both are at least before that
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # of 1 / 64 of the picture
 _SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _MOST = 32  # twins that are kept of one picture: frames of a still camera are all alike
-_AT_ONCE = 2_000_000  # comparisons of fingerprints
 _CELL = 4  # means of THUMB / 4 cells a side bound the correlation
+_PLAIN = 12  # gray levels: pictures of fewer are like everything
 
 
 class Alike(NamedTuple):
@@ -31,57 +32,52 @@ class Alike(NamedTuple):
     way: int  # how the second must be changed to be the first: 0..5 of `turn`, cropped from 6 on
 
 
-def pairs(prints: Sequence[tuple[int, ...]], thumbs: Sequence[np.ndarray]) -> list[Alike]:
+def pairs(prints: Sequence[np.ndarray], thumbs: Sequence[np.ndarray]) -> list[Alike]:
     """Pairs of pictures that are one; of each picture and way at most `_MOST` with later ones.
 
     Args:
         prints, thumbs: of each picture, as `thumbnail` gives them. Those of nearly one gray are like everything, and left out.
     """
-    held = [n for n, t in enumerate(thumbs) if t.size and int(t.max()) - int(t.min()) >= 12]
-    if len(held) < 2:
+    seen = [n for n, t in enumerate(thumbs) if t.size and int(t.max()) - int(t.min()) >= _PLAIN]
+    if len(seen) < 2:
         return []
-    codes = np.array([prints[n] for n in held], np.uint64)  # [N, ways]
-    upright = np.stack([crop(thumbs[n], 0.0) for n in held])  # [N, THUMB, THUMB]
-    first = _Views(upright)
-    shared = first.shared() if len(held) >= _SHARED else np.float32(0)
+    codes = np.array([prints[n] for n in seen], np.uint64)  # [N, ways]
+    first = _Views(thumbs, seen)
+    shared: np.ndarray | np.float32 | None = None if len(seen) >= _SHARED else np.float32(0)
     found: dict[tuple[int, int], Alike] = {}
     for way in range(codes.shape[1]):
-        if way < TURNS:
-            second = _Views(np.stack([turn(view, way) for view in upright])) if way else first
-        else:
-            second = _Views(np.stack([crop(thumbs[n], CROPS[way - TURNS]) for n in held]))
-        for one, two in _near(codes[:, 0], codes[:, way], whole=way < TURNS):
+        second = _Views(thumbs, seen, way, first) if way else first
+        for one, two in Bands(codes[:, way], BITS).near(codes[:, 0], after=way < TURNS):
             one, two = _likeliest(one, two, first.bound(one, second, two))
+            if len(one) and shared is None:
+                shared = first.shared()
             for part in _parts(len(one)):
-                mine, places = first.seen(one[part], shared), two[part]
-                whole, fine = _correlated(mine, second.seen(places, shared))
-                alike = (whole >= _WHOLE) & (fine >= _DETAIL)
-                doubt = np.flatnonzero(~alike & (whole >= _ROUGHLY) & (fine >= _PARTLY) & (way < TURNS))
-                for step in _STEPS if len(doubt) else ():
-                    moved = np.stack(
-                        [turn(crop(np.roll(thumbs[held[n]], step, (0, 1)), 0.0), way) for n in places[doubt]]
-                    )
-                    whole, fine = _correlated((mine[0][doubt], mine[1][doubt]), _free(moved, shared))
-                    alike[doubt] |= (whole >= _WHOLE) & (fine >= _MOVED)
+                places = two[part]
+                alike = _same(first, second, one[part], places, shared, way)
                 for a, b in zip(one[part][alike].tolist(), places[alike].tolist(), strict=True):
-                    found.setdefault((min(a, b), max(a, b)), Alike(held[a], held[b], way))
+                    found.setdefault((min(a, b), max(a, b)), Alike(seen[a], seen[b], way))
     return [found[key] for key in sorted(found)]
 
 
-def _near(mine: np.ndarray, other: np.ndarray, whole: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places (one, two) of fingerprints [N] of which the first of one is near the second of two.
-
-    Args:
-        whole: whether two pictures that are one this way are so in either order, so that one order is enough.
-    """
-    rows = max(1, _AT_ONCE // len(mine))
-    for start in range(0, len(mine), rows):
-        begin = start if whole else 0
-        close = np.bitwise_count(mine[start : start + rows, None] ^ other[None, begin:]) <= BITS
-        one, two = np.nonzero(close)
-        one, two = one + start, two + begin
-        kept = two > one if whole else two != one
-        yield one[kept], two[kept]
+def _same(
+    first: "_Views",
+    second: "_Views",
+    one: np.ndarray,
+    two: np.ndarray,
+    shared: np.ndarray | np.float32 | None,
+    way: int,
+) -> np.ndarray:
+    """[N] whether the thumbnails of two pictures say that they are one, if need be after a step to a side."""
+    assert shared is not None
+    mine = first.seen(one, shared)
+    whole, fine = _correlated(mine, second.seen(two, shared))
+    alike = np.asarray((whole >= _WHOLE) & (fine >= _DETAIL))
+    doubt = np.flatnonzero(~alike & (whole >= _ROUGHLY) & (fine >= _PARTLY) & (way < TURNS))
+    for step in _STEPS if len(doubt) else ():
+        moved = np.stack([turn(crop(np.roll(first.thumb(n), step, (0, 1)), 0.0), way) for n in two[doubt]])
+        whole, fine = _correlated((mine[0][doubt], mine[1][doubt]), _free(moved, shared))
+        alike[doubt] |= (whole >= _WHOLE) & (fine >= _MOVED)
+    return alike
 
 
 def _likeliest(one: np.ndarray, two: np.ndarray, bound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,34 +92,64 @@ def _likeliest(one: np.ndarray, two: np.ndarray, bound: np.ndarray) -> tuple[np.
 
 
 class _Views:
-    """Thumbnails [N, THUMB, THUMB] of all pictures, seen in one way."""
+    """Thumbnails [THUMB, THUMB] of pictures, seen in one way; made, and kept, of those that are asked for."""
 
-    def __init__(self, views: np.ndarray) -> None:
-        self.views = views
+    def __init__(
+        self, thumbs: Sequence[np.ndarray], places: Sequence[int], way: int = 0, upright: "_Views | None" = None
+    ) -> None:
+        self.thumbs, self.places, self.way, self.upright = thumbs, places, way, upright
+        self.made: dict[int, np.ndarray] = {}
         cells = THUMB // _CELL
-        self.coarse = np.empty((len(views), cells * cells + 1), np.float32)
-        for part in _parts(len(views)):
-            unit = _unit(views[part].astype(np.float32)) / THUMB  # of length 1
-            means = unit.reshape(-1, cells, _CELL, cells, _CELL).sum(axis=(2, 4)).reshape(len(unit), -1) / _CELL
-            rest = 1 - (means * means).sum(axis=1)
-            self.coarse[part] = np.column_stack([means, np.sqrt(np.maximum(rest, 0))])
+        self.coarse = np.empty((len(places), cells * cells + 1), np.float32)  # no memory until it is written to
+        self.known = np.zeros(len(places), bool)
+
+    def thumb(self, place: int) -> np.ndarray:
+        """The whole thumbnail of a picture."""
+        return self.thumbs[self.places[place]]
+
+    def view(self, place: int) -> np.ndarray:
+        """A thumbnail, turned or cropped."""
+        if (view := self.made.get(place)) is None:
+            if self.upright is not None and self.way < TURNS:
+                return turn(self.upright.view(place), self.way)
+            view = self.made[place] = crop(self.thumb(place), CROPS[self.way - TURNS] if self.upright else 0.0)
+        return view
+
+    def views(self, places: np.ndarray) -> np.ndarray:
+        """[N, THUMB, THUMB] some thumbnails."""
+        return np.stack([self.view(place) for place in places.tolist()])
 
     def shared(self) -> np.ndarray:
         """[THUMB, THUMB] what is fine in all pictures alike."""
-        total = sum(_detail(self.views[part]).sum(axis=0, dtype=np.float64) for part in _parts(len(self.views)))
-        return np.asarray(total / len(self.views), np.float32)
+        total = np.zeros((THUMB, THUMB))
+        for part in _parts(len(self.places)):
+            views = np.stack([crop(self.thumbs[n], 0.0) for n in self.places[part]])
+            total += _detail(views).sum(axis=0, dtype=np.float64)
+        return np.asarray(total / len(self.places), np.float32)
+
+    def means(self, places: np.ndarray) -> np.ndarray:
+        """[N, cells + 1] means of some thumbnails of length 1, and the length of what is left."""
+        new = np.unique(places[~self.known[places]])
+        cells = THUMB // _CELL
+        for part in _parts(len(new)):
+            unit = _unit(self.views(new[part]).astype(np.float32)) / THUMB  # of length 1
+            means = unit.reshape(-1, cells, _CELL, cells, _CELL).sum(axis=(2, 4)).reshape(len(unit), -1) / _CELL
+            rest = 1 - (means * means).sum(axis=1)
+            self.coarse[new[part]] = np.column_stack([means, np.sqrt(np.maximum(rest, 0))])
+        self.known[new] = True
+        return self.coarse[places]
 
     def bound(self, one: np.ndarray, other: "_Views", two: np.ndarray) -> np.ndarray:
         """What the correlation of two thumbnails cannot exceed, by their means and the length of the rest of each."""
         found = [
-            np.einsum("nc,nc->n", self.coarse[one[part]], other.coarse[two[part]]) for part in _parts(len(one), 100_000)
+            np.einsum("nc,nc->n", self.means(one[part]), other.means(two[part])) for part in _parts(len(one), 100_000)
         ]
         return np.concatenate([*found, np.zeros(0, np.float32)])
 
     def seen(self, places: np.ndarray, shared: np.ndarray | np.float32) -> tuple[np.ndarray, np.ndarray]:
         """What `_free` makes of some thumbnails."""
         once, back = np.unique(places, return_inverse=True)
-        whole, fine = _free(self.views[once], shared)
+        whole, fine = _free(self.views(once), shared)
         return whole[back], fine[back]
 
 

@@ -90,7 +90,9 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
 
 
 def _alone(exams: Sequence[Exam]) -> bool:
-    """Whether each id of a mask is one region, as the numbers of objects are."""
+    """Whether each id of a mask is one region, as the numbers of objects are; no, where nobody looked."""
+    if not any(e.closely for e in exams):
+        return False
     found = [int(bins.sum()) for e in exams for value, bins in e.objects.items() if value]
     return sum(n == 1 for n in found) >= 0.9 * len(found)
 
@@ -131,8 +133,7 @@ def renamed(exam: Exam, table: dict[int, int]) -> None:
         to = table.get(value, value)
         objects[to] = objects[to] + bins if to in objects else bins
     if exam.grid.size:
-        whole = exam.grid.astype(np.int64)
-        exam.grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int64])(whole)
+        exam.grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int32])(exam.grid.astype(np.int64))
     for part in (merged, specks, objects):
         part.pop(STRAY, None)
     exam.values, exam.specks, exam.objects = dict(merged), dict(specks), objects
