@@ -53,7 +53,7 @@ def test_what_is_wrong_is_named(root: Path, run_cli) -> None:
     with pytest.raises(DataError, match="there is no Area_7/ROOM/Annotations; did you mean 'Area_"):
         s3dis(root, "Area_7")
     code, _, err = run_cli("data", "audit", "s3dis", "--root", root)
-    assert code == 2 and "s3dis holds clouds of points; the audit looks at images and their masks" in " ".join(
+    assert code == 2 and "s3dis holds clouds of points; only images and their masks can be audited" in " ".join(
         err.split()
     )
     (root / "Area_1/office_1/Annotations/chiar_1.txt").write_text("1 1 1 0 0 0\n")

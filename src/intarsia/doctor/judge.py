@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data.dataset import Dataset, split_of
+from ..data.dataset import split_of
 from ..labels import LabelSpace
 from .exam.counts import all_pixels, commonest, counted, regions_of
 from .exam.examine import Exam
@@ -25,7 +25,7 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def gather(
-    datasets: Sequence[Dataset],
+    datasets: Sequence[object],
     spaces: Sequence[LabelSpace | None],
     exams: Sequence[list[Exam]],
     said: Sequence[Finding] = (),
@@ -80,7 +80,7 @@ def gather(
     )
 
 
-def _names(datasets: Sequence[Dataset]) -> list[str]:
+def _names(datasets: Sequence[object]) -> list[str]:
     """A name for each data set, no two alike."""
     names: list[str] = []
     for number, dataset in enumerate(datasets, 1):

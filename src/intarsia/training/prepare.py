@@ -82,11 +82,11 @@ def gather(recipe: Recipe, data: Any = None) -> Material:
     if not recipe.train.audit:
         check_whole(train, val)
         return Material(train, val, labels, None, len(first(train).image))
-    found, known = remembered(train, *([val] if val is not None else []), folder=cache_folder(recipe) / "audits")
+    found, old = remembered(train, *([val] if val is not None else []), folder=cache_folder(recipe) / "audits")
     if found.errors:
         told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
         raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
-    return Material(train, val, labels, found, found.channels, known)
+    return Material(train, val, labels, found, found.channels, old)
 
 
 def split(data: Any) -> tuple[Any, Any]:

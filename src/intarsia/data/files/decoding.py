@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ... import limits
 from ...errors import DataError, OddMode
@@ -32,7 +32,7 @@ def read_picture(path: Path, as_mask: bool) -> tuple[np.ndarray, int, np.ndarray
         raise DataError(f"{path}: there is no such file") from None
     except (IsADirectoryError, PermissionError) as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         if is_tiff(_head(path)):  # of many channels, which Pillow does not open
             return (*read_tiff(path), None)
         raise DataError(f"{path}: {_what_it_is(path)}") from None

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ...errors import DataError
 from ...limits import check_pixels
@@ -70,12 +70,12 @@ def opened(path: Path, limit: bool = True) -> Iterator[Image.Image]:
         kind = kind_of(head, path.suffix)
         factory = _factory(kind, head[:16], path) if kind else None
         if factory is None:
-            raise Image.UnidentifiedImageError(str(path))
+            raise UnidentifiedImageError(str(path))
         file.seek(0)
         try:
             image = factory(file, str(path))
         except (SyntaxError, IndexError, TypeError, struct.error):
-            raise Image.UnidentifiedImageError(str(path)) from None
+            raise UnidentifiedImageError(str(path)) from None
         if limit:
             check_pixels(image.width, image.height, path)
         yield image

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ...data.dataset import Notes
 from ...data.files.codecs import decode_mask, read_image
 from ...data.files.npy import planes_of
 from ...data.folders.planes import Files, lay
@@ -42,6 +43,11 @@ class Ward:
     cases: list[Case]
     unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     labels: LabelSpace | None = None
+
+    @property
+    def notes(self) -> Notes:
+        """What is left out."""
+        return Notes(unmatched=self.unmatched)
 
 
 def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple[str, ...]]:
