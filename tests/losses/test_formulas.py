@@ -14,7 +14,7 @@ from intarsia.losses import (
     Dice,
     DiceBinaryCrossEntropy,
     DiceCrossEntropy,
-    SoftDice,
+    soft_dice,
 )
 from intarsia.structures import SemanticLogits
 
@@ -117,7 +117,7 @@ def test_bce_refuses_factors_for_other_maps(scene: tuple[Tensor, Tensor]) -> Non
         BinaryCrossEntropy(pos_weight=[1.0, 2.0])(out(scene[0]), scene[1])
 
 
-@pytest.mark.parametrize(("loss", "power"), [(Dice, 1), (SoftDice, 2)])
+@pytest.mark.parametrize(("loss", "power"), [(Dice, 1), (soft_dice, 2)])
 @pytest.mark.parametrize("per_image", [False, True])
 @pytest.mark.parametrize("smooth", [0.0, 1.0])
 def test_dice_is_its_formula(

@@ -17,7 +17,7 @@ def filled(images: int = 5, count: int = 3, seed: int = 0) -> tuple[ImageCounts,
         labels = random.integers(0, count, (6, 7))
         labels[0, :n] = 255
         own.update(random.integers(0, count, (6, 7)), labels)
-        counts.update(f"{n}.png", own)
+        counts.update(f"{n}.png", own.matrix, own.ignored)
         whole.merge(own)
     return counts, whole
 
@@ -58,7 +58,7 @@ def test_survives_a_file(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path) -> None:
     counts, _ = filled()
     with pytest.raises(LabelError, match="a.png: a confusion matrix of 4 classes among 3"):
-        counts.update("a.png", ConfusionMatrix(4))
+        counts.update("a.png", ConfusionMatrix(4).matrix)
     with pytest.raises(LabelError, match="cannot merge counts of 4 classes into those of 3"):
         counts.merge(ImageCounts(4))
     with pytest.raises(LabelError, match="2 class names for counts of 3"):

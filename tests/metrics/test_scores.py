@@ -25,14 +25,12 @@ def test_deck_4s_worked_example() -> None:
     assert confusion.matrix.tolist() == [[1, 1], [1, 13]]
     scores = confusion.compute(names=("A", "background"))
     assert scores.iou == {"A": 1 / 3, "background": 13 / 15}
-    assert (
-        scores.dice["A"] == scores.precision["A"] == scores.recall["A"] == scores.f1["A"] == scores.cosine["A"] == 0.5
-    )
+    assert scores.dice["A"] == scores.precision["A"] == scores.recall["A"] == scores.cosine["A"] == 0.5
     assert scores.miou == pytest.approx(0.600, abs=1e-12)
     assert scores.accuracy == scores.micro_f1 == 0.875
-    assert scores.precision["background"] == scores.recall["background"] == scores.f1["background"] == 13 / 14
-    assert scores.macro_f1 == pytest.approx((0.5 + 13 / 14) / 2)
-    assert round(100 * scores.macro_f1, 1) == 71.4
+    assert scores.precision["background"] == scores.recall["background"] == scores.dice["background"] == 13 / 14
+    assert scores.mean_dice == pytest.approx((0.5 + 13 / 14) / 2)
+    assert round(100 * scores.mean_dice, 1) == 71.4
     assert scores.mean_accuracy == pytest.approx((0.5 + 13 / 14) / 2)
     assert scores.fw_iou == pytest.approx((2 * (1 / 3) + 14 * (13 / 15)) / 16)
     assert scores.ignored == 0.0
@@ -43,7 +41,7 @@ def test_absent_classes_are_nan_and_leave_the_means_alone() -> None:
     scores = Scores(np.array([[6, 0, 2, 0], [1, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]), 3)
     assert scores.iou[2] == scores.precision[2] == 0.0
     assert math.isnan(scores.recall[2])
-    assert all(math.isnan(scores[key][3]) for key in ("iou", "dice", "precision", "recall", "f1", "cosine"))
+    assert all(math.isnan(scores[key][3]) for key in ("iou", "dice", "precision", "recall", "cosine"))
     assert scores.miou == pytest.approx((6 / 9 + 3 / 4 + 0) / 3)
     assert scores.mean_accuracy == pytest.approx((6 / 8 + 3 / 4) / 2)
     assert scores.macro_precision == pytest.approx((6 / 7 + 1 + 0) / 3)

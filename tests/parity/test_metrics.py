@@ -60,13 +60,13 @@ def test_scikit_learn(pair: tuple[np.ndarray, np.ndarray], scores: Scores) -> No
         mean_accuracy = metrics.balanced_accuracy_score(truth, called)
     np.testing.assert_allclose(scores.precision, precision)
     np.testing.assert_allclose(scores.recall, recall)
-    np.testing.assert_allclose(scores.f1, f1)
+    np.testing.assert_allclose(scores.dice, f1)
     occurs = ~np.isnan(scores.iou)
     np.testing.assert_allclose(np.array(scores.iou)[occurs], jaccard[occurs])
     assert scores.miou == pytest.approx(jaccard[occurs].mean())
     assert scores.fw_iou == pytest.approx((jaccard * support).sum() / support.sum())
     assert scores.mean_accuracy == pytest.approx(mean_accuracy)
-    assert scores.macro_f1 == pytest.approx(np.nanmean(f1))
+    assert scores.mean_dice == pytest.approx(np.nanmean(f1))
     assert scores.micro_f1 == pytest.approx(metrics.f1_score(truth, called, average="micro"))
 
 

@@ -203,7 +203,8 @@ def numbered(codes: np.ndarray, counted: np.ndarray) -> np.ndarray:
     kept = np.where(counted, codes, 0)
     known, places = np.unique(kept, return_inverse=True)
     numbers = np.cumsum(known != 0) * (known != 0)
-    return numbers[places.reshape(kept.shape)].astype(np.int32)
+    made: np.ndarray = numbers[places.reshape(kept.shape)].astype(np.int32)
+    return made
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

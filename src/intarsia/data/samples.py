@@ -40,9 +40,10 @@ def as_sample(item: Any, index: int) -> Sample:
         raise DataError(
             f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values"
         )
-    if item.objects is None and item.depth is None and item.planes is None:
-        return item
-    return item._replace(objects=_objects(item), depth=_depth(item), planes=_planes(item))
+    sample: Sample = item
+    if sample.objects is None and sample.depth is None and sample.planes is None:
+        return sample
+    return sample._replace(objects=_objects(sample), depth=_depth(sample), planes=_planes(sample))
 
 
 def _real(values: Tensor) -> bool:

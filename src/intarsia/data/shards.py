@@ -140,7 +140,8 @@ def _sorted(shard: str, name: str, members: dict[str, Place]) -> dict[str, Place
 
 
 def _image(tars: Tars, item: Pair) -> np.ndarray:
-    return tars.read(item.name, "image", read_image)
+    image: np.ndarray = tars.read(item.name, "image", read_image)
+    return image
 
 
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
@@ -222,7 +223,8 @@ def _checked(place: str | Path, content: bytes) -> dict[str, Any]:
                 raise DataError(
                     f"{told}: {shard}: {name!a} has no members with [offset, size], sizes of at most {MEMBER:,}; {write}"
                 )
-    return tree
+    index: dict[str, Any] = tree
+    return index
 
 
 def _plain(shard: str) -> bool:

@@ -166,7 +166,7 @@ def score(
         for n, (sample, labels) in enumerate(zip(samples, predicted, strict=True)):
             own = counted(space, sample, labels)
             confusion.merge(own)
-            counts.update(sample.name, own)
+            counts.update(sample.name, own.matrix, own.ignored)
             miou = own.compute().miou
             per_image.append((sample.name, miou))
             album.offer(miou, sample, labels)

@@ -38,7 +38,7 @@ def pack_colors(rgb: np.ndarray) -> np.ndarray:
 
     Returns: [H, W] int32, 0xRRGGBB; fully transparent pixels have a code of their own.
     """
-    packed = rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
+    packed: np.ndarray = rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
     if rgb.shape[-1] == 4:
         alpha = rgb[..., 3]
         if half := int(((alpha != 0) & (alpha != 255)).sum()):

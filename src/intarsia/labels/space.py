@@ -324,7 +324,8 @@ class LabelSpace:
             return np.where(keys[place] == raw, codes[place], np.int32(-1))
         table = self._id_table()
         if raw.dtype == np.uint8:
-            return table[raw]
+            small: np.ndarray = table[raw]
+            return small
         inside = (raw >= 0) & (raw < len(table))
         codes = np.where(inside, table[np.where(inside, raw, 0)], np.int32(-1))
         for key, name in self.values.items():

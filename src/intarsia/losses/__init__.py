@@ -14,7 +14,7 @@ from torch import Tensor
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
 from .cross_entropy import CrossEntropy
-from .dice import Dice, SoftDice
+from .dice import Dice, soft_dice
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 
 __all__ = [
@@ -25,14 +25,13 @@ __all__ = [
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
-    "SoftDice",
 ]
 
 LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "cross_entropy": CrossEntropy,
     "bce": BinaryCrossEntropy,
     "dice": Dice,
-    "soft_dice": SoftDice,
+    "soft_dice": soft_dice,
     "dice_ce": DiceCrossEntropy,
     "dice_bce": DiceBinaryCrossEntropy,
 }

@@ -90,27 +90,20 @@ class Dice(nn.Module):
         return *sums, held.flatten(1).any(dim=1)
 
 
-class SoftDice(nn.Module):
-    """1 - Dice with squares in the denominator, averaged over classes (deck 3); arguments as `Dice`."""
-
-    def __init__(
-        self,
-        *,
-        weights: Sequence[float] | None = None,
-        ignore_index: int = 255,
-        smooth: float = 1.0,
-        per_image: bool = False,
-        activation: Literal["softmax", "sigmoid"] = "softmax",
-    ) -> None:
-        super().__init__()
-        self.loss = Dice(
-            weights=weights,
-            ignore_index=ignore_index,
-            smooth=smooth,
-            per_image=per_image,
-            activation=activation,
-            squared=True,
-        )
-
-    def forward(self, output: SemanticLogits, labels: Tensor) -> Tensor:
-        return self.loss(output, labels)
+def soft_dice(
+    *,
+    weights: Sequence[float] | None = None,
+    ignore_index: int = 255,
+    smooth: float = 1.0,
+    per_image: bool = False,
+    activation: Literal["softmax", "sigmoid"] = "softmax",
+) -> Dice:
+    """1 - Dice with squares in the denominator, averaged over classes, as in V-Net; arguments as `Dice`."""
+    return Dice(
+        weights=weights,
+        ignore_index=ignore_index,
+        smooth=smooth,
+        per_image=per_image,
+        activation=activation,
+        squared=True,
+    )

@@ -64,7 +64,8 @@ def refuse(labels: Tensor, count: int, ignore_index: int) -> None:
     """Raise a LabelError when labels hold anything but 0 .. count - 1 and the ignore index."""
     stray = labels[((labels < 0) | (labels >= count)) & (labels != ignore_index)]
     if stray.numel():
-        shown = ", ".join(map(str, stray.unique()[:5].tolist()))
+        values = stray.unique()  # type: ignore[no-untyped-call]
+        shown = ", ".join(map(str, values[:5].tolist()))
         raise LabelError(
             f"the labels hold {shown} ({stray.numel()} px), but the network tells {count} classes apart (0..{count - 1}, "
             f"ignore {ignore_index}); check the list of classes, and map or ignore such values in labels.values"

@@ -280,7 +280,8 @@ def _edge(mask: CroppedMask, width: int) -> CroppedMask:
 
 def _ratio(both: np.ndarray, area: np.ndarray, size: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     union = np.where(crowd, area[:, None], area[:, None] + size - both)
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    share: np.ndarray = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return share
 
 
 def _matched(iou: np.ndarray, outside: np.ndarray, crowd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -220,7 +220,8 @@ def _any(marks: np.ndarray, width: int, axis: int) -> np.ndarray:
 def outline(mask: np.ndarray) -> np.ndarray:
     """Pixels that differ from the one to the right, below, or diagonally below; the image's border is none."""
     padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
-    return (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
+    border: np.ndarray = (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
+    return border
 
 
 def outline_match(called: np.ndarray, truth: np.ndarray, reach: float) -> tuple[float, float]:

@@ -201,4 +201,5 @@ def _together(matrix: np.ndarray, categories: Mapping[str, Sequence[int]]) -> np
     chosen = np.zeros((len(categories), len(matrix)), np.int64)
     for row, numbers in zip(chosen, categories.values(), strict=True):
         row[list(numbers)] = 1
-    return chosen @ matrix @ chosen.T
+    merged: np.ndarray = chosen @ matrix @ chosen.T
+    return merged

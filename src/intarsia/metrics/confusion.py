@@ -9,17 +9,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import LabelError, nearest
+from .per_image import ImageCounts
 from .scores import Scores
-
-if TYPE_CHECKING:
-    from .per_image import ImageCounts
 
 ENGINES = ("auto", "numba", "plain")
 _LARGE = 1 << 20  # pixels at once from which on numba's start-up (about a second, once) is worth it
@@ -156,7 +154,7 @@ class ConfusionMatrix:
                 [called[_outside(called, self.num_classes)], unheld[self._stray_where_ignored(predicted, held)]]
             )
             what = "the prediction holds"
-        values, counts = stray.unique(return_counts=True)
+        values, counts = stray.unique(return_counts=True)  # type: ignore[no-untyped-call]
         ranked = sorted(zip(counts.tolist(), values.tolist(), strict=True), key=lambda item: (-item[0], item[1]))
         shown = ", ".join(f"{value} ({count} px)" for count, value in ranked[:5])
         more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""

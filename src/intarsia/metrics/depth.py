@@ -136,7 +136,8 @@ def inliers(predicted: np.ndarray, depth: np.ndarray, most: float) -> np.ndarray
     """Pixels [H, W] whose relative error is at most `most`, or whose true depth is not known."""
     with np.errstate(invalid="ignore", divide="ignore"):
         known = np.isfinite(depth) & (depth > 0)
-        return ~known | (np.abs(predicted - depth) / np.where(known, depth, 1) <= most)
+        near: np.ndarray = ~known | (np.abs(predicted - depth) / np.where(known, depth, 1) <= most)
+        return near
 
 
 def _addends(p: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, LabelError
-from .confusion import ConfusionMatrix
 from .protocols import protocol as named
 
 _KIND = "intarsia image counts 1"
@@ -41,19 +40,20 @@ class ImageCounts:
         self._rows = np.zeros((0, 3, num_classes), np.int64)
         self._ignored = np.zeros(0, np.int64)
 
-    def update(self, name: str, confusion: ConfusionMatrix) -> None:
-        """Append one image, counted in a confusion matrix of its own.
+    def update(self, name: str, matrix: np.ndarray, ignored: int = 0) -> None:
+        """Append one image.
 
-        Raises: LabelError when it has other classes.
+        Args:
+            matrix: [K, K] its pixels by true class (rows) and predicted class (columns).
+            ignored: how many of its pixels do not count.
+
+        Raises: LabelError when the matrix has other classes.
         """
-        if confusion.num_classes != self.num_classes:
-            raise LabelError(
-                f"{name}: a confusion matrix of {confusion.num_classes} classes among {self.num_classes} classes"
-            )
+        if matrix.shape != (self.num_classes, self.num_classes):
+            raise LabelError(f"{name}: a confusion matrix of {len(matrix)} classes among {self.num_classes} classes")
         self._grow(1)
-        matrix = confusion.matrix
         self._rows[len(self.names)] = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-        self._ignored[len(self.names)] = confusion.ignored
+        self._ignored[len(self.names)] = ignored
         self.names.append(name)
 
     def merge(self, other: ImageCounts) -> None:

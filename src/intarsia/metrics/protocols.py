@@ -153,4 +153,7 @@ def overlap(hit: Any, truth: Any, predicted: Any, ratio: str = "iou") -> np.ndar
 def quotient(top: Any, bottom: Any) -> np.ndarray:
     """`top / bottom`, NaN where there is nothing to divide by."""
     top, bottom = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
-    return np.divide(top, bottom, out=np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan), where=bottom > 0)
+    ratio: np.ndarray = np.divide(
+        top, bottom, out=np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan), where=bottom > 0
+    )
+    return ratio

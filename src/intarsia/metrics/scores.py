@@ -13,16 +13,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import LabelError, RecipeError, nearest
+from .per_image import ImageCounts
 from .protocols import overlap, protocol
 from .protocols import quotient as _ratio
-
-if TYPE_CHECKING:
-    from .per_image import ImageCounts
 
 PerClass = dict[str, float] | list[float]
 
@@ -34,10 +32,9 @@ MEANS = (
     "mean_dice",
     "macro_precision",
     "macro_recall",
-    "macro_f1",
     "micro_f1",
 )
-CLASSES = ("iou", "dice", "precision", "recall", "f1", "cosine", "share")
+CLASSES = ("iou", "dice", "precision", "recall", "cosine", "share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +76,13 @@ class Scores:
 
     @cached_property
     def _truth(self) -> np.ndarray:
-        return self.matrix.sum(axis=1).astype(np.float64)
+        pixels: np.ndarray = self.matrix.sum(axis=1).astype(np.float64)
+        return pixels
 
     @cached_property
     def _predicted(self) -> np.ndarray:
-        return self.matrix.sum(axis=0).astype(np.float64)
+        pixels: np.ndarray = self.matrix.sum(axis=0).astype(np.float64)
+        return pixels
 
     @cached_property
     def _counted(self) -> np.ndarray:
@@ -118,23 +117,13 @@ class Scores:
 
     @property
     def iou(self) -> PerClass:
-        """|X and Y| / |X or Y| of each class, of all images together under every protocol."""
+        """|X and Y| / |X or Y| of each class, of all images together under every protocol: the Jaccard index."""
         return self._by_class(self._iou)
 
     @property
-    def jaccard(self) -> PerClass:
-        """The Jaccard index of each class: the same number as IoU."""
-        return self.iou
-
-    @property
     def dice(self) -> PerClass:
-        """2 |X and Y| / (|X| + |Y|) of each class."""
+        """2 |X and Y| / (|X| + |Y|) of each class: F1, the harmonic mean of precision and recall."""
         return self._by_class(self._dice)
-
-    @property
-    def f1(self) -> PerClass:
-        """The harmonic mean of precision and recall of each class: the same number as Dice."""
-        return self.dice
 
     @property
     def precision(self) -> PerClass:
@@ -163,13 +152,8 @@ class Scores:
 
     @property
     def mean_dice(self) -> float:
-        """Mean Dice as the protocol takes it."""
+        """Mean Dice, which is macro F1, as the protocol takes it."""
         return self._mean_of("dice")
-
-    @property
-    def macro_f1(self) -> float:
-        """Mean F1, as the protocol takes it."""
-        return self.mean_dice
 
     @property
     def macro_precision(self) -> float:
@@ -204,7 +188,7 @@ class Scores:
 
     def __getitem__(self, key: str) -> Any:
         """`scores["miou"]`: any entry of `to_dict`, by name, with NaN kept."""
-        known = (*MEANS, *CLASSES, "jaccard", "ignored", "ignored_pixels", "pixels", "protocol")
+        known = (*MEANS, *CLASSES, "ignored", "ignored_pixels", "pixels", "protocol")
         if key not in known:
             raise KeyError(f"there is no score {key!r}{nearest(key, known)}")
         return getattr(self, key)

@@ -82,7 +82,10 @@ class Comparison(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data; NaN stays."""
-        plain = lambda d: {"difference": list(d.value), "p": d.p, "needed": d.needed}  # noqa: E731
+
+        def plain(difference: Difference) -> dict[str, Any]:
+            return {"difference": list(difference.value), "p": difference.p, "needed": difference.needed}
+
         return {**self._asdict(), "mean": plain(self.mean), "classes": {k: plain(v) for k, v in self.classes.items()}}
 
 
@@ -260,5 +263,5 @@ def _needed(images: int, error: float, difference: float) -> int | None:
     if not difference or math.isnan(error) or math.isnan(difference):
         return None
     exact = images * (1.96 * error / difference) ** 2
-    unit = 10 ** max(0, math.ceil(math.log10(max(exact, 1))) - 2)
+    unit: int = 10 ** max(0, math.ceil(math.log10(max(exact, 1))) - 2)
     return max(1, math.ceil(exact / unit - 1e-9) * unit)

@@ -186,7 +186,8 @@ def elements(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
     upright = (a == c) & (b == d) & (a != b)
     across = (a == d) & (b == c) & (a != b)
     half = math.hypot(*spacing) / 2
-    return odd * half + level * spacing[1] + upright * spacing[0] + across * 2 * half
+    lengths: np.ndarray = odd * half + level * spacing[1] + upright * spacing[0] + across * 2 * half
+    return lengths
 
 
 def _weighted(distances: np.ndarray, weights: np.ndarray, percentile: float) -> float:
@@ -211,4 +212,5 @@ def surface(mask: np.ndarray) -> np.ndarray:
             place = [slice(1, -1)] * mask.ndim
             place[axis] = slice(start, start + mask.shape[axis])
             inside &= padded[tuple(place)]
-    return mask & ~inside
+    border: np.ndarray = mask & ~inside
+    return border

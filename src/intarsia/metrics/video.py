@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -28,6 +28,8 @@ from .confusion import ConfusionMatrix
 from .ids import mean, per_class
 from .panoptic import occurring
 from .protocols import quotient
+
+Weights = dict[Any, float]  # of a track, or of a pair of tracks
 
 
 class TrackingScores(NamedTuple):
@@ -53,7 +55,7 @@ class TrackingQuality:
         self.ignore_index = ignore_index
         self.matrices: dict[str, np.ndarray] = {}
         """[K, K + 1] of each sequence: weight of pixels by true and predicted class; the last column: nothing predicted."""
-        self.sizes: dict[str, tuple[dict, dict, dict]] = {}
+        self.sizes: dict[str, tuple[Weights, Weights, Weights]] = {}
         """Of each sequence: weight of each true track, of each predicted one, and of each pair of them."""
 
     def update(
@@ -132,9 +134,9 @@ class TrackingQuality:
         return TrackingScores(math.sqrt(aq * sq), aq, sq, per_class(_iou(total)), each)
 
 
-def _association(truth: dict, found: dict, pairs: dict) -> float:
+def _association(truth: Weights, found: Weights, pairs: Weights) -> float:
     """The inner sums of AQ, over true tracks."""
-    return sum(w * w / (truth[t] + found[p] - w) / truth[t] for (t, p), w in pairs.items())
+    return float(sum(w * w / (truth[t] + found[p] - w) / truth[t] for (t, p), w in pairs.items()))
 
 
 def _iou(matrix: np.ndarray) -> np.ndarray:
@@ -142,7 +144,7 @@ def _iou(matrix: np.ndarray) -> np.ndarray:
     return quotient(hit, matrix.sum(axis=1) + matrix[:, :-1].sum(axis=0) - hit)
 
 
-def _add(sizes: dict, keys: np.ndarray, weight: np.ndarray) -> None:
+def _add(sizes: Weights, keys: np.ndarray, weight: np.ndarray) -> None:
     names, place, _ = occurring(keys)
     for name, w in zip(names.tolist(), np.bincount(place, weight).tolist(), strict=True):
         sizes[name] = sizes.get(name, 0.0) + w

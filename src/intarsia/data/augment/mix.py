@@ -37,7 +37,7 @@ def classmix(sample: Sample, other: Sample, rng: np.random.Generator, *, ignore_
     """Half of the classes of another sample, laid over this one (Olsson et al., WACV 2021, arXiv:2007.07936)."""
     counted = other.labels != ignore_index
     if other.planes is None:
-        there = other.labels[counted].unique()
+        there = other.labels[counted].unique()  # type: ignore[no-untyped-call]
     else:
         there = (other.planes & counted).flatten(1).any(dim=1).nonzero()[:, 0]
     if not len(there):
@@ -57,7 +57,7 @@ def copy_paste(sample: Sample, other: Sample, rng: np.random.Generator) -> Sampl
         raise DataError(
             f"{missing.name}: augment.copy_paste moves objects, but the data set knows none; use classmix, or set it to 0"
         )
-    there = other.objects.unique()
+    there = other.objects.unique()  # type: ignore[no-untyped-call]
     there = there[there > 0]
     chosen = there[torch.from_numpy(rng.random(len(there)) < 0.5)]
     return _laid(sample, other, torch.isin(other.objects, chosen))

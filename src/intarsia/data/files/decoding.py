@@ -108,7 +108,8 @@ def _palette(image: Image.Image, mode: str) -> np.ndarray:
     ramp.putpalette(image.getpalette("RGB") or [])
     if mode == "RGBA":
         ramp.info["transparency"] = image.info["transparency"]
-    return np.asarray(ramp.convert(mode))[0]
+    colors: np.ndarray = np.asarray(ramp.convert(mode))[0]
+    return colors
 
 
 def _head(path: Path) -> bytes:

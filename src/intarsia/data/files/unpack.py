@@ -118,7 +118,7 @@ def _opened(archive: Path) -> Iterator[tuple[list[Member], Any]]:
                 _counted(archive, len(found))
 
         def read(member: tarfile.TarInfo) -> IO[bytes]:
-            content = tar.extractfile(member)
+            content: IO[bytes] | None = tar.extractfile(member)
             assert content is not None
             return content
 

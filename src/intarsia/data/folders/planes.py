@@ -148,7 +148,8 @@ def plane_of(path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: holds {len(values)} values ({shown}), but the mask of one class is on or off; write 0 and 255 without smoothing"
         )
-    return part != 0
+    inside: np.ndarray = part != 0
+    return inside
 
 
 class Laid(NamedTuple):

@@ -59,7 +59,7 @@ def score_masks(
         labels = predict(sample)
         own = counted(space, sample, labels)
         whole.merge(own)
-        counts.update(sample.name, own)
+        counts.update(sample.name, own.matrix, own.ignored)
         per_image.append((sample.name, own.compute().miou))
         for name, metric in measures.items():
             metric.update(labels, sample.labels, *([sample.objects] if MEASURES[name].looks_at == "objects" else []))

@@ -99,7 +99,7 @@ def score_volumes(
         except IntarsiaError as error:
             raise type(error)(f"{ours[name]} against {path}: {error}") from None
         whole.merge(own)
-        counts.update(name, own)
+        counts.update(name, own.matrix, own.ignored)
     scores = whole.compute(protocol, names, counts)
     return Volumes(scores, surfaces.compute(), names, len(theirs), rule, tolerance, counts)
 
