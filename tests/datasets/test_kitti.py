@@ -36,6 +36,21 @@ def test_kitti_has_cityscapes_ids_and_numbers_in_the_low_byte(tmp_path: Path) ->
         kitti(tmp_path, "val")
 
 
+def test_kitti_with_the_eleven_classes_of_the_lectures(tmp_path: Path) -> None:
+    """Building, tree, sky, car, sign, road, pedestrian, fence, pole, sidewalk, bicyclist; every other id is ignored."""
+    photo(tmp_path / "training/image_2/000000_10.png", 2, 17)
+    row = [*range(34)]
+    put(tmp_path / "training/semantic/000000_10.png", [row[:17], row[17:]])
+    data = kitti(tmp_path, "train", classes=11)
+    assert data.labels.names == (
+        "building", "tree", "sky", "car", "sign", "road", "pedestrian", "fence", "pole", "sidewalk", "bicyclist",
+    )  # fmt: skip
+    expected = {7: 5, 8: 9, 11: 0, 13: 7, 17: 8, 18: 8, 20: 4, 21: 1, 23: 2, 24: 6, 25: 10, 26: 3, 33: 10}
+    assert data[0].labels.flatten().tolist() == [expected.get(value, 255) for value in row]
+    with pytest.raises(DataError, match="classes"):
+        kitti(tmp_path, "train", classes=12)  # type: ignore[arg-type]
+
+
 def test_kitti_holds_images_out_by_their_names(tmp_path: Path) -> None:
     for n in range(5):
         photo(tmp_path / f"training/image_2/{n:06}_10.png", 1, 1)

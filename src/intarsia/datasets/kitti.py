@@ -2,6 +2,8 @@
 
 Alhaija, Mustikovela, Mescheder, Geiger, Rother. "Augmented Reality Meets Computer Vision: Efficient Data Generation for
 Urban Driving Scenes." IJCV 2018. arXiv:1708.01566. The benchmark of www.cvlibs.net/datasets/kitti.
+Ros, Ramos, Granados, Bakhtiary, Vazquez, Lopez. "Vision-based Offline-Online Perception Paradigm for Autonomous Driving."
+WACV 2015: the 11 classes.
 
     semantic/NAME.png   label ids, 8 bit
     instance/NAME.png   16 bit: 256 id + number, which is 0 where nothing is told apart
@@ -18,12 +20,35 @@ from ..data.folders.layout import Layout, nothing, pair
 from ..data.pairs import Pair, Pairs, Raw
 from ..errors import DataError
 from ..labels import LabelSpace
-from .cityscapes import FIRST_THING, LABELS, SPACES
+from .cityscapes import COLORS, FIRST_THING, LABELS, NAMES, SPACES
 from .release import choice, held_out, one_of, top
 
 TREE = """    training/image_2/NNNNNN_10.png
     training/semantic/NNNNNN_10.png
     training/instance/NNNNNN_10.png"""
+
+# The 11 classes of Ros et al. (WACV 2015), which the lectures count, and the label ids that are of each; all else is ignored.
+_ELEVEN: dict[str, tuple[str, tuple[int, ...]]] = {
+    "building": ("building", (11,)),
+    "tree": ("vegetation", (21,)),
+    "sky": ("sky", (23,)),
+    "car": ("car", (26,)),
+    "sign": ("traffic sign", (20,)),
+    "road": ("road", (7,)),
+    "pedestrian": ("person", (24,)),
+    "fence": ("fence", (13,)),
+    "pole": ("pole", (17, 18)),
+    "sidewalk": ("sidewalk", (8,)),
+    "bicyclist": ("rider", (25, 33)),
+}
+ELEVEN = LabelSpace(
+    tuple(_ELEVEN),
+    tuple(COLORS[NAMES.index(like)] for like, _ in _ELEVEN.values()),
+    {
+        **dict.fromkeys(range(len(LABELS.values)), "ignore"),
+        **{number: name for name, (_, numbers) in _ELEVEN.items() for number in numbers},
+    },
+)
 
 
 def kitti(
@@ -31,7 +56,7 @@ def kitti(
     split: str,
     *,
     labels: LabelSpace | None = None,
-    classes: Literal[19, 34, 8, 7] = 19,
+    classes: Literal[19, 34, 8, 7, 11] = 19,
     objects: bool = False,
     holdout: float | None = None,
 ) -> Pairs:
@@ -40,11 +65,13 @@ def kitti(
     Args:
         split: "train": all that have masks; with `holdout`, "train" or "val".
         labels: another meaning of the label ids.
-        classes: as in `cityscapes`.
+        classes: as in `cityscapes`; or 11: building, tree, sky, car, sign, road, pedestrian, fence, pole, sidewalk and
+            bicyclist (riders and bicycles), where all else is ignored.
         objects: number single people and vehicles as well.
         holdout: share of the images, 0..1, that is "val"; which ones follows from their names alone.
     """
-    choice("classes", classes, tuple(SPACES))
+    spaces = {**SPACES, 11: ELEVEN}
+    choice("classes", classes, tuple(spaces))
     root = top(root, ("training/image_2", "training/semantic"), TREE, below=("data_semantics", "KITTI"))
     one_of(split, splits(root, holdout=holdout), root, TREE)
     items, left = pair(root, Layout("training/image_2", "training/semantic"), split)
@@ -55,7 +82,7 @@ def kitti(
     decode = None
     if objects:
         items, decode = [item.also(_instances(item)) for item in items], _with_objects
-    return Pairs(items, labels or SPACES[classes], name="kitti", split=split, unmatched=left, decode=decode)
+    return Pairs(items, labels or spaces[classes], name="kitti", split=split, unmatched=left, decode=decode)
 
 
 def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]:
