@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from . import limits
-from .errors import DataError
+from .errors import DataError, counted
 
 _HALF = (
     re.compile(  # of a pair of surrogates, as JSON writes a character beyond the first 65,536; it may be an escaped \\
@@ -24,20 +27,88 @@ _HALF = (
 )
 
 
+_PAGES: ContextVar[dict[Path, str] | None] = ContextVar("files read in a code page", default=None)
+_NAMED = {"gb18030": "GB18030, the code page of Chinese Windows", "cp1252": "cp1252, the code page of western Windows"}
+
+
+@contextmanager
+def code_pages() -> Iterator[dict[Path, str]]:
+    """Let texts that are not in UTF-8 be read in the code page that their bytes speak for, until the block ends.
+
+    Yields: each file that was read so, and its code page; whoever asks for this tells it to people, see `told_pages`.
+    """
+    known: dict[Path, str] = {}
+    token = _PAGES.set(known)
+    try:
+        yield known
+    finally:
+        _PAGES.reset(token)
+
+
+def told_pages(known: dict[Path, str]) -> list[str]:
+    """One sentence for each code page that files were read in."""
+    told = []
+    for page in dict.fromkeys(known.values()):
+        files = [path for path, own in known.items() if own == page]
+        them = "it" if len(files) == 1 else "them"
+        told.append(
+            f"{counted(len(files), 'file')} not in UTF-8, read in {_NAMED[page]} (the first: {files[0].name}); where names "
+            f"look wrong, save {them} as UTF-8"
+        )
+    return told
+
+
+def code_page(content: bytes) -> str:
+    """The code page of a text that is not in UTF-8, "gb18030" or "cp1252"; "" where its bytes speak for neither.
+
+    Chinese is pairs of bytes with their highest bit set, of which the first is below 0xD8 in common characters, several pairs
+    long or apart from Latin letters; accents are single such bytes within words of Latin letters.
+    """
+    plain = re.sub(rb"\\[a-z]", b"  ", content)
+    runs = re.findall(rb"([A-Za-z]?)([\x80-\xff]+)([A-Za-z]?)", plain)
+    long = any(len(run) > 3 for _, run, _ in runs)
+    paired = all(len(run) % 2 == 0 and not (before or after) for before, run, after in runs)
+    page = "gb18030" if long or paired else "cp1252"
+    if page == "gb18030":
+        firsts = b"".join(run[::2] for _, run, _ in runs)
+        page = page if 2 * sum(byte < 0xD8 for byte in firsts) >= len(firsts) else ""
+    try:
+        content.decode(page or "ascii")
+    except UnicodeDecodeError:
+        return ""
+    return page
+
+
 def read_text(path: Path, most: int = limits.DOCUMENT) -> str:
-    """A text file in UTF-8, with or without a byte order mark.
+    """A text file in UTF-8, with or without a byte order mark, in UTF-16 with one, or within `code_pages` in a code page.
 
     Raises: DataError when it is missing, too large, or no such text.
     """
     try:
         limits.check_document(path.stat().st_size, path, most)
-        return path.read_text(encoding="utf-8-sig")
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            return _decoded(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not in UTF-8; save it as UTF-8") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    """A text that is not in UTF-8. Raises: DataError where nothing tells what it is in, or nobody asked for code pages."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: is neither in UTF-8 nor in UTF-16; save it as UTF-8") from None
+    page, known = code_page(content), _PAGES.get()
+    if not page or known is None:
+        seems = f", it seems to be in {_NAMED[page]}" if page else ""
+        raise DataError(f"{path}: is not in UTF-8{seems}; save it as UTF-8")
+    known[path] = page
+    return content.decode(page)
 
 
 def read_json(path: Path) -> Any:
@@ -156,13 +227,36 @@ def read_xml(path: Path) -> ET.Element:
     """
     try:
         limits.check_document(path.stat().st_size, path)
-        return ET.parse(path).getroot()
+        try:
+            return ET.parse(path).getroot()
+        except (ET.ParseError, ValueError):
+            if (text := _other_xml(path)) is None:
+                raise
+            return ET.fromstring(text)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, ET.ParseError, ValueError, LookupError, RecursionError) as error:
         raise DataError(f"{path}: no XML that can be read ({error}); export it again") from None
     except MemoryError:
         raise DataError(f"{path}: is larger than the memory that is left; split it into several files") from None
+
+
+def _other_xml(path: Path) -> str | None:
+    """An XML file that the parser cannot decode, without its declaration; None where its encoding is not what is wrong.
+
+    Raises: DataError where nothing tells its encoding.
+    """
+    content = path.read_bytes()
+    start = content[:200]
+    declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)", start)
+    try:
+        if declared is None or declared[1].lower() in (b"utf-8", b"utf8", b"utf-16"):
+            content.decode("utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
+            return None
+        text = content.decode(declared[1].decode("ascii"))
+    except (UnicodeDecodeError, LookupError):
+        text = _decoded(content, path)
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1)
 
 
 def head(path: Path, size: int = 4096) -> bytes:

@@ -72,7 +72,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "labelme, a text as a shape": ({"a.json": labelme("x")}, "a.json: a, shape 0: is not as LabelMe writes it"),
     "labelme, an unknown shape": ({"a.json": labelme(shape("polygone", SQUARE))}, "shape 0: a polygone of 4 points cannot be drawn; did you mean 'polygon'"),
     "labelme, the second file": ({"a.json": labelme(), "b.json": "{"}, "b.json: b: no JSON that can be read"),
-    "labelme, latin-1": ({"a.json": json.dumps(labelme(shape("polygon", SQUARE, "Straße")), ensure_ascii=False).encode("latin-1")}, "a.json: is not in UTF-8"),
+    "labelme, a code page": ({"a.json": json.dumps(labelme(shape("polygon", SQUARE, "дорога")), ensure_ascii=False).encode("cp1251")}, "a.json: is not in UTF-8; save it as UTF-8"),
     "labelme, no image inside": ({"a.json": labelme(imageData="eHh4")}, "a.json: a: its imageData is no image in base64"),
     "cvat, run lengths": (xml('<mask label="cat" rle="1, 2" left="0" top="0" width="3" height="2"/>'), "a.jpg, shape 1 (mask 'cat'): run lengths add up to 3 pixels, but the picture has 3x2 = 6"),
     "cvat, a word as a length": (xml('<mask label="cat" rle="1, x" left="0" top="0" width="3" height="2"/>'), "a.jpg, shape 1 (mask 'cat'): is not as CVAT writes it"),

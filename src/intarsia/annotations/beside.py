@@ -52,7 +52,8 @@ def passes(path: Path, test: Callable[[Any], bool], *words: tuple[str, ...]) -> 
 def _passes(path: Path, time: int, size: int, test: Callable[[Any], bool], words: tuple[tuple[str, ...], ...]) -> bool:
     try:
         content = path.read_bytes()
-        known = any(all(f'"{word}"'.encode() in content for word in option) for option in words)
+        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16, in which no word is found as it is
+        known = wide or any(all(f'"{word}"'.encode() in content for word in option) for option in words)
         return known and test(read_json(path))
     except (OSError, DataError):
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import naming
 from ..data.files.unpack import unpack
 from ..data.pairs import mismatch
+from ..documents import code_pages, told_pages
 from ..errors import DataError, counted, nearest
 from . import coco
 from .beside import IMAGES, read_json, read_xml, scratch, size_of
@@ -22,7 +23,8 @@ from .splits import by_folder, declared, prefixed
 
 def candidates(root: Path) -> list[str]:
     """The names of the tools whose export this may be."""
-    return [name for name, tool in TOOLS.items() if root.exists() and tool.recognize(root)]
+    with code_pages():
+        return [name for name, tool in TOOLS.items() if root.exists() and tool.recognize(root)]
 
 
 def recognized(root: Path) -> str:
@@ -72,14 +74,15 @@ def read(root: str | Path, tool: str | None = None, images: str | Path | None = 
         if root.suffix.lower() == ".zip" and root.is_file():
             folder = scratch()
             place = _unzipped(root, folder)
-        with looking(None if images is None else Path(images)) as left:
+        with looking(None if images is None else Path(images)) as left, code_pages() as paged:
             name = tool or recognized(place)
             left.clear()
+            paged.clear()
             project = TOOLS[name].read(place)
     except DataError as error:
         raise type(error)(str(error).replace(str(folder), str(root))) from error
     outside = told(left)
-    project = usable(replace(project, remarks=(*project.remarks, *outside)), root, folder)
+    project = usable(replace(project, remarks=(*project.remarks, *told_pages(paged), *outside)), root, folder)
     if not project.pictures and project.loose:
         raise DataError(str(project.loose[0]))
     if not project.pictures:

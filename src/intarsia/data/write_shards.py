@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import DataError
 from .dataset import holds
+from .faults import check_whole
 from .files.codecs import read_image
 from .layers import told_covered
 from .pairs import Pair, Pairs
@@ -57,6 +58,7 @@ def shard(
             raise DataError(
                 f"{dataset.split} has other labels than {datasets[0].split}; write them into folders of their own"
             )
+    check_whole(*datasets)
     out.mkdir(parents=True, exist_ok=True)
     written, done, total = [], 0, sum(map(len, datasets))
     hidden: dict[str, tuple[str, ...]] = {}

@@ -16,6 +16,7 @@ from .. import datasets as sets
 from ..config import Data
 from ..data import origin
 from ..data.dataset import notes_of, split_of, title_of
+from ..data.faults import check_whole
 from ..errors import DataError, ModelError, nearest
 from ..inference import Predictor
 from ..labels import LabelSpace
@@ -69,6 +70,7 @@ def evaluate(
     """
     predictor = _opened(model, labels)
     dataset, source, opener = dataset_of(predictor, data, split, root)
+    check_whole(dataset)
     source = {"model": _called(model), **source}
     results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0
