@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import base64
 import csv
-import io
 import os
 import shutil
 import tempfile
@@ -21,7 +20,7 @@ from PIL import Image
 
 from .. import limits, naming
 from ..data.files.codecs import SUFFIXES, orientation_of, read_image
-from ..data.files.formats import opened
+from ..data.files.formats import embedded, opened
 from ..data.files.tags import is_tiff, pages
 from ..documents import head, json_of, read_json, read_text, read_xml
 from ..errors import DataError, IntarsiaError
@@ -150,12 +149,12 @@ def png_of(text: str, height: int, width: int, where: object, deflated: bool = F
             content = inflater.decompress(content, most)
             if not inflater.eof and inflater.decompress(inflater.unconsumed_tail, 1):
                 raise DataError(f"{where}: its mask unpacks to more than {width}x{height} pixels need; export it again")
-        image = Image.open(io.BytesIO(content), formats=("PNG",))
-        if image.height * image.width > height * width:
-            raise DataError(
-                f"{where}: a mask of {image.width}x{image.height} pixels on an image of {width}x{height}; export it again"
-            )
-        image.load()
+        with embedded(content, where, ("PNG",)) as image:
+            if image.height * image.width > height * width:
+                raise DataError(
+                    f"{where}: a mask of {image.width}x{image.height} pixels on an image of {width}x{height}; export it again"
+                )
+            image.load()
     except DataError:
         raise
     except Exception as error:  # base64's, zlib's and Pillow's

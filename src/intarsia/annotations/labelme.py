@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..data.files.formats import embedded
 from ..documents import read_lines, write_json
 from ..errors import DataError, counted, nearest
 from ..labels import IGNORE
@@ -156,8 +157,10 @@ def _image(path: Path, called: str, beside: Beside, data: str | None, name: str)
         return found
     try:
         content = base64.b64decode(data)
-        with Image.open(io.BytesIO(content)) as image:
+        with embedded(content, path) as image:
             ending = {"JPEG": ".jpg", "TIFF": ".tif"}.get(image.format or "", f".{(image.format or 'png').lower()}")
+    except DataError:
+        raise
     except Exception as error:  # base64's and Pillow's
         raise DataError(f"{path}: its imageData is no image in base64 ({error}); save it again") from None
     place = _unpacked(beside.root) / f"{name}{ending}"

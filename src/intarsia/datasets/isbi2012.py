@@ -11,11 +11,12 @@ The published split has no validation set: with `holdout`, the last slices of th
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from ..data.files.formats import opened
 from ..data.pairs import Pair, Pairs, Raw
 from ..errors import DataError
 from ..labels import LabelSpace
+from ..limits import check_pixels
 
 LABELS = LabelSpace(("membrane", "cell"), ((40, 40, 40), (240, 240, 240)), {0: "membrane", 255: "cell"})
 
@@ -52,7 +53,7 @@ def splits(root: str | Path) -> tuple[str, ...]:
 def count(path: Path) -> int:
     """Pages of a TIFF."""
     try:
-        with Image.open(path) as stack:
+        with opened(path) as stack:
             return getattr(stack, "n_frames", 1)
     except (OSError, SyntaxError) as error:
         raise DataError(f"{path}: no TIFF that can be read ({error}); copy it again from its source") from None
@@ -60,8 +61,9 @@ def count(path: Path) -> int:
 
 def page(path: Path, number: int) -> np.ndarray:
     """One page of a TIFF, [H, W] uint8."""
-    with Image.open(path) as stack:
+    with opened(path) as stack:
         stack.seek(number)
+        check_pixels(stack.width, stack.height, path)
         if stack.mode not in ("L", "1"):
             raise DataError(f"{path}: page {number} is in {stack.mode} colors; ISBI 2012 is gray, 8 bit")
         return np.array(stack.convert("L"))

@@ -11,16 +11,16 @@ Only some frames are labeled; these make up the data set. Reading it takes the e
 
 from collections.abc import Sequence
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from ..data.files.formats import embedded
 from ..data.pairs import Pair, Pairs, Raw
 from ..errors import DataError, extra, nearest
 from ..labels import LabelSpace, parse_color
+from ..limits import check_decoded
 from .release import one_of, top
 
 TREE = """    {training,validation}/camera_image/CONTEXT.parquet
@@ -149,7 +149,10 @@ def _cell(place: Place, columns: list[str]) -> dict[str, Any]:
 
 def _decoded(content: bytes, where: str) -> np.ndarray:
     try:
-        with Image.open(BytesIO(content)) as image:
+        with embedded(content, where) as image:
+            check_decoded(image.width * image.height * 8, where)
             return np.asarray(image)
+    except DataError:
+        raise
     except Exception as error:  # whatever a decoder makes of damaged bytes
         raise DataError(f"{where}: no picture that can be read ({error}); get the file again") from None

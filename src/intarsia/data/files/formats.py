@@ -5,18 +5,19 @@ Pillow decodes them, but is not asked what a file is: it knows kinds that run ot
 refused by name, and the size is checked before a pixel is decoded.
 """
 
+import io
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, UnidentifiedImageError
 
 from ...errors import DataError
-from ...limits import check_pixels
-from .tags import is_tiff
+from ...limits import check_decoded, check_pixels
+from .tags import check_directory, check_exif, check_segments, is_tiff
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif", ".jp2", ".j2k",
@@ -66,22 +67,50 @@ def opened(path: Path, limit: bool = True) -> Iterator[Image.Image]:
     Raises: DataError when it is too large, or of a kind that is not read here; what Pillow raises for damaged headers.
     """
     with path.open("rb") as file:
-        head = file.read(512)
-        kind = kind_of(head, path.suffix)
-        factory = _factory(kind, head[:16], path) if kind else None
-        if factory is None:
-            raise UnidentifiedImageError(str(path))
-        file.seek(0)
-        try:
-            image = factory(file, str(path))
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            raise UnidentifiedImageError(str(path)) from None
-        if limit:
-            check_pixels(image.width, image.height, path)
-        yield image
+        yield _of(file, path, limit)
 
 
-def _factory(kind: str, head: bytes, path: Path) -> Any:
+@contextmanager
+def embedded(content: bytes, where: object, kinds: Sequence[str] = ()) -> Iterator[Image.Image]:
+    """A picture that lies within another file, as `opened` gives those of their own.
+
+    Args:
+        where: the file (and what in it), for messages.
+        kinds: in Pillow's words, where not all that are read are allowed.
+
+    Raises: see `opened`.
+    """
+    if kinds and kind_of(content[:512]) not in kinds:
+        raise UnidentifiedImageError(f"it is no {' or '.join(kinds)}")
+    with io.BytesIO(content) as file:
+        yield _of(file, where, True)
+
+
+def _of(file: BinaryIO, where: object, limit: bool) -> Image.Image:
+    """The picture of an open file; what surrounds its pixels is checked before Pillow reads it."""
+    head, suffix = file.read(512), where.suffix if isinstance(where, Path) else ""
+    kind = kind_of(head, suffix)
+    factory = _factory(kind, head[:16], where) if kind else None
+    if factory is None:
+        raise UnidentifiedImageError(str(where))
+    check_decoded(file.seek(0, os.SEEK_END), where)
+    if kind == "TIFF":
+        check_directory(file, where)
+    elif kind == "JPEG":
+        check_segments(file, where)
+    file.seek(0)
+    try:
+        image = factory(file, str(where))
+    except (SyntaxError, IndexError, TypeError, struct.error):
+        raise UnidentifiedImageError(str(where)) from None
+    if limit:
+        check_pixels(image.width, image.height, where)
+    if exif := image.info.get("exif"):
+        check_exif(exif, where)
+    return cast(Image.Image, image)
+
+
+def _factory(kind: str, head: bytes, path: object) -> Any:
     """What Pillow opens a kind of file with."""
     if kind not in Image.OPEN:
         Image.preinit()

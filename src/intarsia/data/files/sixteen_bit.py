@@ -1,7 +1,9 @@
 """Images that Pillow would open with half of their bits, or not at all: 16-bit color PNG, and TIFF of many channels or 16-bit color."""
 
+import importlib
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,11 +12,11 @@ from PIL import Image
 
 from ...errors import DataError, extra
 from ...limits import check_decoded, check_pixels
+from .formats import embedded
 from .tags import MOST, pages
 
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # color type -> samples a pixel; PNG specification, section 11.2.2
-_INFLATED = {8: zlib.decompressobj, 32946: zlib.decompressobj}  # TIFF's compressions whose size a file does not limit
-_SMALL = 1 << 16  # packed bytes that cannot grow beyond 70 MB
+_SMALL = {8: 1 << 16, 32946: 1 << 16, 32773: 1 << 16}  # packed bytes of a compression that cannot grow beyond 70 MB
 
 
 def read_png16(path: Path) -> np.ndarray:
@@ -189,9 +191,14 @@ def _check_segments(path: Path, page: Any) -> None:
 
     Raises: DataError.
     """
-    unpacker = _INFLATED.get(int(page.compression))
-    if unpacker is None:
+    compression = int(page.compression)
+    if compression in _BOUNDED:
         return
+    if compression not in _PARTS and compression not in _PICTURES and compression != _PACKBITS:
+        raise DataError(
+            f"{path}: its strips are compressed by {getattr(page.compression, 'name', compression)}, which says nothing of "
+            "their size before they are unpacked; save it with Deflate or LZW"
+        )
     rows = page.tilelength if page.is_tiled else page.rowsperstrip
     columns = page.tilewidth if page.is_tiled else page.imagewidth
     samples = page.samplesperpixel if page.planarconfig == 1 else 1
@@ -199,12 +206,58 @@ def _check_segments(path: Path, page: Any) -> None:
     need = need * max(int(page.bitspersample), 8) // 8
     check_decoded(need, path)
     for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if size <= _SMALL:
+        if size <= _SMALL.get(compression, 0):
             continue
         packed = page.parent.filehandle
         packed.seek(offset)
-        unpack, held = unpacker(), packed.read(size)
-        if len(unpack.decompress(held, need + 1)) > need:
+        if _unpacked(compression, packed.read(size), need, path) > need:
             raise DataError(
                 f"{path}: a part of the TIFF unpacks to more than the {need:,} bytes of its pixels; save it again with another program"
             )
+
+
+def _unpacked(compression: int, packed: bytes, need: int, path: Path) -> int:
+    """How many bytes a part unpacks to; never more than one beyond `need` are made."""
+    if compression == _PACKBITS:
+        return _packbits_size(packed, need)
+    if compression in _PICTURES:
+        with embedded(packed, f"{path}: a part of the TIFF") as image:
+            return image.width * image.height * len(image.getbands())
+    return len(_PARTS[compression]().decompress(packed, need + 1))
+
+
+def _packbits_size(packed: bytes, need: int) -> int:
+    """How many bytes PackBits unpacks to (TIFF 6.0, section 9), counted no further than beyond `need`."""
+    place = total = 0
+    while place < len(packed) and total <= need:
+        head = packed[place]
+        total += 257 - head if head > 128 else head + 1 if head < 128 else 0
+        place += 2 if head > 128 else head + 2 if head < 128 else 1
+    return total
+
+
+def _zstd() -> Any:
+    """A decompressor of Zstandard that makes no more than it is asked for.
+
+    Raises: DataError where this Python has none.
+    """
+    try:
+        return importlib.import_module("compression.zstd").ZstdDecompressor()
+    except ModuleNotFoundError:
+        return _Zstd()
+
+
+class _Zstd:
+    """The same with imagecodecs, which tifffile needs for it anyway: it fills a given number of bytes and no more."""
+
+    def decompress(self, packed: bytes, most: int) -> bytes:
+        made = extra("imagecodecs", "large").zstd_decode(packed, out=most)
+        return bytes(made)
+
+
+_PARTS: dict[int, Callable[[], Any]] = {  # compressions of which a few bytes may stand for gigabytes
+    8: zlib.decompressobj, 32946: zlib.decompressobj, 34925: lambda: lzma.LZMADecompressor(memlimit=1 << 28), 50000: _zstd,
+}  # fmt: skip
+_BOUNDED = (1, 5)  # none, and LZW, whose decoder fills the size that it is given
+_PACKBITS = 32773
+_PICTURES = (6, 7, 99, 33003, 33004, 33005, 34712, 34892, 33007, 34927, 50001, 34933)  # JPEG, JPEG 2000, WebP, PNG

@@ -4,6 +4,7 @@ Its pages are a chain of directories, each with the place of the next. The chain
 further, so that a file of many pages, or one whose chain runs in a circle, takes no longer than a sound one.
 """
 
+import io
 import math
 import struct
 from pathlib import Path
@@ -19,6 +20,8 @@ _TOP = 1 << 24  # the largest id that a label space takes
 _ENTRIES = 4096  # entries of one directory; TIFF allows more, programs write some dozens
 _VALUES = 1 << 16  # values of one entry that are read
 _TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q"}
+_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of a value; else 1
+_EXIF = b"Exif\0\0"
 _WANTED = {
     254: "subfile", 256: "width", 257: "height", 258: "bits", 259: "compression", 274: "orientation", 277: "samples",
     279: "sizes", 322: "tile_width", 323: "tile_height", 325: "sizes", 42113: "nodata",
@@ -56,6 +59,68 @@ def pages(path: Path, most: int = MOST) -> list[Page]:
         raise DataError(
             f"{path}: the TIFF's directory is truncated or damaged ({error}); copy it again from its source"
         ) from None
+
+
+def check_directory(file: BinaryIO, where: object) -> None:
+    """Refuse a TIFF, or EXIF data, whose first directory asks for more bytes than there are.
+
+    Whatever reads all tags of a directory makes a copy of the bytes of each, and thousands of them may name the same ones.
+
+    Raises: DataError.
+    """
+    total = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(16)
+    if not is_tiff(head) or len(head) < 8:
+        return  # whoever reads it says so
+    order, big = "<" if head[:2] == b"II" else ">", head[2:4] in (b"+\0", b"\0+")
+    counter, size, field = ("Q", 20, 8) if big else ("H", 12, 4)
+    try:
+        (place,) = struct.unpack(order + "Q", head[8:16]) if big else struct.unpack(order + "I", head[4:8])
+        file.seek(place)
+        (count,) = struct.unpack(order + counter, file.read(struct.calcsize("=" + counter)))
+    except (struct.error, OverflowError, ValueError):
+        return
+    if count > _ENTRIES:
+        raise DataError(f"{where}: a directory of {count:,} tags; at most {_ENTRIES:,} are read, so save it again")
+    block, asked = file.read(count * size), 0
+    for start in range(0, len(block) - size + 1, size):
+        _, kind, number = struct.unpack_from(order + ("HHQ" if big else "HHI"), block, start)
+        held = number * _SIZES.get(kind, 1)
+        asked += held if field < held <= total else 0
+    if asked > 2 * total:
+        raise DataError(
+            f"{where}: its tags ask for {asked:,} bytes, but it has {total:,}; save the picture again without them"
+        )
+
+
+def check_exif(exif: bytes, where: object) -> None:
+    """Refuse EXIF data whose tags ask for more bytes than there are.
+
+    Raises: DataError.
+    """
+    check_directory(io.BytesIO(exif.removeprefix(_EXIF)), f"{where}: EXIF data")
+
+
+def check_segments(file: BinaryIO, where: object) -> None:
+    """The same for the EXIF data and the list of views of a JPEG, which stand before its pixels.
+
+    Raises: DataError.
+    """
+    file.seek(2)
+    held = bytearray()
+    while (mark := file.read(4))[:1] == b"\xff" and len(mark) == 4 and mark[1] not in (0xDA, 0xD9):
+        size = int.from_bytes(mark[2:], "big") - 2
+        if mark[1] in (0xE1, 0xE2):
+            body = file.read(max(size, 0))
+            if body.startswith(_EXIF):  # Pillow puts those of several segments together
+                held += body[len(_EXIF) :] if held else body
+            elif body.startswith(b"MPF\0"):
+                check_directory(io.BytesIO(body[4:]), f"{where}: its list of views")
+        else:
+            file.seek(max(size, 0), 1)
+    if held:
+        check_exif(bytes(held), where)
 
 
 def nodata_of(path: Path) -> float | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from ...data.dataset import Notes
 from ...data.files.codecs import decode_mask, read_image
+from ...data.files.formats import opened
 from ...data.files.npy import planes_of
 from ...data.folders.planes import Files, lay
 from ...data.layers import hidden_planes
@@ -74,7 +74,7 @@ def picture(case: Case) -> np.ndarray:
         return read_image(case.item.image)
     except OddMode:
         pass
-    with Image.open(case.item.image) as image:
+    with opened(case.item.image) as image:
         return np.asarray(image.convert("RGB"))
 
 
