@@ -16,10 +16,8 @@ import intarsia.data
 from intarsia.data.cache import Cached
 from intarsia.data.loader import Loader
 from intarsia.data.write_shards import shard
-from intarsia.doctor.audit import examined, judge
-from intarsia.doctor.exam.reading import Case, reader
+from intarsia.doctor import mend, visit
 from intarsia.doctor.finding import Sight
-from intarsia.doctor.mend import mend_pairs
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
@@ -90,8 +88,8 @@ def test_through_the_loader(kind: str, root: Path) -> None:
 def test_through_the_audit(kind: str, root: Path) -> None:
     """What the audit counts in raw values is what the samples hold; what its page shows is what they look like."""
     dataset = KINDS[kind](root)
-    exams = examined([dataset])
-    found = judge([dataset], exams)
+    seen = visit(dataset)
+    found = seen.audit
     assert [finding.message for finding in found.errors] == []
     every = np.concatenate([sample.labels.numpy().ravel() for sample in samples(dataset)])
     counts = np.bincount(every, minlength=256)
@@ -100,7 +98,7 @@ def test_through_the_audit(kind: str, root: Path) -> None:
         int(s.labels.numel()) for s, i in zip(samples(dataset), dataset.items, strict=True) if i.mask is None
     )
     assert found.ignored == pytest.approx((counts[255] - unlabeled) / (every.size - unlabeled))
-    read = reader([Case(i, e, dataset=dataset) for i, e in zip(dataset.items, exams[0], strict=True)], dataset.labels)
+    read = seen.reader()
     for item, sample in zip(dataset.items, samples(dataset), strict=True):
         image, labels = read(Sight(item.name, item.image, item.mask))
         assert image is not None and image.shape[:2] == sample.labels.shape
@@ -109,8 +107,8 @@ def test_through_the_audit(kind: str, root: Path) -> None:
 
 def test_through_a_clean_copy(kind: str, root: Path, tmp_path: Path) -> None:
     dataset = KINDS[kind](root)
-    steps = mend_pairs([dataset], examined([dataset]), tmp_path / "clean")
-    out = [step for step in steps if step["action"].startswith("left out")]
+    steps = mend(visit(dataset), tmp_path / "clean")
+    out = [step for step in steps if step["left_out"]]
     labeled = [s for s, i in zip(samples(dataset), dataset.items, strict=True) if i.mask is not None]
     assert [step["action"] for step in out] == ["left out: it has no mask"] * (4 - len(labeled))
     masks = "masks" if dataset.split == "all" else f"masks/{dataset.split}"
@@ -180,7 +178,7 @@ def _made(path: Path) -> Path:
 
 
 def test_what_an_export_leaves_out_is_told(root: Path) -> None:
-    found = judge([dataset := KINDS["export"](root)], examined([dataset]))
+    found = visit(KINDS["export"](root)).audit
     assert "the whole set: 4 shapes left out: points and lines have no area." in [
         finding.message for finding in found.findings
     ]

@@ -20,9 +20,7 @@ from intarsia.data.shards import shards
 from intarsia.data.write_shards import shard
 from intarsia.datasets.covid_cxr import CLASSES, covid_cxr
 from intarsia.datasets.folder import folder
-from intarsia.doctor import audit
-from intarsia.doctor.audit import examined
-from intarsia.doctor.mend import mend_pairs
+from intarsia.doctor import audit, mend, visit
 from intarsia.errors import DataError, LabelError, TrainingError
 from intarsia.evaluation.scoring import same_classes
 from intarsia.labels import LabelSpace
@@ -211,7 +209,7 @@ def test_a_plane_that_does_not_fit_is_one_sentence(root: Path, tmp_path: Path, k
     assert len(found.errors) == 1
     with pytest.raises(AssertionError, match=told):
         raise AssertionError(found.errors[0].message)
-    steps = mend_pairs([data], examined([data]), tmp_path / "clean")
+    steps = mend(visit(data), tmp_path / "clean")
     assert sum("left out" in step["action"] for step in steps) == 1
     same(opened(tmp_path / "clean"), [opened(root)[n] for n in (0, 1, 3)])
 
@@ -223,13 +221,13 @@ def test_an_unknown_class_is_refused_with_the_nearest(root: Path) -> None:
 
 def test_a_clean_copy_keeps_planes(root: Path, tmp_path: Path) -> None:
     data = opened(root)
-    mend_pairs([data], examined([data]), tmp_path / "clean")
+    mend(visit(data), tmp_path / "clean")
     labels = LabelSpace.from_dict(yaml.safe_load((tmp_path / "clean" / "labels.yaml").read_text()))
     assert labels == SPACE
     same(opened(tmp_path / "clean", labels), data)
     odd = Pairs(data.items, LabelSpace(("a/b", "heart", "tube"), planes=True), name="x", split="all", decode=_zeros)
     with pytest.raises(DataError, match="the masks of 'a/b' cannot lie in a folder of that name"):
-        mend_pairs([odd], examined([odd]), tmp_path / "odd")
+        mend(visit(odd), tmp_path / "odd")
 
 
 def _zeros(item: Pair) -> Raw:

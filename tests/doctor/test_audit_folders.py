@@ -9,7 +9,8 @@ from PIL import Image
 
 from intarsia.doctor import audit
 from intarsia.doctor.describe import init
-from intarsia.doctor.diagnose import Diagnosis, diagnose
+from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.diagnosis import Diagnosis
 from intarsia.doctor.mend import mend
 from intarsia.errors import DataError, LabelError
 
@@ -21,7 +22,7 @@ def looked_at(shared_data: Path, name: str, out: Path) -> tuple[Diagnosis, dict[
     again = diagnose(out)
     assert not found.audit.errors and not again.audit.errors
     recipe, told = init(out)
-    assert "labels.yaml" in told and recipe["labels"]["classes"] == list(again.meaning.space.names)
+    assert "labels.yaml" in told and recipe["labels"]["classes"] == list(again.labels.names)
     return found, steps, again
 
 
@@ -43,7 +44,7 @@ def test_palettes_whose_order_differs_and_names_whose_colors_lie(shared_data: Pa
     painted = np.asarray(Image.open(tmp_path / "out/masks/Tile 2_image_part_001.png").convert("RGB"))
     known = (painted != 255).any(axis=2)
     assert known.mean() > 0.99 and (painted[known] == colors[known]).all()
-    assert again.audit.forms == {"png palette": len(again.wards[0].cases)}
+    assert again.audit.forms == {"png palette": len(again.splits[0].cases)}
 
 
 def test_jpeg_masks_become_two_classes(shared_data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from planted import folder, images, load, masks, of, save
 
 from intarsia.data.files.codecs import decode_mask, read_image
 from intarsia.doctor.describe import init
-from intarsia.doctor.diagnose import Diagnosis, diagnose
+from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.diagnosis import Diagnosis
 from intarsia.doctor.finding import Finding
 from intarsia.doctor.mend import mend
 from intarsia.errors import DataError, LabelError
@@ -116,14 +117,14 @@ def test_three_hundred_classes_are_classes(root: Path, random: Random) -> None:
 
 def test_grays_spread_to_255_are_classes_and_a_lonely_255_is_not(root: Path) -> None:
     rewritten(root, {1: 85, 2: 170, 3: 255})
-    assert diagnose(root).meaning.space.names == ("class_0", "class_85", "class_170", "class_255")
+    assert diagnose(root).labels.names == ("class_0", "class_85", "class_170", "class_255")
     rewritten(root, {85: 1, 170: 2})
-    assert diagnose(root).meaning.space.names == ("class_0", "class_1", "class_2")
+    assert diagnose(root).labels.names == ("class_0", "class_1", "class_2")
 
 
 def test_65535_is_what_255_is_in_files_of_8_bits(root: Path) -> None:
     rewritten(root, {3: 65535}, np.uint16)
-    assert diagnose(root).meaning.space.names == ("class_0", "class_1", "class_2")
+    assert diagnose(root).labels.names == ("class_0", "class_1", "class_2")
 
 
 def test_minus_one_is_ignored_and_init_says_so(root: Path) -> None:
@@ -139,22 +140,22 @@ def test_minus_one_is_ignored_and_init_says_so(root: Path) -> None:
 def test_an_id_whose_name_says_so_is_ignored(root: Path, line: str) -> None:
     (root / "classes.txt").write_text(f"{line}\na\nb\nc\n")
     found = diagnose(root)
-    assert found.meaning.space.names == ("a", "b", "c")
+    assert found.labels.names == ("a", "b", "c")
     assert (
         "classes.txt" in kinds(found, "note")["meaning"].message
         and "and ignored" in kinds(found, "note")["meaning"].message
     )
-    assert found.meaning.space.encode(np.array([[0, 1, 3]])).tolist() == [[255, 0, 2]]
+    assert found.labels.encode(np.array([[0, 1, 3]])).tolist() == [[255, 0, 2]]
 
 
 def test_a_background_named_none_stays_a_class(root: Path) -> None:
     (root / "classes.txt").write_text("none\na\nb\nc\n")
-    assert diagnose(root).meaning.space.names == ("none", "a", "b", "c")
+    assert diagnose(root).labels.names == ("none", "a", "b", "c")
 
 
 def test_the_first_line_of_labelme_is_no_class(root: Path) -> None:
     (root / "labels.txt").write_text("__ignore__\n_background_\na\nb\nc\n")
-    assert diagnose(root).meaning.space.names == ("background", "a", "b", "c")
+    assert diagnose(root).labels.names == ("background", "a", "b", "c")
 
 
 def test_names_that_say_image_and_mask_in_one_folder(root: Path, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_names_that_say_image_and_mask_in_one_folder(root: Path, tmp_path: Path)
         save(tmp_path / f"flat/{n}_mask.png", load(path))
         save(tmp_path / f"flat/{n}_sat.jpg", load(of(path)))
     found = diagnose(tmp_path / "flat")
-    assert [len(w.cases) for w in found.wards] == [18]
+    assert [len(w.cases) for w in found.splits] == [18]
     assert not found.audit.errors and "unmatched" not in kinds(found, "warning")
 
 
@@ -170,7 +171,7 @@ def test_splits_with_a_letter_for_each_side(root: Path) -> None:
     for side, letter in (("images", "A"), ("masks", "B")):
         for split, short in (("train", "train"), ("val", "test")):
             (root / side / split).rename(root / f"{short}{letter}")
-    assert {w.split: len(w.cases) for w in diagnose(root).wards} == {"train": 12, "test": 6}
+    assert {w.name: len(w.cases) for w in diagnose(root).splits} == {"train": 12, "test": 6}
 
 
 def test_dots_in_every_mask_are_no_slips_of_a_brush(root: Path, random: Random) -> None:

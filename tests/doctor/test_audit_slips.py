@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from planted import NAMES, colored, folder, images, load, masks, of, save
 
-from intarsia.doctor.diagnose import Diagnosis, diagnose
+from intarsia.doctor.diagnose import diagnose
+from intarsia.doctor.diagnosis import Diagnosis
 from intarsia.doctor.finding import Finding
 from intarsia.doctor.mend import mend
 from intarsia.errors import DataError
@@ -58,7 +59,7 @@ def test_nineteen_ids_and_255_are_not_two_classes_with_grays_between_them(root: 
         save(path, mask)
     found = diagnose(root)
     assert not [f for f in found.audit.findings if f.kind == "smeared"]
-    assert found.meaning.space.num_classes == 19 and found.meaning.space.values[255] == "ignore"
+    assert found.labels.num_classes == 19 and found.labels.values[255] == "ignore"
 
 
 def test_a_jpeg_under_the_name_of_a_png_is_told(root: Path, tmp_path: Path) -> None:
@@ -269,7 +270,7 @@ def test_one_palette_of_another_order_leaves_the_ids_as_they_are(root: Path, tmp
         picture.save(path)
     found = diagnose(root)
     assert only(found, "palette_order", "warning").places == (str(hit),)
-    assert not found.meaning.space.by_color and found.meaning.space.values[255] == "ignore"
+    assert not found.labels.by_color and found.labels.values[255] == "ignore"
     mended(found, tmp_path / "out")
     before[-3:] = 255
     assert (load(tmp_path / "out/masks/train" / hit.name) == before).all()

@@ -30,7 +30,7 @@ def some(shared_data: Path, tmp_path: Path) -> Path:
 def test_most_pairs_of_masks_that_were_exchanged_are_named_and_no_other(some: Path) -> None:
     found = diagnose(some)
     assert not {"swapped", "misplaced", "flipped"} & {f.kind for f in found.audit.findings}
-    exams = [case.exam for case in found.wards[0].cases]
+    exams = [case.exam for case in found.splits[0].cases]
     hit = wrong = 0
     for one, two in combinations(range(20), 2):
         order = [two if n == one else one if n == two else n for n in range(20)]
@@ -47,7 +47,7 @@ def test_most_pairs_of_masks_that_were_exchanged_are_named_and_no_other(some: Pa
 
 
 def test_exchanged_masks_are_a_finding(some: Path) -> None:
-    exams = [case.exam for case in diagnose(some).wards[0].cases]
+    exams = [case.exam for case in diagnose(some).splits[0].cases]
     suits = suiting(exams)
     assert suits is not None
     gain = suits - np.diag(suits)[:, None]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from intarsia.doctor.audit import audit, examined
+from intarsia.doctor import audit, visit
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.exam.fingerprints import gray, thumbnail
 from intarsia.doctor.exam.views import Filed, Spool, Views
@@ -148,6 +148,6 @@ def test_a_quick_exam_holds_no_pictures() -> None:
             return image, labels
 
     for quick in (True, False):
-        for exam in examined([Made()], quick)[0]:
+        for exam in visit(Made(), quick=quick).splits[0].exams:
             held = sum(view.nbytes for view in (exam.thumb, exam.edges, exam.borders, exam.colors)) + exam.grid.nbytes
             assert (held == 0) is quick and exam.closely is not quick

@@ -11,9 +11,7 @@ from intarsia.annotations.convert import convert
 from intarsia.annotations.project import Bitmap, Picture, Project, Region
 from intarsia.data.pairs import Pair, Pairs
 from intarsia.datasets.folder import folder
-from intarsia.doctor import init
-from intarsia.doctor.audit import examined
-from intarsia.doctor.mend import mend_pairs
+from intarsia.doctor import init, mend, visit
 from intarsia.labels import LabelSpace
 
 SPACE = LabelSpace(("background", "cell"))
@@ -45,7 +43,7 @@ def pairs_of(root: Path, names: list[str]) -> Pairs:
 )
 def test_a_clean_copy_holds_each_image_with_its_own_mask(names: list[str], made: list[str], tmp_path: Path) -> None:
     dataset = pairs_of(tmp_path / "in", names)
-    steps = mend_pairs([dataset], [examined([dataset])[0]], tmp_path / "out")
+    steps = mend(visit(dataset), tmp_path / "out")
     for n, name in enumerate(made, 1):
         image = np.asarray(Image.open(tmp_path / "out" / "images" / f"{name}.png"))
         mask = np.asarray(Image.open(tmp_path / "out" / "masks" / f"{name}.png"))

@@ -106,6 +106,14 @@ def is_recipe(source: str) -> bool:
     return source.endswith((".yaml", ".yml")) or source in names()
 
 
+def undescribed(source: str) -> bool:
+    """Whether SOURCE is a folder or a file that nobody described, rather than a data set's name or a recipe."""
+    from ..datasets.catalogue import DATASETS
+
+    recipe = is_recipe(source) and not Path(source).is_dir()
+    return source not in DATASETS and not recipe and Path(source).exists()
+
+
 def _whole(data: dict[str, Any]) -> dict[str, Any]:
     """A recipe's data without the holdout that nobody asked for: the split of which it would be a part."""
     from ..data.roles import TRAIN, of

@@ -1,55 +1,46 @@
-"""A folder that nobody described, under the lens: every file is read once, whatever is wrong with it, and judged afterwards."""
+"""Diagnose a folder that nobody described: every file is read once, whatever is wrong with it, and judged afterwards."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ..data.dataset import Notes
 from ..data.files.ahead import ahead
 from ..data.files.codecs import read_image
 from ..data.folders.find import find
 from ..data.folders.layout import Layout, listed, pair
-from ..data.folders.nodata import ignoring, settle
+from ..data.folders.nodata import Nodata, ignoring, settle
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, VAL, role
 from ..errors import DataError, PartError, TwiceNamed, nearest
 from ..labels import LabelSpace
 from .describe import lists_of
+from .diagnosis import Diagnosis
 from .exam.examine import Exam, inspect, spooled
-from .exam.reading import Case, Ward, decode
+from .exam.reading import Case, Split, decode
 from .exam.views import Spool
-from .finding import Audit, Finding, Sight
+from .finding import SEVERITIES, Finding, Sight
 from .findings.drawn import ignored
-from .findings.folder import about_files, about_planes, beside, known_layouts, not_read, unlabeled
+from .findings.duplicates import copies
+from .findings.folder import about_files, about_planes, alike, beside, known_layouts, not_read, spelled, unlabeled
 from .findings.misnamed import too_high
 from .findings.rare_classes import scarce
-from .findings.spelling import alike, spelled
-from .judge import gather
+from .judge import judge
 from .meaning.class_names import labels_file, named
-from .meaning.infer import Meaning, infer, renamed
+from .meaning.infer import Meaning, in_common, infer
+from .meaning.reading import Table
 
 
-@dataclass
-class Diagnosis:
-    """All that is known of a folder."""
-
-    root: Path
-    audit: Audit
-    wards: list[Ward]
-    meaning: Meaning
-    unlabeled: list[Path] = field(default_factory=list)
-    proposed: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
-    # kind of finding -> tables as in `meaning.tables`: what looks likely, and is done where a person accepts that kind
-    spelled: list[Pair] = field(default_factory=list)  # whose names are one to a reader only
-
-
-def diagnose(root: str | Path, splits: list[str] | None = None, quick: bool = False) -> Diagnosis:
+def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool = False) -> Diagnosis:
     """Look at a folder of images and masks; what is wrong with it becomes findings, whatever it is.
 
     Args:
+        splits: those to look at; None: all.
         quick: look only at values, sizes, what cannot be read, and pictures that stand twice pixel for pixel.
 
     Raises: DataError when the folder is missing, holds no pairs, or no mask that can be read.
@@ -57,93 +48,98 @@ def diagnose(root: str | Path, splits: list[str] | None = None, quick: bool = Fa
     root = Path(root)
     layout = find(root)
     twice: list[TwiceNamed] = []
-    wards, odd = _wards(root, layout, twice)
-    if unknown := [name for name in splits or () if name not in {w.split for w in wards}]:
-        there = [w.split for w in wards]
-        raise DataError(f"{root}: there is no split {unknown[0]!r} in this folder{nearest(unknown[0], there)}")
-    wards = [w for w in wards if not splits or w.split in splits]
-    near = next(c.item.mask.parent for w in wards for c in w.cases if c.item.mask)
-    places = [p for p in (near, near.parent, near.parent.parent) if p == root or root in p.parents]
+    there, odd = _splits(root, layout, twice)
+    parts, classes = _examined(_chosen(root, there, splits), quick)
+    first = next(case.item.mask.parent for part in parts for case in part.cases if case.item.mask)
+    places = [p for p in (first, first.parent, first.parent.parent) if p == root or root in p.parents]
     file = named(root, *places)
-    known = labels_file(root)
-    classes = sorted({named for w in wards for c in w.cases for named, _ in c.parts})
-    spool = Spool()
-    for ward in wards:
-        ward.cases = [case._replace(classes=tuple(classes)) for case in ward.cases]
-        looked = ahead(lambda case: case._replace(exam=_look(case, quick)), ward.cases)
-        ward.cases = [case._replace(exam=spooled(case.exam, spool)) for case in looked]
-    exams = [[c.exam for c in ward.cases] for ward in wards]
-    everything = [e for part in exams for e in part]
-    if classes:
-        known = LabelSpace(("background", *classes))
-    readable = [e for e in everything if e.form is not None]
-    nodata = settle([e.values for e in readable], [e.nodata[0] if e.nodata else None for e in readable])
-    meaning = infer(root, everything, file, known)
+    known = LabelSpace(("background", *classes)) if classes else labels_file(root)
+    nodata, measured = _without_nodata([exam for part in parts for exam in part.exams])
+    meaning = infer(root, measured, file, known)
     meaning = meaning._replace(space=ignoring(meaning.space, nodata))
-    said = [
+    exams = [_translated(exam, meaning, nodata) for exam in measured]
+    parts = _with(parts, exams, meaning.space)
+    loose = unlabeled(root, parts)
+    found = [
         *([Finding("nodata", "error", f"{nodata.clash[0].upper()}{nodata.clash[1:]}.")] if nodata.clash else []),
         *meaning.findings,
-        *about_planes(root, layout, wards, classes),
+        *about_planes(root, layout, parts, classes),
         *about_files(root, layout, twice),
         *spelled(odd),
+        *(known_layouts(root) if file is None and known is None else []),
+        *beside(root, loose),
+        *not_read(_folders(parts)),
     ]
-    said += known_layouts(root) if file is None and known is None else []
-    loose = unlabeled(root, wards)
-    said += beside(root, loose)
-    said += not_read(
-        [p.parent for w in wards for c in w.cases for p in (c.item.image, c.item.mask) if p and p.is_file()]
-    )
-    for exam in everything:
-        if id(exam) in meaning.lost:
-            exam.values, exam.specks, exam.objects, exam.gaps = {}, {}, {}, {}
-        elif id(exam) in meaning.tables:
-            renamed(exam, meaning.tables[id(exam)])
-    for exam in readable if nodata.ignored else ():
-        if exam.nodata and exam.nodata[1] and id(exam) not in meaning.lost:
-            exam.values[exam.nodata[0]] = exam.nodata[1]
-    proposed: dict[str, dict[int, dict[int, int]]] = {}
-    if not meaning.space.by_color and (lower := _lower(meaning, everything)):
-        proposed["off_by_one"] = {id(exam): table for exam, table in lower}
-        said.append(_one_too_high([exam for exam, _ in lower], len(everything)))
-    for ward in wards:
-        ward.labels = meaning.space
+    proposed: dict[str, dict[str, Table]] = {}
+    if not meaning.space.by_color and (lower := _lower(meaning, exams)):
+        proposed["off_by_one"] = {exam.place: table for exam, table in lower}
+        found.append(_one_too_high([exam for exam, _ in lower], len(exams)))
     if known is None:
-        said += scarce(meaning.space, everything, ignored(meaning.space, everything))
-    found = gather(wards, [meaning.space] * len(wards), exams, said)
-    sure = {place for f in said if f.kind == "off_by_one" and proposed for place in f.places}
-    findings = tuple(
-        _softened(f, everything)
-        for f in found.findings
-        if f in said or f.kind != "off_by_one" or not set(f.places) <= sure  # what is less sure of the same masks
+        found += scarce(meaning.space, exams, ignored(meaning.space, exams))
+    same = copies([part.name for part in parts], [part.exams for part in parts])
+    audit = judge(parts, same, found)
+    sure = {place for f in found if f.kind == "off_by_one" and proposed for place in f.places}
+    kept = [f for f in audit.findings if f in found or f.kind != "off_by_one" or not set(f.places) <= sure]
+    softened = sorted((_softened(f, exams) for f in kept), key=lambda f: SEVERITIES.index(f.severity))
+    return Diagnosis(
+        title=str(root),
+        audit=replace(audit, findings=tuple(softened)),
+        labels=meaning.space,
+        splits=tuple(parts),
+        copies=same,
+        root=root,
+        tables=meaning.tables,
+        lost=meaning.lost,
+        proposed=proposed,
+        spelled=tuple(odd),
+        unlabeled=tuple(loose),
     )
-    order = {"error": 0, "warning": 1, "note": 2}
-    found = replace(found, findings=tuple(sorted(findings, key=lambda f: order[f.severity])))
-    return Diagnosis(root, found, wards, meaning, loose, proposed, odd)
 
 
-def _lower(meaning: Meaning, exams: list[Exam]) -> list[tuple[Exam, dict[int, int]]]:
-    """Masks whose ids are one too high by what is seen in their images, and the table that would lower them; nothing is changed."""
-    silent = ignored(meaning.space, exams)
-    classes = set(meaning.space.values) - silent
-    found = []
-    for exam in too_high(exams, silent):
-        if {v - 1 for v in exam.values if v not in silent} <= classes:
-            below = {v: v if v in silent else v - 1 for v in exam.values}
-            table = meaning.tables.get(id(exam))
-            found.append((exam, below if table is None else {own: below.get(v, v) for own, v in table.items()}))
-    return found
+def _splits(root: Path, layout: Layout, twice: list[TwiceNamed]) -> tuple[list[Split], list[Pair]]:
+    """The splits, not yet examined, and those of their pairs whose names are not quite alike."""
+    lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
+    order = {TRAIN: 0, VAL: 1}
+    splits = []
+    odd: list[Pair] = []
+    for name in layout.splits or (lists.names if lists else ("all",)):
+        left: tuple[list[str], list[str]] = ([], [])
+        if lists:
+            try:
+                items = listed(root, root / lists.pattern.replace("{split}", name), layout)
+            except DataError:
+                continue
+        else:
+            items, left = pair(root, layout, name, twice)
+            if not stacked(layout.masks):
+                more, left = alike(root, layout, left)
+                items, odd = sorted([*items, *more], key=lambda i: i.name), [*odd, *more]
+        if items:
+            planes = files_of(root, layout.masks, name, layout.mask_suffix) if stacked(layout.masks) else {}
+            cases = tuple(Case(item, Exam(item.name, ""), planes.get(item.name, ())) for item in items)
+            notes = Notes(unmatched=(tuple(left[0]), tuple(left[1])))
+            splits.append(Split(name, cases, notes=notes))
+    return sorted(splits, key=lambda split: order.get(role(split.name), 2)), odd
 
 
-def _one_too_high(hit: list[Exam], count: int) -> Finding:
-    several = len(hit) > 1
-    return Finding(
-        "off_by_one",
-        "warning",
-        f"{len(hit)} of the {count} masks {'have' if several else 'has'} ids that may be one too high: every class in {'them' if several else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
-        tuple(e.place for e in hit[:5]),
-        "Look at them; nothing is changed for how classes look, unless you accept it: --fix DIR --accept off_by_one subtracts 1 from their ids.",
-        tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
-    )
+def _chosen(root: Path, splits: Sequence[Split], wanted: Sequence[str] | None) -> list[Split]:
+    """Those that somebody named, or all."""
+    there = [split.name for split in splits]
+    if unknown := [name for name in wanted or () if name not in there]:
+        raise DataError(f"{root}: there is no split {unknown[0]!r} in this folder{nearest(unknown[0], there)}")
+    return [split for split in splits if not wanted or split.name in wanted]
+
+
+def _examined(splits: Sequence[Split], quick: bool) -> tuple[list[Split], list[str]]:
+    """The splits with an exam of each pair, and the classes of masks that are several files each."""
+    spool = Spool()
+    classes = tuple(sorted({named for split in splits for case in split.cases for named, _ in case.parts}))
+
+    def look(case: Case) -> Case:
+        case = case._replace(classes=classes)
+        return case._replace(exam=spooled(_look(case, quick), spool))
+
+    return [replace(split, cases=tuple(ahead(look, split.cases))) for split in splits], list(classes)
 
 
 def _look(case: Case, quick: bool) -> Exam:
@@ -162,42 +158,75 @@ def _look(case: Case, quick: bool) -> Exam:
             raise DataError(f"{case.item.mask}: holds no pixel")
     except DataError as error:
         mask = error
-    exam = inspect(case.item, image, mask, quick)
+    exam = replace(inspect(case.item, image, mask, quick), overlap=overlap or 0, covered=covered)
     if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
         wrong = mask.path if isinstance(mask, PartError) else None
-        exam.place = str(wrong or case.parts[0][1])
-    exam.overlap, exam.covered = overlap or 0, covered
+        exam = replace(exam, place=str(wrong or case.parts[0][1]))
     if exam.form is not None and overlap is not None and not case.parts:
-        exam.form = exam.form._replace(kind="npy one-hot")
+        exam = replace(exam, form=exam.form._replace(kind="npy one-hot"))
     return exam
 
 
-def _wards(root: Path, layout: Layout, twice: list[TwiceNamed]) -> tuple[list[Ward], list[Pair]]:
-    """The splits, and those of their pairs whose names are not quite alike."""
-    lists = lists_of(root, layout) if not layout.splits and not stacked(layout.masks) else None
-    wards = []
-    odd: list[Pair] = []
-    for split in layout.splits or (lists.names if lists else ("all",)):
-        left: tuple[list[str], list[str]] = ([], [])
-        if lists:
-            try:
-                items = listed(root, root / lists.pattern.replace("{split}", split), layout)
-            except DataError:
-                continue
-        else:
-            items, left = pair(root, layout, split, twice)
-            if not stacked(layout.masks):
-                more, left = alike(root, layout, left)
-                items, odd = sorted([*items, *more], key=lambda i: i.name), [*odd, *more]
-        if items:
-            planes = files_of(root, layout.masks, split, layout.mask_suffix) if stacked(layout.masks) else {}
-            cases = [Case(i, Exam(i.name, ""), planes.get(i.name, ())) for i in items]
-            order = {TRAIN: 0, VAL: 1}
-            wards.append((order.get(role(split), 2), Ward(split, root.name, cases, (tuple(left[0]), tuple(left[1])))))
-    return [ward for _, ward in sorted(wards, key=lambda w: w[0])], odd
+def _without_nodata(exams: Sequence[Exam]) -> tuple[Nodata, list[Exam]]:
+    """What the masks declare to be no data, and the exams without the pixels that are therefore ignored."""
+    readable = [e for e in exams if e.form is not None]
+    views = [dict(e.values) for e in readable]
+    nodata = settle(views, [e.nodata[0] if e.nodata else None for e in readable])
+    if not nodata.ignored:
+        return nodata, list(exams)
+    left = iter(views)
+    return nodata, [exam if exam.form is None else replace(exam, values=next(left)) for exam in exams]
 
 
-def _softened(finding: Finding, exams: list[Exam]) -> Finding:
+def _translated(exam: Exam, meaning: Meaning, nodata: Nodata) -> Exam:
+    """An exam by the common values, with the pixels that its mask declares to be no data."""
+    found = in_common(exam, meaning.reading)
+    if not nodata.ignored or exam.form is None or exam.place in meaning.lost or not exam.nodata or not exam.nodata[1]:
+        return found
+    return replace(found, values={**found.values, exam.nodata[0]: exam.nodata[1]})
+
+
+def _with(splits: Sequence[Split], exams: Iterable[Exam], labels: LabelSpace) -> list[Split]:
+    """The splits with other exams, in the same order."""
+    left = iter(exams)
+    return [
+        replace(split, cases=tuple(case._replace(exam=next(left)) for case in split.cases), labels=labels)
+        for split in splits
+    ]
+
+
+def _folders(splits: Sequence[Split]) -> list[Path]:
+    """The folders of images and masks."""
+    files = (path for split in splits for case in split.cases for path in (case.item.image, case.item.mask))
+    return [path.parent for path in files if path and path.is_file()]
+
+
+def _lower(meaning: Meaning, exams: Sequence[Exam]) -> list[tuple[Exam, Table]]:
+    """Masks whose ids are one too high by what is seen in their images, and the table that would lower them."""
+    silent = ignored(meaning.space, exams)
+    classes = set(meaning.space.values) - silent
+    found: list[tuple[Exam, Table]] = []
+    for exam in too_high(exams, silent):
+        if {v - 1 for v in exam.values if v not in silent} <= classes:
+            below = {v: v if v in silent else v - 1 for v in exam.values}
+            table = meaning.tables.get(exam.place)
+            found.append((exam, below if table is None else {own: below.get(v, v) for own, v in table.items()}))
+    return found
+
+
+def _one_too_high(hit: Sequence[Exam], count: int) -> Finding:
+    several = len(hit) > 1
+    return Finding(
+        "off_by_one",
+        "warning",
+        f"{len(hit)} of the {count} masks {'have' if several else 'has'} ids that may be one too high: every class in {'them' if several else 'it'} looks as the one below does elsewhere (the first: {hit[0].name}).",
+        tuple(e.place for e in hit[:5]),
+        "Look at them; nothing is changed for how classes look, unless you accept it: --fix DIR --accept off_by_one subtracts 1 from their ids.",
+        tuple(Sight(e.name, e.image_path, e.mask_path) for e in hit[:5]),
+    )
+
+
+def _softened(finding: Finding, exams: Sequence[Exam]) -> Finding:
     """Channels that can be made equal without loss are a warning: `intarsia init` asks for that."""
     if finding.kind == "channels" and all(e.convertible for e in exams if e.channels):
         return finding._replace(

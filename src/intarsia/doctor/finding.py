@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # gravest first
 
 
 class Kind(NamedTuple):
@@ -41,7 +42,7 @@ KINDS: dict[str, Kind] = {
     "orientation": Kind(_LIGHT, "image and mask that EXIF data turn in different ways", "both are written upright"),
     "sizes": Kind(_NOTE, "images of several sizes"),
     "blank": Kind(_WARNING, "an image of one color"),
-    "nodata": Kind(("error", "warning", "note"), "pixels that a file itself declares to hold no data"),
+    "nodata": Kind(SEVERITIES, "pixels that a file itself declares to hold no data"),
     # what lies in the folder
     "recognized": Kind(_NOTE, "what an export or a packed data set was recognized as"),
     "layout": Kind(_NOTE, "a folder that is laid out as a known data set is"),

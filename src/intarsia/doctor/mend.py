@@ -15,10 +15,9 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 import yaml
@@ -26,43 +25,72 @@ from PIL import Image
 
 from ..data.dataset import Fault
 from ..data.faults import of as faults_of
+from ..data.files.ahead import ahead
 from ..data.files.codecs import orientation_of, upright, write_image, write_labels
 from ..data.folders.planes import stack
-from ..data.pairs import Pairs, mismatch, with_channels
+from ..data.pairs import mismatch, with_channels
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace
 from ..naming import distinct
-from .diagnose import Diagnosis
+from .diagnosis import Diagnosis
 from .exam.examine import Exam
 from .exam.fingerprints import fit, gray
-from .exam.reading import Case, Ward, codes_of, picture
-from .findings.duplicates import AGREE, copies, near
+from .exam.reading import Case, Split, codes_of, picture
+from .findings.duplicates import AGREE, Found
+from .meaning.reading import Table
 
-Step = dict[str, str]
-ANNOTATION = "annotation"  # the first word of what was done with one that cannot be used
 ACCEPTABLE = ("off_by_one",)  # kinds of findings that rest on how classes look: mended where a person accepts them
 _COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_UNREAD = ("unreadable", "encoding")  # kinds of errors of an exam that no rule mends
+
+Key = tuple[str, str]  # split and name of a sample
+
+
+class Step(TypedDict):
+    """What was done to a file, as fixed.json has it."""
+
+    file: str
+    action: str
+    left_out: Literal["", "file", "annotation"]  # what of it is left out
 
 
 def mend(found: Diagnosis, out: str | Path, accept: Collection[str] = ()) -> list[Step]:
-    """Write the clean copy of a folder.
+    """Write the clean copy of what a `visit` looked at.
 
     Args:
+        out: a new folder.
         accept: kinds of findings that rest on how classes look, and are mended because a person says so: "off_by_one".
 
-    Returns: of each file that is not an untouched image or mask: {"file", "action"}, as in fixed.json.
+    Returns: what was done to each file that is not an untouched image or mask, as in fixed.json.
 
-    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left, and for
-        a kind that cannot be accepted or was not found.
+    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left, for a
+        data set that is not made of files, and for a kind that cannot be accepted or was not found.
     """
     acceptable(accept)
-    tables, lost = dict(found.meaning.tables), found.meaning.lost
-    for kind in accept:
-        if kind not in found.proposed:
-            raise DataError(f"{found.root}: there is no finding {kind} to accept; leave out --accept {kind}")
-        tables |= found.proposed[kind]
-    named = [{"file": str(i.mask), "action": f"named {i.name}, as its image is"} for i in found.spelled]
-    return _written(found.root, found.wards, found.meaning.space, tables, lost, Path(out), named)
+    out = Path(out)
+    plan = _planned(found, out, accept)
+    vacant(out)
+    if plan.root.resolve() == out.resolve() or plan.root.resolve() in out.resolve().parents:
+        raise DataError(f"{out}: lies within {plan.root}, which is never written to; name a folder elsewhere")
+    steps = [_fault(fault) for fault in faults_of(found.splits)]
+    steps += [_step(i.mask, f"named {i.name}, as its image is") for i in found.spelled]
+    for split in found.splits:
+        for folder in ("images", "masks"):
+            (out / folder / plan.folders[split.name]).mkdir(parents=True, exist_ok=True)
+        for side, what in zip(split.notes.unmatched, ("no mask belongs to it", "no image belongs to it"), strict=True):
+            steps += [_left(plan.root / name, what) for name in side]
+    keyed = [((split.name, case.item.name), case) for split in found.splits for case in split.cases]
+    for done in ahead(lambda pair: _mended(pair[0], pair[1], plan), keyed):
+        steps += done
+    if not any((out / "masks").rglob("*.png")):
+        raise DataError(f"{plan.root}: nothing can be mended by a rule; {steps[0]['file']}: {steps[0]['action']}")
+    for place in [*(out / "images").iterdir(), *(out / "masks").iterdir()]:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+    tree = {**plan.space.to_dict(), "values": dict(plan.plain.values)}
+    (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    (out / "fixed.json").write_text(json.dumps(steps, indent=1, ensure_ascii=False), encoding="utf-8")
+    return steps
 
 
 def acceptable(kinds: Collection[str]) -> None:
@@ -75,94 +103,100 @@ def acceptable(kinds: Collection[str]) -> None:
             raise DataError(f"there is no finding {kind!r} to accept{nearest(kind, ACCEPTABLE)}")
 
 
-def mend_pairs(datasets: Sequence[Any], exams: Sequence[list[Exam]], out: str | Path) -> list[Step]:
-    """Write the clean copy of a data set whose masks have a meaning; see `mend`."""
-    for dataset in datasets:
-        if not isinstance(dataset, Pairs):
-            raise DataError("only a data set of files can be mended; correct what makes the samples instead")
-    wards = [
-        Ward(
-            d.split,
-            d.name,
-            [Case(i, e, dataset=d) for i, e in zip(d.items, part, strict=True)],
-            d.unmatched,
-            d.labels,
-        )
-        for d, part in zip(datasets, exams, strict=True)
-    ]
-    steps = [
-        {"file": str(f.file), "action": ": ".join(part for part in (_how(f), f.place, f.why) if part)}
-        for f in faults_of(datasets)
-    ]
-    root = Path(os.path.commonpath([str(c.item.image.absolute().parent) for w in wards for c in w.cases]))
-    return _written(root, wards, datasets[0].labels, {}, {}, Path(out), steps)
+def vacant(out: Path) -> None:
+    """Refuse a place for the clean copy where something is.
 
-
-def _how(fault: Fault) -> str:
-    return f"{ANNOTATION} left out" if fault.annotation else "left out"
-
-
-def _written(
-    root: Path,
-    wards: Sequence[Ward],
-    space: LabelSpace,
-    tables: dict[int, dict[int, int]],
-    lost: dict[int, str],
-    out: Path,
-    named: Sequence[Step] = (),
-) -> list[Step]:
+    Raises: DataError.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: is there already; name a new folder for the clean copy")
-    if root.resolve() == out.resolve() or root.resolve() in out.resolve().parents:
-        raise DataError(f"{out}: lies within {root}, which is never written to; name a folder elsewhere")
-    left = _left_out(wards, lost)
-    everything = [c.exam for w in wards for c in w.cases if id(c.exam) not in left and c.exam.channels]
-    kinds, depths = Counter(e.channels for e in everything), Counter(e.bits for e in everything)
-    channels = (3 if kinds.get(3) else kinds.most_common(1)[0][0]) if len(kinds) > 1 else None
-    plain = space.plain
-    if space.planes:
-        _check_folders(space, out)
-    fits = [e.fit[0] for e in everything if e.fit]
-    usual = float(np.median(fits)) if len(fits) >= 5 else 0.0
-    steps = list(named)
-    for ward in wards:
-        ward.split = "" if len(wards) == 1 and ward.split in ("all", "data") else ward.split
-    pairs = [(ward, case) for ward in wards for case in ward.cases]
+
+
+class _Plan(NamedTuple):
+    """What is the same for all pairs of a clean copy."""
+
+    root: Path  # folder of the source
+    out: Path
+    space: LabelSpace  # of the common values
+    plain: LabelSpace  # of the clean copy: class numbers
+    tables: Mapping[str, Table]  # place of a mask -> its own values -> common values, where they differ
+    left: Mapping[Key, str]  # samples that are left out, and why
+    folders: Mapping[str, str]  # split -> folder below images and masks
+    names: Mapping[Key, str]  # sample -> its name below images and masks
+    renamed: frozenset[Key]  # samples that could not have the name that they would
+    channels: int | None  # of all images, where those of the source differ
+    shallow: bool  # all images get 8 bits, since those of the source have 8 and 16
+    usual: float  # how well borders lie on edges in sound pairs, see `fingerprints.fit`; 0 where too few say
+
+
+def _planned(found: Diagnosis, out: Path, accept: Collection[str]) -> _Plan:
+    if any(split.samples for split in found.splits) or found.labels is None:
+        raise DataError("only a data set of files can be mended; correct what makes the samples instead")
+    if found.labels.planes:
+        _check_folders(found.labels, out)
+    tables = dict(found.tables)
+    for kind in accept:
+        if kind not in found.proposed:
+            raise DataError(f"{found.title}: there is no finding {kind} to accept; leave out --accept {kind}")
+        tables |= found.proposed[kind]
+    keys = [(split.name, case.item.name) for split in found.splits for case in split.cases]
+    left = _left_out(found)
+    exams = [e for s in found.splits for e in s.exams if (s.name, e.name) not in left and e.channels]
+    kinds = Counter(e.channels for e in exams)
+    alone = len(found.splits) == 1 and found.splits[0].name in ("all", "data")
+    folders = {split.name: "" if alone else split.name for split in found.splits}
     wished = [
-        f"{ward.split}/{name}".lstrip("/")
-        for (ward, _), name in zip(pairs, _foldered(pairs, space.planes), strict=True)
+        f"{folders[s]}/{name}".lstrip("/")
+        for (s, _), name in zip(keys, _foldered(keys, found.labels.planes), strict=True)
     ]
-    names = {id(case): name for (_, case), name in zip(pairs, distinct(wished), strict=True)}
-    renamed = {id(c): names[id(c)] for (_, c), wish in zip(pairs, wished, strict=True) if wish != names[id(c)]}
+    names = dict(zip(keys, distinct(wished), strict=True))
+    fits = [e.fit[0] for e in exams if e.fit]
+    return _Plan(
+        root=found.root or _home(found.splits),
+        out=out,
+        space=found.labels,
+        plain=found.labels.plain,
+        tables=tables,
+        left=left,
+        folders=folders,
+        names=names,
+        renamed=frozenset(key for key, wish in zip(keys, wished, strict=True) if wish != names[key]),
+        channels=(3 if kinds.get(3) else kinds.most_common(1)[0][0]) if len(kinds) > 1 else None,
+        shallow=len({e.bits for e in exams}) > 1,
+        usual=float(np.median(fits)) if len(fits) >= 5 else 0.0,
+    )
 
-    def work(case: Case) -> list[Step]:
-        if id(case.exam) in left:
-            return [{"file": str(case.item.image), "action": f"left out: {left[id(case.exam)]}"}]
-        try:
-            table, name = tables.get(id(case.exam)), names[id(case)]
-            done = _one(case, space, plain, table, name, out, channels, len(depths) > 1, usual)
-            told = f"written as {name}, since another is called so on some disks"
-            return [*done, {"file": str(case.item.image), "action": told}] if id(case) in renamed else done
-        except (DataError, LabelError) as error:
-            return [{"file": str(case.item.image), "action": f"left out: {error}"}]
 
-    for ward in wards:
-        for folder in ("images", "masks"):
-            (out / folder / ward.split).mkdir(parents=True, exist_ok=True)
-        for side, what in zip(ward.unmatched, ("no mask belongs to it", "no image belongs to it"), strict=True):
-            steps += [{"file": str(root / name), "action": f"left out: {what}"} for name in side]
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        for done in pool.map(work, [case for _, case in pairs]):
-            steps += done
-    if not any((out / "masks").rglob("*.png")):
-        raise DataError(f"{root}: nothing can be mended by a rule; {steps[0]['file']}: {steps[0]['action']}")
-    for place in [*(out / "images").iterdir(), *(out / "masks").iterdir()]:
-        if place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-    tree = {**space.to_dict(), "values": dict(plain.values)}
-    (out / "labels.yaml").write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    (out / "fixed.json").write_text(json.dumps(steps, indent=1, ensure_ascii=False), encoding="utf-8")
-    return steps
+def _home(splits: Sequence[Split]) -> Path:
+    """The folder below which all images lie."""
+    return Path(os.path.commonpath([str(c.item.image.absolute().parent) for s in splits for c in s.cases]))
+
+
+def _step(file: object, action: str) -> Step:
+    return {"file": str(file), "action": action, "left_out": ""}
+
+
+def _left(file: object, why: str) -> Step:
+    return {"file": str(file), "action": f"left out: {why}", "left_out": "file"}
+
+
+def _fault(fault: Fault) -> Step:
+    """An annotation that cannot be used, or a picture with all that was drawn on it."""
+    start = "annotation left out" if fault.annotation else "left out"
+    action = ": ".join(part for part in (start, fault.place, fault.why) if part)
+    return {"file": str(fault.file), "action": action, "left_out": "annotation" if fault.annotation else "file"}
+
+
+def _mended(key: Key, case: Case, plan: _Plan) -> list[Step]:
+    """Write one pair, unless it is left out, and say what was done."""
+    if key in plan.left:
+        return [_left(case.item.image, plan.left[key])]
+    try:
+        done = _written(case, plan.names[key], plan)
+    except (DataError, LabelError) as error:
+        return [_left(case.item.image, str(error))]
+    told = f"written as {plan.names[key]}, since another is called so on some disks"
+    return [*done, _step(case.item.image, told)] if key in plan.renamed else done
 
 
 def _check_folders(space: LabelSpace, out: Path) -> None:
@@ -175,12 +209,12 @@ def _check_folders(space: LabelSpace, out: Path) -> None:
             raise DataError(f"{out}: the masks of {name!r} cannot lie in a folder of that name; rename the class")
 
 
-def _foldered(pairs: Sequence[tuple[Ward, Case]], planes: bool) -> list[str]:
+def _foldered(keys: Sequence[Key], planes: bool) -> list[str]:
     """The names of samples as files: a folder stays where all have one, which every reader of folders finds again.
 
     Of samples that lie at several depths the folders become part of the file's name: `a/b` is `a_b`.
     """
-    names = [case.item.name for _, case in pairs]
+    names = [name for _, name in keys]
     if planes:
         return [name.replace("/", "_") for name in names]
     parts = [part for name in names for part in name.split("/")]
@@ -189,87 +223,64 @@ def _foldered(pairs: Sequence[tuple[Ward, Case]], planes: bool) -> list[str]:
     return [name.replace("/", "_") for name in names]
 
 
-def _left_out(wards: Sequence[Ward], lost: dict[int, str]) -> dict[int, str]:
+def _left_out(found: Diagnosis) -> dict[Key, str]:
     """The samples that no rule mends, and why: of copies, all but one."""
-    splits, exams = [w.split for w in wards], [[c.exam for c in w.cases] for w in wards]
-    left = {id(e): f"the mask {lost[id(e)]}" for part in exams for e in part if id(e) in lost}
-    for part in exams:
-        for exam in part:
-            if exam.error and exam.error[0] in ("unreadable", "encoding"):
-                left[id(exam)] = exam.error[1]
-    rank = {split: n for n, split in enumerate(splits)}  # training comes first, and gives way
-    for ward in wards:
-        for case in ward.cases:
+    left: dict[Key, str] = {}
+    for split in found.splits:
+        for case in split.cases:
+            exam, key = case.exam, (split.name, case.exam.name)
+            if exam.place in found.lost:
+                left[key] = f"the mask {found.lost[exam.place]}"
+            if exam.error and exam.error[0] in _UNREAD:
+                left[key] = exam.error[1]
             if case.item.mask is None and not case.parts:
-                left[id(case.exam)] = "it has no mask"
-    for group, _ in copies(splits, exams):
-        kept = [(s, e) for s, e in group if id(e) not in left]
-        if len(kept) > 1:
-            if len({e.mask for _, e in kept}) > 1 and len({s for s, _ in kept}) == 1:
-                for s, e in kept:
-                    left[id(e)] = f"the same image stands in {s} with another mask, and nothing says which one is right"
-                continue
-            best = max(kept, key=lambda k: (rank[k[0]], -kept.index(k)))
-            for _, e in kept:
-                if e is not best[1]:
-                    left[id(e)] = f"the same image is {best[0]}/{best[1].name}"
-    for again in near(splits, exams):
+                left[key] = "it has no mask"
+    rank = {split.name: n for n, split in enumerate(found.splits)}  # training comes first, and gives way
+    for group in found.copies.same:
+        left |= _all_but_one([one for one in group if _key(one) not in left], rank)
+    for again in found.copies.again:
         first, second = sorted((again.one, again.two), key=lambda f: rank[f[0]])
-        if first[0] != second[0] and again.agreement >= AGREE and not {id(first[1]), id(second[1])} & set(left):
-            left[id(first[1])] = f"the same image, saved again, is {second[0]}/{second[1].name}"
+        if first[0] != second[0] and again.agreement >= AGREE and not {_key(first), _key(second)} & set(left):
+            left[_key(first)] = f"the same image, saved again, is {second[0]}/{second[1].name}"
     return left
 
 
-def _one(
-    case: Case, space: LabelSpace, plain: LabelSpace, table: dict[int, int] | None, name: str, out: Path,
-    channels: int | None, mixed_depth: bool, usual: float,
-) -> list[Step]:  # fmt: skip
-    """Write one pair under a name of its own below images/ and masks/, and say what was done; `usual` is how well borders lie on edges in sound pairs, see `likeness.fit`."""
+def _all_but_one(group: Sequence[Found], rank: Mapping[str, int]) -> dict[Key, str]:
+    """Of samples with one picture those that are left out: all where they are of one split and their masks differ."""
+    if len(group) < 2:
+        return {}
+    if len({exam.mask for _, exam in group}) > 1 and len({split for split, _ in group}) == 1:
+        told = "the same image stands in {} with another mask, and nothing says which one is right"
+        return {_key(one): told.format(one[0]) for one in group}
+    best = max(range(len(group)), key=lambda n: (rank[group[n][0]], -n))
+    split, exam = group[best]
+    return {_key(one): f"the same image is {split}/{exam.name}" for n, one in enumerate(group) if n != best}
+
+
+def _key(found: Found) -> Key:
+    return found[0], found[1].name
+
+
+def _written(case: Case, name: str, plan: _Plan) -> list[Step]:
+    """Write one pair under a name of its own below images/ and masks/, and say what was done."""
     assert case.item.mask is not None or case.parts
-    if space.planes:
-        return _one_of_planes(case, space, name, out, channels, mixed_depth)
-    image, done = _image(case, channels, mixed_depth)
-    labels, told = _mask(case, space, table, image, usual)
-    mask = out / "masks" / f"{name}.png"
-    mask.parent.mkdir(parents=True, exist_ok=True)
-    _write_picture(case, image, done, out / "images" / name)
-    write_labels(mask, labels, plain)
-    return _steps(case, done, told)
-
-
-def _one_of_planes(
-    case: Case, space: LabelSpace, name: str, out: Path, channels: int | None, mixed_depth: bool
-) -> list[Step]:
-    """The same for several labels a pixel: a mask for each class that the image holds, at masks/CLASS/NAME.png."""
-    image, done = _image(case, channels, mixed_depth)
-    if case.dataset is None:
-        raw = stack(case.parts, space, False)
+    image, done = _image(case, plan)
+    if plan.space.planes:
+        told = _write_planes(case, name, image, plan)
     else:
-        known = case.dataset.decode(case.item)
-        assert known is not None
-        raw = known
-    if raw.planes is None:
-        raise LabelError(f"{case.item.mask}: holds one mask, but each of {len(space.names)} classes has its own")
-    planes, labels = space.encode_planes(raw.planes, raw.ignored)
-    if labels.shape != image.shape[:2]:
-        raise DataError(mismatch(str(case.item.image), str(case.item.mask), image.shape, labels.shape, "planes"))
-    _write_picture(case, image, done, out / "images" / name)
-    split, _, stem = name.rpartition("/")
-    parts = {**dict(zip(space.names, planes, strict=True)), IGNORE: labels == space.ignore_index}
-    held = {named: plane for named, plane in parts.items() if plane.any()} or {space.names[0]: planes[0]}
-    for named, plane in held.items():
-        place = out / "masks" / split / named / f"{stem}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(plane.astype(np.uint8) * np.uint8(255)).save(place)
-    hooked = case.dataset is not None and case.dataset.mask_hook is not None
-    return _steps(case, done, ["written as its data set reads it, without objects and depth"] if hooked else [])
+        labels, told = _mask(case, image, plan)
+        mask = plan.out / "masks" / f"{name}.png"
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        write_labels(mask, labels, plan.plain)
+    _write_picture(case, image, bool(done), plan.out / "images" / name)
+    steps = [_step(case.item.image, ", ".join(done))] if done else []
+    return [*steps, *([_step(case.item.mask, ", ".join(told))] if told else [])]
 
 
-def _image(case: Case, channels: int | None, mixed_depth: bool) -> tuple[np.ndarray, list[str]]:
-    """The image of a pair as it is written, and what was changed in it."""
-    image, done = picture(case), []
-    own = _own(case)
-    if own:
+def _image(case: Case, plan: _Plan) -> tuple[np.ndarray, list[str]]:
+    """The image of a pair as the clean copy has it, and what was done to it."""
+    image, done, channels = picture(case), [], plan.channels
+    if _own(case):
         done.append("written as its data set reads it")
     if case.dataset is not None and case.dataset.channels is not None:
         channels = case.dataset.channels
@@ -278,33 +289,12 @@ def _image(case: Case, channels: int | None, mixed_depth: bool) -> tuple[np.ndar
     if channels is not None and image.shape[2] != channels:
         image = with_channels(image, channels, case.item.image)
         done.append(f"written with {channels} channels")
-    if mixed_depth and image.dtype != np.uint8:
+    if plan.shallow and image.dtype != np.uint8:
         image = (image / 257 + 0.5).astype(np.uint8)
         done.append("written with 8 bits")
-    if not own and orientation_of(case.item.image) != 1:
+    if not _own(case) and orientation_of(case.item.image) != 1:
         done.append("turned upright as its EXIF data say")
     return image, done
-
-
-def _mask(
-    case: Case, space: LabelSpace, table: dict[int, int] | None, image: np.ndarray, usual: float
-) -> tuple[np.ndarray, list[str]]:
-    """The mask of a pair as it is written, [H, W] class numbers of the image's size, and what was changed in it."""
-    told = []
-    turned = 1 if _own(case) else orientation_of(case.item.image)
-    labels, change = _labels(case, space, table)
-    if change:
-        told.append(change)
-    way = {2: 1, 3: 3, 4: 2}.get(turned, 0)  # in the words of likeness.turn
-    if way and case.exam.turned[1] == 1 and case.exam.fit and case.exam.fit[way] > 1.15 * case.exam.fit[0]:
-        labels = upright(labels, turned)
-        told.append("turned as the EXIF data of its image say, since its borders then lie on the image's edges")
-    if labels.shape != image.shape[:2]:
-        labels, how = _refit(labels, image, case.item.image, turned, usual)
-        told.append(how)
-    if case.dataset is not None and case.dataset.mask_hook is not None:
-        told.append("written as its data set reads it, without objects and depth")
-    return labels, told
 
 
 def _own(case: Case) -> bool:
@@ -312,38 +302,72 @@ def _own(case: Case) -> bool:
     return case.dataset is not None and case.dataset.image_hook is not None
 
 
-def _write_picture(case: Case, image: np.ndarray, done: Sequence[str], target: Path) -> None:
+def _mask(case: Case, image: np.ndarray, plan: _Plan) -> tuple[np.ndarray, list[str]]:
+    """The mask of a pair as it is written, [H, W] class numbers of the image's size, and what was changed in it."""
+    turned = 1 if _own(case) else orientation_of(case.item.image)
+    labels, told = _labels(case, plan)
+    way = {2: 1, 3: 3, 4: 2}.get(turned, 0)  # in the words of fingerprints.turn
+    if way and case.exam.turned[1] == 1 and case.exam.fit and case.exam.fit[way] > 1.15 * case.exam.fit[0]:
+        labels = upright(labels, turned)
+        told.append("turned as the EXIF data of its image say, since its borders then lie on the image's edges")
+    if labels.shape != image.shape[:2]:
+        labels, how = _refit(labels, image, case.item.image, turned, plan.usual)
+        told.append(how)
+    return labels, [*told, *_hooked(case)]
+
+
+def _write_planes(case: Case, name: str, image: np.ndarray, plan: _Plan) -> list[str]:
+    """Write several labels a pixel, a mask for each class that the image holds, at masks/CLASS/NAME.png; what was changed."""
+    space = plan.space
+    raw = stack(case.parts, space, False) if case.dataset is None else case.dataset.decode(case.item)
+    if raw is None or raw.planes is None:
+        raise LabelError(f"{case.item.mask}: holds one mask, but each of {len(space.names)} classes has its own")
+    planes, labels = space.encode_planes(raw.planes, raw.ignored)
+    if labels.shape != image.shape[:2]:
+        raise DataError(mismatch(str(case.item.image), str(case.item.mask), image.shape, labels.shape, "planes"))
+    split, _, stem = name.rpartition("/")
+    parts = {**dict(zip(space.names, planes, strict=True)), IGNORE: labels == space.ignore_index}
+    held = {named: plane for named, plane in parts.items() if plane.any()} or {space.names[0]: planes[0]}
+    for named, plane in held.items():
+        place = plan.out / "masks" / split / named / f"{stem}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(plane.astype(np.uint8) * np.uint8(255)).save(place)
+    return _hooked(case)
+
+
+def _hooked(case: Case) -> list[str]:
+    """What is lost of a mask that its data set reads in its own way."""
+    hooked = case.dataset is not None and case.dataset.mask_hook is not None
+    return ["written as its data set reads it, without objects and depth"] if hooked else []
+
+
+def _write_picture(case: Case, image: np.ndarray, changed: bool, target: Path) -> None:
     """Write an image under a name that its type is added to: a copy of its file where nothing was changed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    name, source, own = target.name, case.item.image, _own(case)
-    if not done and source.suffix.lower() in _COPIED:
+    name, source = target.name, case.item.image
+    if not changed and source.suffix.lower() in _COPIED:
         shutil.copyfile(source, target.with_name(name + source.suffix))
     elif image.shape[2] == 1 or (image.dtype == np.uint8 and image.shape[2] <= 4):
         write_image(target.with_name(name + ".png"), image)
-    elif own:
+    elif _own(case):
         np.save(target.with_name(name + ".npy"), image)
     else:
         shutil.copyfile(source, target.with_name(name + source.suffix))
 
 
-def _steps(case: Case, done: Sequence[str], told: Sequence[str]) -> list[Step]:
-    """What was done to the image and to the mask of a pair, as in fixed.json."""
-    steps = [{"file": str(case.item.image), "action": ", ".join(done)}] if done else []
-    return [*steps, *([{"file": str(case.item.mask), "action": ", ".join(told)}] if told else [])]
-
-
-def _labels(case: Case, space: LabelSpace, table: dict[int, int] | None) -> tuple[np.ndarray, str]:
+def _labels(case: Case, plan: _Plan) -> tuple[np.ndarray, list[str]]:
     """A mask as class numbers, and what was changed in it."""
+    space, table = plan.space, plan.tables.get(case.exam.place)
     codes = codes_of(case, space, table)
     stray = codes < 0
     labels = np.where(stray, space.ignore_index, codes).astype(space.dtype)
     done = _told(case.exam, table or {}, space)
     if stray.any():
         done.append(f"{int(stray.sum())} px of no class ignored")
-    return labels, ", ".join(done)
+    return labels, done
 
 
-def _told(exam: Exam, table: dict[int, int], space: LabelSpace) -> list[str]:
+def _told(exam: Exam, table: Mapping[int, int], space: LabelSpace) -> list[str]:
     """Which values of a mask became which classes, where they were not class numbers before."""
     form = exam.form
     if form is not None and form.palette is not None and space.by_color:
@@ -381,7 +405,7 @@ def _refit(labels: np.ndarray, image: np.ndarray, path: Path, turned: int, usual
 
 
 def _window(picture: np.ndarray, labels: np.ndarray) -> float:
-    """How well a smaller mask lies, as it is, in the corner or the middle of a picture that suits it best; see `likeness.fit`."""
+    """How well a smaller mask lies, as it is, in the corner or the middle of a picture that suits it best; see `fingerprints.fit`."""
     height, width = labels.shape
     down, right = picture.shape[0] - height, picture.shape[1] - width
     if down < 0 or right < 0:

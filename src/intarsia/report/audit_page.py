@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..doctor import Audit
+from ..doctor import Audit, Diagnosis
 from ..doctor.finding import Sight
 from ..draw import colorize, overlay, viewable
 from ..draw.maps import WRONG
+from ..errors import DataError
 from ..labels import LabelSpace
 from .machine import machine, now, versions
 from .page import LARGEST_MATRIX, _color_of, clock, hexed, ink, percent, written
@@ -58,11 +59,9 @@ class Line(NamedTuple):
 
 def write(
     path: str | Path,
-    audit: Audit,
-    space: LabelSpace,
+    found: Diagnosis,
     *,
-    title: str,
-    read: Read,
+    title: str = "",
     command: str = "",
     seconds: float | None = None,
     facts: Mapping[str, str] | None = None,
@@ -70,13 +69,11 @@ def write(
     """Write the page as one HTML file that needs nothing beside it.
 
     Args:
-        title: what was looked at.
-        read: of a sight, its image [H, W, C] and its class numbers [H, W], -1 where a value has no meaning; None where
-            there is none that can be read.
+        title: what was looked at; the diagnosis has one as well.
         command: what repeats it, as it is typed.
         seconds: wall-clock of the audit.
 
-    Raises: OSError when the file cannot be written.
+    Raises: DataError where nobody knows the classes; OSError when the file cannot be written.
     """
     import jinja2
 
@@ -87,11 +84,15 @@ def write(
     environment.filters.update(
         percent=percent, ink=ink, hexed=hexed, zip=zip, count=lambda n: f"{n:,}".replace(",", "\u202f")
     )
+    audit, space = found.audit, found.labels
+    if space is None:
+        raise DataError(f"{found.title}: a page needs to know its classes; give the data set a label space")
+    read = found.reader()
     sizes = list(audit.sizes.items())
     top = int(np.flatnonzero(audit.objects.sum(axis=0)).max(initial=0)) if audit.objects.size else 0
     held = np.maximum(np.diag(audit.together), 1)[:, None] if audit.presence.size else None
     page = environment.get_template("audit.html").render(
-        title=title,
+        title=title or found.title,
         audit=audit,
         errors=len(audit.errors),
         warnings=len(audit.warnings),

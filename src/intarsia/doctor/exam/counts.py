@@ -12,7 +12,7 @@ from ...labels import LabelSpace
 from .examine import Exam
 
 
-def counted(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarray, int]:
+def class_pixels(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarray, int]:
     """Pixels of each class [K], and of ignore."""
     merged: dict[int, int] = defaultdict(int)
     for exam in exams:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...labels import two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
 from .planes import combined, drawn, pixels
-from .regions import SPECK, between, gaps, regions, sizes, specks, steps
+from .regions import SPECK, Regions, between, gaps, regions, sizes, specks, steps
 from .storage import Form, natural
 from .views import Filed, Spool, Views
 
@@ -30,9 +30,12 @@ _KINDS = 200  # more different values than this are smoothing, whose regions mea
 _NO_SUMS, _NO_GRID = np.zeros((2, 0)), np.zeros((0, 0), np.uint8)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exam:
-    """What is kept of one sample: numbers only, some 3 KB, and small pictures of 10 KB more; see `views`."""
+    """What is kept of one sample: numbers only, some 3 KB, and small pictures of 10 KB more; see `views`.
+
+    It is never changed; `dataclasses.replace` makes another one.
+    """
 
     name: str
     place: str
@@ -55,7 +58,7 @@ class Exam:
     form: Form | None = None  # how the mask is stored, where nobody said
     convertible: bool = True  # the image can be gray, RGB or RGBA without loss
     prints: np.ndarray | None = None  # [ways] fingerprints of the image, 64 bits each; see `thumbnail`
-    views: Views | Filed = Views()  # small pictures of the image, and of the mask's borders
+    views: Views | Filed = field(default_factory=Views)  # small pictures of the image, and of the mask's borders
     grid: np.ndarray = field(default_factory=lambda: _NO_GRID)  # raw values at some points
     specks: dict[int, int] = field(default_factory=dict)  # raw value -> tiny regions
     objects: dict[int, np.ndarray] = field(default_factory=dict)  # raw value -> regions of 1, 2-3, 4-7, ... px
@@ -107,38 +110,33 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
     try:
         image = dataset.read(item)
     except DataError as error:
-        exam.place, exam.error = str(item.image), ("unreadable", str(error))
-        return exam
-    exam.convertible = dataset.channels is not None or image.shape[2] in (1, 3)
-    _measure(exam, image, None if dataset.image_hook else nodata_of(item.image), quick)
+        return replace(exam, place=str(item.image), error=("unreadable", str(error)))
+    exam = _measured(exam, image, None if dataset.image_hook else nodata_of(item.image), quick)
     turned = 1 if dataset.image_hook else orientation_of(item.image)
-    exam.turned = turned, 1
+    convertible = dataset.channels is not None or image.shape[2] in (1, 3)
+    exam = replace(exam, turned=(turned, 1), convertible=convertible)
     try:
         raw = dataset.decode(item)
     except LabelError as error:
-        exam.error = ("encoding", str(error))
-        return exam
+        return replace(exam, error=("encoding", str(error)))
     except DataError as error:
-        exam.error = ("unreadable", str(error))
-        return exam
+        return replace(exam, error=("unreadable", str(error)))
     if raw is None:
         return exam
     assert item.mask is not None
-    exam.turned = turned, turned if dataset.mask_hook else orientation_of(item.mask)
+    exam = replace(exam, turned=(turned, turned if dataset.mask_hook else orientation_of(item.mask)))
     if dataset.labels.planes:
-        _examine_planes(exam, dataset, item, image, raw, quick)
-        return exam
-    exam.covered = raw.covered
-    _count(exam, raw.classes, quick)
+        return _with_planes(exam, dataset, item, image, raw, quick)
+    exam = replace(_counted(exam, raw.classes, quick), covered=raw.covered)
     if raw.nodata is not None:
-        exam.nodata = raw.nodata, exam.values.get(raw.nodata, 0)
+        exam = replace(exam, nodata=(raw.nodata, exam.values.get(raw.nodata, 0)))
         if dataset.labels.ignoring(raw.nodata) is not dataset.labels:
-            exam.empty = exam.values.pop(raw.nodata, 0)
-    _compare(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
-    return exam
+            kept = {value: count for value, count in exam.values.items() if value != raw.nodata}
+            exam = replace(exam, values=kept, empty=exam.values.get(raw.nodata, 0))
+    return _compared(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
 
 
-def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw, quick: bool) -> None:
+def _with_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw, quick: bool) -> Exam:
     """Look at the planes of a pair, each by itself."""
     try:
         if raw.planes is None:
@@ -146,16 +144,14 @@ def _examine_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, r
         assert raw.planes is not None
         planes, labels = dataset.labels.encode_planes(raw.planes, raw.ignored)
     except LabelError as error:
-        exam.error = ("encoding", f"{dataset.place(item)}: {error}")
-        return
-    _look_at_planes(
-        exam, image, planes, labels == dataset.labels.ignore_index, dataset.labels.ignore_index, not quick, quick
-    )
-    if told := dataset.misfit(item, image, raw):
-        exam.error = ("size", told)
+        return replace(exam, error=("encoding", f"{dataset.place(item)}: {error}"))
+    ignore_index = dataset.labels.ignore_index
+    exam = _of_planes(exam, image, planes, labels == ignore_index, ignore_index, not quick, quick)
+    told = dataset.misfit(item, image, raw)
+    return replace(exam, error=("size", told)) if told else exam
 
 
-def _look_at_planes(
+def _of_planes(
     exam: Exam,
     image: np.ndarray,
     planes: np.ndarray,
@@ -163,21 +159,26 @@ def _look_at_planes(
     ignore_index: int,
     closely: bool,
     quick: bool,
-) -> None:
-    exam.mask_size = (int(ignored.shape[0]), int(ignored.shape[1]))
-    exam.values = pixels(planes, int(ignored.sum()), ignore_index)
+) -> Exam:
     codes = combined(planes, ignored)
-    exam.mask = _digest(codes)
-    exam.closely = closely
+    exam = replace(
+        exam,
+        mask_size=(int(ignored.shape[0]), int(ignored.shape[1])),
+        values=pixels(planes, int(ignored.sum()), ignore_index),
+        mask=_digest(codes),
+        closely=closely,
+    )
     if min(ignored.shape) >= 16 and not quick:
-        exam.grid = grid(codes)
+        exam = replace(exam, grid=grid(codes))
     if not closely:
-        return
-    exam.specks, exam.objects, exam.gaps, exam.speck_at, exam.gap_at = drawn(planes)
-    if ignored.shape == image.shape[:2] and min(ignored.shape) >= 24:
-        picture = gray(image)
-        exam.fit = fit(picture, codes)
-        exam.views = Views(exam.views.thumb, *traces(picture, codes), colors(image))
+        return exam
+    tiny, objects, holes, speck_at, gap_at = drawn(planes)
+    exam = replace(exam, specks=tiny, objects=objects, gaps=holes, speck_at=speck_at, gap_at=gap_at)
+    if ignored.shape != image.shape[:2] or min(ignored.shape) < 24:
+        return exam
+    picture = gray(image)
+    views = Views(exam.views.thumb, *traces(picture, codes), colors(image))
+    return replace(exam, fit=fit(picture, codes), views=views)
 
 
 def inspect(
@@ -194,26 +195,23 @@ def inspect(
     exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
     if not isinstance(image, DataError):
         alpha = image.shape[2] in (2, 4) and (image[..., -1] != np.iinfo(image.dtype).max).any()
-        exam.convertible = image.shape[2] <= 4 and not alpha
-        _measure(exam, image, nodata_of(item.image), quick)
-        exam.turned = orientation_of(item.image), 1
+        exam = _measured(exam, image, nodata_of(item.image), quick)
+        exam = replace(exam, convertible=image.shape[2] <= 4 and not alpha, turned=(orientation_of(item.image), 1))
     if not isinstance(mask, DataError):
         assert item.mask is not None
-        raw, exam.form = natural(*mask, item.mask)
-        exam.turned = exam.turned[0], orientation_of(item.mask)
-        _count(exam, raw, quick)
-        if (declared := as_id(nodata_of(item.mask))) is not None and not exam.form.alpha:
-            value = raw_nodata(Stored(*mask, declared), exam.form.colored)
-            exam.nodata = None if value is None else (value, exam.values.get(value, 0))
+        raw, form = natural(*mask, item.mask)
+        exam = replace(_counted(exam, raw, quick), form=form, turned=(exam.turned[0], orientation_of(item.mask)))
+        if (declared := as_id(nodata_of(item.mask))) is not None and not form.alpha:
+            value = raw_nodata(Stored(*mask, declared), form.colored)
+            exam = replace(exam, nodata=None if value is None else (value, exam.values.get(value, 0)))
         if not isinstance(image, DataError):
             fits = raw.shape == image.shape[:2]
             told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
-            _compare(exam, image, raw, told, quick)
+            exam = _compared(exam, image, raw, told, quick)
     for part, place in ((image, item.image), (mask, item.mask)):
         if isinstance(part, DataError):
             kind = "mode" if isinstance(part, OddMode) else "unreadable"
-            exam.place, exam.error = str(place), (kind, str(part))
-            break
+            return replace(exam, place=str(place), error=(kind, str(part)))
     return exam
 
 
@@ -235,55 +233,49 @@ def examine_sample(dataset: Dataset, index: int, closely: bool = True, quick: bo
     exam = Exam(sample.name, sample.name)
     if image.dtype != np.uint8:
         if image.min(initial=0) < 0 or image.max(initial=0) > 65535:
-            exam.error = (
-                "unreadable",
-                f"{sample.name}: image values from {image.min()} to {image.max()}; give uint8, or int32 of 0..65535",
-            )
-            return exam
+            told = f"{sample.name}: image values from {image.min()} to {image.max()}; give uint8, or int32 of 0..65535"
+            return replace(exam, error=("unreadable", told))
         image = image.astype(np.uint16)
-    _measure(exam, image, None, quick)
+    exam = _measured(exam, image, None, quick)
     raw = sample.labels.numpy()
+    closely = closely and not quick
     if sample.planes is not None:
         space = labels_of(dataset)
         ignore_index = 255 if space is None else space.ignore_index
-        _look_at_planes(
-            exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely and not quick, quick
-        )
-        return exam
-    _count(exam, raw, quick)
-    if closely and not quick:
-        _compare(exam, image, raw, "")
-    return exam
+        return _of_planes(exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely, quick)
+    exam = _counted(exam, raw, quick)
+    return _compared(exam, image, raw, "") if closely else exam
 
 
 def spooled(exam: Exam, spool: Spool) -> Exam:
     """The exam, its small pictures in a file where they are many."""
-    exam.views = spool.keep(exam.views)
-    return exam
+    return replace(exam, views=spool.keep(exam.views))
 
 
-def _measure(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> None:
-    exam.size, exam.channels = (int(image.shape[0]), int(image.shape[1])), int(image.shape[2])
-    exam.bits = 8 if image.dtype == np.uint8 else 16
-    flat = image.reshape(-1, exam.channels)
-    if exam.bits == 8:
+def _measured(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> Exam:
+    """What is measured of an image [H, W, C] alone."""
+    channels, bits = int(image.shape[2]), 8 if image.dtype == np.uint8 else 16
+    size = int(image.shape[0]), int(image.shape[1])
+    if bits == 8:
         levels = np.arange(256) / 255
-        counts = np.stack([_histogram(image[..., c]) for c in range(exam.channels)])
-        exam.sums = np.stack([counts @ levels, counts @ levels**2])
-        exam.flat = bool((counts > 0).sum(axis=1).max() == 1)
+        counts = np.stack([_histogram(image[..., c]) for c in range(channels)])
+        sums = np.stack([counts @ levels, counts @ levels**2])
+        flat = bool((counts > 0).sum(axis=1).max() == 1)
     else:
-        scaled = flat / 65535
-        exam.sums = np.stack([scaled.sum(axis=0), (scaled**2).sum(axis=0)])
-        exam.flat = bool((flat == flat[:1]).all())
-    exam.picture = _digest(image)
-    exam.image_nodata = "" if nodata is None else f"{nodata:g}"
-    if min(exam.size) >= 16 and not exam.flat and not quick:
-        picture = gray(image)
-        if nodata is not None and (hollow := (image == nodata).all(axis=2)).any() and not hollow.all():
-            # the edge of the data, which all tiles of a map may share, makes no two of them one picture
-            picture = np.where(hollow, np.uint8(picture[~hollow].mean()), picture)
-        thumb, exam.prints = thumbnail(picture)
-        exam.views = Views(thumb)
+        every = image.reshape(-1, channels)
+        scaled = every / 65535
+        sums = np.stack([scaled.sum(axis=0), (scaled**2).sum(axis=0)])
+        flat = bool((every == every[:1]).all())
+    exam = replace(exam, size=size, channels=channels, bits=bits, sums=sums, flat=flat, picture=_digest(image))
+    exam = replace(exam, image_nodata="" if nodata is None else f"{nodata:g}")
+    if min(size) < 16 or flat or quick:
+        return exam
+    picture = gray(image)
+    if nodata is not None and (hollow := (image == nodata).all(axis=2)).any() and not hollow.all():
+        # the edge of the data, which all tiles of a map may share, makes no two of them one picture
+        picture = np.where(hollow, np.uint8(picture[~hollow].mean()), picture)
+    thumb, prints = thumbnail(picture)
+    return replace(exam, prints=prints, views=Views(thumb))
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -291,46 +283,55 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return np.array(Image.fromarray(np.ascontiguousarray(values)).histogram(), np.int64)
 
 
-def _count(exam: Exam, raw: np.ndarray, quick: bool) -> None:
-    exam.mask_size = (int(raw.shape[0]), int(raw.shape[1]))
+def _counted(exam: Exam, raw: np.ndarray, quick: bool) -> Exam:
+    """What is counted in a mask [H, W] of raw values alone."""
     if raw.dtype == np.uint8:
         counts = _histogram(raw)
-        exam.values = {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
+        values = {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
     else:
         change = np.ones(raw.shape, bool)  # values are counted a run at a time
         change[:, 1:] = raw[:, 1:] != raw[:, :-1]
         start = np.flatnonzero(change)
-        values, place = np.unique(raw.ravel()[start], return_inverse=True)
+        held, place = np.unique(raw.ravel()[start], return_inverse=True)
         numbers = np.bincount(place.ravel(), np.diff(np.append(start, raw.size))).astype(np.int64)
-        exam.values = dict(zip(values.tolist(), numbers.tolist(), strict=True))
-    exam.mask = _digest(raw)
-    if min(raw.shape) >= 16 and not quick:
-        exam.grid = grid(raw)
+        values = dict(zip(held.tolist(), numbers.tolist(), strict=True))
+    size = int(raw.shape[0]), int(raw.shape[1])
+    exam = replace(exam, mask_size=size, values=values, mask=_digest(raw))
+    return replace(exam, grid=grid(raw)) if min(size) >= 16 and not quick else exam
 
 
-def _compare(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> None:
+def _compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> Exam:
     """Regions of the mask, and how it lies on the image, unless a sentence says that their sizes differ."""
     if misfit:
-        exam.error = ("size", misfit)
+        exam = replace(exam, error=("size", misfit))
     if quick:
-        return
-    exam.closely = True
+        return exam
+    exam = replace(exam, closely=True)
     if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
-        exam.blend = _blended(raw)
+        exam = replace(exam, blend=_blended(raw))
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
         raw = raw[:0]
-    found = regions(raw)
-    if found is not None:
-        exam.specks, exam.objects = specks(found), sizes(found)
-        tiny, holes = np.flatnonzero(found.areas < SPECK), gaps(found)
-        exam.speck_at = (int(found.boxes[tiny[0], 0]), int(found.boxes[tiny[0], 1])) if len(tiny) else None
-        exam.gaps, exam.gap_at = dict(Counter(value for value, *_ in holes)), holes[0][1:] if holes else None
-    if not misfit and raw.size and min(raw.shape) >= 24:
-        picture = gray(image)
-        exam.fit = fit(picture, raw)
-        exam.views = Views(exam.views.thumb, *traces(picture, raw), colors(image))
+    if (found := regions(raw)) is not None:
+        exam = _with_regions(exam, found)
+    if misfit or not raw.size or min(raw.shape) < 24:
+        return exam
+    picture = gray(image)
+    return replace(exam, fit=fit(picture, raw), views=Views(exam.views.thumb, *traces(picture, raw), colors(image)))
+
+
+def _with_regions(exam: Exam, found: Regions) -> Exam:
+    """What is seen in the regions of a mask."""
+    tiny, holes = np.flatnonzero(found.areas < SPECK), gaps(found)
+    return replace(
+        exam,
+        specks=specks(found),
+        objects=sizes(found),
+        speck_at=(int(found.boxes[tiny[0], 0]), int(found.boxes[tiny[0], 1])) if len(tiny) else None,
+        gaps=dict(Counter(value for value, *_ in holes)),
+        gap_at=holes[0][1:] if holes else None,
+    )
 
 
 def _blended(raw: np.ndarray) -> dict[int, int]:

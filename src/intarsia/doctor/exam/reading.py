@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from .storage import natural
 
 
 class Case(NamedTuple):
-    """One pair of files, what was found of it, and who reads it, where that is not the doctor by itself."""
+    """One pair, its exam, and the data set that decodes it (None: plain files)."""
 
     item: Pair
     exam: Exam
@@ -34,15 +34,38 @@ class Case(NamedTuple):
     dataset: Pairs | None = None
 
 
-@dataclass
-class Ward:
-    """One split of a folder."""
+@dataclass(frozen=True)
+class Split:
+    """One split under examination.
 
-    split: str
+    Attributes:
+        name: no two splits that are looked at together share one.
+        cases: its pairs of files.
+        samples: exams of a data set that is not made of files.
+        labels: what the values that were counted mean.
+        notes: what is left out, what was taken for granted, and which annotations cannot be used.
+    """
+
     name: str
-    cases: list[Case]
-    unmatched: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    cases: tuple[Case, ...] = ()
+    samples: tuple[Exam, ...] = ()
     labels: LabelSpace | None = None
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def exams(self) -> list[Exam]:
+        """The exam of each sample."""
+        return [case.exam for case in self.cases] or list(self.samples)
+
+    @property
+    def items(self) -> Sequence[Pair]:
+        """The files of each sample."""
+        return [case.item for case in self.cases]
+
+    @property
+    def title(self) -> str:
+        """What a sentence calls it."""
+        return "the whole set" if self.name == "all" else self.name
 
     @property
     def notes(self) -> Notes:
@@ -108,7 +131,7 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
 
 
 def reader(
-    cases: Iterable[Case], space: LabelSpace, tables: Mapping[int, Mapping[int, int]] | None = None
+    cases: Iterable[Case], space: LabelSpace, tables: Mapping[str, Mapping[int, int]] | None = None
 ) -> Callable[[Sight], tuple[np.ndarray | None, np.ndarray | None]]:
     """What a report shows of a sight: its image, and its class numbers, -1 where a value has no meaning; None where it has none."""
     known = {(case.item.name, case.item.image): case for case in cases}
@@ -122,7 +145,7 @@ def reader(
             image = picture(case or Case(Pair(sight.name, sight.image, None), Exam(sight.name, "")))
         if case is not None and case.item.mask is not None:
             with suppress(DataError, LabelError):
-                labels = codes_of(case, space, (tables or {}).get(id(case.exam)))
+                labels = codes_of(case, space, (tables or {}).get(case.exam.place))
         return image, labels
 
     return read

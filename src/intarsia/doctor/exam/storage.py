@@ -31,7 +31,7 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
     )
     if stored.ndim == 2:
         kind = "index" if palette is None else "palette"
-        colors = None if palette is None else packed(palette)
+        colors = None if palette is None else pack_hard(palette)
         deep = stored.dtype.itemsize > 1
         return stored, Form(
             f"{suffix} {f'{8 * stored.dtype.itemsize}-bit ' if deep else ''}{kind}",
@@ -51,7 +51,7 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
     spread = int((color.max(axis=2) - color.min(axis=2)).max()) if color.size else 0
     if spread == 0 or (lossy and spread <= NEUTRAL):
         return np.ascontiguousarray(color[..., 1]), Form(kind, False, lossy=lossy)
-    return packed(stored), Form(kind, True, lossy=lossy)
+    return pack_hard(stored), Form(kind, True, lossy=lossy)
 
 
 def _photo(colors: np.ndarray) -> bool:
@@ -60,7 +60,7 @@ def _photo(colors: np.ndarray) -> bool:
     return len(np.unique(some, axis=0)) > 256
 
 
-def packed(colors: np.ndarray) -> np.ndarray:
+def pack_hard(colors: np.ndarray) -> np.ndarray:
     """[..., 3 or 4] colors as one number each; pixels that are half transparent and more count as transparent."""
     flat = colors.reshape(1, -1, colors.shape[-1])
     if flat.shape[-1] == 4:

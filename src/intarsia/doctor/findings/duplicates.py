@@ -1,9 +1,9 @@
-"""Pictures that stand twice: the same one, the same one saved again, and neighbors of one video, within and across splits."""
+"""Find pictures that stand twice (the same one, saved again, neighbors of one video) and masks that stand beside two images."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -16,23 +16,13 @@ from .near_duplicates import pairs
 _FRAMES = 9.0  # mean difference up to which neighbors in a row of numbers are of one scene
 _SCENE = 20.0  # the same in a row that is a video for sure
 _VIDEO = 15  # frames: two so close to each other in a video are no copies, however alike
+_ONE_SCENE = 0.95  # correlation of thumbnails from which two images show one scene, and may share a mask
+_MANY = 0.2  # of the masks: where more are shared, it is how the set is made, as with a field of view
 AGREE = 0.9  # share of points on which two masks of one picture must agree
 _LOOSELY = 0.08  # so much less, where one is cropped and its points lie elsewhere
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 Found = tuple[str, Exam]
-
-
-def copies(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[tuple[list[Found], bool]]:
-    """Groups of samples with one picture, pixel for pixel, and whether they stand in several splits."""
-    held: dict[bytes, list[Found]] = defaultdict(list)
-    for split, part in zip(splits, exams, strict=True):
-        for exam in part:
-            if exam.picture and not exam.flat:
-                held[exam.picture].append((split, exam))
-    for group in held.values():
-        if len(group) > 1:
-            yield group, len({split for split, _ in group}) > 1
 
 
 class Again(NamedTuple):
@@ -44,7 +34,24 @@ class Again(NamedTuple):
     agreement: float  # of their masks; see `agreement`
 
 
-def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
+class Copies(NamedTuple):
+    """The samples of one picture in a data set."""
+
+    same: tuple[tuple[Found, ...], ...] = ()  # groups of samples with one picture, pixel for pixel
+    again: tuple[Again, ...] = ()  # pairs of samples of one picture that was saved again, turned, cropped or lit
+
+
+def copies(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Copies:
+    """Which samples of some splits show one picture; neighbors in a video do not."""
+    held: dict[bytes, list[Found]] = defaultdict(list)
+    for split, part in zip(splits, exams, strict=True):
+        for exam in part:
+            if exam.picture and not exam.flat:
+                held[exam.picture].append((split, exam))
+    return Copies(tuple(tuple(group) for group in held.values() if len(group) > 1), tuple(near(splits, exams)))
+
+
+def near(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> list[Again]:
     """Pairs of samples of one picture, saved as JPEG, resized, turned, cropped, or in another light; not neighbors in a video."""
     everything = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.prints is not None]
     prints = [e.prints for _, e in everything if e.prints is not None]
@@ -52,8 +59,8 @@ def near(splits: Sequence[str], exams: Sequence[list[Exam]]) -> list[Again]:
     found = []
     for n, m, way in pairs(prints, _Thumbs([e for _, e in everything])):
         one, two = everything[n], everything[m]
-        row, place = places.get(id(one[1]), ("", 0))
-        other, next_to = places.get(id(two[1]), ("", 0))
+        row, place = places.get(one[1], ("", 0))
+        other, next_to = places.get(two[1], ("", 0))
         video = row and row == other and abs(place - next_to) <= _VIDEO
         if not video and one[1].picture != two[1].picture:
             found.append(Again(one, two, way, agreement(one[1], two[1], way)))
@@ -77,10 +84,19 @@ class _Thumbs(Sequence[np.ndarray]):
         return _Thumbs(self.exams[place]) if isinstance(place, slice) else self.exams[place].thumb
 
 
-def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Finding]:
+def leaks(splits: Sequence[str], exams: Sequence[Sequence[Exam]], found: Copies) -> Iterator[Finding]:
     """What copies mean: across splits they make the score worthless, within one they only count double."""
-    groups = list(copies(splits, exams))
-    across, within = [g for g, far in groups if far], [g for g, far in groups if not far]
+    yield from _same(found.same)
+    yield from _saved_again(found.again)
+    same = [Again(g[0], g[1], 0, agreement(g[0][1], g[1][1])) for g in found.same]
+    yield from _disagreeing([*same, *found.again])
+    yield from _frames(splits, exams)
+
+
+def _same(groups: Sequence[Sequence[Found]]) -> Iterator[Finding]:
+    """The findings about pictures that stand twice, pixel for pixel."""
+    across = [group for group in groups if len({split for split, _ in group}) > 1]
+    within = [group for group in groups if len({split for split, _ in group}) == 1]
     if across:
         yield _finding(
             "duplicates_across",
@@ -99,7 +115,10 @@ def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Findin
             [*differ, *(g for g in within if g not in differ)],
             "Remove the copies.",
         )
-    again = near(splits, exams)
+
+
+def _saved_again(again: Sequence[Again]) -> Iterator[Finding]:
+    """The findings about pictures that were saved again, whose masks agree."""
     alike = [a for a in again if a.agreement >= AGREE]
     leaked, similar = [a for a in alike if a.one[0] != a.two[0]], [a for a in alike if a.one[0] == a.two[0]]
     if leaked:
@@ -118,9 +137,37 @@ def leaks(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Findin
             [a[:2] for a in similar],
             "Remove copies that were saved again; frames of a still camera may stay.",
         )
-    same = [Again(g[0], g[1], 0, agreement(g[0][1], g[1][1])) for g, _ in groups]
-    yield from _disagreeing([*same, *again])
-    yield from _frames(splits, exams)
+
+
+def same_masks(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterator[Finding]:
+    """The finding about masks that another image has as well; those without much of a border may be alike by chance."""
+    labeled = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.values and not e.error]
+    held: dict[bytes, list[Found]] = defaultdict(list)
+    for split, exam in labeled:
+        if exam.borders.size and exam.thumb.size:
+            held[exam.mask].append((split, exam))
+    most = max(2, _MANY * len(labeled))
+    groups = [group for group in held.values() if len(group) <= most]
+    hit = [pair for group in groups for pair in combinations(group, 2) if not _one_scene(pair[0][1], pair[1][1])]
+    concerned = {exam for pair in hit for _, exam in pair}
+    if hit and len(concerned) <= most:
+        yield Finding(
+            "same_mask",
+            "warning",
+            f"{len(concerned)} of the {len(labeled)} masks are pixel for pixel those of other images (the first: {_shown(hit[0])}), so one of each two belongs elsewhere.",
+            tuple(map(_shown, hit[:5])),
+            "Look at both images, and put the right mask beside the other one.",
+            tuple(Sight(e.name, e.image_path, e.mask_path, s) for pair in hit[:2] for s, e in pair),
+        )
+
+
+def _one_scene(one: Exam, two: Exam) -> bool:
+    """Whether two images show one scene, and so may share a mask."""
+    if one.picture == two.picture:
+        return True
+    a, b = (exam.thumb.astype(np.float32).ravel() for exam in (one, two))
+    a, b = a - a.mean(), b - b.mean()
+    return float(a @ b) >= _ONE_SCENE * max(float(np.sqrt((a @ a) * (b @ b))), 1e-6)
 
 
 def agreement(one: Exam, two: Exam, way: int = 0) -> float:
@@ -150,7 +197,7 @@ def _disagreeing(found: Sequence[Again]) -> Iterator[Finding]:
         )
 
 
-def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Finding]:
+def _frames(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterator[Finding]:
     """Neighbors of one video on both sides of a split."""
     hit: list[list[Found]] = []
     for row in _rows(splits, exams).values():
@@ -171,7 +218,7 @@ def _frames(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterator[Find
         )
 
 
-def _rows(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[str, list[tuple[int, str, Exam]]]:
+def _rows(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> dict[str, list[tuple[int, str, Exam]]]:
     """Samples whose names differ in their last number only, in the order of that number."""
     rows: dict[str, list[tuple[int, str, Exam]]] = defaultdict(list)
     for split, part in zip(splits, exams, strict=True):
@@ -183,15 +230,15 @@ def _rows(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[str, list[
     return rows
 
 
-def _places(splits: Sequence[str], exams: Sequence[list[Exam]]) -> dict[int, tuple[str, int]]:
-    """Of each sample that is a frame of a video, by its id: the video, and its place in it.
+def _places(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> dict[Exam, tuple[str, int]]:
+    """Of each sample that is a frame of a video: the video, and its place in it.
 
     Of a few pictures, nobody can tell.
     """
-    places: dict[int, tuple[str, int]] = {}
+    places: dict[Exam, tuple[str, int]] = {}
     for name, row in _rows(splits, exams).items():
         if _video(row):
-            places |= {id(e): (name, n) for n, (*_, e) in enumerate(row)}
+            places |= {e: (name, n) for n, (*_, e) in enumerate(row)}
     return places
 
 

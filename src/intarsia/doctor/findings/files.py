@@ -10,7 +10,7 @@ from ..exam.examine import Exam, sights
 from ..finding import Finding, Sight
 
 
-def broken(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
+def broken(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterable[Finding]:
     """Files that cannot be read, and masks that do not fit their images."""
     fixes = {
         "mode": "Save these images as RGB.",
@@ -37,7 +37,7 @@ def broken(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Findi
             )
 
 
-def mixed(read: list[Exam]) -> Iterable[Finding]:
+def mixed(read: Sequence[Exam]) -> Iterable[Finding]:
     """Images of several kinds, and those that lie on their side."""
     for kind, unit, values in (
         ("channels", "channel", commonest(e.channels for e in read)),
@@ -83,7 +83,7 @@ def mixed(read: list[Exam]) -> Iterable[Finding]:
         )
 
 
-def blank(splits: Sequence[str], exams: Sequence[list[Exam]]) -> Iterable[Finding]:
+def blank(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterable[Finding]:
     """Images of one color."""
     hit = [(s, e) for s, part in zip(splits, exams, strict=True) for e in part if e.flat]
     if hit:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...data.files.formats import SAVE_AS, SUFFIXES, left_unread, unread
 from ...data.folders.find import MASKS, maskness
 from ...data.folders.layout import Layout
 from ...data.folders.planes import home
+from ...data.pairs import Pair
 from ...datasets.recognize import packed
 from ...errors import TwiceNamed
-from ..exam.reading import Case, Ward
+from ..exam.reading import Case, Split
 from ..finding import Finding, Sight
 
+Left = tuple[list[str], list[str]]  # files without a partner: images, masks
 
-def about_planes(root: Path, layout: Layout, wards: list[Ward], classes: list[str]) -> list[Finding]:
+
+def about_planes(root: Path, layout: Layout, splits: Sequence[Split], classes: list[str]) -> list[Finding]:
     """That masks are planes, how they are read, where they overlap, and which lack one."""
-    cases = [case for ward in wards for case in ward.cases]
+    cases = [case for split in splits for case in split.cases]
     lapped = [case.exam for case in cases if case.exam.overlap]
     found = []
     if classes:
@@ -115,13 +122,15 @@ def known_layouts(root: Path) -> list[Finding]:
     ]  # fmt: skip
 
 
-def unlabeled(root: Path, wards: list[Ward]) -> list[Path]:
+def unlabeled(root: Path, splits: Sequence[Split]) -> list[Path]:
     """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
-    used = {p for w in wards for c in w.cases for p in (c.item.image, c.item.mask, *(path for _, path in c.parts))}
-    used |= {root / name for w in wards for side in w.unmatched for name in side}
-    masks = {c.item.mask.parent for w in wards for c in w.cases if c.item.mask}
-    masks |= {path.parent for w in wards for c in w.cases for _, path in c.parts}
-    images = {c.item.image.parent for w in wards for c in w.cases}
+    used = {
+        p for split in splits for c in split.cases for p in (c.item.image, c.item.mask, *(path for _, path in c.parts))
+    }
+    used |= {root / name for split in splits for side in split.notes.unmatched for name in side}
+    masks = {c.item.mask.parent for split in splits for c in split.cases if c.item.mask}
+    masks |= {path.parent for split in splits for c in split.cases for _, path in c.parts}
+    images = {c.item.image.parent for split in splits for c in split.cases}
     found = [p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p not in used and p.is_file()]
     found = [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(root).parts)]
     return sorted(p for p in found if p.parent not in masks - images and not MASKS.search(p.parent.name))
@@ -159,3 +168,46 @@ def beside(root: Path, loose: list[Path]) -> list[Finding]:
             )
         )
     return found
+
+
+def alike(root: Path, layout: Layout, left: Left) -> tuple[list[Pair], Left]:
+    """Of the files that `pair` left over: those whose names agree when read loosely, and the rest.
+
+    A name that two files of one side share is nobody's.
+    """
+    images = {name: _read(name, layout.image_suffix) for name in left[0]}
+    masks = {name: _read(name, layout.mask_suffix) for name in left[1]}
+    if layout.images == layout.masks and layout.mask_suffix:  # side by side: what looks like a mask in another case
+        odd = [n for n in images if _loose(Path(n).stem).endswith(_loose(layout.mask_suffix))]
+        masks |= {n: _read(n, layout.mask_suffix) for n in odd}
+        images = {n: key for n, key in images.items() if n not in odd}
+    often = [Counter(side.values()) for side in (images, masks)]
+    partner = {key: name for name, key in masks.items() if key and often[1][key] == 1}
+    found = [(name, partner[key]) for name, key in images.items() if key in partner and often[0][key] == 1]
+    items = [Pair(Path(a).stem.strip(), root / a, root / b) for a, b in found]
+    taken = {name for both in found for name in both}
+    return items, ([n for n in left[0] if n not in taken], [n for n in left[1] if n not in taken])
+
+
+def spelled(items: Sequence[Pair]) -> Iterator[Finding]:
+    """The finding about such pairs."""
+    if items:
+        several = len(items) > 1
+        first = items[0]
+        yield Finding(
+            "spelling",
+            "warning",
+            f"{len(items)} {'images have masks whose names differ' if several else 'image has a mask whose name differs'} in case, spaces or accents only (the first: {first.image.name!r} and {first.mask.name if first.mask else ''!r}), so training would leave {'them' if several else 'it'} out.",
+            tuple(str(path) for i in items[:5] for path in (i.image, i.mask) if path)[:5],
+            "Rename them so that they agree; --fix writes both under one name.",
+            tuple(Sight(i.name, i.image, i.mask) for i in items[:5]),
+        )
+
+
+def _read(name: str, suffix: str) -> str:
+    return _loose(Path(name).stem).removesuffix(_loose(suffix)).strip("_")
+
+
+def _loose(name: str) -> str:
+    """A name without what readers overlook."""
+    return re.sub(r"[\s_\-]+", "_", unicodedata.normalize("NFKC", name).casefold().strip()).strip("_")

@@ -11,7 +11,6 @@ import numpy as np
 from ..exam.examine import Exam, sights
 from ..exam.fingerprints import TURNS, turn, turned
 from ..finding import Finding
-from .odds import odds
 
 _FEW = 5  # samples: among fewer, chance decides
 _RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
@@ -19,6 +18,8 @@ _SHIFTS = (2, 3, 4, 5)  # of GRID points, that a mask may have moved
 _AT_ONCE = 1500  # samples that are compared with each other; of more, each with its neighbors in order
 _PART = 512  # samples whose gains are computed at once
 _NONE = 0.5  # median deviations below which masks lie on their images no better than others do
+_WIDTH = 0.55  # of the spread of a measure, as a share of the usual loss: no measure is surer than that
+_CAPPED = 1.0  # usual losses: what a hypothesis gains beyond says no more
 _SURE = 2.5  # deviations that two masks gain together, at least, when they are exchanged
 
 
@@ -196,3 +197,23 @@ def _shaped(maps: Sequence[np.ndarray]) -> np.ndarray:
     flat -= flat.mean(axis=0)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.where(length > 1e-3, flat / np.maximum(length, 1e-9), 0.0)
+
+
+def odds(gains: Sequence[np.ndarray], least: Sequence[float]) -> np.ndarray:
+    """[N] log odds, without the prior, that a hypothesis holds: that a mask is mirrored, or that two are exchanged.
+
+    In sound masks the hypothesis loses, by so much and so differently from mask to mask; a true one gains about what a
+    false one loses, so each measure is weighted by its own spread and needs no threshold.
+
+    Args:
+        gains: of each measure, [N] what the hypothesis would gain in each sample; most samples are sound.
+        least: of each measure, the smallest width to believe in.
+    """
+    total = np.zeros(len(gains[0]))
+    for gain, floor in zip(gains, least, strict=True):
+        loss = -float(np.median(gain))
+        if loss <= 0:
+            continue  # a measure that does not tell right from wrong in this set
+        width = max(1.48 * float(np.median(np.abs(gain + loss))), floor, _WIDTH * loss)
+        total += 2 * loss * np.clip(gain, -_CAPPED * loss, _CAPPED * loss) / width**2
+    return total

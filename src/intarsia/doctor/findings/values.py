@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ...data.dataset import notes_of
 from ...labels import IGNORE, LabelSpace, white
-from ..exam.counts import all_pixels, commonest, counted
+from ..exam.counts import all_pixels, class_pixels, commonest
 from ..exam.examine import Exam, sights
-from ..finding import Finding, Severity
+from ..exam.reading import Split
+from ..finding import Finding
 from .files import _five
 
 
-def strays(split: str, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
+def strays(split: Split) -> Iterable[Finding]:
     """Values in masks that have no meaning."""
+    space, exams = split.labels, split.exams
     if space is None:
         return
     worst: dict[int, int] = defaultdict(int)
@@ -26,7 +27,7 @@ def strays(split: str, space: LabelSpace | None, exams: list[Exam]) -> Iterable[
         return
     exam, stray = max(hit, key=lambda h: sum(h[1].values()))
     more = (
-        f"; {len(hit)} of the {len(exams)} masks of {split} hold such values, {sum(worst.values())} px in all"
+        f"; {len(hit)} of the {len(exams)} masks of {split.title} hold such values, {sum(worst.values())} px in all"
         if len(hit) > 1
         else ""
     )
@@ -59,92 +60,115 @@ def _proposal(space: LabelSpace, stray: dict[int, int], exams: list[Exam]) -> st
     return ""
 
 
-def about(split: str, dataset: object, space: LabelSpace | None, exams: list[Exam]) -> Iterable[Finding]:
-    """What was left out, masks of one value, two ways to write a class, and what was taken for granted."""
-    images, masks = notes_of(dataset).unmatched
-    if images or masks:
-        told = [
-            f"{len(names)} {what} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
-            for names, what in ((images, "images without a mask"), (masks, "masks without an image"))
-            if names
-        ]
+def unmatched(split: Split) -> Iterable[Finding]:
+    """Files without a partner, and what else a split leaves out."""
+    sides = zip(split.notes.unmatched, ("images without a mask", "masks without an image"), strict=True)
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+        for names, what in sides
+        if names
+    ]
+    if told:
+        images, masks = split.notes.unmatched
         yield Finding(
             "unmatched",
             "warning",
-            f"{split} leaves out {' and '.join(told)}.",
+            f"{split.title} leaves out {' and '.join(told)}.",
             _five([*images[:5], *masks[:5]]),
             "Rename them if they belong together; otherwise all is well.",
         )
-    if space is not None and space.planes:
-        yield from _told(split, dataset)
-        return
-    labeled = [e for e in exams if e.values]
-    silent = [
-        e for e in labeled if space is not None and not counted(space, [e])[0].any() and not _stray(space, e.values)
-    ]
-    if silent and 2 * len(silent) < len(labeled):  # else `frequencies` tells
+
+
+def meanings(split: Split) -> Iterable[Finding]:
+    """Masks that say nothing, two ways to write a class, and what was taken for granted."""
+    if split.labels is None or not split.labels.planes:
+        labeled = [e for e in split.exams if e.values]
+        silent = _silent(split.labels, labeled)
+        yield from _all_ignored(split, labeled, silent)
+        yield from _constant(split, labeled, silent)
+        yield from _two_ways(split, labeled)
+    if split.notes.inferred:
+        yield Finding("inferred", "note", f"{split.title}: {split.notes.inferred}.")
+
+
+def _silent(space: LabelSpace | None, labeled: Sequence[Exam]) -> list[Exam]:
+    """Masks that are ignored as a whole."""
+    if space is None:
+        return []
+    return [e for e in labeled if not class_pixels(space, [e])[0].any() and not _stray(space, e.values)]
+
+
+def _all_ignored(split: Split, labeled: Sequence[Exam], silent: Sequence[Exam]) -> Iterable[Finding]:
+    """The finding about masks that are ignored as a whole, unless most are, which `frequencies` finds."""
+    if silent and 2 * len(silent) < len(labeled):
         yield Finding(
             "all_ignored",
             "warning",
-            f"{len(silent)} of the {len(labeled)} masks of {split} {'are' if len(silent) > 1 else 'is'} ignored as a whole (the first: {silent[0].name}), so nothing is learned from {'them' if len(silent) > 1 else 'it'}.",
+            f"{len(silent)} of the {len(labeled)} masks of {split.title} {'are' if len(silent) > 1 else 'is'} ignored as a whole (the first: {silent[0].name}), so nothing is learned from {'them' if len(silent) > 1 else 'it'}.",
             _five(e.place for e in silent),
             "Look at them: were they never labeled? Then leave them out.",
             sights(silent),
         )
-    constant = [e for e in labeled if len(e.values) == 1 and (2 * len(silent) >= len(labeled) or e not in silent)]
-    if constant:
-        all_alike = len(constant) == len(labeled) and len(labeled) > 1
-        values = commonest(next(iter(e.values)) for e in constant)
-        constant.sort(key=lambda e: values[next(iter(e.values))])  # masks full of what few are full of come first
-        few = min(values.values())  # many may be right: nothing is there to see
-        alone = len(labeled) >= 10 and few <= 0.1 * len(labeled)
-        severity: Severity = "warning" if all_alike or alone else "note"
-        which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
+
+
+def _constant(split: Split, labeled: Sequence[Exam], silent: Sequence[Exam]) -> Iterable[Finding]:
+    """The finding about masks of one value; those full of what few are full of come first."""
+    told = set(silent) if 2 * len(silent) < len(labeled) else set()
+    constant = [e for e in labeled if len(e.values) == 1 and e not in told]
+    if not constant:
+        return
+    values = commonest(next(iter(e.values)) for e in constant)
+    constant.sort(key=lambda e: values[next(iter(e.values))])
+    few = min(values.values())  # many may be right: nothing is there to see
+    grave = len(constant) == len(labeled) > 1 or (len(labeled) >= 10 and few <= 0.1 * len(labeled))
+    space = split.labels
+    which = ", ".join(f"{space.spell(v) if space else v} in {n}" for v, n in list(values.items())[:3])
+    yield Finding(
+        "constant",
+        "warning" if grave else "note",
+        f"{len(constant)} of the {len(labeled)} masks of {split.title} hold one value only ({which}).",
+        _five(e.place for e in constant),
+        "Look at some of them: is there nothing in the image, or was it never labeled?",
+        sights(constant),
+    )
+
+
+def _two_ways(split: Split, labeled: Sequence[Exam]) -> Iterable[Finding]:
+    """The finding about masks of 0 and 1 among those of 0 and 255, where 255 is ignored."""
+    space = split.labels
+    if space is None or space.num_classes != 2 or space.by_color or space.values.get(255) != IGNORE:
+        return
+    small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
+    large = [e for e in labeled if white(e.values) == 255]
+    if small and large:
+        first, second = space.names  # the labels say so, or a mask that holds 1 and 255 does: every verb reads them so
         yield Finding(
-            "constant",
-            severity,
-            f"{len(constant)} of the {len(labeled)} masks of {split} hold one value only ({which}).",
-            _five(e.place for e in constant),
-            "Look at some of them: is there nothing in the image, or was it never labeled?",
-            sights(constant),
+            "mixed_encoding",
+            "warning",
+            f"{len(small)} masks of {split.title} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
+            _five(e.place for e in large),
+            f"If 255 is {second!r} too, write labels.values: {{0: {first}, 1: {second}, 255: {second}}}.",
         )
-    if space is not None and space.num_classes == 2 and not space.by_color:
-        small = [e for e in labeled if set(e.values) <= {0, 1} and 1 in e.values]
-        large = [e for e in labeled if white(e.values) == 255]
-        if small and large and space.values.get(255) == IGNORE:
-            # either the labels say so, or a mask that holds 1 and 255 does: every verb reads them so
-            yield Finding(
-                "mixed_encoding", "warning", f"{len(small)} masks of {split} hold 0 and 1, {len(large)} hold 0 and 255, where 255 is ignored.",
-                _five(e.place for e in large), f"If 255 is {space.names[1]!r} too, write labels.values: {{0: {space.names[0]}, 1: {space.names[1]}, 255: {space.names[1]}}}.",
-            )  # fmt: skip
-    yield from _told(split, dataset)
 
 
-def _told(split: str, dataset: object) -> Iterable[Finding]:
-    """What a data set takes for granted."""
-    if inferred := notes_of(dataset).inferred:
-        yield Finding("inferred", "note", f"{split}: {inferred}.")
-
-
-def frequencies(
-    splits: Sequence[str], spaces: Sequence[LabelSpace | None], exams: Sequence[list[Exam]]
-) -> Iterable[Finding]:
+def frequencies(splits: Sequence[Split]) -> Iterable[Finding]:
     """Classes that never occur, and pixels that do not count."""
-    for number, (split, space, part) in enumerate(zip(splits, spaces, exams, strict=True)):
+    for number, split in enumerate(splits):
+        space, title = split.labels, split.title
         if space is None:
             continue
-        counts, ignored = counted(space, part)
-        total = all_pixels(space, part) if space.planes else int(counts.sum()) + ignored
+        counts, ignored = class_pixels(space, split.exams)
+        total = all_pixels(space, split.exams) if space.planes else int(counts.sum()) + ignored
         absent = tuple(name for name, count in zip(space.names, counts, strict=True) if count == 0)
         if total and not counts.sum() and (not space.planes or ignored == total):
             yield Finding(
-                "ignored", "error", f"Every pixel of {split} is ignored, so nothing counts.", (), "Check labels.values."
+                "ignored", "error", f"Every pixel of {title} is ignored, so nothing counts.", (), "Check labels.values."
             )
         elif total and ignored > 0.5 * total:
             yield Finding(
                 "ignored",
                 "warning",
-                f"{ignored / total:.1%} of the pixels of {split} are ignored.",
+                f"{ignored / total:.1%} of the pixels of {title} are ignored.",
                 (),
                 "Check labels.values.",
             )
@@ -154,7 +178,7 @@ def frequencies(
             yield Finding(
                 "absent",
                 "warning",
-                f"{split} holds no pixel of {shown}, which {what}.",
+                f"{title} holds no pixel of {shown}, which {what}.",
                 absent[:5],
                 "Remove the class, or give its value to another one in labels.values.",
             )

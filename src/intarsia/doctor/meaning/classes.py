@@ -15,7 +15,7 @@ from ...data.pairs import Pair
 from ...errors import DataError, LabelError
 from ...labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
 from .class_names import Named
-from .numbering import MANY, OBJECTS, numbered, without_void
+from .numbering import MANY, OBJECTS, counts_objects, without_void
 from .remark import Remark
 
 NOTHING = re.compile(
@@ -201,7 +201,7 @@ def label_space(
     if scan.by_color:
         return _colors(scan, classes, file, said)
     seen = list(scan.pixels)
-    if numbered(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
+    if counts_objects(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
         told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
         if len(seen) > MANY:
             raise LabelError(f"{root}: {told}")

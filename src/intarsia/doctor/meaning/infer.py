@@ -1,14 +1,13 @@
-"""What the masks of a folder mean when nobody said: one meaning for all of them, and a table for each that is stored otherwise.
+"""Infer one label space for the masks of a folder, and a table of values for each mask that is stored differently.
 
-Exams in each file's own view --infer--> Meaning: label space, tables own value -> common value, findings
-
-A value that a table sends to STRAY has no meaning, and is ignored where the masks are written anew.
+Exams in each file's own view --colors, or ids--> Reading --classes--> Meaning: label space, tables, findings
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,18 +20,33 @@ from ..exam.storage import recolored
 from ..finding import Finding
 from .class_names import Named
 from .classes import Scan, label_space
-from .colors import _as_colors, _colored
-from .notes import STRAY, _Notes
+from .colors import colored, read_colors
+from .ids import read_ids
+from .reading import STRAY, Reading, Table
 from .remark import Remark
 
 
 class Meaning(NamedTuple):
-    """What the values of a folder's masks stand for."""
+    """What the values of a folder's masks stand for, and how that was found."""
 
     space: LabelSpace
-    tables: dict[int, dict[int, int]]  # id of the exam -> its own values -> common values, where they differ
-    lost: dict[int, str]  # id of the exam -> why no rule reads its mask
-    findings: list[Finding]
+    reading: Reading = Reading()
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """Place of a mask -> its own values -> common values, where they differ."""
+        return self.reading.tables
+
+    @property
+    def lost(self) -> Mapping[str, str]:
+        """Place of a mask -> why no rule reads it."""
+        return self.reading.lost
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found on the way."""
+        return self.reading.findings
 
 
 def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpace | None = None) -> Meaning:
@@ -47,46 +61,54 @@ def infer(root: Path, exams: Sequence[Exam], file: Named | None, known: LabelSpa
     readable = [e for e in exams if e.form is not None]
     if not readable:
         raise DataError(f"{root}: no mask can be read{': ' + exams[0].error[1] if exams and exams[0].error else ''}")
-    notes = _Notes(readable)
-    if (known is not None and known.by_color) or (known is None and _colored(readable, notes)):
-        pixels = _as_colors(readable, file, notes, known)
-        by_color = True
+    reading = Reading()
+    if known is None:
+        by_color, reading = colored(readable, reading)
     else:
-        pixels = _as_ids(readable, file, notes, known)
-        by_color = False
+        by_color = known.by_color
+    reading = (read_colors if by_color else read_ids)(readable, file, known, reading)
+    pixels = _pixels(readable, reading)
+    if not pixels and not by_color:
+        raise LabelError("no mask is stored in a way that makes classes")
     if known is not None:
-        return Meaning(known, notes.tables, notes.lost, notes.findings)
-    said: list[Remark] = []
-    kinds = Counter(e.form.kind for e in readable if e.form)
+        return Meaning(known, reading)
+    remarks: list[Remark] = []
     scan = Scan(
         by_color,
         dict(sorted(pixels.items())),
-        kinds,
-        {} if by_color else _painted(readable, notes),
+        Counter(e.form.kind for e in readable if e.form),
+        {} if by_color else _painted(readable, reading),
         str(Path(readable[0].place).parent),
-        tuple(frozenset(notes.values(e)) - {STRAY} for e in readable if id(e) not in notes.lost),
+        tuple(frozenset(reading.values(e)) - {STRAY} for e in reading.left(readable)),
     )
-    space = label_space(root, scan, None, file, said)
-    if notes.void is not None:
-        space = LabelSpace(space.names, space.colors, {**space.values, notes.void: IGNORE})
-    lies = [remark for remark in said if remark.kind == "names"]
-    if lies and file is not None:
-        notes.tell(
-            "names",
-            "warning",
-            "; ".join(remark.sentence for remark in lies),
-            (),
-            "Correct the file of names, or rename the classes in labels.",
-            [str(file.path)],
-        )
-    objects = [remark for remark in said if remark.kind == "objects"]
-    if objects and _alone(readable):
-        told = objects[0].sentence
-        notes.tell("objects", "warning", told[0].upper() + told[1:], readable, "Give classes to the objects, or read all of them as one class.")  # fmt: skip
-        lies += objects
-    told = "; ".join(remark.sentence for remark in said if remark not in lies)
-    notes.findings.append(Finding("meaning", "note", f"{told[0].upper()}{told[1:]}."))
-    return Meaning(space, notes.tables, notes.lost, notes.findings)
+    space = label_space(root, scan, None, file, remarks)
+    if reading.void is not None:
+        space = LabelSpace(space.names, space.colors, {**space.values, reading.void: IGNORE})
+    return Meaning(space, _told(readable, file, remarks, reading), tuple(remarks))
+
+
+def _pixels(exams: Sequence[Exam], reading: Reading) -> Counter[int]:
+    """The pixels of each common value in all masks."""
+    total: Counter[int] = Counter()
+    for exam in reading.left(exams):
+        total.update({v: n for v, n in reading.values(exam).items() if v not in (STRAY, reading.void)})
+    return total
+
+
+def _told(exams: Sequence[Exam], file: Named | None, remarks: Sequence[Remark], reading: Reading) -> Reading:
+    """The remarks as findings, those that say one thing together."""
+    apart = [remark for remark in remarks if remark.kind == "names"]
+    if apart and file is not None:
+        told = "; ".join(remark.sentence for remark in apart)
+        cure = "Correct the file of names, or rename the classes in labels."
+        reading = reading.telling("names", "warning", told, (), cure, [str(file.path)])
+    objects = [remark for remark in remarks if remark.kind == "objects"]
+    if objects and _alone(exams):
+        told, cure = objects[0].sentence, "Give classes to the objects, or read all of them as one class."
+        reading = reading.telling("objects", "warning", told[0].upper() + told[1:], exams, cure)
+        apart += objects
+    told = "; ".join(remark.sentence for remark in remarks if remark not in apart)
+    return reading.telling("meaning", "note", told[0].upper() + told[1:], (), "")
 
 
 def _alone(exams: Sequence[Exam]) -> bool:
@@ -97,43 +119,46 @@ def _alone(exams: Sequence[Exam]) -> bool:
     return sum(n == 1 for n in found) >= 0.9 * len(found)
 
 
-def _painted(exams: Sequence[Exam], notes: _Notes) -> dict[int, str]:
+def _painted(exams: Sequence[Exam], reading: Reading) -> dict[int, str]:
+    """The color of each common id; empty unless every mask has a palette."""
     if not all(e.form is not None and e.form.palette is not None for e in exams):
         return {}
-    tables = [notes.tables.get(id(e), {}) for e in exams]
-    seen = ((t.get(v, v), recolored(v, e.form)) for e, t in zip(exams, tables, strict=True) for v in e.values if e.form)
+    tables = [reading.tables.get(e.place, {}) for e in exams]
+    seen = (
+        (t.get(v, v), recolored(v, e.form))
+        for e, t in zip(exams, tables, strict=True)
+        for v in reading.own(e)
+        if e.form
+    )
     return {v: f"#{color:06x}" for v, color in seen if v != STRAY}
 
 
-def _as_ids(exams: Sequence[Exam], file: Named | None, notes: _Notes, known: LabelSpace | None) -> Counter[int]:
-    """Every mask as ids; the pixels of each."""
-    from .ids import settle
-
-    settle(exams, file, notes, known)
-    total: Counter[int] = Counter()
-    for exam in exams:
-        if id(exam) not in notes.lost:
-            total.update({v: n for v, n in notes.values(exam).items() if v not in (STRAY, notes.void)})
-    if not total:
-        raise LabelError("no mask is stored in a way that makes classes")
-    return total
+def in_common(exam: Exam, reading: Reading) -> Exam:
+    """The exam of a mask with its counts under the common values; those without a meaning are left out."""
+    if exam.place in reading.lost:
+        return replace(exam, values={}, specks={}, objects={}, gaps={})
+    if reading.cut is not None:
+        blend = exam.blend if exam.place in reading.cut else {}
+        exam = replace(exam, values=reading.own(exam), blend=blend)
+    table = reading.tables.get(exam.place)
+    return exam if table is None else _renamed(exam, table)
 
 
-def renamed(exam: Exam, table: dict[int, int]) -> None:
-    """An exam's numbers in the common values; strays are dropped."""
-    merged: Counter[int] = Counter()
+def _renamed(exam: Exam, table: Table) -> Exam:
+    values: Counter[int] = Counter()
     specks: Counter[int] = Counter()
     objects: dict[int, np.ndarray] = {}
     for value, count in exam.values.items():
-        merged[table.get(value, value)] += count
+        values[table.get(value, value)] += count
     for value, count in exam.specks.items():
         specks[table.get(value, value)] += count
-    exam.gaps = {table.get(v, v): n for v, n in exam.gaps.items()}
     for value, bins in exam.objects.items():
         to = table.get(value, value)
         objects[to] = objects[to] + bins if to in objects else bins
-    if exam.grid.size:
-        exam.grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int32])(exam.grid.astype(np.int64))
-    for part in (merged, specks, objects):
+    gaps = {table.get(v, v): n for v, n in exam.gaps.items()}
+    grid = exam.grid
+    if grid.size:
+        grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int32])(grid.astype(np.int64))
+    for part in (values, specks, objects):
         part.pop(STRAY, None)
-    exam.values, exam.specks, exam.objects = dict(merged), dict(specks), objects
+    return replace(exam, values=dict(values), specks=dict(specks), objects=objects, gaps=gaps, grid=grid)

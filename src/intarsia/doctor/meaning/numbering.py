@@ -14,7 +14,7 @@ MANY = 256  # more different colors or grays than this are no classes but smooth
 OBJECTS = 'look like numbers of objects, not classes; to learn one class of them, write labels.values: {0: background, "1..65535": object}'
 
 
-def numbered(masks: Sequence[Collection[int]]) -> bool:
+def counts_objects(masks: Sequence[Collection[int]]) -> bool:
     """Whether masks number objects: most hold 1, 2, ... to an end of its own, or, of many ids, those that no other holds."""
     own = [set(ids) - {0} for ids in masks if set(ids) - {0}]
     owners = Counter(v for ids in own for v in ids)
