@@ -67,11 +67,6 @@ class Split:
         """What a sentence calls it."""
         return "the whole set" if self.name == "all" else self.name
 
-    @property
-    def notes(self) -> Notes:
-        """What is left out."""
-        return Notes(unmatched=self.unmatched)
-
 
 def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple[str, ...]]:
     """A mask as it is stored, its palette, how many pixels lie in several planes, None where it has none, and the classes of hidden planes."""

@@ -6,14 +6,14 @@ triples of bands of a group, of some 15 bits. They are sorted by each triple in 
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
 _GROUPS = (6, 7)  # bands of each
 _COUNT = sum(_GROUPS)
 _EDGES = [round(64 * n / _COUNT) for n in range(_COUNT + 1)]
-_MASKS = np.array([(1 << high) - (1 << low) for low, high in zip(_EDGES, _EDGES[1:], strict=False)], np.uint64)
+_MASKS = np.array([(1 << high) - (1 << low) for low, high in pairwise(_EDGES)], np.uint64)
 _TRIPLES = [*combinations(range(_GROUPS[0]), 3), *combinations(range(_GROUPS[0], _COUNT), 3)]
 _AT_ONCE = 2_000_000  # comparisons
 _FEW = 512  # fingerprints: so few are sooner compared with each other
