@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from intarsia import models
 from intarsia.checkpoint import Checkpoint, load, save
 from intarsia.checkpoint.file import FORMAT
+from intarsia.encoders import pyramid
 from intarsia.errors import CheckpointError
 from intarsia.labels import LabelSpace
 
@@ -540,3 +541,24 @@ def test_a_file_from_before_calibration_loads_with_temperature_one(tmp_path):
     assert old.temperature == 1 and old.calibration == {}
     with pytest.raises(CheckpointError, match="must be a number above 0"):
         checkpoint_of({}, calibration={"temperature": 0.0})
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "regnetx_002", "mobilenetv2_035"])
+def test_an_encoder_is_whole_where_a_checkpoint_is_the_first_to_ask_for_it(tmp_path: Path, encoder: str) -> None:
+    """What is found out about an encoder is kept for the process: here, nothing is known of it yet.
+
+    A ResNet adds its shortcuts in place. While its checkpoint was read, that addition was skipped, so the shortcuts seemed
+    to be used by nobody and were left out: the checkpoint could not be loaded, and later networks lacked them silently.
+    """
+    network = models.build("fpn", 3, encoder=encoder, channels=8)
+    stored = checkpoint_of(network.state_dict(), model="fpn", options={"encoder": encoder, "channels": 8})
+    path = save(tmp_path / "a.safetensors", stored)
+    caches = (pyramid._levels, pyramid._needs, pyramid._unused)
+    for cache in caches:
+        cache.cache_clear()
+    again = load(path).build()
+    assert again.state_dict().keys() == network.state_dict().keys()
+    later = models.build("fpn", 3, encoder=encoder, channels=8)
+    assert later.state_dict().keys() == network.state_dict().keys()
+    image = torch.rand(1, 3, 33, 47)
+    assert torch.equal(network.eval()(image).logits, again(image).logits)

@@ -173,11 +173,17 @@ class Checkpoint:
 
 
 class Unfilled(TorchFunctionMode):
-    """While a network is built on the meta device, nothing is drawn or computed for its first weights: there are none."""
+    """While a network is built on the meta device, nothing is drawn or computed for its first weights: there are none.
+
+    What a network computes of an image stays as it is, because encoders are asked, while they are built, for which sizes
+    they work and which of their parts are used: a shortcut that is added in place is one of them.
+    """
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(function, "__name__", "") in FILLING and args and isinstance(args[0], Tensor) and args[0].is_meta:
-            return args[0]
+            from_others = any(isinstance(value, Tensor) for value in args[1:])
+            if not from_others and not (torch.is_grad_enabled() and args[0].requires_grad):
+                return args[0]
         return function(*args, **(kwargs or {}))
 
 
