@@ -2,6 +2,7 @@
 
     replaced(path)            a place to write to first; the finished file then takes the name in one step
     Output(folder).file(name) the same, unless somebody else's file has that name
+    cache_folder()            where what can be made again is kept for the next time
 
 What was written into a folder stands in RECORD in it, a line a file: its stamp (size and time), the stamp of what it
 replaced, its name. The line is written before the file takes its name, so a process may be killed at any moment and the
@@ -32,6 +33,13 @@ START = f".intarsia-{socket.gethostname()}-"  # of the folders that files are fi
 ANY = ".intarsia-"
 ABANDONED = 7 * 24 * 3600  # seconds after which the folder of another machine's process is given up
 _numbers = itertools.count()
+
+
+def cache_folder(chosen: str | Path | None = None) -> Path:
+    """Return where this user's caches lie: `chosen`, else intarsia in the user's cache folder (XDG_CACHE_HOME or ~/.cache)."""
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intarsia"
 
 
 @contextlib.contextmanager

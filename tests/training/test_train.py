@@ -283,7 +283,7 @@ def test_class_weights_follow_their_formulas() -> None:
     from types import SimpleNamespace
 
     from intarsia.config.schema import Loss
-    from intarsia.training.prepare import class_weights
+    from intarsia.training.class_weights import class_weights
 
     labels = intarsia.LabelSpace(("a", "b", "c"))
     found = SimpleNamespace(counts=np.array([90, 10, 0]))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+from ..output import cache_folder, replaced
 from .terminal import console
 
 
@@ -15,13 +13,13 @@ def tell(name: str, again: bool = False) -> None:
     entry = DATASETS.get(name)
     if entry is None or not entry.terms:
         return
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    told = usual / "intarsia" / "terms" / name
+    told = cache_folder() / "terms" / name
     try:
         if told.is_file() and told.read_text(encoding="utf-8") == entry.terms and not again:
             return
         told.parent.mkdir(parents=True, exist_ok=True)
-        told.write_text(entry.terms, encoding="utf-8")
+        with replaced(told) as file:
+            file.write_text(entry.terms, encoding="utf-8")
     except OSError:
         pass  # told again next time
     console(error=True).print(f"{name}: {entry.terms}", markup=False, soft_wrap=True)

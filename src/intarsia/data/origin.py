@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..output import cache_folder, replaced
 
 
 def note(data: Mapping[str, Any]) -> None:
@@ -22,7 +23,8 @@ def note(data: Mapping[str, Any]) -> None:
     try:
         place = _noted(data)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(_spelled(data) + "\n", encoding="utf-8")
+        with replaced(place) as file:
+            file.write_text(_spelled(data) + "\n", encoding="utf-8")
     except OSError:
         pass  # then the place has to be named again
 
@@ -83,5 +85,4 @@ def _spelled(data: Mapping[str, Any]) -> str:
 
 
 def _noted(data: Mapping[str, Any]) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "intarsia" / "named" / hashlib.blake2b(_spelled(data).encode(), digest_size=16).hexdigest()
+    return cache_folder() / "named" / hashlib.blake2b(_spelled(data).encode(), digest_size=16).hexdigest()

@@ -1,6 +1,8 @@
 """Deep supervision: the same loss on the network's auxiliary heads, at a weight of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import add
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,8 +31,8 @@ class Auxiliary(nn.Module):
         main = self.loss(output, labels)
         terms = dict(main) if isinstance(main, dict) else {"main": main}
         if output.auxiliary and self.weight:
-            heads = [_total(self.loss(SemanticLogits(_resized(head, labels)), labels)) for head in output.auxiliary]
-            terms["auxiliary"] = self.weight * sum(heads[1:], start=heads[0])
+            heads = [total(self.loss(SemanticLogits(_resized(head, labels)), labels)) for head in output.auxiliary]
+            terms["auxiliary"] = self.weight * reduce(add, heads)
         return terms
 
 
@@ -39,8 +41,6 @@ def _resized(head: Tensor, labels: Tensor) -> Tensor:
     return F.interpolate(head, size=labels.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def _total(value: Tensor | dict[str, Tensor]) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    terms = list(value.values())
-    return sum(terms[1:], start=terms[0])
+def total(terms: Tensor | Mapping[str, Tensor]) -> Tensor:
+    """Sum the terms of a loss."""
+    return terms if isinstance(terms, Tensor) else reduce(add, terms.values())

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..checkpoint import Checkpoint
+from .budget import spent, spoken
 from .optimizers import factor
-from .prepare import spent
 from .run import Run
-
-BUDGETS = ("steps", "epochs", "minutes")
 
 
 def remarks(run: Run, old: Checkpoint, course: Callable[[float], float]) -> list[str]:
@@ -22,7 +20,7 @@ def remarks(run: Run, old: Checkpoint, course: Callable[[float], float]) -> list
     """
     before, now = old.recipe.get("train", {}), run.recipe.to_dict()["train"]
     told = []
-    if budget(before) != budget(now):
+    if spoken(before) != spoken(now):
         told.append(_rate(run, before, course))
     for key in ("freeze", "unfreeze_at"):
         if (before.get(key) or None) != (now.get(key) or None):
@@ -32,18 +30,13 @@ def remarks(run: Run, old: Checkpoint, course: Callable[[float], float]) -> list
     return told
 
 
-def budget(train: Mapping[str, Any]) -> str:
-    """A budget as it is spoken of: "100 steps"."""
-    return next((f"{train[name]:g} {name}" for name in BUDGETS if train.get(name) is not None), "no budget")
-
-
 def _rate(run: Run, before: Mapping[str, Any], course: Callable[[float], float]) -> str:
     """The schedule follows the share of the budget, so that another budget moves the learning rate: from where to where."""
     warmup, peak = run.recipe.schedule.warmup, max(group["lr"] for group in run.optimizer.param_groups)
     shares = min(spent(before, len(run.loader), run.step, run.seconds), 1.0), min(run.progress, 1.0)
     was, will = (peak * factor(course, warmup, share) for share in shares)
-    now = budget(run.recipe.to_dict()["train"])
+    now = spoken(run.recipe.to_dict()["train"])
     return (
-        f"the budget was {budget(before)} and is now {now}, of which {100 * shares[1]:.0f} % is spent; the schedule "
+        f"the budget was {spoken(before)} and is now {now}, of which {100 * shares[1]:.0f} % is spent; the schedule "
         f"{run.recipe.schedule.name} is laid over the whole of it, so the learning rate goes on at {will:.3g} (it was {was:.3g})"
     )

@@ -22,7 +22,7 @@ from ..data.dataset import notes_of
 from ..errors import extra
 from ..evaluation import Score
 from .folder import write_whole, writing
-from .prepare import Material
+from .material import Material
 from .run import standing
 
 

@@ -12,24 +12,29 @@ A run's folder holds `last.safetensors` (the weights to ship, and everything tha
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..config import Recipe
+from ..losses.auxiliary import total
+from ..structures import Batch
 from . import changes
 from . import recipe as recipes
+from .budget import spoken
 from .folder import check_folder
+from .hardware import first_process
 from .interrupt import Asked, Stopped, interruptible
+from .late import LateLosses
 from .lock import locked
 from .log import Log
-from .objective import finite
 from .optimizers import SCHEDULES, Course, factor
+from .prepare import found, prepared, write_down
 from .reading import read
-from .run import Run, first_process, found, prepared, write_down
+from .run import Run
 
 
 def train(
@@ -85,7 +90,7 @@ def train(
             if resume:
                 log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
                 if run.progress >= 1:
-                    log.say(f"the budget of {changes.budget(plan.to_dict()['train'])} is spent; a larger one trains on")
+                    log.say(f"the budget of {spoken(plan.to_dict()['train'])} is spent; a larger one trains on")
             _steps(run, log, asked)
             _end(run, log, asked)
     return out / "last.safetensors"
@@ -116,12 +121,10 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
 
 def _steps(run: Run, log: Log, asked: Asked) -> None:
     """Step until the budget is spent, `train.until` is reached, or somebody asks to stop."""
-    wish, fabric = run.recipe.train, run.fabric
-    course = _course(run.recipe)
+    wish = run.recipe.train
     peaks = [group["lr"] for group in run.optimizer.param_groups]
     batches = run.loader.stream(run.step * wish.accumulate)
-    losses: list[float] = []  # of the batches since the last line of the log
-    pending = None  # the last batch's loss, read one batch late, so that a GPU never waits for it
+    losses = LateLosses()
     logged, clock = run.seconds, time.perf_counter()
     run.frozen.move_on(run.progress)
     run.frozen.train()
@@ -129,62 +132,81 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
         log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
         clock = time.perf_counter()
     while run.progress < 1 and not run.reached and not _together(run, asked()):
-        if run.frozen.move_on(run.progress):
-            run.frozen.train()
-            log.say(
-                f"step {run.step}: {', '.join(wish.freeze)} {'is frozen' if run.frozen.held else 'is trained as well'}"
-            )
-        for group, peak in zip(run.optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * factor(course, run.recipe.schedule.warmup, run.progress)
+        _follow_plan(run, log, peaks)
         try:
-            parts = read(batches, wish.accumulate, asked, alone=fabric.world_size == 1)
+            parts = read(batches, wish.accumulate, asked, alone=run.fabric.world_size == 1)
         except Stopped:
             break
-        for number, part in enumerate(parts):
-            batch = part.to(fabric.device)
-            with fabric.no_backward_sync(run.net, enabled=number < wish.accumulate - 1):  # type: ignore[arg-type]
-                terms = run.objective(batch)
-                loss = sum(list(terms.values())[1:], start=next(iter(terms.values())))
-                fabric.backward(loss / wish.accumulate)
-            if pending is not None:
-                losses.append(finite(*pending))
-            pending = (loss.detach(), batch.names, run.step + 1)
+        terms = _gradient(run, parts, losses)
         if run.objective.remark and not run.told:
             log.say(run.objective.remark)
             run.told = True
-        run.frozen.drop_gradients()
-        if wish.clip:
-            fabric.clip_gradients(run.net, run.stepper, max_norm=wish.clip, error_if_nonfinite=False)
-        run.stepper.step()
-        run.stepper.zero_grad()
-        if run.ema:
-            run.ema.update()
-        run.step += 1
+        _update(run)
         run.seconds += time.perf_counter() - clock
         clock = time.perf_counter()
+        run.measure()
 
         over = run.progress >= 1
-        due = {every: over or run.step % every == 0 for every in (wish.log_every, wish.checkpoint_every)}
+        logging = over or run.step % wish.log_every == 0
+        saving = run.step % wish.checkpoint_every == 0 and not over  # the end saves by itself
         validating = run.validation_due
-        if pending is not None and (any(due.values()) or validating):
-            losses.append(
-                finite(*pending)
-            )  # nothing is logged or saved before every loss so far is known to be a number
-            pending = None
-        if due[wish.log_every] and losses:
-            rate = len(losses) * wish.batch_size * fabric.world_size / max(run.seconds - logged, 1e-9)
-            log.trained(run.step, run.epoch, run.seconds, losses, terms, run.optimizer.param_groups[0]["lr"], rate)
-            log.progress(min(run.progress, 1.0), run.step, losses, rate, run.seconds)
-            losses, logged = [], run.seconds
-        if due[wish.checkpoint_every] and not over:
+        if logging or saving or validating:
+            losses.read()  # nothing is logged or saved before every loss so far is known to be a number
+        if logging and losses.values:
+            rate = len(losses.values) * wish.batch_size * run.fabric.world_size / max(run.seconds - logged, 1e-9)
+            seen = losses.take()
+            log.trained(run.step, run.epoch, run.seconds, seen, terms, run.optimizer.param_groups[0]["lr"], rate)
+            log.progress(min(run.progress, 1.0), run.step, seen, rate, run.seconds)
+            logged = run.seconds
+        if saving:
             run.save("last.safetensors", with_state=True)
             run.seconds += time.perf_counter() - clock
+            run.measure()
         if validating:  # not on the clock
             log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
         clock = time.perf_counter()
-    if pending is not None:
-        finite(*pending)
+    losses.read()
     batches.close()
+
+
+def _follow_plan(run: Run, log: Log, peaks: Sequence[float]) -> None:
+    """Set what the share of the budget that is spent decides: which parts are frozen, and the learning rate.
+
+    Args:
+        peaks: the learning rate of each group of parameters where the schedule is at its highest.
+    """
+    if run.frozen.move_on(run.progress):
+        run.frozen.train()
+        parts = ", ".join(run.recipe.train.freeze)
+        log.say(f"step {run.step}: {parts} {'is frozen' if run.frozen.held else 'is trained as well'}")
+    share = factor(_course(run.recipe), run.recipe.schedule.warmup, run.progress)
+    for group, peak in zip(run.optimizer.param_groups, peaks, strict=True):
+        group["lr"] = peak * share
+
+
+def _gradient(run: Run, parts: Sequence[Batch], losses: LateLosses) -> dict[str, Tensor]:
+    """Accumulate the gradient of one step's batches, and collect their losses; returns the last batch's terms."""
+    terms: dict[str, Tensor] = {}
+    for number, part in enumerate(parts, 1):
+        batch = part.to(run.fabric.device)
+        with run.fabric.no_backward_sync(run.net, enabled=number < len(parts)):  # type: ignore[arg-type]
+            terms = run.objective(batch)
+            loss = total(terms)
+            run.fabric.backward(loss / len(parts))
+        losses.add(loss, batch.names, run.step + 1)
+    return terms
+
+
+def _update(run: Run) -> None:
+    """Make one step of the optimizer and of the moving average."""
+    run.frozen.drop_gradients()
+    if run.recipe.train.clip:
+        run.fabric.clip_gradients(run.net, run.stepper, max_norm=run.recipe.train.clip, error_if_nonfinite=False)
+    run.stepper.step()
+    run.stepper.zero_grad()
+    if run.ema:
+        run.ema.update()
+    run.step += 1
 
 
 def _course(recipe: Recipe) -> Course:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,6 @@ from ..inference.outputs import ALLOWED, semantic, spelled
 from ..losses import LOSSES
 from ..losses.auxiliary import Auxiliary
 from ..structures import Batch, SemanticLogits
-from .prepare import takes
 
 
 def criterion(recipe: Recipe, weights: Sequence[float] | None, ignore_index: int) -> nn.Module:
@@ -23,7 +23,7 @@ def criterion(recipe: Recipe, weights: Sequence[float] | None, ignore_index: int
     Raises: TrainingError when the loss takes no class weights and some are asked for.
     """
     constructor = LOSSES[recipe.loss.name]
-    if weights is not None and not takes(constructor, "weights"):
+    if weights is not None and "weights" not in inspect.signature(constructor).parameters:
         raise TrainingError(f"loss {recipe.loss.name} takes no class weights; set loss.class_weights=none")
     given = {} if weights is None else {"weights": weights}
     return Auxiliary(constructor(**given, ignore_index=ignore_index, **recipe.loss.options), recipe.loss.auxiliary)
@@ -78,17 +78,3 @@ class Objective:
             heads = f", {len(found.auxiliary)} more for auxiliary heads" if found.auxiliary else ""
             self.remark = f"the network returns {spelled(output)}: one tensor is taken for the logits{heads}"
         return found
-
-
-def finite(loss: Tensor, names: Sequence[str], step: int) -> float:
-    """The value of a loss.
-
-    Raises: TrainingError naming the batch, when it is no number or infinite.
-    """
-    value = float(loss)
-    if value - value != 0:
-        raise TrainingError(
-            f"the loss became {value} at step {step}, on the batch {', '.join(names)}; the last checkpoint is untouched; "
-            "lower optimizer.lr, set train.clip=1.0, or look at these images"
-        )
-    return value

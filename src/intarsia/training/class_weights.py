@@ -1,0 +1,43 @@
+"""The weight of each class in the loss, by hand or from how often the classes occur."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..config.schema import Loss
+from ..doctor import Audit
+from ..errors import TrainingError
+from ..labels import LabelSpace
+
+
+def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[float] | None:
+    """The weight of each class in the loss, softened by `weight_power`, scaled to mean 1; None for no weights."""
+    kind = wish.class_weights
+    if kind == "none":
+        return None
+    if not isinstance(kind, str):
+        if len(kind) != labels.num_classes:
+            raise TrainingError(
+                f"loss.class_weights lists {len(kind)} numbers for {labels.num_classes} classes; "
+                "give one for each, in the order of the classes"
+            )
+        if not any(kind):
+            raise TrainingError(
+                "loss.class_weights are all zero, so that nothing would be learned; give one above zero"
+            )
+        return [float(weight) ** wish.weight_power for weight in kind]
+    if found is None:
+        raise TrainingError(
+            f"loss.class_weights={kind} needs the frequencies that the audit counts; "
+            "set train.audit=true, or list the weights"
+        )
+    share = found.counts / max(found.counts.sum(), 1)
+    seen = share > 0
+    if kind == "log":
+        weights = 1 / np.log(1.02 + share)
+    elif kind == "median":
+        weights = np.where(seen, np.median(share[seen]) / np.where(seen, share, 1), 0.0)
+    else:
+        weights = np.where(seen, 1 / np.where(seen, share, 1), 0.0)
+    weights = weights**wish.weight_power
+    return [float(w) for w in weights / weights[seen].mean()]

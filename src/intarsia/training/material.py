@@ -1,0 +1,121 @@
+"""What a run trains and validates on: data opened and examined, labels settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader, IterableDataset
+
+from ..config import Recipe
+from ..data import origin
+from ..data.dataset import Dataset, labels_of
+from ..data.faults import check_whole
+from ..datasets import open as open_dataset
+from ..doctor import Audit
+from ..doctor.remember import remembered
+from ..errors import TrainingError
+from ..labels import LabelSpace
+from ..output import cache_folder
+from ..structures import Sample
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run trains and validates on, and what is known of it."""
+
+    train: Dataset
+    val: Dataset | None
+    labels: LabelSpace
+    audit: Audit | None
+    channels: int
+    remembered: bool = False  # the audit was made earlier, and no file has changed since
+
+
+def collect(recipe: Recipe, data: Any = None) -> Material:
+    """Open the data sets, settle the label space, and let the label doctor look at them.
+
+    Args:
+        data: a user's own data set, or a pair (train, val) of them, instead of the recipe's.
+
+    Raises: TrainingError when there is no data or no label space; DataError with the label doctor's own sentences.
+    """
+    wished = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
+    if data is not None:
+        train, val = split(data)
+    elif recipe.data is None:
+        raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
+    else:
+        chosen = recipe.data
+        origin.note(recipe.to_dict()["data"])  # so that a checkpoint of it may be evaluated without naming it again
+        train = open_dataset(chosen.name, chosen.root, chosen.train, wished, **chosen.options)
+        # the validation set means what the training set means: labels inferred there hold here too
+        known = labels_of(train) or wished
+        val = open_dataset(chosen.name, chosen.root, chosen.val, known, **chosen.options) if chosen.val else None
+    labels = labels_of(train) or wished
+    if labels is None:
+        raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
+    if labels.planes:
+        raise TrainingError(
+            f"the data set has several labels a pixel ({', '.join(labels.names[:3])}, ...: labels.planes), and no loss takes "
+            "planes yet; leave labels.planes out to train on one label a pixel"
+        )
+    if recipe.labels and recipe.labels.activation != labels.activation:
+        labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
+    if labels.num_classes < 2:
+        raise TrainingError(
+            f"{labels.names[0]!r} is the only class, so there is nothing to tell apart; list what is not of it as a class "
+            "of its own under labels.classes, such as background, with its value in labels.values"
+        )
+    if recipe.train.until is not None and val is None:
+        raise TrainingError(
+            f"train.until={recipe.train.until:g} is looked for on a validation set, and there is none; set data.val, or "
+            "leave train.until out"
+        )
+    if not recipe.train.audit:
+        check_whole(train, val)
+        return Material(train, val, labels, None, len(first(train).image))
+    found, old = remembered(
+        train, *([val] if val is not None else []), folder=cache_folder(recipe.train.cache_dir) / "audits"
+    )
+    if found.errors:
+        told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
+        raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
+    return Material(train, val, labels, found, found.channels, old)
+
+
+def split(data: Any) -> tuple[Any, Any]:
+    """A user's own data as (training set, validation set or None), each of which has a length and items by number.
+
+    Raises: TrainingError saying what was given instead.
+    """
+    pair = data if isinstance(data, tuple) else (data, None)
+    if len(pair) != 2:
+        raise TrainingError(f"data= is a tuple of {len(pair)}; give one data set, or a pair (train, val)")
+    for dataset in pair:
+        if dataset is None and pair[0] is not None:
+            continue
+        kind = type(dataset).__name__
+        if isinstance(dataset, str | Path):
+            raise TrainingError(
+                f"data= is {str(dataset)!r}, the name of something; name it in the recipe: data.name=folder "
+                f"data.root={dataset}"
+            )
+        if isinstance(dataset, DataLoader):
+            raise TrainingError(
+                "data= is a DataLoader; give the data set inside it, .dataset: the recipe makes batches"
+            )
+        if isinstance(dataset, IterableDataset) or not isinstance(dataset, Dataset):
+            raise TrainingError(
+                f"data= is of type {kind}, whose samples have no numbers; a run that can be resumed needs __len__ and "
+                "__getitem__: give such a data set, or list(...) of this one where it fits into memory"
+            )
+    return pair[0], pair[1]
+
+
+def first(dataset: Dataset) -> Sample:
+    """The first sample of a data set, checked."""
+    from ..data.samples import as_sample
+
+    return as_sample(dataset[0], 0)
