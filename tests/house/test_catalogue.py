@@ -7,7 +7,8 @@ import pytest
 from source_tree import PACKAGE, where
 
 MODELS = PACKAGE / "models"
-ARCHITECTURES = sorted(p for p in MODELS.rglob("*.py") if p.parent != MODELS and p.name != "__init__.py")
+FAMILIES = sorted({p.parent for p in MODELS.glob("*/__init__.py")} - {MODELS / "catalogue"})
+ARCHITECTURES = sorted(p for family in FAMILIES for p in family.glob("*.py") if p.name != "__init__.py")
 
 
 def _file(entry) -> str:
@@ -18,6 +19,18 @@ def test_every_file_is_in_the_table_and_back() -> None:
     from intarsia.models.catalogue import ARCHITECTURES as TABLE
 
     assert {str(path) for path in ARCHITECTURES} == {_file(entry) for entry in TABLE.values()}
+
+
+def test_each_family_has_a_table_that_holds_its_networks_alone() -> None:
+    from importlib import import_module
+
+    from intarsia.models.catalogue import ARCHITECTURES as TABLE
+
+    tables = {family.name: getattr(import_module(f"intarsia.models.catalogue.{family.name}"), family.name.upper()) for family in FAMILIES}  # fmt: skip
+    assert {f: list(rows) for f, rows in tables.items()} == {
+        f: [name for name, entry in TABLE.items() if entry.family == f] for f in tables
+    }
+    assert sum(map(len, tables.values())) == len(TABLE)
 
 
 def test_entries_stand_where_their_names_say() -> None:

@@ -29,6 +29,7 @@ ENCODERS = {  # names by which timm's families of pyramids are known; a test bui
     "convnext_tiny": "convnext",
     "swin_tiny_patch4_window7_224": "swin",
 }
+INTERNAL = ("build", "smallest", "full", "deck_row")  # fields of an entry that are for those who keep the table
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 
@@ -196,8 +197,8 @@ def _entry(name: str) -> dict[str, Any]:
 
     entry = ARCHITECTURES[name]
     options = {"num_classes": 21, **entry.full}
-    tree = {key: value for key, value in entry._asdict().items() if key not in ("build", "smallest", "full")}
-    return {"name": name, **tree, "counted_with": options}
+    tree = {key: value for key, value in entry._asdict().items() if key not in INTERNAL}
+    return {"name": name, "family": entry.family, **tree, "counted_with": options}
 
 
 def _list(entries: list[dict[str, Any]]) -> None:
@@ -246,7 +247,6 @@ def _show(tree: dict[str, Any]) -> None:
     lines = {
         "family": f"{tree['family']}: {about(tree['family'])}",
         "paper": f"{tree['title']}, {tree['year']}, {paper(tree)[1]}",
-        "lectures": f"row {tree['deck_row']} of the ledger" if tree["deck_row"] else "",
         "parameters": f"{tree['parameters']:,} in evaluation with {counted}",
         "training heads": tree["training_only"] and f"{tree['training_only']:,} parameters more, in training only",
         "GFLOPs": f"{tree['gflops']:.1f} for one image of 512x512; a multiply-add counts two",

@@ -1,4 +1,4 @@
-"""Architectures: one paper, one file; `catalogue.py` is the table of them.
+"""Architectures: one paper, one file; `catalogue` holds a table of each family.
 
 build("fpn", 11, encoder="resnet18")(image).logits      [B, 11, H, W], for an image of any size
 """

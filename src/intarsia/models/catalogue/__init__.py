@@ -1,0 +1,16 @@
+"""The literal tables of architectures, one a family: what is listed here is built, counted, documented and tested."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from .attention import ATTENTION
+from .context import CONTEXT
+from .entry import Entry
+from .realtime import REALTIME
+from .resolution import RESOLUTION
+
+__all__ = ["ARCHITECTURES", "CONSTRUCTORS", "Entry"]
+
+ARCHITECTURES: dict[str, Entry] = {**RESOLUTION, **CONTEXT, **REALTIME, **ATTENTION}
+CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}
