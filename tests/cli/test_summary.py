@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import intarsia
+
 
 def test_the_table_of_the_lectures(run_cli) -> None:
     code, out, err = run_cli("summary", "unet", "--size", 224, "--classes", 1)
@@ -21,6 +23,19 @@ def test_the_table_of_the_lectures(run_cli) -> None:
         ("weights", "118.42 MB"),
     ):
         assert any(all(word in line for word in words) for line in lines), words
+
+
+def test_a_peers_variant_has_a_table_too(run_cli) -> None:
+    code, out, err = run_cli("summary", "smp_pspnet", "encoder=resnet18", "--size", 64, "--json")
+    assert code == 0, err
+    tree = json.loads(out)
+    assert (tree["name"], tree["num_classes"]) == ("smp_pspnet", 21)
+    network = intarsia.checkpoint.build("smp_pspnet", 21, encoder="resnet18")
+    assert tree["parameters"] == sum(p.numel() for p in network.parameters())
+    code, out, err = run_cli("summary", "smp_pspne")
+    assert code == 2 and "did you mean 'smp_pspnet'?" in err and not out
+    code, out, err = run_cli("summary", "smp_pspnet", "encoderr=resnet18")
+    assert code == 2 and "did you mean 'encoder'?" in err and not out
 
 
 def test_options_reach_the_network(run_cli) -> None:

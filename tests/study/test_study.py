@@ -112,3 +112,10 @@ def test_a_study_spends_its_budget_where_the_recipe_would_stop_early() -> None:
     """`shapes/fpn_resnet10t` stops once it is good enough, which would make all networks look alike."""
     assert load("shapes/fpn_resnet10t").train.until is not None
     assert _recipe("shapes/fpn_resnet10t", None, "fpn", "resnet18", 5.0, 0, ()).train.until is None
+
+
+def test_a_peers_variant_is_studied_by_its_name(tmp_path: Path) -> None:
+    found = study(["smp_fpn"], ["resnet18"], *SMALL, out=tmp_path / "study")
+    assert [entry.name for entry in found.entries] == ["smp_fpn-resnet18"] and found.trained == 1
+    with pytest.raises(ModelError, match="did you mean 'smp_fpn'"):
+        study(["smp_fpnn"], ["resnet18"], *SMALL, out=tmp_path / "other")

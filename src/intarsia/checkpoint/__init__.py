@@ -4,8 +4,20 @@
 """
 
 from .file import load, save
-from .foreign import VARIANTS, Foreign, build, load_foreign
+from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign
 from .record import Checkpoint
 from .wrapped import bare, fitted, state_of
 
-__all__ = ["VARIANTS", "Checkpoint", "Foreign", "bare", "build", "fitted", "load", "load_foreign", "save", "state_of"]
+__all__ = [
+    "NETWORKS",
+    "VARIANTS",
+    "Checkpoint",
+    "Foreign",
+    "bare",
+    "build",
+    "fitted",
+    "load",
+    "load_foreign",
+    "save",
+    "state_of",
+]

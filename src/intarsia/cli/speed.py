@@ -68,8 +68,7 @@ def speed(
 
 def _network(model: str, options: list[str], classes: int, place: Any) -> tuple[Any, int, str]:
     """(the network, the channels of its images, what it is)."""
-    from ..models import build
-    from ..models.catalogue import ARCHITECTURES
+    from ..checkpoint import NETWORKS, build
 
     if Path(model).exists():
         if options:
@@ -78,10 +77,10 @@ def _network(model: str, options: list[str], classes: int, place: Any) -> tuple[
 
         predictor = Predictor.load(model, device=str(place))
         return predictor.model, predictor.in_channels, f"{model} ({predictor.labels.num_classes} classes)"
-    if model not in ARCHITECTURES:
+    if model not in NETWORKS:
         from ..errors import nearest
 
-        raise ModelError(f"{model!r} is no file, and no architecture{nearest(model, ARCHITECTURES)}")
+        raise ModelError(f"{model!r} is no file, and no architecture{nearest(model, NETWORKS)}")
     chosen = checked(model, options)
     told = "".join(f" {key}={value}" for key, value in chosen.items())
     return (

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def summary(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An architecture (`intarsia models` lists them).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="An architecture (`intarsia models` lists them), or a variant such as smp_pspnet."
+        ),
+    ],
     options: Annotated[
         list[str] | None,
         typer.Argument(
@@ -35,12 +40,12 @@ def summary(
     as_json: AsJson = False,
 ) -> None:
     """Print a network layer by layer: output shapes, parameters, memory."""
-    from ..models import build, summarize
-    from ..models.catalogue import ARCHITECTURES
+    from ..checkpoint import build
+    from ..models import summarize
 
     height, width = pixels(size)
     chosen = checked(name, options or [])
-    classes = classes or ARCHITECTURES[name].full.get("num_classes", 21)
+    classes = classes or usual_classes(name)
     network = skeleton(build, name, classes, {**chosen, "in_channels": channels})
     told = summarize(network, height, width, channels)
     layers = told.layers if depth is None else told.down_to(depth)
@@ -48,6 +53,15 @@ def summary(
         head = {"name": name, "num_classes": classes, "options": chosen, "input": [1, channels, height, width]}
         return answer({**head, **as_data(told, layers)})
     return _show(told, layers)
+
+
+def usual_classes(name: str) -> int:
+    """Look up how many classes a network draws in its paper; a peer's variant as many as the network it varies."""
+    from ..checkpoint import VARIANTS
+    from ..models.catalogue import ARCHITECTURES
+
+    entry = ARCHITECTURES[VARIANTS[name].model if name in VARIANTS else name]
+    return int(entry.full.get("num_classes", 21))
 
 
 def pixels(size: str) -> tuple[int, int]:
@@ -67,16 +81,16 @@ def checked(name: str, assignments: list[str]) -> dict[str, Any]:
     Raises: RecipeError or ModelError that names the option and the nearest one.
     """
     from .. import config
+    from ..checkpoint import NETWORKS
     from ..errors import nearest
-    from ..models.catalogue import ARCHITECTURES, CONSTRUCTORS
 
-    if name not in ARCHITECTURES:
-        raise ModelError(f"there is no architecture {name!r}{nearest(name, ARCHITECTURES)}")
+    if name not in NETWORKS:
+        raise ModelError(f"there is no architecture {name!r}{nearest(name, NETWORKS)}")
     for key, option in (("num_classes", "--classes"), ("in_channels", "--channels")):
         if any(item.partition("=")[0].strip() == key for item in assignments):
             raise ModelError(f"{key} is given by {option}")
     tree = config.override({"model": {"name": name}}, [f"model.{item}" for item in assignments])
-    recipe = config.parse({**tree, "train": {"steps": 1}}, "options", {"model": CONSTRUCTORS})
+    recipe = config.parse({**tree, "train": {"steps": 1}}, "options", {"model": NETWORKS})
     assert recipe.model is not None
     return {key: value for key, value in recipe.model.options.items() if key != "pretrained"}
 

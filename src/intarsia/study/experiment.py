@@ -17,13 +17,13 @@ from typing import Any
 import torch
 
 from .. import config, report
+from ..checkpoint import NETWORKS
 from ..config import Recipe
 from ..errors import DataError, ModelError, RecipeError, TrainingError, nearest
 from ..evaluation import score
 from ..inference import Predictor
 from ..metrics import ImageCounts, bootstrap, latency, over_seeds
 from ..models import count_flops
-from ..models.catalogue import CONSTRUCTORS
 from ..output import Output
 from ..training import train
 from ..training.recipe import SHORT, load, names
@@ -122,9 +122,9 @@ def _networks(models: Sequence[str], encoders: Sequence[str]) -> list[tuple[str,
     if not models:
         raise ModelError("a study needs a network; name one or more with --model")
     for model in models:
-        if model not in CONSTRUCTORS:
-            raise ModelError(f"there is no architecture {model!r}{nearest(model, CONSTRUCTORS)}")
-        takes = "encoder" in config.signature(CONSTRUCTORS[model])[0]
+        if model not in NETWORKS:
+            raise ModelError(f"there is no architecture {model!r}{nearest(model, NETWORKS)}")
+        takes = "encoder" in config.signature(NETWORKS[model])[0]
         found += [(f"{model}-{e}", model, e) for e in encoders] if takes and encoders else [(model, model, None)]
     if encoders and all(encoder is None for _, _, encoder in found):
         raise ModelError(f"{listed(list(models))} takes no encoder; leave --encoder out")

@@ -20,13 +20,11 @@ SHORT = {  # the recipe that a data set's bare name stands for
 
 def catalogues() -> dict[str, config.Catalogue]:
     """Name -> constructor for every choice in a recipe."""
-    from ..checkpoint import VARIANTS
+    from ..checkpoint import NETWORKS
     from ..datasets.catalogue import CONSTRUCTORS as SETS
     from ..losses import LOSSES
-    from ..models.catalogue import CONSTRUCTORS
 
-    models = {**CONSTRUCTORS, **{name: variant.build for name, variant in VARIANTS.items()}}
-    return {"model": models, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    return {"model": NETWORKS, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def names() -> list[str]:

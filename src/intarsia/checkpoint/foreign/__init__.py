@@ -2,11 +2,11 @@
 
 tensors.py    a file -> {name: tensor}, nothing executed
 <peer>.py     tensors -> which network it is, with which options; its names -> ours
-variants.py   networks of the catalogue as peers build them
+variants/     networks of the catalogue as peers build them
 load.py       the network with these weights, and a report of every tensor
 """
 
 from .load import Foreign, Report, load_foreign
-from .variants import VARIANTS, Variant, build
+from .variants import NETWORKS, VARIANTS, Variant, build
 
-__all__ = ["VARIANTS", "Foreign", "Report", "Variant", "build", "load_foreign"]
+__all__ = ["NETWORKS", "VARIANTS", "Foreign", "Report", "Variant", "build", "load_foreign"]

@@ -1,7 +1,7 @@
 """torchvision's segmentation networks, known by the names of their tensors: FCN, DeepLab v3 and LR-ASPP.
 
 On ResNets the last two stages are dilated (stride 8), on MobileNet v3 the last one (stride 16), and there the layer that
-lost its stride is dilated, too. What it does differently from the papers stands in `variants.py`.
+lost its stride is dilated, too. What it does differently from the papers stands in `variants`.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,79 @@
+"""Networks of the catalogue as peers and released code build them, where that is not what the paper says.
+
+Each is the catalogue's network with some parts exchanged; `build("smp_pspnet", 21)` makes one, and a recipe may name it:
+`model: {name: smp_pspnet}`. The catalogue's own constructors know nothing of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ....errors import ModelError, nearest
+from ....models import build as build_own
+from ....models import construct
+from ....models.catalogue import CONSTRUCTORS
+from .attention import hrnet_ocr
+from .context import (
+    RATES,
+    semseg_pspnet,
+    slim_deeplabv3,
+    slim_deeplabv3plus,
+    smp_deeplabv3,
+    smp_deeplabv3plus,
+    smp_pspnet,
+    smp_upernet,
+    torchvision_deeplabv3,
+)
+from .realtime import torchseg_bisenet, torchvision_lraspp
+from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
+
+__all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build"]
+
+
+class Variant(NamedTuple):
+    """One network of a peer."""
+
+    build: Callable[..., nn.Module]  # (num_classes, *, options) -> network
+    model: str  # of the catalogue
+    peer: str
+
+
+VARIANTS: dict[str, Variant] = {
+    "torchvision_deeplabv3": Variant(torchvision_deeplabv3, "deeplabv3", "torchvision"),
+    "torchvision_lraspp": Variant(torchvision_lraspp, "lraspp", "torchvision"),
+    "smp_unetplusplus": Variant(smp_unetplusplus, "unetplusplus", "segmentation-models-pytorch"),
+    "smp_linknet": Variant(smp_linknet, "linknet", "segmentation-models-pytorch"),
+    "smp_fpn": Variant(smp_fpn, "fpn", "segmentation-models-pytorch"),
+    "smp_pspnet": Variant(smp_pspnet, "pspnet", "segmentation-models-pytorch"),
+    "smp_upernet": Variant(smp_upernet, "upernet", "segmentation-models-pytorch"),
+    "smp_deeplabv3": Variant(smp_deeplabv3, "deeplabv3", "segmentation-models-pytorch"),
+    "smp_deeplabv3plus": Variant(smp_deeplabv3plus, "deeplabv3plus", "segmentation-models-pytorch"),
+    "semseg_pspnet": Variant(semseg_pspnet, "pspnet", "hszhao/semseg"),
+    "slim_deeplabv3": Variant(slim_deeplabv3, "deeplabv3", "tensorflow/models research/deeplab"),
+    "slim_deeplabv3plus": Variant(slim_deeplabv3plus, "deeplabv3plus", "tensorflow/models research/deeplab"),
+    "matlab_refinenet": Variant(matlab_refinenet, "refinenet", "guosheng/refinenet"),
+    "torchseg_bisenet": Variant(torchseg_bisenet, "bisenet", "ycszen/TorchSeg"),
+    "hrnet_ocr": Variant(hrnet_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
+}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    **CONSTRUCTORS,
+    **{name: variant.build for name, variant in VARIANTS.items()},
+}  # what `build` knows: the catalogue's networks, then the peers' variants
+
+
+def build(name: str, num_classes: int, **options: Any) -> nn.Module:
+    """The architecture of that name, or a peer's variant of one.
+
+    Args:
+        name: of the catalogue (`intarsia models`), or of a variant, such as "smp_pspnet".
+        num_classes: how many maps it draws.
+        options: keyword arguments of its constructor; the defaults are the paper's, or the peer's.
+
+    Raises: ModelError with the nearest name, for an unknown network or an option that it does not take.
+    """
+    if name in VARIANTS:
+        return construct(name, VARIANTS[name].build, num_classes, options)
+    if name not in NETWORKS:
+        raise ModelError(f"there is no architecture {name!r}{nearest(name, NETWORKS)}")
+    return build_own(name, num_classes, **options)
