@@ -25,7 +25,7 @@ from intarsia.errors import DataError, LabelError, TrainingError
 from intarsia.evaluation.scoring import same_classes
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
-from intarsia.training.prepare import gather
+from intarsia.training.material import collect
 
 SPACE = LabelSpace(("lung", "heart", "tube"), planes=True)
 HEIGHT, WIDTH = 40, 60
@@ -249,7 +249,7 @@ def test_annotation_tools_get_regions_that_overlap(root: Path) -> None:
 def test_training_and_scoring_say_that_nothing_takes_planes_yet(root: Path) -> None:
     recipe = Recipe.model_validate({"loss": {"name": "dice"}, "train": {"steps": 1}})
     with pytest.raises(TrainingError, match=r"several labels a pixel \(lung, heart, tube.*no loss takes planes yet"):
-        gather(recipe, opened(root))
+        collect(recipe, opened(root))
     with pytest.raises(LabelError, match="the data set has several labels a pixel .* which no measure takes yet"):
         same_classes(LabelSpace(SPACE.names), SPACE)
 

@@ -15,7 +15,7 @@ from intarsia import report
 from intarsia.labels import LabelSpace
 from intarsia.metrics import Scores
 from intarsia.report.curves import charts, ticks
-from intarsia.report.page import clock, ink, percent
+from intarsia.report.template import clock, ink, percent
 
 SPACE = LabelSpace(
     ("sky", "road & <path>", "车", "absent"),
@@ -226,3 +226,52 @@ def test_small_words() -> None:
     assert (percent(0.1234), percent(float("nan")), percent(1.0, 2)) == ("12.3", "–", "100.00")
     assert [ink(share) for share in (0, 0.001, 0.1, 0.11, 1)] == ["s0", "s1", "s1", "s2", "s10"]
     assert (clock(3.21), clock(75), clock(3700)) == ("3.2 s", "1 min 15 s", "1 h 1 min")
+
+
+HIDDEN = "c\u202egnp.exe"  # shown from right to left it ends in another way
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four pairs with three classes, of which one mask has another size than its image and a name that turns the line."""
+    top = tmp_path / "set"
+    for side in ("images", "masks"):
+        (top / side).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for name in ("a", "b", HIDDEN, "d"):
+        labels = np.zeros((40, 60), np.uint8)
+        labels[5:20, 5:30], labels[22:38, 30:55] = 1, 2
+        image = random.integers(0, 40, (40, 60, 3)).astype(np.uint8) + 60 * labels[..., None]
+        Image.fromarray(image).save(top / "images" / f"{name}.png")
+        Image.fromarray(labels[:30] if name == HIDDEN else labels).save(top / "masks" / f"{name}.png")
+    return top
+
+
+def test_the_page_of_an_audit(run_cli, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "audit.html"
+    code, _, err = run_cli("data", "audit", folder, "--out", out)
+    assert code == 1, err  # an error was found: the sizes
+    text = out.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {str(a["href"])[1:] for tag, a in page.tags if tag == "a"} <= ids
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags} and "http" not in text
+    for words in (
+        "Intarsia label doctor",
+        "How this was made",
+        "hash of the data",
+        "intarsia data audit",
+        "60 x 40",
+        "hatched",
+    ):
+        assert words in page.text, words
+    assert text.count("<style>") == 1 and text.count("--paper:") == 3, "the style is there once"
+
+
+def test_a_name_that_turns_the_line_is_spelled(run_cli, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "audit.html"
+    run_cli("data", "audit", folder, "--out", out)
+    text = out.read_text(encoding="utf-8")
+    assert "\u202e" not in text
+    assert "c\\u202egnp.exe" in text

@@ -18,8 +18,8 @@ from ..draw.maps import WRONG
 from ..errors import DataError
 from ..labels import LabelSpace
 from .machine import machine, now, versions
-from .page import LARGEST_MATRIX, _color_of, clock, hexed, ink, percent, written
 from .pictures import png
+from .template import LARGEST_MATRIX, clock, label_rows, render, written
 
 SIDE = 300  # pixels a picture is at most wide or high
 _SIZES = 6
@@ -75,15 +75,6 @@ def write(
 
     Raises: DataError where nobody knows the classes; OSError when the file cannot be written.
     """
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters.update(
-        percent=percent, ink=ink, hexed=hexed, zip=zip, count=lambda n: f"{n:,}".replace(",", "\u202f")
-    )
     audit, space = found.audit, found.labels
     if space is None:
         raise DataError(f"{found.title}: a page needs to know its classes; give the data set a label space")
@@ -91,7 +82,8 @@ def write(
     sizes = list(audit.sizes.items())
     top = int(np.flatnonzero(audit.objects.sum(axis=0)).max(initial=0)) if audit.objects.size else 0
     held = np.maximum(np.diag(audit.together), 1)[:, None] if audit.presence.size else None
-    page = environment.get_template("audit.html").render(
+    page = render(
+        "audit.html",
         title=title or found.title,
         audit=audit,
         errors=len(audit.errors),
@@ -105,13 +97,14 @@ def write(
         sizes=sizes[:_SIZES],
         more_sizes=max(len(sizes) - _SIZES, 0),
         more_images=sum(n for _, n in sizes[_SIZES:]),
-        labels=[(values, number, name, _color_of(name, space)) for values, number, name in space.rows()],
+        labels=label_rows(space),
         command=command,
         facts={
             **(facts or {}),
             **({"duration": clock(seconds)} if seconds is not None else {}),
             "machine": machine(),
             "time": now(),
+            "hash of the data": audit.hash,
         },
         versions=versions(),
     )

@@ -9,18 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..characters import printable
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS, Scores
 from ..metrics.scores import of_names
 from ..metrics.significance import Bootstrap
-from ..output import replaced
 from .curves import charts
 from .machine import machine, now, versions
 from .pictures import Picture, example, panels
 from .reliability import reliability, risk
+from .template import LARGEST_MATRIX, label_rows, render, written
 
-LARGEST_MATRIX = 40  # classes up to which the confusion matrix is printed whole
 CONFUSIONS = 8
 
 
@@ -58,16 +56,18 @@ def write(
 
     Raises: OSError when the file cannot be written.
     """
-    page = template("page.html").render(
+    classes = _classes(scores, space)
+    page = render(
+        "page.html",
         title=title,
         scores=scores,
         protocol=PROTOCOLS[scores.protocol],
         tiles=_tiles(scores),
-        classes=_classes(scores, space),
-        colors=space.colors,
+        classes=classes,
+        seen=[(line.name, line.color) for line in classes if not math.isnan(line.iou)],
         cells=_cells(scores) if len(space.names) <= LARGEST_MATRIX else None,
         confusions=_confusions(scores, space),
-        labels=[(values, number, name, _color_of(name, space)) for values, number, name in space.rows()],
+        labels=label_rows(space),
         images=images,
         histogram=_histogram([value for _, value in images if not math.isnan(value)]),
         seconds=seconds,
@@ -85,7 +85,7 @@ def write(
         risk=risk(anatomy.risk) if anatomy else "",
         examples=[(c, example(c.picture, c.actual, c.called, space)) for c in anatomy.confusions] if anatomy else [],
         command=command,
-        facts={**(facts or {}), "machine": machine(), "time": now()},
+        facts={**(facts or {}), "machine": machine(), "time": now(), "protocol": scores.protocol},
         versions=versions(),
     )
     return written(path, page)
@@ -145,72 +145,3 @@ def _confusions(scores: Scores, space: LabelSpace) -> list[tuple[str, str, float
 def _histogram(values: list[float]) -> list[int]:
     """How many images have an mIoU of 0-5 %, 5-10 %, ..., 95-100 %."""
     return np.histogram(values, bins=20, range=(0, 1))[0].tolist() if len(values) > 1 else []
-
-
-def _color_of(name: str, space: LabelSpace) -> tuple[int, int, int] | None:
-    return space.colors[space.names.index(name)] if name in space.names else None
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """0..1 as percent, or a dash where there is no number."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}"
-
-
-def hexed(color: tuple[int, int, int]) -> str:
-    """A color as CSS writes it."""
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
-def ink(share: float) -> str:
-    """The class of a heat map's cell: the shade its share has, in eleven steps."""
-    return f"s{min(10, math.ceil(10 * share - 1e-9)) if share > 0 else 0}"
-
-
-def clock(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def template(name: str) -> Any:
-    """A page of this folder, with the filters that all of them use."""
-    import jinja2
-
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: printable(value) if type(value) is str else value,  # names that turn a line around
-    )
-    environment.filters.update(
-        percent=percent,
-        points=points,
-        ink=ink,
-        clock=clock,
-        hexed=hexed,
-        count=lambda n: f"{n:,}".replace(",", "\u202f"),
-    )
-    return environment.get_template(name)
-
-
-def points(value: float | None) -> str:
-    """A difference of 0..1 in points with its sign, or a dash where there is none."""
-    if value is None or math.isnan(value):
-        return "–"
-    rounded = round(100 * value, 1)
-    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
-
-
-def written(path: str | Path, text: str) -> Path:
-    """Write a page whole or not at all.
-
-    Raises: OSError that names the file.
-    """
-    with replaced(path) as made:
-        made.write_text(text, encoding="utf-8")
-    return Path(path)

@@ -10,8 +10,8 @@ from typing import Any
 from ..metrics import PROTOCOLS
 from .curves import ticks
 from .machine import machine, now, versions
-from .page import template, written
 from .spans import spans
+from .template import render, written
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 300, 46, 20, 14, 40
 
@@ -25,15 +25,21 @@ def write_study(path: str | Path, *, study: Any, command: str = "") -> Path:
     Raises: OSError when the file cannot be written.
     """
     rows = [(e.name, *(100 * x for x in e.miou), True) for e in study.entries]
-    page = template("study.html").render(
+    page = render(
+        "study.html",
         study=study,
         protocol=PROTOCOLS[study.protocol],
         chart=spans(rows, "%", f"{study.answer}. mIoU of each network with its interval.", label=260),
         cost=_cost(study.entries),
         several=len(study.entries[0].runs) > 1,
         command=command,
-        machine=machine(),
-        time=now(),
+        facts={
+            "budget": f"{study.budget} of each run; the last weights are scored, none were chosen by these images",
+            "what it does not say": "images are taken to be independent: frames of one video are not, and with them "
+            "intervals and p are too small",
+            "machine": machine(),
+            "time": now(),
+        },
         versions=versions(),
     )
     return written(path, page)

@@ -9,9 +9,9 @@ from typing import Any
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS
 from .machine import now, versions
-from .page import template, written
 from .pictures import Panel, Picture, panels
 from .spans import spans
+from .template import count, render, written
 
 
 def write_versus(
@@ -33,16 +33,26 @@ def write_versus(
     changes = [("all classes", verdict.mean), *verdict.classes.items()]
     rows = [(name, *(100 * x for x in change.value), change.real) for name, change in changes]
     says = f"{verdict.sentence}. Differences of each class with their intervals; to the right {verdict.names[1]} is better."
-    page = template("versus.html").render(
+    times = count(verdict.resamples)
+    page = render(
+        "versus.html",
         verdict=verdict,
         protocol=PROTOCOLS[verdict.protocol],
         chart=spans(rows, "points", says, zero=True),
         changes=changes,
         colors={"all classes": None, **dict(zip(space.names, space.colors, strict=True))},
-        space=space,
+        seen=list(zip(space.names, space.colors, strict=True)),
         shown=[(a, b, _views(a, b, space)) for a, b in shown],
         command=command,
-        time=now(),
+        facts={
+            "interval": f"percentile bootstrap of the difference: the same images are drawn for both, {times} times",
+            "p": "permutation test: how often swapping the two image by image gives as large a difference, "
+            f"{times} times",
+            "what it does not say": "whether training again would give the same: both are taken as they are; seeds are "
+            "compared by a study. And images are taken to be independent: frames of one video are not, and with them "
+            "intervals and p are too small",
+            "time": now(),
+        },
         versions=versions(),
     )
     return written(path, page)
