@@ -5,8 +5,9 @@
     net = intarsia.build("fpn", num_classes=11, encoder="resnet18")  # an nn.Module; net(image).logits
     last = intarsia.train("shapes", "train.steps=100", out="runs/shapes")  # a recipe in, a checkpoint out
     score = intarsia.evaluate(last)  # score.miou, score.iou["disk"]
-    predict = intarsia.Predictor.load(last)
-    predict("photo.jpg").overlay().save("overlay.png")
+    predictor = intarsia.Predictor.load(last)
+    predictor("photo.jpg").overlay().save("overlay.png")
+    intarsia.predict(last, "day*/*.jpg", out="masks")  # label maps and overlays of many pictures
 
 Every name below is imported when it is first used, so that `import intarsia` costs next to nothing.
 """
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from .evaluation import evaluate as evaluate
     from .inference import Prediction as Prediction
     from .inference import Predictor as Predictor
+    from .inference import predict as predict
     from .labels import LabelSpace as LabelSpace
     from .metrics import ConfusionMatrix as ConfusionMatrix
     from .structures import Sample as Sample
@@ -58,6 +60,7 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "train": "training",
     "evaluate": "evaluation",
     "compare": "evaluation",
+    "predict": "inference",
     "Predictor": "inference",
     "Prediction": "inference",
     "Score": "evaluation",

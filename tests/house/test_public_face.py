@@ -11,7 +11,7 @@ from source_tree import PACKAGE
 import intarsia
 
 NAMES = (
-    "build train evaluate compare Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
+    "build train evaluate compare predict Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
     "SemanticLogits IntarsiaError"
 ).split()
 ROOMS = (

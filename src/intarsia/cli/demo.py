@@ -32,11 +32,11 @@ def demo(
     Ends with exit code 1 when the network comes out worse than it should: below a mIoU of 90.
     """
     from ..evaluation import evaluate as score_of
-    from ..inference import Predictor, result_names
-    from ..output import Output
+    from ..inference import predict as predict_all
     from ..training import train as run
     from .evaluate import show
-    from .predict import run as predict_all
+    from .predict import show as show_prediction
+    from .predict import show_failures
 
     folder = out or _fresh(Path("demo"))
     terminal, started = console(), time.monotonic()
@@ -58,9 +58,8 @@ def demo(
         show(score)
     say("3/4  predict: a few pictures of their own")
     pictures = _drawn(last, folder / "pictures")
-    results = Output(folder / "predictions")
-    names = result_names(pictures)
-    predict_all(Predictor.load(last), pictures, names, results, alpha=0.5, workers=0, quiet=as_json)
+    printed = show_failures if as_json else show_prediction
+    predict_all(last, pictures, folder / "predictions", workers=0, done=printed)
     report = (folder / "report" / "report.html").resolve()
     reached = score.miou >= GOAL
     if as_json:

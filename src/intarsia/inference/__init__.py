@@ -2,6 +2,7 @@
 
 from .graph import Graph
 from .inputs import expand, left_out, result_names
+from .job import Predictions, predict
 from .prediction import Prediction
 from .predictor import Predictor
 from .sets import LabelSets
@@ -12,9 +13,11 @@ __all__ = [
     "Graph",
     "LabelSets",
     "Prediction",
+    "Predictions",
     "Predictor",
     "expand",
     "left_out",
+    "predict",
     "result_names",
     "uncertainty",
 ]
