@@ -1,5 +1,5 @@
 # make demo      set up, then train, score and apply a small network on the built-in shapes, and say whether it came out well
-# make test      set up what the tests need, and run them
+# make test      set up what the tests need, and run them; REST="--ignore=tests/house" for pytest's own options
 # make test-all  the slow tests too
 # make fuzz      spoil files and read them for an hour; MINUTES=5 for less
 # make check     formatter, linter, types, house tests
@@ -27,7 +27,7 @@ demo: $(VENV)/.has-package
 	@$(BIN)/intarsia demo
 
 test: $(VENV)/.has-test
-	$(PYTEST) -n 2 -m "$(MARKS)"
+	$(PYTEST) -n 2 -m "$(MARKS)" $(REST)
 
 test-all: MARKS := not gpu
 test-all: test
@@ -40,8 +40,8 @@ fuzz: $(VENV)/.has-test
 check: $(VENV)/.has-test $(VENV)/.has-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(PYTEST) -q tests/house
+	@echo "types, and beside them the house tests"; $(BIN)/mypy & types=$$!; \
+	  $(PYTEST) -q tests/house || { kill $$types; exit 1; }; wait $$types
 
 format: $(VENV)/.has-lint
 	$(BIN)/ruff format .

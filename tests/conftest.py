@@ -1,5 +1,6 @@
 """What every test stands on: one thread, no network, and the real data beside the checkout where it lies."""
 
+import gc
 import os
 import socket
 import sys
@@ -18,6 +19,7 @@ import pytest
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)  # the same examples on every machine
 hypothesis.settings.load_profile("suite")
 
+gc.set_threshold(50_000, 20, 20)  # an eighth of the time of an export went into looking for garbage
 if "torch" in sys.modules:  # a plugin was faster
     sys.modules["torch"].set_num_threads(1)
 

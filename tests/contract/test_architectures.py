@@ -1,4 +1,8 @@
-"""What every architecture of the catalogue promises; a newcomer is tested by being listed."""
+"""What every architecture of the catalogue promises; a newcomer is tested by being listed.
+
+All tests of a row together take at most 6 s on a quick machine of two cores (12 s of processor time): `miniatures` has
+encoders of a few layers for that, and the encoders that the catalogue names run with `make test-all`.
+"""
 
 import logging
 
@@ -6,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from miniatures import miniature
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
@@ -15,8 +20,11 @@ from intarsia.models.catalogue import ARCHITECTURES, CONSTRUCTORS
 from intarsia.structures import SemanticLogits
 
 K = 5
-CASES = {name: (name, dict(entry.smallest)) for name, entry in ARCHITECTURES.items()}
-CASES["unet on resnet18"] = ("unet", {"encoder": "resnet18"})
+NAMED = {name: (name, dict(entry.smallest)) for name, entry in ARCHITECTURES.items()}
+NAMED["unet on an encoder"] = ("unet", {"encoder": "resnet18"})
+QUICK = {case: (name, miniature(name, options)) for case, (name, options) in NAMED.items()}
+WHOLE = {f"{case}, encoder as named": NAMED[case] for case in NAMED if NAMED[case] != QUICK[case]}
+CASES = QUICK | WHOLE
 
 
 def awakened(network: nn.Module) -> nn.Module:
@@ -38,7 +46,7 @@ def built(case: str, **more: int) -> nn.Module:
     return awakened(build(name, K, **options, **more))
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=[*QUICK, *(pytest.param(case, marks=pytest.mark.slow) for case in WHOLE)])
 def case(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -134,11 +142,11 @@ def test_exported_graphs_agree_at_other_sizes(network: nn.Module, tmp_path) -> N
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports that `edges` and `presence` are None
     path = tmp_path / "network.onnx"
     torch.onnx.export(program, dynamo=True, verbose=False).save(path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    graph, session = program.module(), onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for size in [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]:
         image = picture(*size)
         expected = answer(network, image)
-        torch.testing.assert_close(program.module()(image).logits, expected, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(graph(image).logits, expected, atol=1e-4, rtol=1e-3)
         (given,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
         np.testing.assert_allclose(given, expected.numpy(), atol=1e-4, rtol=1e-3)
 

@@ -1,0 +1,68 @@
+"""Encoders of a few layers, built as the families they stand for: what every network promises is tried on them.
+
+timm makes them from the classes of its own networks, with fewer and narrower blocks, and knows them by these names once
+this file is imported. Exporting a DenseNet of 121 layers takes a minute, and one of eight says as much about the network
+around it; `make test-all` runs the encoders that the catalogue names as well.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+from timm.models import densenet, hrnet, resnet
+
+BRANCHES = (8, 12, 16, 20)
+
+
+def _statistics(family: str) -> dict[str, Any]:
+    """What timm knows of a network of this family: its first layer and the statistics of its pictures."""
+    cfg = timm.get_pretrained_cfg(family)
+    assert cfg is not None
+    return cfg.to_dict()
+
+
+def resnet_mini(pretrained: bool = False, **options: Any) -> Any:
+    """A ResNet of one basic block in each stage but the last, which has two."""
+    options |= {"block": resnet.BasicBlock, "layers": (1, 1, 1, 2), "channels": (16, 16, 24, 32), "stem_width": 16}
+    return resnet._create_resnet("resnet_mini", pretrained, **options | {"pretrained_cfg": _statistics("resnet18")})
+
+
+def densenet_mini(pretrained: bool = False, **options: Any) -> Any:
+    """A DenseNet of two layers in each block."""
+    options |= {"pretrained_cfg": _statistics("densenet121")}
+    return densenet._create_densenet("densenet_mini", 16, (2, 2, 2, 2), pretrained, **options)
+
+
+def hrnet_mini(pretrained: bool = False, **options: Any) -> Any:
+    """An HRNet of one block in each branch."""
+    return hrnet._create_hrnet("hrnet_mini", pretrained, **options | {"pretrained_cfg": _statistics("hrnet_w18_small")})
+
+
+def _stage(branches: int, block: str, channels: tuple[int, ...]) -> dict[str, Any]:
+    ones = (1,) * branches
+    return {"num_modules": 1, "num_branches": branches, "block_type": block, "num_blocks": ones,
+            "num_channels": channels, "fuse_method": "SUM"}  # fmt: skip
+
+
+hrnet.cfg_cls["hrnet_mini"] = {
+    "stem_width": 16,
+    "stage1": _stage(1, "BOTTLENECK", (8,)),
+    **{f"stage{n}": _stage(n, "BASIC", BRANCHES[:n]) for n in (2, 3, 4)},
+}
+for _make in (resnet_mini, densenet_mini, hrnet_mini):
+    timm.models.register_model(_make)
+
+MINIATURES = {"resnet18": "resnet_mini", "densenet121": "densenet_mini", "hrnet_w18_small": "hrnet_mini"}
+ROWS = {
+    "hierarchical": {"encoder": "resnet_mini"},  # exporting two scales of an HRNet takes longest; the row hrnet has one
+    "ladder_densenet": {"bottleneck": 8},  # of four channels, all can be below zero
+}
+
+
+def miniature(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an architecture with a few layers of its encoder's family in the encoder's place.
+
+    Options without an encoder, or with one that has no miniature, stay as they are.
+    """
+    encoder = options.get("encoder", "")
+    return {**options, **({"encoder": MINIATURES[encoder]} if encoder in MINIATURES else {}), **ROWS.get(name, {})}
