@@ -1,14 +1,14 @@
 """How masks were drawn: specks, lines that do not close, masks that lie on their images the wrong way, labels that stand out."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from ...labels import LabelSpace
 from ..exam.examine import Exam, sights
 from ..exam.fingerprints import turned as words
-from ..finding import Finding, Severity
+from ..finding import Finding
 from .misnamed import misnamed
 from .placement import moved, placing
 
@@ -23,42 +23,10 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
         return
     silent = ignored(space, labeled)
     whole = all(e.closely for e in exams if e.values and e.error is None)
-    masks = "masks" if whole else "masks that were looked at closely"
-    speckled = [(sum(n for v, n in e.specks.items() if v not in silent), e) for e in labeled]
-    hit = sorted(((n, e) for n, e in speckled if n), key=lambda h: -h[0])
-    if hit:
-        most = hit[0][0]
-        usual = float(np.median([n for n, _ in speckled]))  # many in most masks are things that are that small
-        severity: Severity = "warning" if most >= max(_MANY, 5 * usual) else "note"
-        yield Finding(
-            "specks",
-            severity,
-            f"{len(hit)} of the {len(labeled)} {masks} hold regions of fewer than 5 pixels, {sum(n for n, _ in hit)} in all, the most in {hit[0][1].name} ({most}).",
-            tuple(f"{e.place} ({n})" for n, e in hit[:5]),
-            "Remove the slips of the brush; where things are that small, all is well.",
-            tuple(s._replace(spot=e.speck_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
-        )
-    lines = [(sum(n for v, n in e.gaps.items() if v not in silent), e) for e in labeled if e.gaps]
-    gone = sorted(((n, e) for n, e in lines if n), key=lambda h: -h[0])
-    if gone:
-        yield Finding(
-            "unclosed",
-            "warning" if len(gone) <= 0.3 * len(labeled) else "note",
-            f"{len(gone)} of the {len(labeled)} {masks} hold lines that a gap of up to four pixels keeps open, {sum(n for n, _ in gone)} in all.",
-            tuple(f"{e.place} ({n})" for n, e in gone[:5]),
-            "Close the outlines before they are filled.",
-            tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in gone]), gone, strict=False)),
-        )
-    smooth = [e for e in labeled if e.blend and e.form is None]
-    if smooth and (len(smooth) < 0.5 * len(labeled) or len({v for e in smooth for v in e.blend}) > 1):
-        yield Finding(
-            "smeared",
-            "warning",
-            f"{len(smooth)} of the {len(labeled)} {masks} were resized with smoothing: along their borders lie ids between those of both sides, the most in {max(smooth, key=lambda e: sum(e.blend.values())).name}.",
-            tuple(f"{e.place} ({sum(e.blend.values())} px)" for e in smooth[:5]),
-            "Resize masks by the nearest pixel.",
-            sights(smooth),
-        )
+    masks = f"of the {len(labeled)} {'masks' if whole else 'masks that were looked at closely'}"
+    yield from _specks(labeled, silent, masks)
+    yield from _unclosed(labeled, silent, masks)
+    yield from _smeared(labeled, masks)
     turned = list(_turned(labeled))
     yield from turned
     if not any(finding.kind == "flipped" for finding in turned):
@@ -66,6 +34,53 @@ def drawing(space: LabelSpace | None, exams: Sequence[Exam]) -> Iterator[Finding
     if space is None or not space.planes:  # else a point has no one class
         yield from misnamed(space, labeled, silent)
     yield from _shares(labeled)
+
+
+def _specks(exams: Sequence[Exam], silent: Collection[int], masks: str) -> Iterator[Finding]:
+    """The finding about tiny regions; a note where most masks hold many, which are then things of that size."""
+    counts = [sum(n for v, n in e.specks.items() if v not in silent) for e in exams]
+    hit = sorted(((n, e) for n, e in zip(counts, exams, strict=True) if n), key=lambda h: -h[0])
+    if not hit:
+        return
+    most, first = hit[0]
+    yield Finding(
+        "specks",
+        "warning" if most >= max(_MANY, 5 * float(np.median(counts))) else "note",
+        f"{len(hit)} {masks} hold regions of fewer than 5 pixels, {sum(n for n, _ in hit)} in all, the most in {first.name} ({most}).",
+        tuple(f"{e.place} ({n})" for n, e in hit[:5]),
+        "Remove the slips of the brush; where things are that small, all is well.",
+        tuple(s._replace(spot=e.speck_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
+    )
+
+
+def _unclosed(exams: Sequence[Exam], silent: Collection[int], masks: str) -> Iterator[Finding]:
+    """The finding about lines that a small gap keeps open; a note where many masks have them."""
+    counts = [(sum(n for v, n in e.gaps.items() if v not in silent), e) for e in exams if e.gaps]
+    hit = sorted(((n, e) for n, e in counts if n), key=lambda h: -h[0])
+    if hit:
+        yield Finding(
+            "unclosed",
+            "warning" if len(hit) <= 0.3 * len(exams) else "note",
+            f"{len(hit)} {masks} hold lines that a gap of up to four pixels keeps open, {sum(n for n, _ in hit)} in all.",
+            tuple(f"{e.place} ({n})" for n, e in hit[:5]),
+            "Close the outlines before they are filled.",
+            tuple(s._replace(spot=e.gap_at) for s, (_, e) in zip(sights([e for _, e in hit]), hit, strict=False)),
+        )
+
+
+def _smeared(exams: Sequence[Exam], masks: str) -> Iterator[Finding]:
+    """The finding about masks with a meaning that were resized with smoothing; one id between all others is a border."""
+    hit = [e for e in exams if e.blend and e.form is None]
+    if hit and (len(hit) < 0.5 * len(exams) or len({v for e in hit for v in e.blend}) > 1):
+        worst = max(hit, key=lambda e: sum(e.blend.values()))
+        yield Finding(
+            "smeared",
+            "warning",
+            f"{len(hit)} {masks} were resized with smoothing: along their borders lie ids between those of both sides, the most in {worst.name}.",
+            tuple(f"{e.place} ({sum(e.blend.values())} px)" for e in hit[:5]),
+            "Resize masks by the nearest pixel.",
+            sights(hit),
+        )
 
 
 def ignored(space: LabelSpace | None, exams: Sequence[Exam]) -> set[int]:
@@ -96,26 +111,33 @@ def _turned(exams: Sequence[Exam]) -> Iterator[Finding]:
                 sights(hit),
             )
             return
-    if len(known) < _FEW:
-        return
-    found = moved(exams)
+    if len(known) >= _FEW:
+        yield from _misplaced(known, moved(exams), _far_off(known, better))
+
+
+def _misplaced(known: Sequence[Exam], found: Sequence[tuple[Exam, str]], far: Sequence[Exam]) -> Iterator[Finding]:
+    """The finding about a few masks that lie badly on their images.
+
+    Args:
+        found: masks that would fit if they were moved, and how.
+        far: masks that lie far worse than the others do.
+    """
     lost = [e for e, _ in found]
-    lost += [e for e in _far_off(known, better) if all(e is not other for other in lost)]
-    if lost and len(lost) <= 0.3 * len(known):
-        told = {how for _, how in found}
-        guess = (
-            f", which would fit if {'they were' if len(lost) > 1 else 'it was'} {told.pop()}"
-            if len(told) == 1 and len(found) == len(lost)
-            else ""
-        )
-        yield Finding(
-            "misplaced",
-            "warning",
-            f"{len(lost)} of the {len(known)} masks {'do' if len(lost) > 1 else 'does'} not lie on the edges of {'their images' if len(lost) > 1 else 'its image'} as the others do{guess}.",
-            tuple(e.place for e in lost[:5]),
-            "Look at them: a mask may be turned, shifted, or another image's.",
-            sights(lost),
-        )
+    lost += [e for e in far if e not in lost]
+    if not lost or len(lost) > 0.3 * len(known):
+        return
+    several, how = len(lost) > 1, {how for _, how in found}
+    guess = ""
+    if len(how) == 1 and len(found) == len(lost):
+        guess = f", which would fit if {'they were' if several else 'it was'} {how.pop()}"
+    yield Finding(
+        "misplaced",
+        "warning",
+        f"{len(lost)} of the {len(known)} masks {'do' if several else 'does'} not lie on the edges of {'their images' if several else 'its image'} as the others do{guess}.",
+        tuple(e.place for e in lost[:5]),
+        "Look at them: a mask may be turned, shifted, or another image's.",
+        sights(lost),
+    )
 
 
 def _far_off(known: Sequence[Exam], better: dict[int, list[Exam]]) -> list[Exam]:

@@ -83,7 +83,7 @@ def coloring(exams: Sequence[Exam]) -> np.ndarray:
         member = np.eye(len(values), dtype=np.float32)[place.ravel()]  # [P, K]
         sums = ((member.T @ flat) ** 2).reshape(len(values), len(exams), 3)
         found[:, mask] = (sums / member.sum(axis=0)[:, None, None]).sum(axis=(0, 2))
-    return -np.log(np.maximum(whole[:, None] - found, 1e-3) / whole[:, None])
+    return np.asarray(-np.log(np.maximum(whole[:, None] - found, 1e-3) / whole[:, None]))
 
 
 def exchanged(suits: np.ndarray, colored: np.ndarray | None = None) -> list[tuple[float, int, int]]:
@@ -186,7 +186,7 @@ def _along(edges: np.ndarray, borders: np.ndarray, axis: int, step: int) -> np.n
     if step:
         images, lines = (images[:, step:], lines[:, :-step]) if step > 0 else (images[:, :step], lines[:, -step:])
     mean = (images * lines).sum(axis=(1, 2)) / np.maximum(lines.sum(axis=(1, 2)), 1.0)
-    return mean / np.maximum(edges.mean(axis=(1, 2)), 1.0) + 0.01
+    return np.asarray(mean / np.maximum(edges.mean(axis=(1, 2)), 1.0) + 0.01)
 
 
 def _shaped(maps: Sequence[np.ndarray]) -> np.ndarray:

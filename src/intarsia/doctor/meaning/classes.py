@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,41 +179,36 @@ def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Cou
 def label_space(
     root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[Remark]
 ) -> LabelSpace:
-    """The label space of what the masks hold."""
-    said.append(
-        Remark(
-            "meaning",
-            f"masks: {', '.join(f'{n} {kind}' for kind, n in scan.kinds.items())}; read as {'colors' if scan.by_color else 'ids'}, {len(scan.pixels)} different ones",
-        )
-    )
+    """The label space of what the masks hold.
+
+    Args:
+        classes: the class names, where somebody gave them.
+        file: class names that lie beside the masks.
+        said: gets what was concluded.
+
+    Raises: LabelError when the values make no classes, or not as many as were named.
+    """
+    kinds = ", ".join(f"{n} {kind}" for kind, n in scan.kinds.items())
+    way = "colors" if scan.by_color else "ids"
+    said.append(Remark("meaning", f"masks: {kinds}; read as {way}, {len(scan.pixels)} different ones"))
     if "npy one-hot" in scan.kinds:
-        said.append(
-            Remark(
-                "meaning",
-                "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number",
-            )
-        )
+        told = "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
+        said.append(Remark("meaning", told))
     numbers, sentence = black_and_white(scan)
     if numbers and not (scan.by_color and file and file.colors):
         names = _two(classes, file)
         said.append(Remark("meaning", sentence))
-        values: dict[int | str, str] = {value: names[number] for value, number in numbers.items()}
-        return LabelSpace(tuple(names), values=values)
-    if scan.by_color:
-        return _colors(scan, classes, file, said)
+        return LabelSpace(tuple(names), values={value: names[number] for value, number in numbers.items()})
+    return _colors(scan, classes, file, said) if scan.by_color else _ids(root, scan, classes, file, said)
+
+
+def _ids(root: Path, scan: Scan, classes: list[str] | None, file: Named | None, said: list[Remark]) -> LabelSpace:
+    """The label space of masks of ids."""
     seen = list(scan.pixels)
-    if counts_objects(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
-        told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
-        if len(seen) > MANY:
-            raise LabelError(f"{root}: {told}")
-        said.append(Remark("objects", told))
+    _check_objects(root, scan, said)
     if classes is None and file is None and seen == [1, 2, 3] and _TRIMAP.search(scan.folder):
-        said.append(
-            Remark(
-                "meaning",
-                "a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored",
-            )
-        )
+        told = "a folder of trimaps: 1 is the foreground, 2 the background, and 3, not classified, is ignored"
+        said.append(Remark("meaning", told))
         return LabelSpace(("background", "foreground"), values={1: "foreground", 2: "background", 3: IGNORE})
     ignored = unlabeled(seen)
     ids = [v for v in seen if v not in ignored]
@@ -227,14 +223,24 @@ def label_space(
     else:
         names = [f"class_{v}" for v in ids]
         values = dict(zip(ids, names, strict=True))
-        said.append(
-            Remark(
-                "meaning", "no names were given, so classes are named after their ids; write better ones into labels"
-            )
-        )
+        told = "no names were given, so classes are named after their ids; write better ones into labels"
+        said.append(Remark("meaning", told))
     if ignored:
         said.append(Remark("meaning", f"{ignored[0]} is taken for pixels without a label, and ignored"))
     return LabelSpace(tuple(names), values={**values, **dict.fromkeys(ignored, IGNORE)})
+
+
+def _check_objects(root: Path, scan: Scan, said: list[Remark]) -> None:
+    """Say that ids look like numbers of objects.
+
+    Raises: LabelError where there are too many of them for classes.
+    """
+    seen = list(scan.pixels)
+    if counts_objects(scan.each) or (len(seen) > MANY and max(map(len, scan.each), default=len(seen)) > MANY):
+        told = f"the masks hold {len(seen)} different ids up to {seen[-1]}; these {OBJECTS}"
+        if len(seen) > MANY:
+            raise LabelError(f"{root}: {told}")
+        said.append(Remark("objects", told))
 
 
 def _by_palette(scan: Scan, file: Named, said: list[Remark]) -> Named | None:
@@ -310,70 +316,25 @@ def _numbered(
 
 def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: list[Remark]) -> LabelSpace:
     """The label space of color masks: every color that occurs becomes a value."""
-    total = sum(scan.pixels.values())
     if len(scan.pixels) > MANY:
         raise LabelError(
             f"the masks hold {len(scan.pixels)} different colors, so they were smoothed or saved as JPEG; export them again as PNG without smoothing"
         )
-    known = dict(zip(file.colors, file.names, strict=True)) if file and file.colors else {}
     spelled = {v: TRANSPARENT if v >= 1 << 24 else f"#{v:06x}" for v in scan.pixels}
-    matched = {v: known[s] for v, s in spelled.items() if s in known}
-    if file and known and not matched:
-        said.append(
-            Remark(
-                "names",
-                f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself",
-            )
-        )
-        file = None
-    values: dict[int | str, str] = {}
-    for value, count in scan.pixels.items():
-        color = spelled[value]
-        if value in matched:
-            values[color] = IGNORE if NOTHING.fullmatch(matched[value]) else matched[value]
-            if values[color] == IGNORE:
-                said.append(
-                    Remark("meaning", f"{color} is {matched[value]!r} in {file.path.name if file else ''}, and ignored")
-                )
-        elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
-            values[color] = IGNORE
-            said.append(
-                Remark(
-                    "meaning",
-                    f"{color} ({count} px) is ignored: {'no label was painted there' if color == TRANSPARENT else 'too rare for a class'}",
-                )
-            )
-        else:
-            values[color] = f"color_{color[1:]}"
+    known = dict(zip(file.colors, file.names, strict=True)) if file and file.colors else {}
+    if file and known and known.keys().isdisjoint(spelled.values()):
+        told = f"{file.path.name} gives the colors {', '.join(list(known)[:3])}, ..., none of which the masks hold: its names ({', '.join(file.names)}) are not used; rename the classes yourself"
+        said.append(Remark("names", told))
+        file, known = None, {}
+    values = _values(scan, spelled, known, file, said)
     if classes is not None:
-        left = [c for c, name in values.items() if name != IGNORE]
-        if len(left) != len(classes):
-            raise LabelError(
-                f"{len(classes)} classes given, but the masks hold {len(left)} colors ({', '.join(map(str, left[:8]))}); name each, in this order"
-            )
-        values.update(zip(left, classes, strict=True))
+        values.update(_given(values, classes))
         said.append(Remark("meaning", "the names given stand for the colors in the order of their codes"))
-    elif file and matched:
-        said.append(Remark("meaning", f"names from {file.path.name}, by color"))
-        if all(
-            v in matched for v in scan.pixels
-        ):  # the file tells the truth, so classes that do not occur are believed too
-            believed: dict[int | str, str] = {c: IGNORE if NOTHING.fullmatch(n) else n for c, n in known.items()}
-            values = {**believed, **values}
-        elif missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
-            other = ", ".join(str(c) for c, name in values.items() if str(name).startswith("color_"))
-            said.append(
-                Remark(
-                    "names",
-                    f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{f', and those of {other} are named after their colors' if other else ''}",
-                )
-            )
+    elif file and known:
+        values = _from_file(values, spelled, known, file, said)
     else:
-        said.append(
-            Remark(
-                "meaning", "no names were given, so classes are named after their colors; write better ones into labels"
-            )
-        )
+        told = "no names were given, so classes are named after their colors; write better ones into labels"
+        said.append(Remark("meaning", told))
     names = tuple(dict.fromkeys(n for n in values.values() if n != IGNORE))
     if not names:
         raise LabelError("the masks hold no color that could be a class")
@@ -381,3 +342,54 @@ def _colors(scan: Scan, classes: list[str] | None, file: Named | None, said: lis
     shades = distinct_colors(len(names))
     painted = tuple(first[n] if str(first.get(n, "")).startswith("#") else shades[k] for k, n in enumerate(names))
     return LabelSpace(names, painted, values)  # type: ignore[arg-type]
+
+
+def _values(
+    scan: Scan, spelled: Mapping[int, str], known: Mapping[str, str], file: Named | None, said: list[Remark]
+) -> dict[int | str, str]:
+    """A class for each color: by the name that a file gives it, or by itself; transparent and rare ones are ignored."""
+    total = sum(scan.pixels.values())
+    values: dict[int | str, str] = {}
+    for value, count in scan.pixels.items():
+        color = spelled[value]
+        if color in known:
+            values[color] = IGNORE if NOTHING.fullmatch(known[color]) else known[color]
+            if values[color] == IGNORE:
+                told = f"{color} is {known[color]!r} in {file.path.name if file else ''}, and ignored"
+                said.append(Remark("meaning", told))
+        elif color == TRANSPARENT or (count < _RARE * total and len(scan.pixels) > 2):
+            values[color] = IGNORE
+            why = "no label was painted there" if color == TRANSPARENT else "too rare for a class"
+            said.append(Remark("meaning", f"{color} ({count} px) is ignored: {why}"))
+        else:
+            values[color] = f"color_{color[1:]}"
+    return values
+
+
+def _given(values: Mapping[int | str, str], classes: list[str]) -> dict[int | str, str]:
+    """The names that somebody gave, for the colors in their order.
+
+    Raises: LabelError when there are not as many.
+    """
+    left = [c for c, name in values.items() if name != IGNORE]
+    if len(left) != len(classes):
+        raise LabelError(
+            f"{len(classes)} classes given, but the masks hold {len(left)} colors ({', '.join(map(str, left[:8]))}); name each, in this order"
+        )
+    return dict(zip(left, classes, strict=True))
+
+
+def _from_file(
+    values: dict[int | str, str], spelled: Mapping[int, str], known: Mapping[str, str], file: Named, said: list[Remark]
+) -> dict[int | str, str]:
+    """The values with the classes of a file that do not occur, where the file names every color that does."""
+    said.append(Remark("meaning", f"names from {file.path.name}, by color"))
+    if all(color in known for color in spelled.values()):
+        believed: dict[int | str, str] = {c: IGNORE if NOTHING.fullmatch(n) else n for c, n in known.items()}
+        return {**believed, **values}
+    if missing := [f"{n} ({c})" for c, n in known.items() if c not in values]:
+        other = ", ".join(color for color in spelled.values() if values[color] == f"color_{color[1:]}")
+        more = f", and those of {other} are named after their colors" if other else ""
+        told = f"{file.path.name} gives colors that no mask holds, of {', '.join(missing[:6])}: these classes are left out{more}"
+        said.append(Remark("names", told))
+    return values
