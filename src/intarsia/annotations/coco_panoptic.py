@@ -32,31 +32,92 @@ class Category(NamedTuple):
     thing: bool
 
 
+class PanopticFile(NamedTuple):
+    """A file as it stands: its annotations, each with image_id, file_name and segments_info, and its categories."""
+
+    path: Path
+    annotations: list[Mapping[str, Any]]
+    categories: list[Mapping[str, Any]]
+    images: list[Mapping[str, Any]]
+
+
+class Listed(NamedTuple):
+    """One segment as the JSON lists it."""
+
+    category: int
+    crowd: bool
+
+
+def parse(path: Path) -> PanopticFile:
+    """Read a panoptic file, of a truth or of predictions.
+
+    Raises: DataError for a file that is none, and where the name of a PNG leads out of its folder.
+    """
+    tree = read_json(path)
+    listed = tree.get("annotations") if isinstance(tree, dict) else None
+    needed = {"image_id", "file_name", "segments_info"}
+    if not isinstance(listed, list) or not all(isinstance(a, dict) and needed <= a.keys() for a in listed):
+        raise DataError(f"{path}: is no panoptic file; its annotations need image_id, file_name and segments_info")
+    lists = {key: tree.get(key) or [] for key in ("categories", "images")}
+    for key, held in lists.items():
+        if not isinstance(held, list) or not all(isinstance(one, dict) for one in held):
+            raise DataError(f"{path}: its {key} are no list; export it again")
+    names = (str(a["file_name"]) for a in listed)
+    if odd := next((name for name in names if climbs(name)), None):
+        raise DataError(f"{path}: {odd!r} leads out of the release's folder; it is not to be trusted")
+    return PanopticFile(path, listed, lists["categories"], lists["images"])
+
+
+def segments(path: Path, annotation: Mapping[str, Any]) -> dict[int, Listed]:
+    """The segments of one annotation by their numbers.
+
+    Args:
+        path: of the file, for messages.
+
+    Raises: DataError for a number that no color can stand for, one that is listed twice, or a category that is no id.
+    """
+    found: dict[int, Listed] = {}
+    where = f"image {annotation['image_id']!r}"
+    with reading(f"{path}: the segments of {where}", "COCO"):
+        for segment in annotation["segments_info"]:
+            number, category = segment["id"], segment["category_id"]
+            if type(number) is not int or not 0 <= number < 1 << 24:
+                raise DataError(f"{path}: segment {number!r} is no number that a color can stand for")
+            if number in found:
+                raise DataError(f"{path}: {where} lists segment {number} twice")
+            if type(category) is not int or not 0 <= category < 1 << 31:
+                raise DataError(
+                    f"{path}: segment {number} of {where} has the category {category!r}; categories are 0 .. 2147483647"
+                )
+            found[number] = Listed(category, bool(segment.get("iscrowd")))
+    return found
+
+
+def numbers(mask: Path) -> np.ndarray:
+    """The number of each pixel's segment, [H, W] int32; 0 where there is none."""
+    found: np.ndarray = read_rgb(mask) @ _BYTES
+    return found
+
+
 @dataclass(frozen=True)
 class Segments:
     """Decodes the PNGs of one file: category numbers, and an object for each segment of a thing that is no crowd."""
 
-    known: Mapping[str, list[dict[str, Any]]] = field(repr=False)  # the JSON file is one of each pair's files
+    known: Mapping[str, tuple[Path, Mapping[str, Any]]] = field(repr=False)  # the JSON is one of each pair's files
     things: frozenset[int]
 
     def __call__(self, item: Pair) -> Raw:
         assert item.mask is not None
-        numbers = read_rgb(item.mask) @ _BYTES  # [H, W]
-        seen, places = np.unique(numbers, return_inverse=True)
-        with reading(f"{item.mask}: its segments_info", "COCO"):
-            segments = {int(s["id"]): s for s in self.known[item.name]}
-            kinds = {n: (int(s["category_id"]), bool(s.get("iscrowd"))) for n, s in segments.items()}
-        if lost := [n for n in seen.tolist() if n and n not in segments]:
+        ids = numbers(item.mask)
+        seen, places = np.unique(ids, return_inverse=True)
+        kinds = segments(*self.known[item.name])
+        if lost := [n for n in seen.tolist() if n and n not in kinds]:
             raise DataError(
                 f"{item.mask}: holds segment {lost[0]}, which the JSON does not list; both must be of one release"
             )
-        if odd := [k for k, _ in kinds.values() if not 0 <= k < 1 << 31]:
-            raise DataError(
-                f"{item.mask}: the JSON gives a segment the category {odd[0]}; categories are 0 .. 2147483647"
-            )
-        classes = np.array([kinds[n][0] if n else 0 for n in seen.tolist()], np.int32)
-        single = [n if n and kinds[n][0] in self.things and not kinds[n][1] else 0 for n in seen.tolist()]
-        places = places.reshape(numbers.shape)
+        classes = np.array([kinds[n].category if n else 0 for n in seen.tolist()], np.int32)
+        single = [n if n and kinds[n].category in self.things and not kinds[n].crowd else 0 for n in seen.tolist()]
+        places = places.reshape(ids.shape)
         return Raw(classes[places], np.array(single, np.int32)[places])
 
 
@@ -69,33 +130,29 @@ def read(path: Path, masks: Path, find: Callable[[str], Path | None]) -> tuple[l
 
     Raises: DataError that names the first image or mask that is missing.
     """
-    tree = read_json(path)
-    if not isinstance(tree, dict) or not all(isinstance(tree.get(k), list) for k in ("annotations", "categories")):
+    file = parse(path)
+    if not file.categories:
         raise DataError(f"{path}: no panoptic file; it needs images, annotations and categories")
     items, known = [], {}
     with reading(path, "COCO"):
-        called = {image["id"]: str(image["file_name"]) for image in tree.get("images", [])}
-        for annotation in tree["annotations"]:
-            if "segments_info" not in annotation:
-                raise DataError(
-                    f"{path}: annotations without segments_info; give the panoptic file, not that of instances"
-                )
-            file = str(annotation["file_name"])
-            mask, name = masks / file, Path(file).stem
+        called = {image["id"]: str(image["file_name"]) for image in file.images}
+        for annotation in file.annotations:
+            mask = masks / str(annotation["file_name"])
+            name = mask.stem
             listed = called.get(annotation["image_id"], name + ".jpg")
-            if odd := next((f for f in (file, listed) if climbs(f)), None):
-                raise DataError(f"{path}: {odd!r} leads out of the release's folder; it is not to be trusted")
+            if climbs(listed):
+                raise DataError(f"{path}: {listed!r} leads out of the release's folder; it is not to be trusted")
             image = find(listed)
             if image is None or not mask.is_file():
                 what = mask if image is not None else called.get(annotation["image_id"], annotation["image_id"])
                 raise DataError(f"{path}: {what} is listed, but not there; unpack all of the release")
             items.append(Pair(name, image, mask).also(path))
-            known[name] = annotation["segments_info"]
+            known[name] = (path, annotation)
         categories = [
             Category(
                 int(c["id"]), str(c["name"]), tuple(c["color"]) if c.get("color") else None, bool(c.get("isthing", 1))
             )
-            for c in tree["categories"]
+            for c in file.categories
         ]
     return items, Segments(known, frozenset(c.number for c in categories if c.thing)), categories
 

@@ -11,16 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ...annotations.beside import read_json, reading
-from ...data.files.id_maps import read_rgb
+from ...annotations.beside import reading
+from ...annotations.coco_panoptic import numbers, parse, segments
 from ...errors import DataError, IntarsiaError
 from ...metrics import PanopticQuality, Segments
 from ...metrics.panoptic import PanopticScores
-from ...naming import climbs
-
-_BYTES = np.array([1, 1 << 8, 1 << 16], np.int64)
 
 
 class Panoptic(NamedTuple):
@@ -117,23 +112,14 @@ def only_json(given: Path) -> Path:
 
 def _opened(given: Path) -> _File:
     path = only_json(given)
-    tree = read_json(path)
-    listed = tree.get("annotations") if isinstance(tree, dict) else None
-    needed = {"image_id", "file_name", "segments_info"}
-    if not isinstance(listed, list) or not all(isinstance(a, dict) and needed <= a.keys() for a in listed):
-        raise DataError(f"{path}: is no panoptic file; its annotations need image_id, file_name and segments_info")
+    file = parse(path)
     with reading(path, "COCO"):
-        images = {a["image_id"]: a for a in listed}
-    if len(images) < len(listed):
-        twice = next(i for i in images if sum(a["image_id"] == i for a in listed) > 1)
+        images = {a["image_id"]: a for a in file.annotations}
+    if len(images) < len(file.annotations):
+        twice = next(i for i in images if sum(a["image_id"] == i for a in file.annotations) > 1)
         raise DataError(f"{path}: lists image {twice!r} more than once; keep one annotation an image")
     beside = path.with_suffix("")
-    if odd := next((str(a["file_name"]) for a in listed if climbs(str(a["file_name"]))), None):
-        raise DataError(f"{path}: {odd!r} leads out of the folder of its masks; it is not to be trusted")
-    categories = tree.get("categories") or []
-    if not isinstance(categories, list):
-        raise DataError(f"{path}: its categories are no list; export it again")
-    return _File(path, beside if beside.is_dir() else path.parent, images, categories)
+    return _File(path, beside if beside.is_dir() else path.parent, images, file.categories)
 
 
 def _paired(ours: _File, theirs: _File) -> None:
@@ -145,20 +131,13 @@ def _paired(ours: _File, theirs: _File) -> None:
 
 def _segments(file: _File, annotation: Mapping[str, Any], number: Mapping[Any, int]) -> Segments:
     """The segments of one image, with the categories' places as classes."""
-    path = file.masks / str(annotation["file_name"])
-    classes, crowd = {}, []
-    with reading(f"{file.path}: the segments of image {annotation['image_id']!r}", "COCO"):
-        for segment in annotation["segments_info"]:
-            if segment.get("category_id") not in number:
-                raise DataError(
-                    f"{file.path}: segment {segment.get('id')} of image {annotation['image_id']!r} has category "
-                    f"{segment.get('category_id')!r}, which is none of the {len(number)} of the truth"
-                )
-            if type(segment["id"]) is not int or not 0 <= segment["id"] < 1 << 24:
-                raise DataError(f"{file.path}: segment {segment['id']!r} is no number that a color can stand for")
-            if segment["id"] in classes:
-                raise DataError(f"{file.path}: image {annotation['image_id']!r} lists segment {segment['id']} twice")
-            classes[segment["id"]] = number[segment["category_id"]]
-            if segment.get("iscrowd"):
-                crowd.append(segment["id"])
-    return Segments(read_rgb(path) @ _BYTES, classes, crowd)
+    listed = segments(file.path, annotation)
+    for name, segment in listed.items():
+        if segment.category not in number:
+            raise DataError(
+                f"{file.path}: segment {name} of image {annotation['image_id']!r} has category {segment.category!r}, which "
+                f"is none of the {len(number)} of the truth"
+            )
+    classes = {name: number[segment.category] for name, segment in listed.items()}
+    ids = numbers(file.masks / str(annotation["file_name"]))
+    return Segments(ids, classes, [name for name, segment in listed.items() if segment.crowd])

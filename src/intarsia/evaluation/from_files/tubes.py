@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...annotations.beside import read_json, reading
+from ...annotations.coco_panoptic import numbers
 from ...data.files.id_maps import read_rgb
 from ...errors import DataError, IntarsiaError, LabelError, nearest
 from ...metrics import Segments, VideoPanopticQuality
@@ -24,7 +25,6 @@ from .depth import both, depth_files, read_depth
 from .panoptic import only_json
 from .video import CLASSES, THINGS, VOID, frames_of
 
-_BYTES = np.array([1, 1 << 8, 1 << 16], np.int64)
 Key = tuple[str, str]
 
 
@@ -126,7 +126,7 @@ class _Drawn(NamedTuple):
     crowd: Sequence[int]
 
     def read(self) -> Segments:
-        return Segments(read_rgb(self.path) @ _BYTES, self.classes, self.crowd)
+        return Segments(numbers(self.path), self.classes, self.crowd)
 
 
 class _Tracked(NamedTuple):
@@ -159,9 +159,9 @@ def _folders(
     tracked = tuple(things) if things is not None else tuple(name for name in THINGS if name in names)
     if unknown := [name for name in tracked if name not in names]:
         raise LabelError(f"there is no class {unknown[0]!r} to track{nearest(unknown[0], names)}")
-    numbers = frozenset(names.index(name) for name in tracked)
+    tracks = frozenset(names.index(name) for name in tracked)
     ours, theirs = (
-        {key: _Tracked(path, len(names), numbers, n == 1) for key, path in frames_of(folder).items()}
+        {key: _Tracked(path, len(names), tracks, n == 1) for key, path in frames_of(folder).items()}
         for n, folder in enumerate((predictions, truth))
     )
     return ours, theirs, names, tracked
