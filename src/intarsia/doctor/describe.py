@@ -123,6 +123,10 @@ def _masks(root: Path, layout: Layout, items: list[Pair], classes: list[str] | N
 
 def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:
     """The label space of masks of several files each, whose names are those of the classes."""
+    known = labels_file(root) if classes is None else None
+    if known is not None and known.planes:
+        said.append("each class has a mask of its own, as labels.yaml says: a pixel may have several labels, or none")
+        return known
     splits = layout.splits if "{split}" in layout.masks else ("",)
     every = [files_of(root, layout.masks, split, layout.mask_suffix) for split in splits]
     held = sorted({name for files in every for planes in files.values() for name, _ in planes})
@@ -284,11 +288,13 @@ def _data(root: Path, layout: Layout, ends: Ends, channels: int | None) -> dict[
 def _recipe(data: dict[str, Any], space: LabelSpace | None, sizes: list[tuple[int, int]], count: int) -> dict[str, Any]:
     low = [min(s[axis] for s in sizes) for axis in (0, 1)]
     crop = [max(32, min(256, side // 32 * 32)) for side in low]
-    tree = space.to_dict() if space else None
+    tree = space.to_dict() if space else {}
+    if space and space.planes:  # whose values follow from the classes
+        tree = {key: tree[key] for key in ("classes", "colors", "planes")}
     return {
         "model": {"name": "fpn", "encoder": "resnet18", "channels": 96},
         "data": data,
-        **({"labels": {k: tree[k] for k in ("classes", "colors", "values", "activation")}} if tree else {}),
+        **({"labels": tree} if tree else {}),
         "augment": {"crop": crop, "scale": [0.75, 1.5], "flip": True, "brightness": 0.2, "contrast": 0.2},
         "loss": {"name": "cross_entropy", "class_weights": "log"},
         "optimizer": {"name": "adamw", "lr": 0.002, "weight_decay": 0.01},
