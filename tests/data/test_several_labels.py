@@ -21,6 +21,7 @@ from intarsia.data.write_shards import shard
 from intarsia.datasets.covid_cxr import CLASSES, covid_cxr
 from intarsia.datasets.folder import folder
 from intarsia.doctor import audit, mend, visit
+from intarsia.doctor.describe import init
 from intarsia.errors import DataError, LabelError, TrainingError
 from intarsia.evaluation.scoring import same_classes
 from intarsia.labels import LabelSpace
@@ -225,6 +226,12 @@ def test_a_clean_copy_keeps_planes(root: Path, tmp_path: Path) -> None:
     labels = LabelSpace.from_dict(yaml.safe_load((tmp_path / "clean" / "labels.yaml").read_text()))
     assert labels == SPACE
     same(opened(tmp_path / "clean", labels), data)
+    again = visit(tmp_path / "clean")  # what the copy says of itself is enough for every verb
+    assert again.labels == SPACE and not again.audit.errors
+    mend(again, tmp_path / "twice")
+    same(opened(tmp_path / "twice"), data)
+    tree, told = init(tmp_path / "clean")
+    assert LabelSpace.from_dict(tree["labels"]) == SPACE and "a pixel may have several labels" in told
     odd = Pairs(data.items, LabelSpace(("a/b", "heart", "tube"), planes=True), name="x", split="all", decode=_zeros)
     with pytest.raises(DataError, match="the masks of 'a/b' cannot lie in a folder of that name"):
         mend(visit(odd), tmp_path / "odd")

@@ -57,7 +57,7 @@ def init(
     if root.is_file():
         return _otherwise(root, classes, holdout, None, roles, refuse)
     try:
-        layout = find(root, images, masks)
+        layout = (None if images or masks else _layout_of_planes(root)) or find(root, images, masks)
     except NoPairs as nothing:
         return _otherwise(root, classes, holdout, nothing, roles, refuse)
     if roles:
@@ -119,6 +119,17 @@ def _masks(root: Path, layout: Layout, items: list[Pair], classes: list[str] | N
     space = ignoring(label_space(root, seen, classes, file, remarks), seen.nodata)
     said += [remark.sentence for remark in remarks]
     return space
+
+
+def _layout_of_planes(root: Path) -> Layout | None:
+    """The layout of a clean copy of several labels a pixel, whose labels.yaml says so; None for any other folder."""
+    known = labels_file(root)
+    images, masks = root / "images", root / "masks"
+    if known is None or not known.planes or not images.is_dir() or not masks.is_dir():
+        return None
+    there = tuple(sorted(p.name for p in images.iterdir() if p.is_dir() and (masks / p.name).is_dir()))
+    below = "/{split}" if there else ""
+    return Layout(f"images{below}", f"masks{below}/{{class}}", splits=there)
 
 
 def _planes(root: Path, layout: Layout, items: list[Pair], classes: list[str] | None, said: list[str]) -> LabelSpace:

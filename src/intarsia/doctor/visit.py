@@ -16,6 +16,7 @@ from ..labels import LabelSpace
 from .describe import init
 from .diagnose import diagnose
 from .diagnosis import Diagnosis
+from .meaning.class_names import labels_file
 from .sets import diagnose_sets, recognized
 
 
@@ -59,13 +60,17 @@ def visit(
     path = Path(source)
     if not path.exists():
         raise DataError(f"there is no folder or data set {str(source)!r}{nearest(str(source), DATASETS)}")
-    if path.is_dir():
+    known = labels_file(path)
+    several = known is not None and known.planes  # a folder that says itself that a pixel may have several labels
+    if path.is_dir() and not several:
         try:
             return diagnose(path, splits, quick)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
             pass
-    found = recognized(path)
+    found = [] if several else recognized(path)
     data, space = _export(path)
+    if several and "holdout" in data.options:  # the recipe's own, which no folder has
+        splits = splits or ["all"]
     sets = _opened(data, space, None, splits, every=True)
     return replace(diagnose_sets(sets, labels, path.name, found, quick), dataset=data.name)
 
