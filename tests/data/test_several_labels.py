@@ -18,6 +18,7 @@ from intarsia.data.loader import Loader
 from intarsia.data.samples import packed, shown_labels, unpacked
 from intarsia.data.shards import shards
 from intarsia.data.write_shards import shard
+from intarsia.datasets import open as open_dataset
 from intarsia.datasets.covid_cxr import CLASSES, covid_cxr
 from intarsia.datasets.folder import folder
 from intarsia.doctor import audit, mend, visit
@@ -285,3 +286,46 @@ def test_chest_x_rays_keep_every_class(shared_data: Path) -> None:
         covid_cxr(place, "all", labels=LabelSpace(("Left Lungs",), planes=True))
     with pytest.raises(DataError, match=r"data\.only asks for 'Airways' alone, and planes for all"):
         covid_cxr(place, "all", only="Airways", planes=True)
+
+
+def coco(place: Path) -> Path:
+    """Two pictures; on the first a box of each of two classes, which overlap, and a crowd of the first."""
+    place.mkdir()
+    for number in range(2):
+        Image.fromarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8)).save(place / f"p{number}.png")
+    boxes = [(1, 1, (5, 5, 25, 20), 0), (2, 2, (15, 10, 30, 20), 0), (3, 1, (40, 0, 10, 10), 1)]
+    tree = {
+        "images": [{"id": n, "file_name": f"p{n}.png", "height": HEIGHT, "width": WIDTH} for n in range(2)],
+        "categories": [{"id": 1, "name": "lung"}, {"id": 2, "name": "heart"}],
+        "annotations": [
+            {
+                "id": number, "image_id": 0, "category_id": category, "iscrowd": 0, "bbox": [x, y, w, h],
+                "area": w * h, "segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]],
+            }
+            for number, category, (x, y, w, h), _ in boxes
+        ],
+    }  # fmt: skip
+    (place / "instances.json").write_text(json.dumps(tree))
+    return place / "instances.json"
+
+
+def test_an_export_with_overlaps_keeps_them_as_planes(tmp_path: Path) -> None:
+    """Flat, the second box covers the first; as planes each has all of its pixels, from Python and from a recipe."""
+    place = coco(tmp_path / "export")
+    lung, heart = np.zeros((2, HEIGHT, WIDTH), bool)
+    lung[5:25, 5:30], lung[0:10, 40:50], heart[10:30, 15:45] = True, True, True
+    data = open_dataset("export", place, "all", None, planes=True)
+    assert data.labels == LabelSpace(("lung", "heart"), data.labels.colors, planes=True)
+    assert np.array_equal(data[0].planes.numpy(), [lung, heart]) and not data[1].planes.any()
+    assert (data[0].labels == 0).all() and data[0].objects is None
+    flat = open_dataset("export", place, "all", None)
+    assert int((flat[0].labels == 1).sum()) == int((lung & ~heart).sum()) < int(lung.sum())
+    other = open_dataset("export", place, "all", LabelSpace(("heart", "lung", "tube"), planes=True))
+    assert np.array_equal(other[0].planes.numpy(), [heart, lung, np.zeros_like(lung)])
+    same(Cached(data, tmp_path / "cache"), data)
+    with pytest.raises(
+        LabelError, match="holds regions of 'lung', which labels.classes does not name; did you mean 'lungs'"
+    ):
+        open_dataset("export", place, "all", LabelSpace(("heart", "lungs"), planes=True))
+    with pytest.raises(LabelError, match="data.planes asks for several labels a pixel"):
+        open_dataset("export", place, "all", LabelSpace(("background", "lung", "heart")), planes=True)

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..annotations.convert import read
 from ..annotations.project import Picture, Project, label_space, paint
+from ..annotations.project import planes as planes_of
 from ..annotations.remarks import said
 from ..annotations.splits import declared, part, to_train_on
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
 from ..errors import DataError, LabelError, nearest
-from ..labels import LabelSpace
+from ..labels import IGNORE, LabelSpace
 from .release import held_out
 
 
@@ -31,6 +32,31 @@ class Drawing:
         table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
         painted = paint(picture, self.classes)
         return Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Decodes a picture of several labels a pixel: the regions of each class by themselves, so that overlaps survive."""
+
+    names: tuple[str, ...]
+    pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
+
+    def __call__(self, item: Pair) -> Raw:
+        held = planes_of(self.pictures[item.name], (*self.names, IGNORE))
+        return Raw(np.zeros(held.shape[1:], np.uint8), planes=held[:-1], ignored=held[-1])
+
+
+def stacked(project: Project, labels: LabelSpace, pictures: Sequence[Picture]) -> Stack:
+    """What reads the pictures of a project for a label space of planes, whose classes go by their names.
+
+    Raises: LabelError for a class of the project that the labels do not name.
+    """
+    for name in project.classes:
+        if name not in (*labels.names, IGNORE):
+            raise LabelError(
+                f"{project.source}: holds regions of {name!r}, which labels.classes does not name{nearest(name, labels.names)}"
+            )
+    return Stack(labels.names, {picture.name: picture for picture in pictures})
 
 
 def numbers(
@@ -81,12 +107,14 @@ def drawn(
     uncovered: str,
     classes: Sequence[str] | None = None,
     several: bool = False,
+    planes: bool = False,
 ) -> Pairs:
     """Some pictures of an export as a data set.
 
     Args:
         place: the export itself, a file or a folder.
         classes, several: see `numbers`.
+        planes: several labels a pixel; also where `labels` has `planes`.
 
     Raises: DataError when pictures are missing.
     """
@@ -102,17 +130,27 @@ def drawn(
         for picture in pictures
         if picture.image is not None
     ]
+    whole = replace(project, classes=tuple(classes or project.classes))
+    space = labels or label_space(whole, uncovered)
+    if labels is None and planes:
+        names = tuple(name for name in whole.classes if name != IGNORE)
+        space = LabelSpace(names, tuple(space.colors[space.names.index(name)] for name in names), planes=True)
+    if planes and not space.planes:
+        raise LabelError(
+            "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"
+        )
+    decode: Drawing | Stack
+    if space.planes:
+        decode = stacked(project, space, pictures)
+    else:
+        raw_values = numbers(project, labels, uncovered, classes, several)
+        decode = Drawing(project.source, project.classes, raw_values, {picture.name: picture for picture in pictures})
     return Pairs(
         items,
-        labels or label_space(replace(project, classes=tuple(classes or project.classes)), uncovered),
+        space,
         name=project.source,
         split=split,
-        decode=Drawing(
-            project.source,
-            project.classes,
-            numbers(project, labels, uncovered, classes, several),
-            {picture.name: picture for picture in pictures},
-        ),
+        decode=decode,
         remarks=said(pictures, project.remarks),
         faults=(*(fault for picture in pictures for fault in picture.faults), *project.loose),
     )
@@ -127,6 +165,7 @@ def export(
     file: str | None = None,
     classes: list[str] | None = None,
     uncovered: str = "background",
+    planes: bool = False,
     holdout: float | None = None,
     roles: dict[str, str] | None = None,
 ) -> Pairs:
@@ -141,6 +180,8 @@ def export(
         file: the export within root, such as "annotations/instances_{split}.json"; {split} stands for the split's name.
         classes: the tool's class names in the order of the raw values from 1 on; as the export lists them when absent.
         uncovered: the class of pixels that no region covers, or "ignore".
+        planes: several labels a pixel: a plane for each class, so that regions that overlap keep all of their pixels;
+            objects are not numbered then. Also where `labels` has `planes`.
         holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone. Of an export that
             declares splits, a share of those to train on.
         roles: what splits are for whose names do not say so: {batch_7: val}; train, val, test or none.
@@ -160,7 +201,7 @@ def export(
         pictures = held_out(pictures if several else to_train_on(pictures, known, root), holdout, split)
     elif split != "all" and not several:
         pictures = part(pictures, split, known, root)
-    return drawn(project, pictures, place, split, labels, uncovered, classes, several)
+    return drawn(project, pictures, place, split, labels, uncovered, classes, several, planes)
 
 
 def splits(
