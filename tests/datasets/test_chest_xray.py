@@ -8,6 +8,7 @@ from PIL import Image
 
 from intarsia.datasets.chest_xray import ORGANS, chest_xray, planes
 from intarsia.errors import DataError
+from intarsia.labels import LabelSpace
 
 
 @pytest.fixture
@@ -40,6 +41,20 @@ def test_jsrt_is_halved_and_its_organs_cover_each_other_in_order(jsrt: Path, sou
     )
     assert [item.name for item in chest_xray(jsrt, "all").items] == ["JPCLN001", "JPCLN002"]
     sound(dataset)
+
+
+def test_jsrt_as_planes_keeps_every_organ(jsrt: Path) -> None:
+    """What the heart and the clavicles cover of the lungs is still lung."""
+    dataset = chest_xray(jsrt, "fold1", planes=True)
+    assert dataset.labels.names == ORGANS and dataset.labels.planes
+    every = planes(dataset.items[0])
+    assert np.array_equal(dataset[0].planes.numpy(), every) and (every.sum(axis=0) > 1).any()
+    some = chest_xray(jsrt, "fold1", labels=LabelSpace(("heart", "left lung"), planes=True))
+    assert np.array_equal(some[0].planes.numpy(), every[[2, 0]])
+    with pytest.raises(
+        DataError, match="labels.classes lists 'hart', of which there are no masks; did you mean 'heart'"
+    ):
+        chest_xray(jsrt, "fold1", labels=LabelSpace(("hart",), planes=True))
 
 
 def test_jsrt_with_something_missing(jsrt: Path) -> None:

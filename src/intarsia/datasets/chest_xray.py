@@ -14,6 +14,7 @@ Organs of SCR overlap. They are drawn in the order lungs, heart, clavicles; `pla
 lecture's: heart red, lungs green, clavicles blue.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ import numpy as np
 from ..data.files.codecs import decode_mask, read_image
 from ..data.layers import hidden_planes
 from ..data.pairs import Pair, Pairs, Raw
-from ..errors import DataError
+from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from .release import held_out
 
@@ -32,12 +33,13 @@ JSRT = LabelSpace(
     ((0, 0, 0), (0, 200, 0), (220, 0, 0), (0, 0, 220)),
     {0: "background", 1: "lungs", 2: "lungs", 3: "heart", 4: "clavicles", 5: "clavicles"},
 )
+PLANES = LabelSpace(ORGANS, ((0, 200, 0), (0, 140, 0), (220, 0, 0), (0, 0, 220), (0, 0, 140)), planes=True)
 LUNGS = LabelSpace(("background", "lung"), ((0, 0, 0), (0, 200, 0)), {0: "background", 1: "lung"})
 
 
 def chest_xray(
     root: str | Path, split: str, *, labels: LabelSpace | None = None, source: Literal["jsrt", "montgomery", "shenzhen"] = "jsrt",
-    holdout: float = 0.2,
+    planes: bool = False, holdout: float = 0.2,
 ) -> Pairs:  # fmt: skip
     """Chest X-rays.
 
@@ -45,13 +47,22 @@ def chest_xray(
         split: of JSRT "fold1" (images of odd numbers in SCR), "fold2" or "all"; of the others "train", "val" or "all".
         labels: another meaning of the raw values: of JSRT 0 and 1..5 for the organs in their order, of the others 0 and 1.
         source: which collection.
+        planes: several labels a pixel: a plane for each of JSRT's organs; also where `labels` has `planes`.
         holdout: share of the images that is "val", where there is no official split.
     """
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder")
+    if labels is not None and planes and not labels.planes:
+        raise DataError(
+            "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"
+        )
     if source == "jsrt":
-        return _jsrt(root, split, labels)
+        return _jsrt(root, split, labels or (PLANES if planes else JSRT))
+    if planes or (labels is not None and labels.planes):
+        raise DataError(
+            f"the lungs of {source} do not overlap, and are one map; leave planes out, or set data.source: jsrt"
+        )
     folder = root / "CXR_png"
     masks = root / ("ManualMask/leftMask" if source == "montgomery" else "mask")
     if not folder.is_dir() or not masks.is_dir():
@@ -90,7 +101,11 @@ def planes(item: Pair) -> np.ndarray:
     return np.stack(found)
 
 
-def _jsrt(root: Path, split: str, labels: LabelSpace | None) -> Pairs:
+def _jsrt(root: Path, split: str, labels: LabelSpace) -> Pairs:
+    if labels.planes:
+        for name in labels.names:
+            if name not in ORGANS:
+                raise DataError(f"labels.classes lists {name!r}, of which there are no masks{nearest(name, ORGANS)}")
     home = next((p for p in (root / "All247images", root) if any(p.glob("*.IMG"))), None)
     folds = [fold for fold in ("fold1", "fold2") if split in (fold, "all")]
     if home is None or not folds or not all((root / fold / "masks").is_dir() for fold in folds):
@@ -105,7 +120,8 @@ def _jsrt(root: Path, split: str, labels: LabelSpace | None) -> Pairs:
                 raise DataError(f"{image}: there is no such file, but {path} needs it")
             masks = root / fold / "masks"
             items.append(Pair(path.stem, image, masks, (image, *(masks / organ / path.name for organ in ORGANS))))
-    return Pairs(items, labels or JSRT, name="jsrt", split=split, image=_radiograph, decode=_organs)
+    decode = partial(_stack, labels.names) if labels.planes else _organs
+    return Pairs(items, labels, name="jsrt", split=split, image=_radiograph, decode=decode)
 
 
 def _radiograph(item: Pair) -> np.ndarray:
@@ -125,6 +141,11 @@ def _organs(item: Pair) -> Raw:
             raise DataError(f"{item.name}: SCR's mask of the {ORGANS[number - 1]} is not 1024x1024")
         canvas[plane] = number
     return Raw(canvas, covered=hidden_planes(organs, ORGANS))
+
+
+def _stack(names: tuple[str, ...], item: Pair) -> Raw:
+    organs = planes(item)[[ORGANS.index(name) for name in names]]
+    return Raw(np.zeros(organs.shape[1:], np.uint8), planes=organs)
 
 
 def _right(item: Pair) -> Path:
