@@ -19,9 +19,10 @@ from intarsia.annotations.splits import declared, memberships
 from intarsia.data.roles import role
 from intarsia.datasets import open as open_dataset
 from intarsia.datasets import splits
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 H, W = 24, 32
 SPLITS = {"Train": ["a", "b", "c"], "Validation": ["d"], "Test": ["e", "f"]}

@@ -208,6 +208,6 @@ def test_too_little_memory_is_a_sentence(run_cli: Any, monkeypatch: pytest.Monke
     def starved(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("intarsia.doctor.init", starved)
+    monkeypatch.setattr("intarsia.training.usual.init", starved)
     code, _, err = run_cli("init", ".")
     assert code == 2 and "there is not enough memory for this" in err and err.count("\n") == 1

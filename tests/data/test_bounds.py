@@ -26,9 +26,10 @@ from intarsia.data.files.npy import load, planes_of
 from intarsia.data.files.tags import pages
 from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 TWO = LabelSpace(("a", "b"))
 TOO_LARGE = (

@@ -11,12 +11,12 @@ from PIL import Image, features
 from intarsia.data.files.codecs import read_image, read_mask
 from intarsia.data.files.formats import SUFFIXES, loses, unread
 from intarsia.datasets.folder import folder
-from intarsia.doctor import init
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.exam.storage import natural
 from intarsia.errors import DataError
 from intarsia.inference import left_out
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 THREE = LabelSpace(("a", "b", "c"))
 IDS = np.random.default_rng(1).integers(0, 3, (12, 16)).astype(np.uint8)

@@ -16,10 +16,11 @@ from intarsia.data.loader import Loader
 from intarsia.data.pairs import Pair, Pairs, Raw
 from intarsia.data.samples import as_sample
 from intarsia.datasets import open as open_dataset
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
+from intarsia.training.usual import init
 
 SMALL = {
     "model": {"name": "unet", "encoder": "resnet18"},

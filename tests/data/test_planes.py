@@ -9,11 +9,11 @@ from planted import NAMES, load, save, scene
 from intarsia.data.files.codecs import decode_mask
 from intarsia.datasets.folder import folder
 from intarsia.doctor import audit
-from intarsia.doctor.describe import init
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.mend import mend
 from intarsia.errors import LabelError
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 SPLITS = ("train", "train", "train", "train", "val", "val")
 BY_NAME = np.array([0, 3, 1, 2])  # ground, disk, bar, box -> background, bar, box, disk

@@ -22,12 +22,12 @@ from intarsia.datasets import open as open_dataset
 from intarsia.datasets.covid_cxr import CLASSES, covid_cxr
 from intarsia.datasets.folder import folder
 from intarsia.doctor import audit, mend, visit
-from intarsia.doctor.describe import init
 from intarsia.errors import DataError, LabelError, TrainingError
 from intarsia.evaluation.scoring import same_classes
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
 from intarsia.training.material import collect
+from intarsia.training.usual import init
 
 SPACE = LabelSpace(("lung", "heart", "tube"), planes=True)
 HEIGHT, WIDTH = 40, 60

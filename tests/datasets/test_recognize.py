@@ -12,9 +12,10 @@ from PIL import Image
 from intarsia.annotations.convert import convert, read
 from intarsia.datasets import open as open_dataset
 from intarsia.datasets.recognize import exports, packed
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 SQUARES = {"lemon": (4, 4), "kiwi": (4, 24), "point": (30, 30)}  # row, column of a square of 10 pixels
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from intarsia.doctor import audit
-from intarsia.doctor.describe import init
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.diagnosis import Diagnosis
 from intarsia.doctor.mend import mend
 from intarsia.errors import DataError, LabelError
+from intarsia.training.usual import init
 
 
 def looked_at(shared_data: Path, name: str, out: Path) -> tuple[Diagnosis, dict[str, str], Diagnosis]:

@@ -8,12 +8,12 @@ from PIL import Image
 from planted import folder, images, load, masks, of, save
 
 from intarsia.data.files.codecs import decode_mask, read_image
-from intarsia.doctor.describe import init
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.diagnosis import Diagnosis
 from intarsia.doctor.finding import Finding
 from intarsia.doctor.mend import mend
 from intarsia.errors import DataError, LabelError
+from intarsia.training.usual import init
 
 Random = np.random.Generator
 

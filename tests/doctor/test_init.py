@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from intarsia.datasets import open as open_dataset
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 
 def put(path: Path, array: np.ndarray) -> None:
@@ -188,7 +189,8 @@ def test_smoothed_gray_masks_are_cut_in_the_middle(tmp_path: Path) -> None:
     two_folders(tmp_path, masks)
     recipe, said = init(tmp_path)
     assert (
-        recipe["labels"]["values"] == {"0..127": "background", "128..255": "foreground"} and "smoothing or JPEG" in said
+        recipe["labels"]["values"] == {"0..127": "background", "128..255": "foreground"}
+        and "from smoothing or resampling; below 128 is one class" in said
     )
     assert not audit(*opened(recipe)).errors
 
@@ -202,7 +204,7 @@ def test_what_holds_no_classes_is_refused(tmp_path: Path) -> None:
         [np.random.default_rng(0).integers(0, 256, (40, 48, 3)).astype(np.uint8)] * 3,
         ("images", "masks"),
     )
-    with pytest.raises(LabelError, match="different colors, so they were smoothed or saved as JPEG"):
+    with pytest.raises(DataError, match="the files of one name in masks are photos, not masks"):
         init(tmp_path / "smooth")
     with pytest.raises(DataError, match="there is no such folder"):
         init(tmp_path / "nowhere")

@@ -10,9 +10,10 @@ import pytest
 from planted import FAULTS, folder, load, save
 
 from intarsia.datasets import open as open_dataset
-from intarsia.doctor import audit, init
+from intarsia.doctor import audit
 from intarsia.doctor.remember import remembered
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 
 def splits(root: Path, **changed: Any) -> list[Any]:

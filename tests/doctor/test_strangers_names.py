@@ -11,8 +11,9 @@ from intarsia.annotations.convert import convert
 from intarsia.annotations.project import Bitmap, Picture, Project, Region
 from intarsia.data.pairs import Pair, Pairs
 from intarsia.datasets.folder import folder
-from intarsia.doctor import init, mend, visit
+from intarsia.doctor import mend, visit
 from intarsia.labels import LabelSpace
+from intarsia.training.usual import init
 
 SPACE = LabelSpace(("background", "cell"))
 

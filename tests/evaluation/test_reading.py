@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from intarsia import datasets, doctor
+from intarsia import datasets, training
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, Predictions, compare, evaluate, score_masks
 from intarsia.inference import Predictor
@@ -131,7 +131,7 @@ def test_a_folder_of_images_and_masks_is_scored_as_a_whole(run_cli: Run, tmp_pat
         tree = scored(run_cli, write(SEEN, tmp_path / other, other), folder, *given)
         assert list(tree["iou"].values()) == pytest.approx(WANTED, abs=1e-12), (how, other, given, tree["values"])
         assert tree["images"] == 5 and tree["pairs"] == "all 5 pairs"
-    space = doctor.init(folder)[0]["labels"]
+    space = training.usual.init(folder)[0]["labels"]
     assert space["classes"] == ["background", "foreground"]
 
 
@@ -263,7 +263,7 @@ def test_compare_takes_what_score_takes(tmp_path: Path) -> None:
     for labels in (folder, folder / "masks"):
         verdict = compare(one, other, labels, resamples=20)
         assert verdict.miou == pytest.approx((sum(WANTED) / 2, 1.0))
-    with pytest.raises(DataError, match="no folder or data set"):
+    with pytest.raises(DataError, match="no folder, data set or recipe"):
         compare(one, other, tmp_path / "gone")
 
 

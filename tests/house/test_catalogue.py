@@ -78,7 +78,8 @@ def test_constructors_take_the_number_of_classes_first_and_all_else_by_name() ->
 
 
 def test_recipes_are_complete_and_open_with_command_time_and_score() -> None:
-    from intarsia.training.recipe import PACKAGED, SHORT, load, names
+    from intarsia.training.packaged import PACKAGED, SHORT, names
+    from intarsia.training.recipe import load
 
     assert {"camvid", "shapes"} <= set(SHORT)
     assert set(SHORT.values()) <= set(names())

@@ -40,6 +40,9 @@ def audit(
     as_json: AsJson = False,
 ) -> int:
     """Check images, masks and labels, and mend what a rule can mend; exit code 1 when there are errors."""
+    from .source import there
+
+    there(source)
     import time
 
     from ..doctor import mend, visit

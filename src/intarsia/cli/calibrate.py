@@ -32,6 +32,10 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Make a model's probabilities honest on held-out images, and keep that in its checkpoint."""
+    from .source import there
+
+    if source is not None:
+        there(source)
     import dataclasses
 
     from .. import checkpoint as files

@@ -41,6 +41,10 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say which of two models is better, and whether that can be told."""
+    from .source import there
+
+    if labels is not None:
+        there(labels)
     from ..evaluation import compare as run
     from .source import is_recipe, truth_of
 

@@ -32,6 +32,9 @@ def convert(
     ] = None,
 ) -> None:
     """Turn one annotation tool's export, or a data set, into another's, or into masks to train on."""
+    from .source import there
+
+    there(source)
     from ..annotations import convert as exports
     from ..annotations import from_datasets as samples
     from ..annotations.remarks import said

@@ -27,21 +27,21 @@ def listed(
     as_json: AsJson = False,
 ) -> None:
     """List the data sets this program reads."""
-    from .. import config
+    from ..datasets.listed import LISTED
+
+    if not (as_json or markdown):  # titles alone cost nothing to import
+        rows = [(name, entry.title, ", ".join(entry.options)) for name, entry in LISTED.items()]
+        return console().print(table(None, ("name", "about", "options"), rows))
     from ..datasets.catalogue import DATASETS
     from ..datasets.offered import OFFERED
 
     found = []
     for name, entry in DATASETS.items():
-        parameters, _ = config.signature(entry.open, skip=config.GIVEN["data"])
-        found.append({"name": name, "about": entry.title, "options": list(parameters), "terms": entry.terms,
+        found.append({"name": name, "about": entry.title, "options": list(LISTED[name].options), "terms": entry.terms,
                       "steps": entry.steps, "files": [file.url for file in OFFERED.get(name, ())]})  # fmt: skip
     if as_json:
         return answer(found)
-    if markdown:
-        return print(as_markdown(found))
-    rows = [(f["name"], f["about"], ", ".join(f["options"])) for f in found]
-    return console().print(table(None, ("name", "about", "options"), rows))
+    return print(as_markdown(found))
 
 
 def as_markdown(found: list[dict[str, Any]]) -> str:
@@ -134,6 +134,9 @@ def show_samples(
     overwrite: Overwrite = False,
 ) -> None:
     """Draw samples with their labels, before and after augmentation: a recipe's own, or a usual one."""
+    from .source import there
+
+    there(source)
     import numpy as np
 
     from .. import draw
@@ -148,7 +151,7 @@ def show_samples(
     dataset = opened(source, root, [split] if split else None)[0]
     images_of(dataset, "shown")
     space = dataset.labels
-    change = Augmentation(space.ignore_index, **augmentation_of(source))
+    change = Augmentation(space.ignore_index, **augmentation_of(source, root))
     picked = [n * len(dataset) // min(count, len(dataset)) for n in range(min(count, len(dataset)))]
 
     def read(index: int) -> Any:
@@ -187,6 +190,9 @@ def sharded(
     size: Annotated[int, typer.Option(min=1, help="Samples in a tar file.")] = 1000,
 ) -> None:
     """Write a data set as tar files, which data: {name: shards, root: ...} reads from here or from a server."""
+    from .source import there
+
+    there(source)
     from ..data.write_shards import shard
     from .source import opened
 

@@ -120,11 +120,10 @@ def _drawn(model: Any, folder: Path) -> list[Path]:
     """The first few validation scenes as PNG files."""
     from PIL import Image
 
+    from .. import datasets
     from ..checkpoint import load
-    from ..training.recipe import load as read
-    from .source import of_recipe
 
-    dataset = of_recipe(read(load(model).recipe), None, ["val"])[0]
+    dataset = datasets.open(load(model).recipe["data"]["name"], None, "val")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index in range(min(PICTURES, len(dataset))):

@@ -45,6 +45,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on a data set, and write a report."""
+    from .source import there
+
+    if source is not None:
+        there(source)
     from ..evaluation import evaluate as run
     from .source import is_recipe, opened
 

@@ -31,16 +31,16 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Look at a folder of images and masks, or at an annotation tool's export, and write a complete recipe for it."""
-    import yaml
-
-    from .. import doctor
-    from ..training.recipe import load
-
     if not folder.exists():
         raise DataError(f"{folder}: there is no such folder")
+    import yaml
+
+    from ..training.recipe import load
+    from ..training.usual import init as look
+
     results = Output(out.parent, [out.name], overwrite=overwrite)
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
-    tree, inferred = doctor.init(folder, classes=names, roles=_roles(role or []))
+    tree, inferred = look(folder, classes=names, roles=_roles(role or []))
     load(tree)  # what is written must be readable
     head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
     text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)

@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A packaged recipe, 
 @app.command("list")
 def listed(as_json: AsJson = False) -> None:
     """List the packaged recipes."""
-    from ..training.recipe import PACKAGED, SHORT, names
+    from ..training.packaged import PACKAGED, SHORT, names
 
     short = {full: name for name, full in SHORT.items()}
     found = [{"name": n, "short": short.get(n), "about": _about(PACKAGED / f"{n}.yaml")} for n in names()]
@@ -33,7 +33,7 @@ def listed(as_json: AsJson = False) -> None:
 def show(name: Name, as_json: AsJson = False) -> None:
     """Print a recipe."""
     from .. import config
-    from ..training.recipe import locate
+    from ..training.packaged import locate
 
     path = locate(name)
     tree, _ = config.read(path)
@@ -52,7 +52,7 @@ def copy(
     as_json: AsJson = False,
 ) -> None:
     """Copy a packaged recipe to a file of your own, to change it."""
-    from ..training.recipe import locate
+    from ..training.packaged import locate
 
     path = locate(name)
     target = to or Path(path.name)

@@ -28,6 +28,9 @@ def study(
     as_json: AsJson = False,
 ) -> int:
     """Train several networks under one budget, and say which differences are real."""
+    from .source import there
+
+    there(data)
     from ..study import study as run
 
     tell(data)

@@ -33,6 +33,9 @@ def train(
     as_json: AsJson = False,
 ) -> int:
     """Train a model."""
+    from ..training.packaged import locate
+
+    locate(recipe)  # before anything heavy is imported for a name that is none
     from ..training import train as run
     from ..training.recipe import load
 

@@ -221,6 +221,8 @@ def with_channels(image: np.ndarray, channels: int, path: Path) -> np.ndarray:
     have, full = image.shape[2], np.iinfo(image.dtype).max
     if have in (2, 4) and channels in (1, 3) and (image[..., -1] == full).all():
         image = image[..., :-1]
+    if image.shape[2] == 2 and channels == 4:
+        image = image[..., [0, 0, 0, 1]]
     if image.shape[2] == 1 and channels in (3, 4):
         image = np.repeat(image, 3, axis=2)
     if image.shape[2] == 3 and channels == 1 and (image == image[..., :1]).all():

@@ -1,12 +1,16 @@
-"""Data sets, one file each; `catalogue.py` lists them."""
+"""Data sets, one file each; `catalogue.py` lists them, and `listed.py` their names, which cost nothing to read."""
+
+from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, nearest
-from ..labels import LabelSpace
-from .catalogue import Entry
+
+if TYPE_CHECKING:
+    from ..labels import LabelSpace
+    from .catalogue import Entry
 
 
 def open(name: str, root: str | Path | None, split: str, labels: LabelSpace | None = None, **options: Any) -> Any:

@@ -15,13 +15,13 @@ from typing import Literal
 import numpy as np
 
 from ..data.files.ahead import ahead
-from ..data.files.codecs import raw_of
+from ..data.files.codecs import raw_of, stored_mask
 from ..data.files.formats import told_unread, unread
 from ..data.folders.find import find
-from ..data.folders.layout import Layout, ending, listed, nothing, pair
+from ..data.folders.layout import Layout, ending, image_of, listed, nothing, pair
 from ..data.folders.nodata import settle
 from ..data.folders.planes import files_of, home, known, numbered, numbers, read, read_stack, stacked
-from ..data.pairs import Pairs, Raw
+from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace, infer
@@ -40,6 +40,7 @@ def folder(
     list: str | None = None,
     holdout: float | None = None,
     channels: Literal[1, 3, 4] | None = None,
+    alpha: bool = False,
 ) -> Pairs:
     """Your own images and masks.
 
@@ -49,11 +50,13 @@ def folder(
         images: folder of the images below root; {split} stands for the split's name, * for any one folder. Found when absent.
         masks: folder of the masks, in the same words; ending in {class}, {name}/{class} or {name}/{object} where a mask
             is several files, of which later classes cover earlier ones, unless `labels` has `planes`.
-        image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg".
+        image_suffix: how an image's file name ends after the part it shares with its mask: "_sat", or with its type: ".jpg";
+            "_{channel}" where each channel is a file, _0000, _0001, ...
         mask_suffix: how a mask's file name ends: "_mask".
         list: file with a pair of paths, or one name, a line; {split} stands for the split's name.
         holdout: share of the pairs, 0..1, that is "val"; which ones follows from their names alone.
         channels: read every image as gray (1), RGB (3) or RGBA (4) where that loses nothing.
+        alpha: read the ids of masks from their alpha channel.
 
     Raises: DataError when something is missing; LabelError when the masks do not fit the class names.
     """
@@ -84,7 +87,7 @@ def folder(
     if held is not None and split != "all":
         items = held_out(items, held, split)
     kinds = told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()]))
-    inferred, decode = "", None
+    inferred, decode = "", _alpha if alpha else None
     if stacked(layout.masks if layout else ""):
         assert layout is not None
         labels, inferred, decode = _planes(root, layout, source if "{split}" in layout.masks else "", labels)
@@ -98,9 +101,22 @@ def folder(
         inferred=inferred,
         unmatched=left,
         channels=channels,
+        image=image_of if any(item.files for item in items) and not stacked(layout.masks if layout else "") else None,
         decode=decode,
         remarks=[kinds] if kinds else [],
     )
+
+
+def _alpha(item: Pair) -> Raw:
+    """The ids that a mask carries in its alpha channel.
+
+    Raises: DataError for a mask without one.
+    """
+    assert item.mask is not None
+    stored = stored_mask(item.mask).array
+    if stored.ndim != 3 or stored.shape[2] not in (2, 4):
+        raise DataError(f"{item.mask}: has no alpha channel, from which data.alpha reads; leave the key out")
+    return Raw(stored[..., -1])
 
 
 def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple[LabelSpace, str, partial[Raw]]:

@@ -5,10 +5,10 @@ Exams --findings--> Finding --judge--> Audit        source --visit--> Diagnosis 
 """
 
 from .audit import Audit, Finding, audit
-from .describe import init
+from .describe import Described, describe
 from .diagnosis import Diagnosis
 from .finding import KINDS
 from .mend import mend
 from .visit import visit
 
-__all__ = ["KINDS", "Audit", "Diagnosis", "Finding", "audit", "init", "mend", "visit"]
+__all__ = ["KINDS", "Audit", "Described", "Diagnosis", "Finding", "audit", "describe", "mend", "visit"]

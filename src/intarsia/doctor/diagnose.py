@@ -10,29 +10,38 @@ import numpy as np
 
 from ..data.dataset import Notes
 from ..data.files.ahead import ahead
-from ..data.files.codecs import read_image
 from ..data.folders.find import find
-from ..data.folders.layout import Layout, listed, pair
-from ..data.folders.nodata import Nodata, ignoring, settle
+from ..data.folders.layout import Layout, image_of, listed, pair
+from ..data.folders.nodata import Nodata, ignoring
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, VAL, role
 from ..errors import DataError, PartError, TwiceNamed, nearest
 from ..labels import LabelSpace
-from .describe import lists_of
 from .diagnosis import Diagnosis
+from .ends import lists_of
 from .exam.examine import Exam, inspect, spooled
 from .exam.reading import Case, Split, decode
 from .exam.views import Spool
 from .finding import SEVERITIES, Finding, Sight
 from .findings.drawn import ignored
 from .findings.duplicates import copies
-from .findings.folder import about_files, about_planes, alike, beside, known_layouts, not_read, spelled, unlabeled
+from .findings.folder import (
+    about_files,
+    about_planes,
+    alike,
+    beside,
+    composed,
+    known_layouts,
+    not_read,
+    spelled,
+    unlabeled,
+)
 from .findings.misnamed import too_high
 from .findings.rare_classes import scarce
 from .judge import judge
 from .meaning.class_names import labels_file, named
-from .meaning.infer import Meaning, in_common, infer
+from .meaning.infer import Meaning, in_common, infer, unveiled, without_nodata
 from .meaning.reading import Table
 
 
@@ -54,7 +63,7 @@ def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool 
     places = [p for p in (first, first.parent, first.parent.parent) if p == root or root in p.parents]
     file = named(root, *places)
     known = LabelSpace(("background", *classes)) if classes else labels_file(root)
-    nodata, measured = _without_nodata([exam for part in parts for exam in part.exams])
+    nodata, measured = without_nodata(unveiled([exam for part in parts for exam in part.exams]))
     meaning = infer(root, measured, file, known)
     meaning = meaning._replace(space=ignoring(meaning.space, nodata))
     exams = [_translated(exam, meaning, nodata) for exam in measured]
@@ -66,6 +75,7 @@ def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool 
         *about_planes(root, layout, parts, classes),
         *about_files(root, layout, twice),
         *spelled(odd),
+        *composed(case.item for part in parts for case in part.cases),
         *(known_layouts(root) if file is None and known is None else []),
         *beside(root, loose),
         *not_read(_folders(parts)),
@@ -146,7 +156,7 @@ def _look(case: Case, quick: bool) -> Exam:
     image: np.ndarray | DataError
     mask: tuple[np.ndarray, np.ndarray | None] | DataError
     try:
-        image = read_image(case.item.image)
+        image = image_of(case.item)
     except DataError as error:
         image = error
     overlap: int | None = None
@@ -165,17 +175,6 @@ def _look(case: Case, quick: bool) -> Exam:
     if exam.form is not None and overlap is not None and not case.parts:
         exam = replace(exam, form=exam.form._replace(kind="npy one-hot"))
     return exam
-
-
-def _without_nodata(exams: Sequence[Exam]) -> tuple[Nodata, list[Exam]]:
-    """What the masks declare to be no data, and the exams without the pixels that are therefore ignored."""
-    readable = [e for e in exams if e.form is not None]
-    views = [dict(e.values) for e in readable]
-    nodata = settle(views, [e.nodata[0] if e.nodata else None for e in readable])
-    if not nodata.ignored:
-        return nodata, list(exams)
-    left = iter(views)
-    return nodata, [exam if exam.form is None else replace(exam, values=next(left)) for exam in exams]
 
 
 def _translated(exam: Exam, meaning: Meaning, nodata: Nodata) -> Exam:

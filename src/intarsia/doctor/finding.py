@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "rivals": Kind(_NOTE, "other folders that could be the masks"),
     "exchanged": Kind(_ERROR, "folders of images and masks under each other's name", "written under the right names"),
     "twice_named": Kind(_ERROR, "two files of one name", "the one of the commoner type is taken"),
+    "composed": Kind(_NOTE, "names whose accents are part of the letters on one side only", "both files get one name"),
     "spelling": Kind(_WARNING, "names that differ in case, spaces or accents only", "both files get one name"),
     "unmatched": Kind(_WARNING, "images without a mask, or masks without an image", "left out"),
     "annotation": Kind(_ERROR, "annotations that cannot be used", "left out"),
@@ -69,7 +70,7 @@ KINDS: dict[str, Kind] = {
     "picture": Kind(_ERROR, "a picture where a mask should be", _LEFT),
     "smeared": Kind(_GRAVE, "masks that went through JPEG or smoothing", "nearest classes, else ignored or left out"),
     "wide_ids": Kind(("error", "note"), "16-bit ids times 256 or 257", "divided"),
-    "alpha": Kind(_ERROR, "labels in the alpha channel", "the alpha channel becomes the mask"),
+    "alpha": Kind(_WARNING, "labels in the alpha channel", "the alpha channel becomes the mask"),
     "void_id": Kind(_WARNING, "one id more than there are names", "ignored"),
     "off_by_one": Kind(
         _GRAVE, "ids that are one too high", "lowered; where only looks say so, with --accept off_by_one"

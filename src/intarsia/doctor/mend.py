@@ -298,7 +298,9 @@ def _image(case: Case, plan: _Plan) -> tuple[np.ndarray, list[str]]:
 
 
 def _own(case: Case) -> bool:
-    """Whether a data set makes the image, so that the file alone is not it."""
+    """Whether a data set makes the image, or several files do, so that the file alone is not it."""
+    if case.item.files is not None and not case.parts and case.dataset is None:
+        return True
     return case.dataset is not None and case.dataset.image_hook is not None
 
 

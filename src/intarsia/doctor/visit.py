@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import datasets
-from ..config import Data, Recipe
-from ..data.roles import TEST, role
+from ..config import Recipe
 from ..datasets.catalogue import DATASETS
-from ..errors import DataError, NoPairs, nearest
+from ..errors import DataError, NoPairs
 from ..labels import LabelSpace
-from .describe import init
+from .describe import describe, described, opened
 from .diagnose import diagnose
 from .diagnosis import Diagnosis
 from .meaning.class_names import labels_file
@@ -43,63 +41,27 @@ def visit(
 
     Raises: DataError when there is no such source, or nothing in it can be looked at.
     """
-    if isinstance(source, Recipe):
-        if source.data is None:
-            raise DataError(
-                "the recipe names no data set; give it a key `data`, or name a data set or a folder instead"
-            )
-        space = LabelSpace.from_dict(source.labels.model_dump()) if source.labels else None
-        sets = _opened(source.data, space, root, splits)
-        return replace(diagnose_sets(sets, labels, source.data.name, quick=quick), dataset=source.data.name)
-    if not isinstance(source, str | Path):
+    if not isinstance(source, str | Path | Recipe):
         return diagnose_sets(source if isinstance(source, tuple) else (source,), labels, quick=quick)
-    if str(source) in DATASETS:
-        return replace(
-            diagnose_sets(_named(str(source), root, splits), labels, str(source), quick=quick), dataset=str(source)
-        )
-    path = Path(source)
-    if not path.exists():
-        raise DataError(f"there is no folder or data set {str(source)!r}{nearest(str(source), DATASETS)}")
-    known = labels_file(path)
-    several = known is not None and known.planes  # a folder that says itself that a pixel may have several labels
-    if path.is_dir() and not several:
+    undescribed = not isinstance(source, Recipe) and str(source) not in DATASETS and not _is_recipe(Path(source))
+    named = labels_file(Path(str(source))) if undescribed else None
+    several = named is not None and named.planes  # a folder that says itself that a pixel may have several labels
+    if undescribed and Path(str(source)).is_dir() and not several:
         try:
-            return diagnose(path, splits, quick)
+            return diagnose(str(source), splits, quick)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
             pass
-    found = [] if several else recognized(path)
-    data, space = _export(path)
-    if several and "holdout" in data.options:  # the recipe's own, which no folder has
+    known = described(source, root) if isinstance(source, Recipe) else describe(source, root)
+    name = known.data["name"]
+    if several and "holdout" in known.data:  # the recipe's own, which no folder has
         splits = splits or ["all"]
-    sets = _opened(data, space, None, splits, every=True)
-    return replace(diagnose_sets(sets, labels, path.name, found, quick), dataset=data.name)
-
-
-def _named(name: str, root: str | Path | None, splits: Sequence[str] | None) -> tuple[Any, ...]:
-    """The splits of a data set by its name, those that are there."""
-    wanted = splits or datasets.splits(name, root)
-    if not wanted:
+    if known.kind == "name" and not (splits or known.splits):
         raise DataError(f"{root}: holds no split of {name}; {DATASETS[name].steps or 'name one with splits'}")
-    return tuple(datasets.open(name, root, split) for split in wanted)
+    sets = tuple(opened(known, splits, every=undescribed))
+    found = recognized(Path(str(source))) if undescribed and not several else ()
+    title = Path(str(source)).name if undescribed else name
+    return replace(diagnose_sets(sets, labels, title, found, quick), dataset=name)
 
 
-def _export(path: Path) -> tuple[Data, LabelSpace | None]:
-    """How an export, or a data set as its makers pack it, is opened."""
-    tree, _ = init(path, refuse=False)
-    chosen = tree["data"]
-    options = {key: value for key, value in chosen.items() if key not in ("name", "root", "train", "val")}
-    data = Data(name=chosen["name"], root=chosen["root"], train=chosen["train"], val=chosen["val"], options=options)
-    return data, LabelSpace.from_dict(tree["labels"]) if "labels" in tree else None
-
-
-def _opened(
-    data: Data, labels: LabelSpace | None, root: str | Path | None, splits: Sequence[str] | None, every: bool = False
-) -> tuple[Any, ...]:
-    """The data sets that a recipe names; with `every` and no splits, those that are not trained or validated on as well."""
-    place = root or data.root
-    wanted = list(splits or [split for split in (data.train, data.val) if split])
-    if every and not splits and "all" not in wanted:
-        roles = data.options.get("roles")
-        there = [name for name in datasets.splits(data.name, place, **data.options) if name not in wanted]
-        wanted += [n for n in there if role(n, roles) == TEST or (data.name == "export" and not role(n, roles))]
-    return tuple(datasets.open(data.name, place, split, labels, **data.options) for split in wanted)
+def _is_recipe(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and not path.is_dir()

@@ -12,17 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import datasets as sets
 from .. import report
 from ..data.dataset import labels_of
-from ..errors import CheckpointError, DataError, NoPairs, nearest
+from ..errors import CheckpointError, DataError, NoPairs
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import ImageCounts
 from ..output import Output
 from ..structures import Sample
 from .entry import dataset_of
-from .folders import opened
+from .folders import truth_of
 from .from_files.masks import MaskFolder, Predictions, alone
 from .from_files.semantic import score_masks
 from .reading import told
@@ -142,15 +141,11 @@ def _truth(sides: Sequence[_Side], labels: Any, split: str | None, root: Any, cl
                 f"{labels} holds label maps alone, and {path} needs images to predict; name a data set with both"
             ) from error
         return dataset, said.get("pairs", "")
-    if str(labels) in DATASETS:
-        return sets.open(str(labels), root, split or "val"), ""
     folder = Path(labels)
     maps = [side.path for side in sides if side.counts is None]
-    if folder.is_dir() and (not maps or alone(folder, maps)):
+    if str(labels) not in DATASETS and folder.is_dir() and (not maps or alone(folder, maps)):
         return MaskFolder(folder, classes, others=maps, more=False), ""
-    if folder.exists():
-        return opened(folder, split, classes)
-    raise DataError(f"there is no folder or data set {str(labels)!r}{nearest(labels, DATASETS)}")
+    return truth_of(labels, root, split, None if classes is None else list(classes))
 
 
 def _read_as(sides: Sequence[_Side], names: Sequence[str], dataset: Any, space: LabelSpace, raw: bool) -> str:

@@ -17,12 +17,14 @@ from ..config import Data
 from ..data import origin
 from ..data.dataset import notes_of, split_of, title_of
 from ..data.faults import check_whole
-from ..errors import DataError, ModelError, nearest
+from ..doctor.describe import describe
+from ..doctor.folder import in_alpha
+from ..errors import DataError, ModelError, NoPairs
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import bootstrap
 from ..output import Output
-from .folders import HOLDOUT, fitted, named, part
+from .folders import HOLDOUT, fitted, named, part, scored
 from .scoring import Score, score
 
 RESULTS = ("scores.json", "images.safetensors", "report.html")
@@ -139,10 +141,16 @@ def dataset_of(
             split = wanted
     elif name in DATASETS:
         options, labels, split = {}, None if name != "folder" else labels, split or "val"
-    elif data is not None and Path(name).is_dir():
-        return _folder(predictor, Path(name), split, _recalled(stored))
     else:
-        raise DataError(f"there is no folder or data set {name!r}{nearest(name, DATASETS)}")
+        try:
+            if Path(name).is_dir():
+                return _folder(predictor, Path(name), split, _recalled(stored))
+        except NoPairs:  # then it is an export, or a data set as its makers pack it
+            pass
+        known = describe(name, root)
+        dataset, pairs = scored(known, split)
+        said = _said(known.data["name"], getattr(dataset, "split", split), known.data.get("root"))
+        return dataset, {**said, "pairs": pairs}, known.open
 
     def opener(which: str) -> Any:
         return sets.open(name, root, which, labels, **options)
@@ -171,6 +179,7 @@ def _folder(
         if wanted in ("train", "val"):
             options["holdout"] = own.get("holdout", HOLDOUT) if mine else HOLDOUT
     labels = predictor.labels
+    options |= in_alpha(root)
     space, how = fitted(sets.open("folder", root, wanted, labels, **options), labels)
 
     def opener(which: str) -> Any:

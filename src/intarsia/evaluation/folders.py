@@ -11,43 +11,58 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import datasets as sets
-from .. import doctor
-from ..doctor.meaning.classes import black_and_white
-from ..errors import DataError
+from ..doctor.describe import HOLDOUT as HOLDOUT
+from ..doctor.describe import Described, describe
+from ..doctor.meaning.classes import alone, black_and_white
+from ..errors import DataError, LabelError
 from ..labels import HALVES, LabelSpace
 from .reading import look, reads, told
 
-HOLDOUT = 0.2  # of `intarsia init`
 
-
-def opened(root: Path, split: str | None, classes: list[str] | None = None) -> tuple[Any, str]:
-    """A folder of images and masks, or an export, with the classes that `intarsia init` sees in it.
+def truth_of(
+    source: str | Path, root: str | Path | None = None, split: str | None = None, classes: list[str] | None = None
+) -> tuple[Any, str]:
+    """The labels to hold predictions against: whatever a source may be, but label maps alone.
 
     Args:
-        split: None for what is scored when nothing is asked for.
+        source: see `doctor.describe`.
+        split: None for what is scored when nothing is asked for: the split to validate on, and all pairs of a folder
+            without splits.
         classes: names of the classes of a folder of masks.
 
     Returns: the data set, and a few words about which part of it that is.
 
     Raises: DataError when nothing is recognized, or when the split must be named.
     """
-    tree, _ = doctor.init(root, classes=classes)
-    options = {key: value for key, value in tree["data"].items() if key not in ("name", "root", "train", "val")}
-    name, top = tree["data"]["name"], tree["data"].get("root")
-    space = LabelSpace.from_dict(tree["labels"]) if tree.get("labels") else None
-    own = sets.splits("folder", root) if name == "folder" and "list" not in options else ()
-    if "holdout" in options and own not in ((), ("all",)):
-        options = {key: options[key] for key in ("channels",) if key in options}
-        wanted = named(root, own, split)
-    elif "holdout" in options:
-        wanted = split or "all"
-    elif name in ("folder", "export"):
-        wanted = split or tree["data"]["val"] or "all"
-    else:
-        wanted = split or tree["data"]["val"] or named(root, sets.splits(name, top), None)
-    dataset = sets.open(name, top, wanted, space, **options)
-    return dataset, part(dataset, wanted, options.get("holdout"))
+    known = describe(source, root, classes=classes)
+    if classes is not None and known.kind != "folder":
+        raise DataError(f"{str(source)!r} says itself which classes it has; leave out --classes")
+    return scored(known, split)
+
+
+def scored(known: Described, split: str | None = None) -> tuple[Any, str]:
+    """The part of a source that is scored, and a few words about it; see `truth_of`."""
+    if known.labels is not None and known.labels.num_classes < 2:
+        raise LabelError(known.refused or alone(known.labels, known.data.get("root")))
+    data, place = known.data, Path(known.data.get("root") or ".")
+    share = data.get("holdout")
+    if known.kind in ("name", "recipe"):
+        wanted = split or (data.get("val") or "all" if known.kind == "recipe" else "val")
+    elif share is None:
+        wanted = (
+            split
+            or data["val"]
+            or ("all" if data["name"] in ("folder", "export") else named(place, known.splits, None))
+        )
+    else:  # nobody asked for a part of it to be held out
+        own = known.whole().splits if data["name"] == "folder" and "list" not in data else ("all",)
+        if own != ("all",):
+            known, share = known.whole(), None
+            wanted = named(place, own, split)
+        else:
+            wanted = split or "all"
+    dataset = known.open(wanted)
+    return dataset, part(dataset, wanted, share)
 
 
 def part(dataset: Any, split: str, holdout: float | None) -> str:

@@ -5,7 +5,7 @@
     truth 0 .. K-1 and 255          K classes by their numbers, and 255 is ignored
     colors in both                  a class for each color
 
-What a folder holds is looked up in all its files together (`doctor.meaning.classes.scan`); the rule on values is that of `labels`.
+What a folder holds is looked up in all its files together (`doctor.meaning.classes.held`); the rule on values is that of `labels`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from ..data.pairs import Pair
-from ..doctor.meaning.classes import Scan, black_and_white, label_space, scan
+from ..doctor.exam.reading import masks_of
+from ..doctor.meaning.classes import Scan, black_and_white, held, label_space
 from ..errors import LabelError
 from ..labels import HALVES, IGNORE, VOID, LabelSpace, evenly, pack_colors, unlabeled, white
 
@@ -30,7 +31,7 @@ def look(files: Mapping[str, Path]) -> Scan:
 
     Raises: DataError when none can be read; LabelError when they are of several kinds.
     """
-    return scan([Pair(name, path, path) for name, path in files.items()], [])
+    return held(masks_of([Pair(name, path, path) for name, path in files.items()]))
 
 
 def truth_space(

@@ -54,6 +54,11 @@ def packed(key: int | str) -> int:
     return CLEAR if key == TRANSPARENT else int(str(key)[1:], 16)
 
 
+def spelled(value: int) -> str:
+    """A color that `pack_colors` packed, as `labels.values` writes it."""
+    return TRANSPARENT if value == CLEAR else f"#{value:06x}"
+
+
 def unpacked(value: int) -> Color:
     """The color that `pack_colors` packed."""
     return value >> 16 & 255, value >> 8 & 255, value & 255

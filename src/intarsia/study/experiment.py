@@ -19,6 +19,7 @@ import torch
 from .. import config, report
 from ..checkpoint import NETWORKS
 from ..config import Recipe
+from ..doctor.describe import describe
 from ..errors import DataError, ModelError, RecipeError, TrainingError, nearest
 from ..evaluation import score
 from ..inference import Predictor
@@ -26,26 +27,14 @@ from ..metrics import ImageCounts, bootstrap, latency, over_seeds
 from ..models import count_flops
 from ..output import Output
 from ..training import train
-from ..training.recipe import SHORT, load, names
+from ..training.packaged import SHORT, names
+from ..training.recipe import load
+from ..training.usual import init, usual
 from .answer import Entry, Study, listed, pairs, plain_json, together
 
 RESULTS = ("study.json", "study.html")
 RESULT = "result.json"
 COUNTS = "images.safetensors"
-USUAL = {  # what a data set without a packaged recipe is trained with
-    "augment": {
-        "crop": [256, 256],
-        "scale": [0.5, 2.0],
-        "flip": True,
-        "brightness": 0.2,
-        "contrast": 0.2,
-        "saturation": 0.2,
-    },
-    "loss": {"name": "cross_entropy"},
-    "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 1e-2},
-    "schedule": {"name": "poly", "power": 0.9, "warmup": 0.05},
-    "train": {"batch_size": 8, "ema": 0.99},
-}
 
 
 def study(
@@ -68,7 +57,7 @@ def study(
         overrides: "train.steps=100" and its like, for every run; a budget among them replaces `minutes`.
         minutes: of training, for each run.
         seeds: runs of each network, with seeds 0, 1, ...
-        data: a data set's name or a recipe, whose network is replaced.
+        data: a data set's name, a folder of images and masks, an export, or a recipe, whose network is replaced.
         root: where a data set given by name lies.
         out: folder of the study; runs that are finished there are not trained again.
         say: is told what happens, a line at a time.
@@ -142,9 +131,11 @@ def _recipe(
     if data in SHORT or data in names() or data.endswith((".yaml", ".yml")):
         tree: Mapping[str, Any] = load(data).to_dict()
     elif data in DATASETS:
-        tree = {**USUAL, "data": {"name": data, "train": "train", "val": "val"}}
+        tree = usual(describe(data, root))
+    elif Path(data).exists():
+        tree = init(data)[0]
     else:
-        raise DataError(f"there is no data set or recipe {data!r}{nearest(data, [*DATASETS, *names()])}")
+        raise DataError(f"there is no folder, data set or recipe {data!r}{nearest(data, [*DATASETS, *names()])}")
     changes = [f"model.name={model}", f"seed={seed}", "train.until=null"]  # one budget for all, spent to its end
     changes += [f"model.encoder={encoder}"] if encoder else []
     changes += [f"data.root={json.dumps(str(root))}"] if root is not None else []

@@ -1,7 +1,6 @@
 """Finding the layout of a folder that nobody described: which folders and endings give the most pairs."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,11 +9,14 @@ import numpy as np
 from ...errors import DataError, NoPairs
 from ..files.codecs import read_image
 from ..files.formats import LOSSY, SUFFIXES, told_unread, unread
+from ..pairs import Pair
 from ..roles import TEST, role
-from .layout import Layout, ending, nothing, pair
+from .endings import MASKS as MASKS
+from .endings import endings
+from .layout import CHANNEL, FIRST, Layout, composed, ending, image_of, nothing, pair
+from .photos import photographs
 from .planes import binary, recognize
 
-MASKS = re.compile(r"mask|label|annot|gt|ground.?truth|seg|target|manual|trimap", re.IGNORECASE)
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
 SHOWN = re.compile(r"visuali[sz]|overlay|preview|blend", re.IGNORECASE)  # pictures of masks, for people
 _SPLIT = re.compile(
@@ -61,13 +63,24 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         raise NoPairs(f"{root}: {nothing(folders)}")
     found = _pictured(found)
     lossy = {place for place, by_split in (groups | starred).items() if _jpeg(sum(by_split.values(), []))}
-    best = max(found, key=lambda f: (f.pairs, _liking(f, f.masks in lossy)))
-    rivals = [
-        f
-        for f in found
-        if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
-    ]
-    others = dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)
+    pictures: list[str] = []
+    for best in sorted(found, key=lambda f: (f.pairs, _liking(f, f.masks in lossy)), reverse=True):
+        rivals = [
+            f
+            for f in found
+            if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
+        ]
+        best = _settled(root, best)._replace(rivals=tuple(dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)))
+        if not photographs(_some(root, best)):
+            return _by_class(root, best)
+        pictures.append(best.masks or ".")
+    raise NoPairs(
+        f"{root}: no image has a mask: the files of one name in {', '.join(dict.fromkeys(pictures[:5]))} are photos, not masks"
+    )
+
+
+def _settled(root: Path, best: Layout) -> Layout:
+    """A layout with images and masks the right way round, and without a choice of splits where there is one alone."""
     if best.images != best.masks and _exchanged(root, best):
         best = best._replace(
             images=best.masks, masks=best.images, image_suffix=best.mask_suffix, mask_suffix=best.image_suffix
@@ -75,8 +88,13 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     if len(best.splits) == 1 and best.splits[0]:  # one split only: no choice, so its name is part of the folder's
         fixed = [p.replace("{split}", best.splits[0]) for p in (best.images, best.masks)]
         best = best._replace(images=fixed[0], masks=fixed[1], splits=())
-    best = best._replace(splits=tuple(s for s in best.splits if s), rivals=tuple(others))
-    return _by_class(root, best)
+    return best._replace(splits=tuple(s for s in best.splits if s))
+
+
+def _some(root: Path, layout: Layout, count: int = 5) -> list[Pair]:
+    """Some pairs of a layout, spread over the first split."""
+    items = pair(root, layout, layout.splits[0] if layout.splits else "", [])[0]
+    return items[:: max(len(items) // count, 1)][:count]
 
 
 def unlabeled_tests(root: Path, layout: Layout) -> list[tuple[str, int]]:
@@ -85,7 +103,8 @@ def unlabeled_tests(root: Path, layout: Layout) -> list[tuple[str, int]]:
     for folder, names in _walk(root).items():
         pattern, split = _template(folder)
         if role(split) == TEST and split not in layout.splits and maskness(pattern) < 1:
-            found.append((folder, len(names)))
+            whole = [n for n in names if CHANNEL not in layout.image_suffix or Path(n).stem.endswith(FIRST)]
+            found.append((folder, len(whole)))
     return found
 
 
@@ -154,12 +173,12 @@ def _spellings(layout: Layout, pattern: str) -> list[str]:
 
 def _exchanged(root: Path, layout: Layout) -> bool:
     """Whether the files taken for images are the masks: they hold fewer values; few indeed where the names say otherwise."""
-    items = pair(root, layout, layout.splits[0] if layout.splits else "", [])[0]
     named = maskness(layout.images) != maskness(layout.masks)
     votes = []
-    for item in items[:: max(len(items) // 5, 1)][:5]:
+    for item in _some(root, layout):
+        assert item.mask is not None
         try:
-            image, mask = (len(np.unique(read_image(path))) for path in (item.image, item.mask) if path)
+            image, mask = len(np.unique(image_of(item))), len(np.unique(read_image(item.mask)))
         except DataError:  # a damaged file says nothing; the audit names it
             continue
         votes.append(image <= 64 and mask > 100 and mask > 4 * image if named else image < mask)
@@ -231,7 +250,7 @@ def _couples(groups: Mapping[str, Mapping[str, list[str]]]) -> list[Layout]:
                 continue
             best = Layout(images, masks)
             ours, theirs = [by_split[s] for s in splits], [others[s] for s in splits]
-            for image_suffix, mask_suffix in _endings(ours, theirs, images == masks):
+            for image_suffix, mask_suffix in endings(ours, theirs, images == masks):
                 count, seen = 0, []
                 for split, a, b in zip(splits, ours, theirs, strict=True):
                     hits = len(
@@ -248,59 +267,9 @@ def _couples(groups: Mapping[str, Mapping[str, list[str]]]) -> list[Layout]:
 
 
 def _stems(names: list[str], suffix: str, other: str) -> set[str]:
+    suffix = suffix.replace(CHANNEL, FIRST)
     kept = (n for n in names if not (other and len(other) > len(suffix) and ending(n, other) is not None))
-    return {n[: len(n) - len(end)] for n in kept if (end := ending(n, suffix)) is not None}
-
-
-def _endings(images: list[list[str]], masks: list[list[str]], together: bool) -> list[tuple[str, str]]:
-    """Pairs of suffixes worth a try, shortest first."""
-    flat_images, flat_masks = sum(images, []), sum(masks, [])
-    if together:
-        kinds = sorted({Path(n).suffix for n in flat_images})
-        by_type = [(a, b) for a in kinds for b in kinds if a != b and b.lower() not in LOSSY]
-        stems = {Path(n).stem for n in flat_images}
-        tails = sorted(
-            {
-                s[len(t) :]
-                for s in stems
-                for n in range(1, len(s))
-                if (t := s[:n]) in stems and re.match(r"[_\-. ]?[A-Za-z]", s[n:])
-            }
-        )
-        plain = [("", t) for t in tails if MASKS.search(t) or len(tails) == 1 or t in ("_L", "_P")]
-        return plain + by_type + _both_named(stems)
-    ours, theirs = _tails(flat_images), _tails(flat_masks)
-    return sorted(((a, b) for a in ours for b in theirs), key=lambda p: len(p[0]) + len(p[1]))
-
-
-def _both_named(stems: set[str]) -> list[tuple[str, str]]:
-    """Endings of images and of masks, where files of one folder say by their names which they are: _sat and _mask."""
-    ends = Counter(end for stem in stems for end in _guess(stem))
-    common = sorted(end for end, count in ends.items() if count >= 0.25 * len(stems))
-    return [(a, b) for b in common if MASKS.search(b) for a in common if not MASKS.search(a)]
-
-
-def _tails(names: list[str]) -> list[str]:
-    """The endings, from a separator on, that all stems share."""
-    stems = [Path(n).stem for n in names]
-    shared = stems[0]
-    for stem in stems[1:]:
-        while not stem.endswith(shared):
-            shared = shared[1:]
-    return (
-        [
-            "",
-            *(shared[n:] for n, c in enumerate(shared) if c in "_-. " and len(shared) - n < min(map(len, stems))),
-            *re.findall(r"(?<=\d)[A-Za-z]+$|^[A-Za-z]+$", shared),
-        ]
-        if len(stems) > 1
-        else ["", *_guess(stems[0])]
-    )
-
-
-def _guess(stem: str) -> list[str]:
-    match = re.search(r"[_\-. ][A-Za-z]+$", stem)
-    return [match[0]] if match else []
+    return {composed(n[: len(n) - len(end)]) for n in kept if (end := ending(n, suffix)) is not None}
 
 
 def maskness(pattern: str) -> int:

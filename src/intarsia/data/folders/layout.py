@@ -1,17 +1,28 @@
 """How a folder of images and masks is laid out: finding a release and its files, and which mask belongs to which image."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ...documents import read_text
 from ...errors import DataError, TwiceNamed
 from ...naming import climbs
+from ..files.codecs import read_image
 from ..files.formats import SUFFIXES
 from ..pairs import Pair
 from .planes import files_of, stacked
+
+CHANNEL, FIRST = "{channel}", "0000"  # nnU-Net's: a file a channel, counted from 0
+
+
+def composed(name: str) -> str:
+    """A name with its accents as part of the letters (Unicode NFC): some systems write them apart, and mean the same."""
+    return unicodedata.normalize("NFC", name)
 
 
 class Layout(NamedTuple):
@@ -19,7 +30,9 @@ class Layout(NamedTuple):
 
     images: str  # a folder; "{split}" stands for the split's name, "*" for any one folder
     masks: str  # the same; with "{class}", "{name}/{class}" or "{name}/{object}" at its end, see `planes`
-    image_suffix: str = ""  # how an image's file name ends after the part that it shares with its mask
+    image_suffix: str = (
+        ""  # how an image's file name ends after the part that it shares with its mask; {channel}: 0000, 0001, ...
+    )
     mask_suffix: str = ""
     splits: tuple[str, ...] = ()  # names that {split} was seen to take
     pairs: int = 0  # how many were found
@@ -44,10 +57,55 @@ def pair(
         for (pattern, suffix, what), other in zip(both_sides, both_sides[::-1], strict=True)
     )
     both = sorted(set(images) & set(masks))
-    items = [Pair(name, images[name], masks[name]) for name in both]
+    items = [_also(Pair(name, images[name], masks[name]), layout.image_suffix) for name in both]
     left = [str(images[n].relative_to(root)) for n in sorted(set(images) - set(masks))]
     right = [str(masks[n].relative_to(root)) for n in sorted(set(masks) - set(images))]
     return items, (left, right)
+
+
+def composed_differently(items: Iterable[Pair]) -> str:
+    """One sentence about images and masks whose names are one to a reader and differ in their bytes; "" where none do."""
+    odd = [
+        i.name
+        for i in items
+        if i.mask is not None
+        and unicodedata.is_normalized("NFC", i.image.name) != unicodedata.is_normalized("NFC", i.mask.name)
+    ]
+    if not odd:
+        return ""
+    return (
+        f"{len(odd)} of the images' and masks' names have their accents as part of the letters on one side and apart on the "
+        f"other (Unicode NFC and NFD; the first: {odd[0]}); they are read as one name"
+    )
+
+
+def image_of(item: Pair) -> np.ndarray:
+    """The image of a pair [H, W, C], of which each channel may be a file of its own.
+
+    Raises: DataError when a file cannot be read, and where the channels differ in size or bits.
+    """
+    parts = [path for path in item.files or () if path != item.mask] if item.mask and item.mask.is_file() else []
+    if len(parts) < 2:
+        return read_image(item.image)
+    channels = [read_image(path) for path in parts]
+    for path, channel in zip(parts, channels, strict=True):
+        if channel.shape[:2] != channels[0].shape[:2] or channel.dtype != channels[0].dtype:
+            raise DataError(
+                f"{path}: has another size, or other numbers, than {parts[0].name}, a channel of the same image"
+            )
+    return np.concatenate(channels, axis=2)
+
+
+def _also(item: Pair, suffix: str) -> Pair:
+    """A pair with all files of its image, where a file holds one channel: NAME_0000.png, NAME_0001.png, ..."""
+    if CHANNEL not in suffix:
+        return item
+    before, _, after = suffix.partition(CHANNEL)
+    start = item.image.name[: len(item.image.name) - len(ending(item.image.name, suffix.replace(CHANNEL, FIRST)) or "")]
+    files = [item.image]
+    while (more := item.image.with_name(f"{start}{before}{len(files):04d}{after or item.image.suffix}")).is_file():
+        files.append(more)
+    return item.also(*files[1:]) if len(files) > 1 else item
 
 
 def _stacks(
@@ -80,6 +138,7 @@ def _named(
     )
     if not folders:
         raise DataError(f"{root / pattern.replace('{split}', split)}: there is no such folder of {what}")
+    suffix = suffix.replace(CHANNEL, FIRST)
     found: dict[str, Path] = {}
     for folder in folders:
         prefix = f"{_stars(pattern.replace('{split}', split), folder.relative_to(root))}" if "*" in pattern else ""
@@ -89,7 +148,7 @@ def _named(
             end = ending(path.name, suffix)
             if end is None or (other and len(other) > len(suffix) and ending(path.name, other) is not None):
                 continue
-            name = prefix + path.name[: len(path.name) - len(end)]
+            name = composed(prefix + path.name[: len(path.name) - len(end)])
             if name in found:
                 error = TwiceNamed(
                     f"{found[name]} and {path} are both {what} named {name!r}; keep one, or set {what[:-1]}_suffix to the ending you want",
@@ -176,7 +235,7 @@ def listed(root: Path, file: Path, layout: Layout | None) -> list[Pair]:
             (
                 n
                 for w in (line.strip(), words[0])
-                for n in (w, _short(Path(w).name, layout.image_suffix))
+                for n in (composed(w), composed(_short(Path(w).name, layout.image_suffix)))
                 if n in images
             ),
             None,
@@ -186,7 +245,7 @@ def listed(root: Path, file: Path, layout: Layout | None) -> list[Pair]:
             raise DataError(
                 f"{file}, line {number}: no {what} for {line.strip()!r} in {root / where}; correct the list, or add the file"
             )
-        items.append(Pair(name, images[name], masks[name]))
+        items.append(_also(Pair(name, images[name], masks[name]), layout.image_suffix))
     return items
 
 

@@ -198,12 +198,7 @@ def inspect(
         exam = _measured(exam, image, nodata_of(item.image), quick)
         exam = replace(exam, convertible=image.shape[2] <= 4 and not alpha, turned=(orientation_of(item.image), 1))
     if not isinstance(mask, DataError):
-        assert item.mask is not None
-        raw, form = natural(*mask, item.mask)
-        exam = replace(_counted(exam, raw, quick), form=form, turned=(exam.turned[0], orientation_of(item.mask)))
-        if (declared := as_id(nodata_of(item.mask))) is not None and not form.alpha:
-            value = raw_nodata(Stored(*mask, declared), form.colored)
-            exam = replace(exam, nodata=None if value is None else (value, exam.values.get(value, 0)))
+        exam, raw = _stored(exam, item, mask, quick)
         if not isinstance(image, DataError):
             fits = raw.shape == image.shape[:2]
             told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
@@ -213,6 +208,27 @@ def inspect(
             kind = "mode" if isinstance(part, OddMode) else "unreadable"
             return replace(exam, place=str(place), error=(kind, str(part)))
     return exam
+
+
+def inspect_mask(item: Pair, mask: tuple[np.ndarray, np.ndarray | None] | DataError) -> Exam:
+    """Look at one mask alone, as `inspect` does: its values, and how they are stored; neither regions nor the image."""
+    exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
+    if isinstance(mask, DataError):
+        return replace(exam, error=("unreadable", str(mask)))
+    exam, raw = _stored(exam, item, mask, True)
+    several = len(exam.values) > 2 and max(exam.values) < 65536
+    return replace(exam, blend=_blended(raw)) if several else exam
+
+
+def _stored(exam: Exam, item: Pair, mask: tuple[np.ndarray, np.ndarray | None], quick: bool) -> tuple[Exam, np.ndarray]:
+    """What is counted in a mask, and how it is stored; and its values as the file has them."""
+    assert item.mask is not None
+    raw, form = natural(*mask, item.mask)
+    exam = replace(_counted(exam, raw, quick), form=form, turned=(exam.turned[0], orientation_of(item.mask)))
+    if (declared := as_id(nodata_of(item.mask))) is not None and not form.alpha:
+        value = raw_nodata(Stored(*mask, declared), form.colored)
+        exam = replace(exam, nodata=None if value is None else (value, exam.values.get(value, 0)))
+    return exam, raw
 
 
 def examine_sample(dataset: Dataset, index: int, closely: bool = True, quick: bool = False) -> Exam:

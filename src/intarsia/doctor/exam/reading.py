@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from ...data.dataset import Notes
-from ...data.files.codecs import decode_mask, read_image
+from ...data.files.ahead import ahead
+from ...data.files.codecs import decode_mask
 from ...data.files.formats import opened
 from ...data.files.npy import planes_of
+from ...data.folders.layout import image_of
 from ...data.folders.planes import Files, lay
 from ...data.layers import hidden_planes
 from ...data.pairs import Pair, Pairs
 from ...errors import DataError, LabelError, OddMode
 from ...labels import LabelSpace
 from ..finding import Sight
-from .examine import Exam
+from .examine import Exam, inspect_mask
 from .regions import between
 from .storage import natural
 
@@ -84,12 +86,29 @@ def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple
     return stored, palette, int((planes.sum(axis=0) > 1).sum()), hidden_planes(planes, names)
 
 
+def masks_of(items: Iterable[Pair]) -> list[Exam]:
+    """The masks of some pairs under the lens, without their images; what cannot be read is the exam's error."""
+
+    def look(item: Pair) -> Exam:
+        try:
+            stored, palette, twice, _ = decode(Case(item, Exam(item.name, "")))
+            if stored.size == 0:
+                raise DataError(f"{item.mask}: holds no pixel")
+        except DataError as error:
+            return inspect_mask(item, error)
+        exam = inspect_mask(item, (stored, palette))
+        hot = exam.form is not None and twice is not None
+        return replace(exam, form=exam.form._replace(kind="npy one-hot")) if exam.form and hot else exam
+
+    return list(ahead(look, items))
+
+
 def picture(case: Case) -> np.ndarray:
     """An image [H, W, C] as its data set reads it, or else in any mode that Pillow can turn into RGB."""
     if case.dataset is not None and case.dataset.image_hook is not None:
         return case.dataset.read(case.item)
     try:
-        return read_image(case.item.image)
+        return image_of(case.item)
     except OddMode:
         pass
     with opened(case.item.image) as image:
@@ -113,7 +132,10 @@ def codes_of(case: Case, space: LabelSpace, table: Mapping[int, int] | None) -> 
             planes, labels = space.encode_planes(known.planes, known.ignored)
             return space.flattened(planes, labels).astype(np.int32)
     else:
-        raw = natural(*decode(case)[:2], case.item.mask)[0]
+        stored, palette = decode(case)[:2]
+        raw = natural(stored, palette, case.item.mask)[0]
+        if case.exam.form is not None and case.exam.form.alpha:
+            raw = stored[..., -1]  # also where a mask of one color does not show it
     blended = between(raw) if case.exam.blend and case.exam.form is not None else None
     if table is not None:
         keys = np.array(sorted(table), np.int64)

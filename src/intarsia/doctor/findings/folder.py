@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...data.files.formats import SAVE_AS, SUFFIXES, left_unread, unread
 from ...data.folders.find import MASKS, maskness
-from ...data.folders.layout import Layout
+from ...data.folders.layout import Layout, composed_differently
 from ...data.folders.planes import home
 from ...data.pairs import Pair
 from ...datasets.recognize import packed
@@ -125,7 +125,10 @@ def known_layouts(root: Path) -> list[Finding]:
 def unlabeled(root: Path, splits: Sequence[Split]) -> list[Path]:
     """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
     used = {
-        p for split in splits for c in split.cases for p in (c.item.image, c.item.mask, *(path for _, path in c.parts))
+        p
+        for split in splits
+        for c in split.cases
+        for p in (c.item.image, c.item.mask, *(c.item.files or ()), *(path for _, path in c.parts))
     }
     used |= {root / name for split in splits for side in split.notes.unmatched for name in side}
     masks = {c.item.mask.parent for split in splits for c in split.cases if c.item.mask}
@@ -187,6 +190,12 @@ def alike(root: Path, layout: Layout, left: Left) -> tuple[list[Pair], Left]:
     items = [Pair(Path(a).stem.strip(), root / a, root / b) for a, b in found]
     taken = {name for both in found for name in both}
     return items, ([n for n in left[0] if n not in taken], [n for n in left[1] if n not in taken])
+
+
+def composed(items: Iterable[Pair]) -> Iterator[Finding]:
+    """The finding about names that differ in their Unicode form, which every verb reads as one."""
+    if sentence := composed_differently(items):
+        yield Finding("composed", "note", f"{sentence[0].upper()}{sentence[1:]}.")
 
 
 def spelled(items: Sequence[Pair]) -> Iterator[Finding]:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import limits
+from ...annotations.convert import candidates, read
+from ...annotations.from_datasets import BACKGROUND
 from ...documents import read_json, read_text, read_yaml
 from ...errors import DataError
 from ...labels import LabelSpace
 
 FILES = (
     "classes.json", "classes.txt", "labels.txt", "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv",
-    "classes.csv", "labels.json", "names.txt", "class_names.txt",
+    "classes.csv", "labels.json", "names.txt", "class_names.txt", "dataset.json",
 )  # fmt: skip
 _RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
 
@@ -41,7 +43,21 @@ def named(*folders: Path) -> Named | None:
                 return Named(
                     path, names, colors if len(set(colors)) == full else [], ids if len(set(ids)) == full else []
                 )
-    return None
+    return next(filter(None, map(_of_export, folders)), None)
+
+
+def _of_export(folder: Path) -> Named | None:
+    """The classes of the one annotation tool's export that lies in a folder, a file; 0 is what no region covers."""
+    files = [path for pattern in ("*.json", "*.xml", "annotations/*.json") for path in sorted(folder.glob(pattern))]
+    found = [(path, tools) for path in files[:5] if (tools := candidates(path))]
+    if len(found) != 1 or len(found[0][1]) != 1:
+        return None
+    path, (tool,) = found[0]
+    try:
+        classes = read(path, tool).classes
+    except DataError:  # it is no more than a help
+        return None
+    return Named(path, [BACKGROUND, *classes], [], []) if classes and BACKGROUND not in classes else None
 
 
 def labels_file(root: Path) -> LabelSpace | None:
@@ -68,6 +84,11 @@ def _rows(path: Path) -> list[Row]:
 
 def _json(path: Path) -> list[Row]:
     tree = read_json(path)
+    if (
+        path.name == "dataset.json"
+    ):  # nnU-Net's: {"labels": {"tumor": 1}}, or {"labels": {"1": "tumor"}} in its first version
+        rows = [(v, int(k)) if isinstance(v, str) else (k, int(v)) for k, v in tree["labels"].items()]
+        return [(name, "", number) for name, number in rows]
     if isinstance(tree, dict):
         lists = [v for v in tree.values() if isinstance(v, list) and v]
         if lists:

@@ -2,19 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from ...data.files.ahead import ahead
-from ...data.files.codecs import raw_nodata, raw_values, stored_mask
-from ...data.files.npy import planes_of
 from ...data.folders.nodata import Nodata, settle
-from ...data.pairs import Pair
 from ...errors import DataError, LabelError
 from ...labels import IGNORE, TRANSPARENT, LabelSpace, distinct_colors, two_classes, unlabeled
+from ..exam.examine import Exam
+from ..exam.storage import as_colors, recolored
 from .class_names import Named
 from .numbering import MANY, OBJECTS, counts_objects, without_void
 from .remark import Remark
@@ -49,131 +45,60 @@ class Scan(NamedTuple):
     nodata: Nodata = Nodata()  # what the masks declare to be no data, which is not among the values
 
 
-def scan(items: list[Pair], said: list[str]) -> Scan:
-    """Read every mask once, as ids and, where it has any, as colors, and keep the view that fits all of them.
+def held(exams: Sequence[Exam]) -> Scan:
+    """What label maps of one folder hold, all of them together: as ids, unless some of them hold colors.
 
-    Args:
-        said: gets a sentence about masks that cannot be read; the audit names each.
-
-    Raises: DataError when none can be read; LabelError when no view fits all of them.
+    Raises: DataError when none can be read; LabelError when some cannot be read as the others are.
     """
-    seen = list(ahead(_look, items))
-    looks = [look for look in seen if isinstance(look, _Look)]
-    broken = [str(error) for error in seen if isinstance(error, DataError)]
-    if not looks:
-        raise DataError(broken[0])
-    if broken:
-        said.append(f"{len(broken)} masks cannot be read, the first: {broken[0]}")
-    palettes = {look.palette for look in looks}
-    # ids, unless some masks have none, or the same index has different colors in different files
-    ids = all(look.ids is not None for look in looks) and (len(palettes) == 1 or _same_ids(looks))
-    views = [look.ids if ids else look.colors for look in looks]
-    total: Counter[int] = Counter()
-    held = [view for view in views if view is not None]
-    if len(held) < len(views):
-        raise LabelError(
-            "some masks hold colors and others 16-bit ids or half transparent pixels; convert them to one kind"
-        )
-    nodata = settle(held, [look.nodata[0 if ids else 1] for look in looks])
+    readable = [e for e in exams if e.form is not None]
+    if not readable:
+        raise DataError(exams[0].error[1] if exams and exams[0].error else "there is no mask")
+    forms = [e.form for e in readable if e.form is not None]
+    if odd := next((e for e in readable if e.form and (e.form.alpha or not e.form.exact)), None):
+        how = "in their alpha channel" if odd.form and odd.form.alpha else "in shades, from JPEG or transparency"
+        raise LabelError(f"{odd.place}: some masks hold their labels {how}; save them as PNG of ids or of plain colors")
+    by_color = any(form.colored for form in forms) or _disagree(readable)
+    if by_color and any(form.deep for form in forms):
+        raise LabelError("some masks hold colors and others 16-bit ids; convert them to one kind")
+    views = [Counter(as_colors(e.values, e.form) if by_color and e.form else e.values) for e in readable]
+    declared = [e.nodata[0] if e.nodata else None for e in readable]
+    if by_color:
+        declared = [
+            d if d is None or e.form is None or e.form.colored else recolored(d, e.form)
+            for d, e in zip(declared, readable, strict=True)
+        ]
+    nodata = settle(views, declared)
     if nodata.clash:
         raise LabelError(nodata.clash)
-    if below := sorted({value for view in held for value in view if value < 0}):
-        pixels = sum(view.pop(value, 0) for view in held for value in below)
-        nodata = nodata._replace(
-            ignored=(*nodata.ignored, *below),
-            said=(
-                *nodata.said,
-                f"{', '.join(map(str, below[:5]))}: below 0 there is no class, so {pixels:,} px are ignored",
-            ),
-        )
-    said += nodata.said
-    for view in held:
+    if below := sorted({value for view in views for value in view if value < 0}):
+        for view in views:
+            for value in below:
+                view.pop(value, 0)
+        nodata = nodata._replace(ignored=(*nodata.ignored, *below))
+    total: Counter[int] = Counter()
+    for view in views:
         total.update(view)
     return Scan(
-        not ids,
+        by_color,
         dict(sorted(total.items())),
-        Counter(look.kind for look in looks),
-        _painted(looks) if ids else {},
-        str(items[0].mask.parent) if items[0].mask else "",
-        tuple(frozenset(view) for view in held),
+        Counter(form.kind for form in forms),
+        {} if by_color or any(form.palette is None for form in forms) else _painted(readable),
+        str(Path(readable[0].place).parent),
+        tuple(frozenset(view) for view in views),
         nodata,
     )
 
 
-class _Look(NamedTuple):
-    """One mask file in both views; None where it has no such view."""
-
-    kind: str
-    palette: bytes
-    ids: Counter[int] | None
-    colors: Counter[int] | None
-    nodata: tuple[int | None, int | None] = (None, None)  # what the file declares to be no data, in both views
+def _painted(exams: Sequence[Exam]) -> dict[int, str]:
+    """The color of each id in masks that have palettes."""
+    return {v: f"#{recolored(v, e.form) & 0xFFFFFF:06x}" for e in exams if e.form for v in e.values}
 
 
-def _look(item: Pair) -> _Look | DataError:
-    assert item.mask is not None
-    try:
-        whole = stored_mask(item.mask)
-    except DataError as error:
-        return error
-    stored, palette, _ = whole
-    kind = (
-        {2: "gray with alpha", 3: "RGB", 4: "RGBA"}[stored.shape[2]]
-        if stored.ndim == 3
-        else "index"
-        if palette is None
-        else "palette"
-    )
-    kind = "one-hot" if planes_of(item.mask) is not None else kind
-    packed = b"" if palette is None else palette.tobytes()
-    return _Look(
-        f"{item.mask.suffix[1:].lower()} {kind}",
-        packed,
-        _view(stored, palette, False),
-        _view(stored, palette, True),
-        (raw_nodata(whole, False), raw_nodata(whole, True)),
-    )
-
-
-def _painted(looks: list[_Look]) -> dict[int, str]:
-    """The color of each id that occurs; empty unless every file has a palette."""
-    if not all(look.palette for look in looks):
-        return {}
-    width = {value: (look.palette, len(look.palette) // 256) for look in looks for value in look.ids or ()}
-    return {value: "#" + palette[value * w : value * w + 3].hex() for value, (palette, w) in width.items()}
-
-
-def _same_ids(looks: list[_Look]) -> bool:
-    """Whether palettes differ only where no pixel looks: then indices mean the same in every file."""
-    meaning: dict[int, bytes] = {}
-    for look in looks:
-        palette, ids = look.palette, look.ids
-        width = len(palette) // 256
-        for value in ids or () if palette else ():  # gray files say nothing about colors
-            color = palette[value * width : value * width + 3]
-            if meaning.setdefault(value, color) != color:
-                return False
-    return True
-
-
-def _view(stored: np.ndarray, palette: np.ndarray | None, by_color: bool) -> Counter[int] | None:
-    if stored.ndim == 2 and stored.dtype == np.uint8:  # bytes are counted before they become colors
-        counts = np.bincount(stored.ravel(), minlength=256)
-        stored = np.flatnonzero(counts).astype(np.uint8)[None]
-        weights = counts[stored].ravel()
-    else:
-        weights = None
-    try:
-        raw = raw_values(stored, palette, by_color, "")
-    except LabelError:
-        return None
-    if weights is None:
-        values, weights = np.unique(raw, return_counts=True)
-        return Counter(dict(zip(values.tolist(), weights.tolist(), strict=True)))
-    total: Counter[int] = Counter()
-    for value, count in zip(raw.ravel().tolist(), weights.tolist(), strict=True):
-        total[value] += count
-    return total
+def _disagree(exams: Sequence[Exam]) -> bool:
+    """Whether an index in use has one color in one palette and another in the next; gray files say nothing about colors."""
+    meaning: dict[int, int] = {}
+    painted = [(e.values, e.form.palette) for e in exams if e.form and e.form.palette is not None]
+    return any(meaning.setdefault(v, int(palette[v])) != palette[v] for values, palette in painted for v in values)
 
 
 def label_space(

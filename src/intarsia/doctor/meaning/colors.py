@@ -47,7 +47,8 @@ def _disagreeing(exams: Sequence[Exam]) -> tuple[dict[int, int], list[Exam]]:
 def _reordered(exams: Sequence[Exam], usual: dict[int, int], odd: Sequence[Exam], reading: Reading) -> Reading | None:
     """A few masks with another palette read by their colors, as the ids that these have in the others; None where that does not work."""
     ids = {color: index for index, color in usual.items()}
-    if len(ids) < len(usual) or len(odd) > 0.3 * len(exams):
+    white = set(ids) <= {0, 0xFFFFFF}  # black and white are two classes by their colors
+    if white or len(ids) < len(usual) or len(odd) > 0.3 * len(exams):
         return None
     tables = {}
     for exam in odd:

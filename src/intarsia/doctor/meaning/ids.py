@@ -94,10 +94,10 @@ def _alpha(exams: Sequence[Exam], reading: Reading) -> Reading:
         return reading
     return reading.telling(
         "alpha",
-        "error",
+        "warning",
         f"{len(hit)} of the {len(exams)} masks carry the labels in their alpha channel; the color is the same everywhere",
         hit,
-        "Save the alpha channel as the mask, as --fix does.",
+        "Save the alpha channel as the mask, as --fix does, or read it with data.alpha, as `intarsia init` writes it.",
     )
 
 

@@ -1,0 +1,34 @@
+"""The packaged recipes: their names, and the files that names stand for. Nothing else is imported for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import RecipeError, nearest
+
+PACKAGED = Path(__file__).parents[1] / "recipes"
+SHORT = {  # the recipe that a data set's bare name stands for
+    "shapes": "shapes/fpn_resnet18",
+    "camvid": "camvid/fpn_regnetx_004",
+}
+
+
+def names() -> list[str]:
+    """The packaged recipes, as `intarsia train` takes them: "camvid/fpn_regnetx_004"."""
+    return sorted(str(path.relative_to(PACKAGED).with_suffix("")) for path in PACKAGED.rglob("*.yaml"))
+
+
+def locate(source: str | Path) -> Path:
+    """The file a recipe's name stands for: a path, a packaged recipe, or a data set's bare name.
+
+    Raises: RecipeError with the nearest name.
+    """
+    path, name = Path(source), str(source)
+    if path.is_file() or path.suffix in (".yaml", ".yml"):
+        return path
+    packaged = PACKAGED / f"{SHORT.get(name, name)}.yaml"
+    if packaged.exists():
+        return packaged
+    if path.is_dir():
+        return path  # whoever reads it says what to do with a folder
+    raise RecipeError(f"there is no recipe file and no packaged recipe {name!r}{nearest(name, [*SHORT, *names()])}")
