@@ -207,3 +207,13 @@ def test_data_sets_are_listed(run_cli) -> None:
     assert all(entry["about"] for entry in found.values())
     assert "classes" in found["camvid"]["options"]
     assert "camvid" in run_cli("data", "list")[1]
+
+
+def test_rows_that_are_read_as_text_are_those_of_the_tables() -> None:
+    from intarsia.cli.architectures import SHOWN, rows
+    from intarsia.models.catalogue import ARCHITECTURES
+
+    assert [row["name"] for row in rows()] == list(ARCHITECTURES)
+    for row in rows():
+        entry = ARCHITECTURES[row["name"]]
+        assert row == {"name": row["name"], "family": entry.family, **{key: getattr(entry, key) for key in SHOWN}}

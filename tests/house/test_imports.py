@@ -92,6 +92,23 @@ def test_whatever_is_imported_is_declared() -> None:
         ("import intarsia; dir(intarsia)", ("torch", "numpy", "typer", "rich", *HEAVY)),
         ("import intarsia.cli as c; assert c.main(['--help']) == 0", ("torch", "numpy", "pydantic", "yaml", *HEAVY)),
         ("import intarsia.cli as c; assert c.main(['recipe', 'explain', 'train.ema']) == 0", HEAVY),
+        *(
+            (f"import intarsia.cli as c; assert c.main({line.split()!r}) == {code}", ("torch", "numpy", "PIL", *HEAVY))
+            for line, code in (
+                ("recipe list", 0),
+                ("models", 0),
+                ("models --family realtime", 0),
+                ("data list", 0),
+                ("init nowhere", 2),
+                ("data audit nowhere", 2),
+                ("data show nowhere", 2),
+                ("data shard nowhere --out x", 2),
+                ("study --model fpn --data nowhere", 2),
+                ("data convert nowhere --to coco --out x", 2),
+                ("train nowhere", 2),
+                ("evaluate runs nowhere", 2),
+            )
+        ),
         ("import intarsia.config, intarsia.labels", ("torch", *HEAVY)),
         ("import intarsia.data, intarsia.datasets.catalogue, intarsia.data.loader, intarsia.data.augment.color", HEAVY),
         ("import intarsia.metrics", HEAVY),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ModelError, nearest
+from .architectures import FAMILIES, about, rows
 from .terminal import AsJson, answer, console, facts, table
 
 WIDE = 120  # columns of a terminal in which an idea fits beside its numbers
@@ -55,7 +56,8 @@ def models(
             raise ModelError(f"--{given[0].replace('_', '-')} filters the list; leave it out to see {name!r}")
         tree = described(name)
         return answer(tree) if as_json else _show(tree)
-    entries = chosen(catalogue(), family, since, until, count(max_parameters))
+    every = catalogue() if as_json else rows()
+    entries = chosen(every, family, since, until, count(max_parameters))
     if as_json:
         return answer(entries)
     if markdown:
@@ -117,10 +119,7 @@ def by_family(entries: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any
     groups: dict[str, list[dict[str, Any]]] = {}
     for e in sorted(entries, key=lambda e: e["year"]):
         groups.setdefault(e["family"], []).append(e)
-    from ..models.catalogue import ARCHITECTURES
-
-    order = list(dict.fromkeys(entry.family for entry in ARCHITECTURES.values()))
-    return {family: groups[family] for family in order if family in groups}
+    return {family: groups[family] for family in FAMILIES if family in groups}
 
 
 def as_markdown(entries: list[dict[str, Any]]) -> str:
@@ -136,20 +135,6 @@ def as_markdown(entries: list[dict[str, Any]]) -> str:
             lines.append(f"| `{e['name']}` | {e['year']} | [{shown}]({link}) | {size} | {idea} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
-
-
-def about(family: str) -> str:
-    """What a family has in common, in one sentence."""
-    import sys
-
-    from .. import models as room
-
-    return (
-        (sys.modules[f"{room.__name__}.{family}"].__doc__ or "")
-        .removeprefix("Architectures ")
-        .removeprefix("that ")
-        .split("\n")[0]
-    )
 
 
 def paper(entry: dict[str, Any]) -> tuple[str, str]:
