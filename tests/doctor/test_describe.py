@@ -108,6 +108,37 @@ def test_channels_in_files_and_who_drew_it(tmp_path: Path) -> None:
         whole[1]
 
 
+def test_images_of_four_inks_are_refused_as_training_refuses_them(tmp_path: Path) -> None:
+    for n in range(4):
+        put(tmp_path / f"images/s{n}.jpg", scene(n))
+        put(tmp_path / f"masks/s{n}.png", disk(n))
+    Image.open(tmp_path / "images/s2.jpg").convert("CMYK").save(tmp_path / "images/s2.jpg")
+    assert "mode" in {f.kind for f in audit(tmp_path).errors}
+    with pytest.raises(DataError, match=r"a picture in CMYK colors.*--fix DIR` writes such images as RGB"):
+        init(tmp_path)
+
+
+def test_transparent_images_among_others_are_read_with_their_alpha(tmp_path: Path) -> None:
+    for n in range(4):
+        put(tmp_path / f"images/s{n}.png", scene(n))
+        put(tmp_path / f"masks/s{n}.png", disk(n))
+    see_through = np.dstack([scene(2)[..., 0], np.full((H, W), 255, np.uint8)])
+    see_through[:5, :5, 1] = 40
+    put(tmp_path / "images/s2.png", see_through)
+    known = describe(tmp_path).whole()
+    assert known.data["channels"] == 4
+    gray = {sample.name: sample for sample in known.open("all")}["s2"]
+    assert np.array_equal(gray.image[3].numpy(), see_through[..., 1])
+    assert all(np.array_equal(gray.image[c].numpy(), see_through[..., 0]) for c in range(3))
+
+
+def test_a_folder_some_steps_deeper_is_found(tmp_path: Path) -> None:
+    for n in range(4):
+        put(tmp_path / f"unpacked/set/images/s{n}.png", scene(n))
+        put(tmp_path / f"unpacked/set/masks/s{n}.png", disk(n))
+    assert describe(tmp_path).data["masks"] == "unpacked/set/masks" and len(audit(tmp_path).names) == 2
+
+
 def test_an_export_beside_masks_gives_the_class_names(tmp_path: Path) -> None:
     pictures = []
     for n in range(4):

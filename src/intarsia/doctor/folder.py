@@ -19,7 +19,7 @@ from ..data.folders.nodata import ignoring, of_images
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, of
-from ..errors import DataError, LabelError, counted
+from ..errors import DataError, LabelError, OddMode, counted
 from ..labels import LabelSpace
 from .described import Described
 from .ends import Ends, ends_of, lists_of
@@ -52,14 +52,17 @@ def folder(root: Path, layout: Layout, classes: list[str] | None, holdout: float
         space = _planes(root, layout, items, classes, said)
     else:
         space, alpha = _masks(root, items, classes, said)
-    sizes, channels = _images(items, said)
+    sizes, channels, odd = _images(items, said)
     if len(items) < 2 and not layout.splits and not ends.lists:
         ends = Ends("all", None, None)
     data = _data(root, layout, ends, channels) | ({"alpha": True} if alpha else {})
     if layout.rivals:
         said.insert(0, f"masks could also be {', '.join(layout.rivals)}; name the folder in the recipe's data.masks if it is one of them")  # fmt: skip
+    refused = alone(space, root)
+    if odd:
+        refused = f"{root}: {odd}; `intarsia data audit {root} --fix DIR` writes such images as RGB"
     title = f"{root}: {counted(len(items), 'pair')}, images in {layout.images or '.'}, masks in {layout.masks or '.'}"
-    return Described(title, data, space, tuple(sizes), tuple(said), len(items), alone(space, root), "folder")
+    return Described(title, data, space, tuple(sizes), tuple(said), len(items), refused, "folder")
 
 
 def _chosen(root: Path, layout: Layout, holdout: float, refuse: bool, said: list[str]) -> tuple[list[Pair], Ends]:
@@ -158,8 +161,8 @@ def in_alpha(root: Path) -> dict[str, Any]:
     return {"alpha": True} if any(form is not None and form.alpha for form in forms) else {}
 
 
-def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], int | None]:
-    """Sizes of some images, and how many channels to ask for where they are mixed."""
+def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], int | None, str]:
+    """Sizes of some images, how many channels to ask for where they are mixed, and what is odd about their colors."""
     some = items[:: max(len(items) // 50, 1)]
 
     def look(item: Pair) -> tuple[tuple[int, ...], bool] | DataError:
@@ -173,6 +176,7 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
     seen = list(ahead(look, some))
     looks = [s for s in seen if not isinstance(s, DataError)]
     broken = [str(s) for s in seen if isinstance(s, DataError)]
+    odd = next((str(s) for s in seen if isinstance(s, OddMode)), "")
     if not looks:
         raise DataError(broken[0])
     if broken:
@@ -187,12 +191,12 @@ def _images(items: list[Pair], said: list[str]) -> tuple[list[tuple[int, int]], 
         said.append(sentence)
     sizes = [(s[0], s[1]) for s in shapes]
     if len(channels) == 1 or channels[-1] > 4:
-        return sizes, None
+        return sizes, None, odd
     if not all(solid for _, solid in looks):
         said.append("images are read as RGBA, since some are transparent in places (data.channels: 4)")
-        return sizes, 4
+        return sizes, 4, odd
     said.append("images are read as RGB, which their gray or opaque files allow without loss (data.channels: 3)")
-    return sizes, 3
+    return sizes, 3, odd
 
 
 def _data(root: Path, layout: Layout, ends: Ends, channels: int | None) -> dict[str, Any]:
