@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from intarsia.annotations.from_datasets import project
+from intarsia.cli import main
 from intarsia.config import Recipe
 from intarsia.data import Pair, Pairs, Raw
 from intarsia.data.augment.pipeline import Augmentation
@@ -258,6 +259,14 @@ def test_training_and_scoring_say_that_nothing_takes_planes_yet(root: Path) -> N
     recipe = Recipe.model_validate({"loss": {"name": "dice"}, "train": {"steps": 1}})
     with pytest.raises(TrainingError, match=r"several labels a pixel \(lung, heart, tube.*no loss takes planes yet"):
         collect(recipe, opened(root))
+    for options in ({}, {"audit": False}):
+        recipe = Recipe.model_validate(
+            {"loss": {"name": "dice"}, "train": {"steps": 1, **options}, "labels": {"classes": ["a", "b"]}}
+        )
+        with pytest.raises(
+            TrainingError, match="p0: has planes, several labels a pixel, but the data set's label space says"
+        ):
+            collect(recipe, list(opened(root)))
     with pytest.raises(LabelError, match="the data set has several labels a pixel .* which no measure takes yet"):
         same_classes(LabelSpace(SPACE.names), SPACE)
 
@@ -329,3 +338,30 @@ def test_an_export_with_overlaps_keeps_them_as_planes(tmp_path: Path) -> None:
         open_dataset("export", place, "all", LabelSpace(("heart", "lungs"), planes=True))
     with pytest.raises(LabelError, match="data.planes asks for several labels a pixel"):
         open_dataset("export", place, "all", LabelSpace(("background", "lung", "heart")), planes=True)
+
+
+def test_verbs_show_shard_and_audit_several_labels(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe that says planes is shown, written as shards and audited by the command line; training is refused."""
+    recipe = {
+        "data": {"name": "folder", "root": str(root), "images": "images", "masks": "masks/{class}", "holdout": 0.3},
+        "labels": {"classes": list(SPACE.names), "planes": True},
+        "model": {"name": "fcn_resnet", "encoder": "resnet18"},
+        "loss": {"name": "bce"},
+        "train": {"steps": 1, "batch_size": 2, "workers": 0, "cache_dir": str(tmp_path / "cache")},
+        "augment": {"crop": [32, 32], "flip": True},
+    }
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe))
+
+    def run(*words: object) -> tuple[int, str]:
+        code = main([str(word) for word in words])
+        return code, " ".join(capsys.readouterr().err.split())
+
+    assert run("data", "show", file, "--count", 2, "--times", 1, "--out", tmp_path / "sheet.png")[0] == 0
+    assert run("data", "audit", file)[0] in (0, 1)
+    assert run("data", "shard", file, "--out", tmp_path / "tars")[0] == 0
+    assert shards(tmp_path / "tars", "train").labels == SPACE
+    code, told = run("train", file, "--out", tmp_path / "run")
+    assert code == 2 and "no loss takes planes yet" in told

@@ -12,6 +12,7 @@ from ..config import Recipe
 from ..data import origin
 from ..data.dataset import Dataset, labels_of
 from ..data.faults import check_whole
+from ..data.pairs import Pairs
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
@@ -75,14 +76,30 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
         )
     if not recipe.train.audit:
         check_whole(train, val)
-        return Material(train, val, labels, None, len(first(train).image))
+        sample = first(train)
+        _check_one_label(sample)
+        return Material(train, val, labels, None, len(sample.image))
     found, old = remembered(
         train, *([val] if val is not None else []), folder=cache_folder(recipe.train.cache_dir) / "audits"
     )
     if found.errors:
         told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
         raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
+    if not isinstance(train, Pairs):  # whose samples follow from their label space
+        _check_one_label(first(train))
     return Material(train, val, labels, found, found.channels, old)
+
+
+def _check_one_label(sample: Sample) -> None:
+    """Refuse samples of several labels a pixel whose label space says one.
+
+    Raises: TrainingError naming the sample.
+    """
+    if sample.planes is not None:
+        raise TrainingError(
+            f"{sample.name}: has planes, several labels a pixel, but the data set's label space says one; write "
+            "labels.planes: true (planes=True in Python), or leave the planes out"
+        )
 
 
 def split(data: Any) -> tuple[Any, Any]:
