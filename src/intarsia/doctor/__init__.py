@@ -5,7 +5,8 @@ Exams --findings--> Finding --judge--> Audit        source --visit--> Diagnosis 
 """
 
 from .audit import Audit, Finding, audit
-from .describe import Described, describe
+from .describe import describe
+from .described import Described
 from .diagnosis import Diagnosis
 from .finding import KINDS
 from .mend import mend

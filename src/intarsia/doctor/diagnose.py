@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from ..data.dataset import Notes
 from ..data.files.ahead import ahead
 from ..data.folders.find import find
-from ..data.folders.layout import Layout, image_of, listed, pair
+from ..data.folders.layout import Layout, listed, pair
 from ..data.folders.nodata import Nodata, ignoring
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, VAL, role
-from ..errors import DataError, PartError, TwiceNamed, nearest
+from ..errors import DataError, TwiceNamed, nearest
 from ..labels import LabelSpace
 from .diagnosis import Diagnosis
 from .ends import lists_of
-from .exam.examine import Exam, inspect, spooled
-from .exam.reading import Case, Split, decode
+from .exam.examine import Exam
+from .exam.reading import Case, Split, look
 from .exam.views import Spool
 from .finding import SEVERITIES, Finding, Sight
 from .findings.drawn import ignored
@@ -41,8 +40,8 @@ from .findings.misnamed import too_high
 from .findings.rare_classes import scarce
 from .judge import judge
 from .meaning.class_names import labels_file, named
-from .meaning.infer import Meaning, in_common, infer, unveiled, without_nodata
-from .meaning.reading import Table
+from .meaning.infer import Meaning, infer, unveiled, without_nodata
+from .meaning.reading import Table, in_common
 
 
 def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool = False) -> Diagnosis:
@@ -66,7 +65,7 @@ def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool 
     nodata, measured = without_nodata(unveiled([exam for part in parts for exam in part.exams]))
     meaning = infer(root, measured, file, known)
     meaning = meaning._replace(space=ignoring(meaning.space, nodata))
-    exams = [_translated(exam, meaning, nodata) for exam in measured]
+    exams = _translated(measured, meaning, nodata)
     parts = _with(parts, exams, meaning.space)
     loose = unlabeled(root, parts)
     found = [
@@ -145,44 +144,18 @@ def _examined(splits: Sequence[Split], quick: bool) -> tuple[list[Split], list[s
     spool = Spool()
     classes = tuple(sorted({named for split in splits for case in split.cases for named, _ in case.parts}))
 
-    def look(case: Case) -> Case:
-        case = case._replace(classes=classes)
-        return case._replace(exam=spooled(_look(case, quick), spool))
-
-    return [replace(split, cases=tuple(ahead(look, split.cases))) for split in splits], list(classes)
+    looked = partial(look, classes=classes, spool=spool, quick=quick)
+    return [replace(split, cases=tuple(ahead(looked, split.cases))) for split in splits], list(classes)
 
 
-def _look(case: Case, quick: bool) -> Exam:
-    image: np.ndarray | DataError
-    mask: tuple[np.ndarray, np.ndarray | None] | DataError
-    try:
-        image = image_of(case.item)
-    except DataError as error:
-        image = error
-    overlap: int | None = None
-    covered: tuple[str, ...] = ()
-    try:
-        stored, palette, overlap, covered = decode(case)
-        mask = stored, palette
-        if mask[0].size == 0:
-            raise DataError(f"{case.item.mask}: holds no pixel")
-    except DataError as error:
-        mask = error
-    exam = replace(inspect(case.item, image, mask, quick), overlap=overlap or 0, covered=covered)
-    if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
-        wrong = mask.path if isinstance(mask, PartError) else None
-        exam = replace(exam, place=str(wrong or case.parts[0][1]))
-    if exam.form is not None and overlap is not None and not case.parts:
-        exam = replace(exam, form=exam.form._replace(kind="npy one-hot"))
-    return exam
-
-
-def _translated(exam: Exam, meaning: Meaning, nodata: Nodata) -> Exam:
-    """An exam by the common values, with the pixels that its mask declares to be no data."""
-    found = in_common(exam, meaning.reading)
-    if not nodata.ignored or exam.form is None or exam.place in meaning.lost or not exam.nodata or not exam.nodata[1]:
-        return found
-    return replace(found, values={**found.values, exam.nodata[0]: exam.nodata[1]})
+def _translated(exams: Sequence[Exam], meaning: Meaning, nodata: Nodata) -> list[Exam]:
+    """The exams by the common values, with the pixels that the masks declare to be no data."""
+    found = []
+    for exam in exams:
+        common = in_common(exam, meaning.reading)
+        empty = exam.nodata if nodata.ignored and exam.form is not None and exam.place not in meaning.lost else None
+        found.append(replace(common, values={**common.values, empty[0]: empty[1]}) if empty and empty[1] else common)
+    return found
 
 
 def _with(splits: Sequence[Split], exams: Iterable[Exam], labels: LabelSpace) -> list[Split]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .exam.counts import all_pixels, class_pixels, commonest, regions_of
+from .exam.counts import all_pixels, class_pixels, commonest, presence, regions_of
 from .exam.reading import Split
 from .finding import SEVERITIES, Audit, Finding
 from .findings.covered import covered
@@ -65,7 +65,7 @@ def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()
         bits=bits,
         images=dict(zip(names, map(len, exams), strict=True)),
         sizes=dict(commonest(e.size for e in read)),
-        presence=np.array([class_pixels(space, [e])[0] > 0 for e in exams[0]]) if space else np.zeros((0, 0), bool),
+        presence=presence(space, exams[0]) if space else np.zeros((0, 0), bool),
         hash=_hash(splits),
         objects=regions_of(space, exams[0]),
         forms=dict(commonest(e.form.kind for e in everything if e.form)),

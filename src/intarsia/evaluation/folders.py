@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..doctor.describe import HOLDOUT as HOLDOUT
-from ..doctor.describe import Described, describe
+from ..doctor.describe import describe
+from ..doctor.described import Described
 from ..doctor.meaning.classes import alone, black_and_white
 from ..errors import DataError, LabelError
 from ..labels import HALVES, LabelSpace

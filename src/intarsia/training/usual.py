@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..doctor.describe import HOLDOUT, Described, describe
+from ..doctor.describe import HOLDOUT, describe
+from ..doctor.described import Described
 from ..errors import DataError, LabelError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,17 @@ def class_pixels(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.nd
     inside = (codes >= 0) & (codes != space.ignore_index)
     np.add.at(counts, codes[inside], numbers[inside])
     return counts, int(numbers[codes == space.ignore_index].sum())
+
+
+def presence(space: LabelSpace, exams: Sequence[Exam]) -> np.ndarray:
+    """[N, K] bool, which classes each sample holds."""
+    raw = np.array(sorted({value for exam in exams for value in exam.values}), np.int64)
+    codes = dict(zip(raw.tolist(), space.classes_of(raw).tolist(), strict=True))
+    count = space.num_classes
+    found = np.zeros((len(exams), count), bool)
+    for row, exam in zip(found, exams, strict=True):
+        row[[codes[v] for v in exam.values if 0 <= codes[v] < count]] = True
+    return found
 
 
 def all_pixels(space: LabelSpace | None, exams: Iterable[Exam]) -> int:

@@ -54,7 +54,8 @@ def grid(raw: np.ndarray) -> np.ndarray:
     """A mask at GRID x GRID points, which lie alike from both ends of each side."""
     half = [((np.arange(GRID // 2) + 0.5) * side / GRID).astype(int) for side in raw.shape]
     rows, columns = (np.append(h, side - 1 - h[::-1]) for h, side in zip(half, raw.shape, strict=True))
-    return raw[np.ix_(rows, columns)]
+    points: np.ndarray = raw[np.ix_(rows, columns)]
+    return points
 
 
 def colors(image: np.ndarray) -> np.ndarray:
@@ -138,4 +139,5 @@ def cropped(points: np.ndarray, way: int) -> np.ndarray:
     """What `grid` took of a mask as it would have taken it of the cropped mask, but for half a point."""
     share, side = CROPS[way - TURNS], len(points)
     places = ((share + (1 - 2 * share) * (np.arange(side) + 0.5) / side) * side).astype(int)
-    return points[np.ix_(places, places)]
+    kept: np.ndarray = points[np.ix_(places, places)]
+    return kept

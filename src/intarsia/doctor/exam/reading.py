@@ -18,12 +18,13 @@ from ...data.folders.layout import image_of
 from ...data.folders.planes import Files, lay
 from ...data.layers import hidden_planes
 from ...data.pairs import Pair, Pairs
-from ...errors import DataError, LabelError, OddMode
+from ...errors import DataError, LabelError, OddMode, PartError
 from ...labels import LabelSpace
 from ..finding import Sight
-from .examine import Exam, inspect_mask
+from .examine import Exam, inspect, inspect_mask, spooled
 from .regions import between
 from .storage import natural
+from .views import Spool
 
 
 class Case(NamedTuple):
@@ -89,7 +90,7 @@ def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple
 def masks_of(items: Iterable[Pair]) -> list[Exam]:
     """The masks of some pairs under the lens, without their images; what cannot be read is the exam's error."""
 
-    def look(item: Pair) -> Exam:
+    def seen(item: Pair) -> Exam:
         try:
             stored, palette, twice, _ = decode(Case(item, Exam(item.name, "")))
             if stored.size == 0:
@@ -100,7 +101,40 @@ def masks_of(items: Iterable[Pair]) -> list[Exam]:
         hot = exam.form is not None and twice is not None
         return replace(exam, form=exam.form._replace(kind="npy one-hot")) if exam.form and hot else exam
 
-    return list(ahead(look, items))
+    return list(ahead(seen, items))
+
+
+def look(case: Case, classes: tuple[str, ...], spool: Spool, quick: bool = False) -> Case:
+    """Examine one pair of a folder that nobody described: the case with its exam, whatever is wrong with its files.
+
+    Args:
+        classes: of masks that are several files each, all of the data set.
+        spool: where the small pictures of many samples go.
+        quick: look only at values, sizes, and what cannot be read.
+    """
+    case = case._replace(classes=classes)
+    image: np.ndarray | DataError
+    mask: tuple[np.ndarray, np.ndarray | None] | DataError
+    try:
+        image = image_of(case.item)
+    except DataError as error:
+        image = error
+    overlap: int | None = None
+    covered: tuple[str, ...] = ()
+    try:
+        stored, palette, overlap, covered = decode(case)
+        mask = stored, palette
+        if mask[0].size == 0:
+            raise DataError(f"{case.item.mask}: holds no pixel")
+    except DataError as error:
+        mask = error
+    exam = replace(inspect(case.item, image, mask, quick), overlap=overlap or 0, covered=covered)
+    if case.parts and exam.place == str(case.item.mask):  # a folder; the file that is wrong, or else the first
+        wrong = mask.path if isinstance(mask, PartError) else None
+        exam = replace(exam, place=str(wrong or case.parts[0][1]))
+    if exam.form is not None and overlap is not None and not case.parts:
+        exam = replace(exam, form=exam.form._replace(kind="npy one-hot"))
+    return case._replace(exam=spooled(exam, spool))
 
 
 def picture(case: Case) -> np.ndarray:

@@ -36,10 +36,11 @@ def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collectio
     known, common, middle, width = usual
     prior = float(np.log(max(len(known), _RARE))) + _SURE
     hit, high = [], []
+    ids = space is None or not space.by_color
     for exam, seen in known:
         held, gain = _gains(seen, common, middle, width)
         score, one, two, both = _worst(seen, common, held, gain)
-        lowered = _lowered(held, common, gain) if space is None or not space.by_color else -np.inf
+        lowered = _lowered(held, common, gain) if ids else -np.inf
         if lowered > max(prior, score):
             high.append((lowered, exam))
         elif score > prior:

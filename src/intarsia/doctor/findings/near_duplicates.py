@@ -137,7 +137,8 @@ class _Views:
             rest = 1 - (means * means).sum(axis=1)
             self.coarse[new[part]] = np.column_stack([means, np.sqrt(np.maximum(rest, 0))])
         self.known[new] = True
-        return self.coarse[places]
+        found: np.ndarray = self.coarse[places]
+        return found
 
     def bound(self, one: np.ndarray, other: "_Views", two: np.ndarray) -> np.ndarray:
         """What the correlation of two thumbnails cannot exceed, by their means and the length of the rest of each."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ...labels import IGNORE, LabelSpace, white
-from ..exam.counts import all_pixels, class_pixels, commonest
+from ..exam.counts import all_pixels, class_pixels, commonest, presence
 from ..exam.examine import Exam, sights
 from ..exam.reading import Split
 from ..finding import Finding
@@ -16,15 +16,13 @@ def strays(split: Split) -> Iterable[Finding]:
     space, exams = split.labels, split.exams
     if space is None:
         return
-    worst: dict[int, int] = defaultdict(int)
-    hit: list[tuple[Exam, dict[int, int]]] = []
-    for exam in exams:
-        if stray := _stray(space, exam.values):
-            hit.append((exam, stray))
-            for value, count in stray.items():
-                worst[value] += count
+    hit = _holders(space, exams)
     if not hit:
         return
+    worst: dict[int, int] = defaultdict(int)
+    for _, stray in hit:
+        for value, count in stray.items():
+            worst[value] += count
     exam, stray = max(hit, key=lambda h: sum(h[1].values()))
     more = (
         f"; {len(hit)} of the {len(exams)} masks of {split.title} hold such values, {sum(worst.values())} px in all"
@@ -41,8 +39,11 @@ def strays(split: Split) -> Iterable[Finding]:
     )
 
 
-def _stray(space: LabelSpace, values: dict[int, int]) -> dict[int, int]:
-    return space.stray(values) if values else {}
+def _holders(space: LabelSpace, exams: Sequence[Exam]) -> list[tuple[Exam, dict[int, int]]]:
+    """The masks that hold values without a meaning, and how many pixels of each."""
+    odd = set(space.stray({value: 1 for exam in exams for value in exam.values}))
+    rows = ((exam, {v: n for v, n in exam.values.items() if v in odd}) for exam in exams if odd)
+    return [(exam, stray) for exam, stray in rows if stray]
 
 
 def _proposal(space: LabelSpace, stray: dict[int, int], exams: list[Exam]) -> str:
@@ -95,7 +96,9 @@ def _silent(space: LabelSpace | None, labeled: Sequence[Exam]) -> list[Exam]:
     """Masks that are ignored as a whole."""
     if space is None:
         return []
-    return [e for e in labeled if not class_pixels(space, [e])[0].any() and not _stray(space, e.values)]
+    held: list[bool] = presence(space, labeled).any(axis=1).tolist()
+    odd = {exam for exam, _ in _holders(space, labeled)}
+    return [e for e, any_class in zip(labeled, held, strict=True) if not any_class and e not in odd]
 
 
 def _all_ignored(split: Split, labeled: Sequence[Exam], silent: Sequence[Exam]) -> Iterable[Finding]:

@@ -221,34 +221,3 @@ def _painted(exams: Sequence[Exam], reading: Reading) -> dict[int, str]:
         if e.form
     )
     return {v: f"#{color:06x}" for v, color in seen if v != STRAY}
-
-
-def in_common(exam: Exam, reading: Reading) -> Exam:
-    """The exam of a mask with its counts under the common values; those without a meaning are left out."""
-    if exam.place in reading.lost:
-        return replace(exam, values={}, specks={}, objects={}, gaps={})
-    if reading.cut is not None:
-        blend = exam.blend if exam.place in reading.cut else {}
-        exam = replace(exam, values=reading.own(exam), blend=blend)
-    table = reading.tables.get(exam.place)
-    return exam if table is None else _renamed(exam, table)
-
-
-def _renamed(exam: Exam, table: Table) -> Exam:
-    values: Counter[int] = Counter()
-    specks: Counter[int] = Counter()
-    objects: dict[int, np.ndarray] = {}
-    for value, count in exam.values.items():
-        values[table.get(value, value)] += count
-    for value, count in exam.specks.items():
-        specks[table.get(value, value)] += count
-    for value, bins in exam.objects.items():
-        to = table.get(value, value)
-        objects[to] = objects[to] + bins if to in objects else bins
-    gaps = {table.get(v, v): n for v, n in exam.gaps.items()}
-    grid = exam.grid
-    if grid.size:
-        grid = np.vectorize(lambda v: table.get(v, v), otypes=[np.int32])(grid.astype(np.int64))
-    for part in (values, specks, objects):
-        part.pop(STRAY, None)
-    return replace(exam, values=dict(values), specks=dict(specks), objects=objects, gaps=gaps, grid=grid)
