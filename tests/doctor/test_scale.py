@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from intarsia.doctor import audit, visit
 from intarsia.doctor.diagnose import diagnose
@@ -12,6 +13,7 @@ from intarsia.doctor.exam.views import Filed, Spool, Views
 from intarsia.doctor.findings import bands
 from intarsia.doctor.findings.bands import Bands
 from intarsia.doctor.findings.near_duplicates import BITS, pairs
+from intarsia.structures import Sample
 
 from .planted import folder, images, load, masks, of, save, scene
 
@@ -143,9 +145,9 @@ def test_a_quick_exam_holds_no_pictures() -> None:
         def __len__(self) -> int:
             return 3
 
-        def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-            image, labels = scene(np.random.default_rng(place), 64, 64)
-            return image, labels
+        def __getitem__(self, place: int) -> Sample:
+            image, labels = (torch.from_numpy(part) for part in scene(np.random.default_rng(place), 64, 64))
+            return Sample(image.permute(2, 0, 1), labels, f"n{place}")
 
     for quick in (True, False):
         for exam in visit(Made(), quick=quick).splits[0].exams:

@@ -35,6 +35,13 @@ def audit(
             metavar="FINDING",
         ),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only values, sizes, files that cannot be read, and exact copies.")
+    ] = False,
+    suspect: Annotated[
+        bool,
+        typer.Option("--suspect", help="Tell what only seems so, too; sound data sets have such findings as well."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -60,12 +67,16 @@ def audit(
     acceptable(accept or ())
     if accept and fix is None:
         raise DataError(f"--accept {accept[0]} says what --fix may mend; give --fix DIR as well")
+    if quick and (fix is not None or suspect):
+        raise DataError(
+            f"--quick looks at too little for {'--suspect' if fix is None else '--fix'}; leave one of them out"
+        )
     started = time.perf_counter()
     if undescribed(source):
-        found = visit(source, splits=split)
+        found = visit(source, splits=split, quick=quick, suspect=suspect)
         tell(found.dataset)
     else:
-        found = visit(tuple(opened(source, root, split)))
+        found = visit(tuple(opened(source, root, split)), quick=quick, suspect=suspect)
     steps = mend(found, fix, accept or ()) if fix else None
     if out is not None and page is not None and found.labels is not None:
         from ..report import audit_page

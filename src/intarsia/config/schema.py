@@ -218,11 +218,18 @@ class Train(_Frozen):
         lt=1,
         description="Share of the budget after which what `freeze` names is trained as well; null: never.",
     )
-    audit: bool = Field(
+    audit: bool | Literal["full", "quick"] = Field(
         default=True,
-        description="Run the label doctor before the first step, unless no file has changed since it last did; "
-        "false skips it, and the report says so.",
+        description="Run the label doctor before the first step, unless no file has changed since it last did. `quick` looks "
+        "at values, sizes, unreadable files and exact copies only; true is `full`, and `quick` for more than 10,000 samples, "
+        "and the log says so; false or `off` skips it, and the report says so.",
     )
+
+    @field_validator("audit", mode="before")
+    @classmethod
+    def _off_is_false(cls, audit: Any) -> Any:
+        """`off` in quotes; without, it is false in YAML already, as `on` is true."""
+        return {"off": False, "on": True}.get(audit, audit) if isinstance(audit, str) else audit
 
     @field_validator("freeze", mode="before")
     @classmethod

@@ -44,12 +44,15 @@ from .meaning.infer import Meaning, infer, unveiled, without_nodata
 from .meaning.reading import Table, in_common
 
 
-def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool = False) -> Diagnosis:
+def diagnose(
+    root: str | Path, splits: Sequence[str] | None = None, quick: bool = False, suspect: bool = False
+) -> Diagnosis:
     """Look at a folder of images and masks; what is wrong with it becomes findings, whatever it is.
 
     Args:
         splits: those to look at; None: all.
         quick: look only at values, sizes, what cannot be read, and pictures that stand twice pixel for pixel.
+        suspect: tell, too, what only seems so: findings that are wrong more often than once in 500 sound pairs.
 
     Raises: DataError when the folder is missing, holds no pairs, or no mask that can be read.
     """
@@ -86,7 +89,7 @@ def diagnose(root: str | Path, splits: Sequence[str] | None = None, quick: bool 
     if known is None:
         found += scarce(meaning.space, exams, ignored(meaning.space, exams))
     same = copies([part.name for part in parts], [part.exams for part in parts])
-    audit = judge(parts, same, found)
+    audit = judge(parts, same, found, suspect)
     sure = {place for f in found if f.kind == "off_by_one" and proposed for place in f.places}
     kept = [f for f in audit.findings if f in found or f.kind != "off_by_one" or not set(f.places) <= sure]
     softened = sorted((_softened(f, exams) for f in kept), key=lambda f: SEVERITIES.index(f.severity))

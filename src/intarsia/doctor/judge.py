@@ -19,12 +19,13 @@ from .findings.left_out import left_out
 from .findings.values import frequencies, meanings, strays, unmatched
 
 
-def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()) -> Audit:
+def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = (), suspect: bool = False) -> Audit:
     """The Audit of some splits; statistics are the first one's.
 
     Args:
         copies: the samples of one picture among them.
         found: findings that were made before, about how the masks are stored.
+        suspect: tell, too, what only seems so: findings that are wrong more often than once in 500 sound pairs.
     """
     names, exams = [split.name for split in splits], [split.exams for split in splits]
     everything = [exam for part in exams for exam in part]
@@ -44,7 +45,7 @@ def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()
         *(finding for split in splits for finding in (*unmatched(split), *meanings(split))),
         *(finding for split in splits for finding in covered(split.title, split.exams)),
         *frequencies(splits),
-        *drawing(space, everything),
+        *drawing(space, everything, suspect),
     ]
     counts, ignored = class_pixels(space, exams[0])
     ignored += sum(exam.empty for exam in exams[0])

@@ -24,26 +24,30 @@ from .finding import Audit, Finding, Sight
 _MADE = 3  # raised when an audit looks at more than before: what it said then is not all that it would say now
 
 
-def remembered(*datasets: Any, folder: Path) -> tuple[Audit, bool]:
+def remembered(*datasets: Any, folder: Path, quick: bool = False) -> tuple[Audit, bool]:
     """The audit of one or several splits, and whether it was remembered.
 
     Args:
         folder: where audits are kept. Where it cannot be written, or a data set is not one of files, nothing is.
+        quick: a quick audit is enough, as `audit` makes it; one that looked at everything, where it is remembered, is better.
     """
     if not all(isinstance(dataset, Pairs) for dataset in datasets):
-        return audit(*datasets), False
+        return audit(*datasets, quick=quick), False
     try:
         keys = [(_MADE, key_of(dataset), dataset.name, dataset.split, *dataset.notes) for dataset in datasets]
     except DataError:  # what is missing or read by a hook without a name is for the audit to tell
-        return audit(*datasets), False
+        return audit(*datasets, quick=quick), False
     file = folder / f"{hashlib.blake2b(repr(keys).encode(), digest_size=16).hexdigest()}.json"
-    try:
-        return _read(json.loads(file.read_text(encoding="utf-8"))), True
-    except (OSError, ValueError, KeyError, TypeError):  # never made, or half of one: made now
-        found = audit(*datasets)
+    short = file.with_suffix(".quick.json")
+    for made in (file, short) if quick else (file,):
+        try:
+            return _read(json.loads(made.read_text(encoding="utf-8"))), True
+        except (OSError, ValueError, KeyError, TypeError):  # never made, or half of one: made now
+            continue
+    found = audit(*datasets, quick=quick)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replaced(file) as part:
+        with replaced(short if quick else file) as part:
             part.write_text(json.dumps(_written(found)), encoding="utf-8")
     except OSError:
         pass  # a full or read-only disk only costs the time again

@@ -25,6 +25,7 @@ def visit(
     splits: Sequence[str] | None = None,
     labels: LabelSpace | None = None,
     quick: bool = False,
+    suspect: bool = False,
 ) -> Diagnosis:
     """Look at a source, and say what is wrong with it.
 
@@ -36,19 +37,20 @@ def visit(
         splits: those to look at; None: all that are there, and of a recipe those to train and to validate on.
         labels: label space of data sets that have no `.labels`.
         quick: look only at values, sizes, what cannot be read, and pictures that stand twice pixel for pixel.
+        suspect: tell, too, what only seems so: findings that are wrong more often than once in 500 sound pairs.
 
     Returns: the findings, and all that `mend` needs to write a clean copy.
 
     Raises: DataError when there is no such source, or nothing in it can be looked at.
     """
     if not isinstance(source, str | Path | Recipe):
-        return diagnose_sets(source if isinstance(source, tuple) else (source,), labels, quick=quick)
+        return diagnose_sets(source if isinstance(source, tuple) else (source,), labels, quick=quick, suspect=suspect)
     undescribed = not isinstance(source, Recipe) and str(source) not in DATASETS and not _is_recipe(Path(source))
     named = labels_file(Path(str(source))) if undescribed else None
     several = named is not None and named.planes  # a folder that says itself that a pixel may have several labels
     if undescribed and Path(str(source)).is_dir() and not several:
         try:
-            return diagnose(str(source), splits, quick)
+            return diagnose(str(source), splits, quick, suspect)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
             pass
     known = described(source, root) if isinstance(source, Recipe) else describe(source, root)
@@ -60,7 +62,7 @@ def visit(
     sets = tuple(opened(known, splits, every=undescribed))
     found = recognized(Path(str(source))) if undescribed and not several else ()
     title = Path(str(source)).name if undescribed else name
-    return replace(diagnose_sets(sets, labels, title, found, quick), dataset=name)
+    return replace(diagnose_sets(sets, labels, title, found, quick, suspect), dataset=name)
 
 
 def _is_recipe(path: Path) -> bool:

@@ -100,6 +100,11 @@ class Log:
         else:
             if material.remembered:
                 self.say("no file has changed since the label doctor looked at them")
+            if material.quick:
+                self.say(
+                    f"the label doctor looked at values, sizes, unreadable files and exact copies only{material.quick}; "
+                    "train.audit=full looks at everything"
+                )
             for finding in material.audit.warnings:
                 self.say(f"{finding.severity}: {finding.message}")
         val = f"{len(material.val)} to validate on" if material.val is not None else "none to validate on"

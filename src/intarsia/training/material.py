@@ -21,6 +21,8 @@ from ..labels import LabelSpace
 from ..output import cache_folder
 from ..structures import Sample
 
+AUDITED_FULLY = 10_000  # samples: of more, training starts after a quick audit unless the recipe asks for the full one
+
 
 @dataclass(frozen=True)
 class Material:
@@ -32,6 +34,7 @@ class Material:
     audit: Audit | None
     channels: int
     remembered: bool = False  # the audit was made earlier, and no file has changed since
+    quick: str = ""  # why the audit looked at values, sizes, unreadable files and exact copies only; empty: it did not
 
 
 def collect(recipe: Recipe, data: Any = None) -> Material:
@@ -79,15 +82,24 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
         sample = first(train)
         _check_one_label(sample)
         return Material(train, val, labels, None, len(sample.image))
-    found, old = remembered(
-        train, *([val] if val is not None else []), folder=cache_folder(recipe.train.cache_dir) / "audits"
-    )
+    sets = [train] if val is None else [train, val]
+    quick = _why_quick(recipe, sum(map(len, sets)))
+    found, old = remembered(*sets, folder=cache_folder(recipe.train.cache_dir) / "audits", quick=bool(quick))
     if found.errors:
         told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
         raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
     if not isinstance(train, Pairs):  # whose samples follow from their label space
         _check_one_label(first(train))
-    return Material(train, val, labels, found, found.channels, old)
+    return Material(train, val, labels, found, found.channels, old, quick)
+
+
+def _why_quick(recipe: Recipe, count: int) -> str:
+    """Why an audit of so many samples is a quick one; empty where it looks at everything."""
+    if recipe.train.audit == "quick":
+        return " (train.audit=quick)"
+    if recipe.train.audit is True and count > AUDITED_FULLY:
+        return f", since {count:,} samples are more than {AUDITED_FULLY:,}"
+    return ""
 
 
 def _check_one_label(sample: Sample) -> None:

@@ -11,6 +11,9 @@ import numpy as np
 from ...labels import LabelSpace
 from .examine import Exam
 
+_CHANCE = 0.01  # of the masks: so many may hold thin lines of one id between two others without being smoothed
+_FEW = 20  # masks: of fewer, one is no chance
+
 
 def class_pixels(space: LabelSpace | None, exams: Iterable[Exam]) -> tuple[np.ndarray, int]:
     """Pixels of each class [K], and of ignore."""
@@ -69,3 +72,15 @@ def regions_of(space: LabelSpace | None, exams: Iterable[Exam]) -> np.ndarray:
 def commonest(values: Iterable[Any]) -> Counter[Any]:
     """How often each value occurs, commonest first."""
     return Counter(dict(Counter(values).most_common()))
+
+
+def smoothed(exams: Sequence[Exam]) -> list[Exam]:
+    """The exams of masks that were resized with smoothing, as the ids between those of both sides of borders say.
+
+    Where all of these are one id, many such masks have a border of their own around each thing, and a few among many are
+    drawn so by chance, as by rectangles of which one lies a pixel within another.
+    """
+    hit = [exam for exam in exams if exam.blend]
+    alike = len({value for exam in hit for value in exam.blend}) == 1
+    by_chance = len(hit) <= max(1, _CHANCE * len(exams)) and len(exams) > _FEW
+    return [] if alike and (len(hit) > 0.5 * len(exams) or by_chance) else hit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from threading import Lock
 from typing import IO, NamedTuple
 
@@ -82,7 +83,8 @@ class Spool:
         try:
             with self.lock:
                 if self.file is None:
-                    self.file = tempfile.TemporaryFile(prefix="intarsia-audit-")
+                    self.file = tempfile.TemporaryFile(prefix="intarsia-audit-")  # noqa: SIM115 lives as long as the audit
+                    weakref.finalize(self, self.file.close)
                 start = self.end
                 self.file.seek(start)
                 self.file.write(data)

@@ -22,19 +22,26 @@ _LEAST = 0.35  # deviation of a number, at least
 _DOUBT = 4.0  # of so few masks, deviations are taken for twice as wide as they seem
 _FAR = 3.0  # deviations from which on likelihood falls only linearly, since tails are long
 _APART = 0.4  # the numbers depend on each other, so that each says less than if it stood alone
-_SURE = 4.0  # log odds, after the prior
+_SURE = 4.0  # log odds, after the prior, of suspects
+NAMED = 7.0  # the same without doubt
 _ONE_WAY = 1.5  # less for one wrong name than for two that are exchanged: half as much speaks for it
 _BEYOND_DOUBT = 30.0  # log odds from which on ids are mended: sound masks reach 5, those of many classes 50 and more
 _RARE = 50  # of so many masks one is expected to be wrong, or of as many as there are
 
 
-def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collection[int]) -> Iterator[Finding]:
-    """The finding about masks in which classes are exchanged, or one stands for another."""
+def misnamed(
+    space: LabelSpace | None, exams: Sequence[Exam], ignored: Collection[int], suspect: bool = False
+) -> Iterator[Finding]:
+    """The finding about masks in which classes are exchanged, or one stands for another.
+
+    Args:
+        suspect: tell what is likelier than not, too, which in sound sets is wrong more often than once in 500 masks.
+    """
     usual = _usual(exams, ignored)
     if usual is None:
         return
     known, common, middle, width = usual
-    prior = float(np.log(max(len(known), _RARE))) + _SURE
+    prior = float(np.log(max(len(known), _RARE))) + (_SURE if suspect else NAMED)
     hit, high = [], []
     ids = space is None or not space.by_color
     for exam, seen in known:
@@ -60,6 +67,19 @@ def misnamed(space: LabelSpace | None, exams: Sequence[Exam], ignored: Collectio
             "Look at them: classes may be exchanged.",
             tuple(Sight(e.name, e.image_path, e.mask_path) for _, e, *_ in hit[:5]),
         )
+
+
+def doubts(exams: Sequence[Exam], ignored: Collection[int]) -> tuple[float, float] | None:
+    """Log odds, after how rare wrong masks are, of the likeliest wrong name in a set and of the likeliest mask of ids one
+    too high; None where too little is known. `NAMED` is the limit of both."""
+    usual = _usual(exams, ignored)
+    if usual is None:
+        return None
+    known, common, middle, width = usual
+    rare = float(np.log(max(len(known), _RARE)))
+    gains = [(seen, *_gains(seen, common, middle, width)) for _, seen in known]
+    wrong = max(_worst(seen, common, held, gain)[0] for seen, held, gain in gains)
+    return wrong - rare, max(_lowered(held, common, gain) for _, held, gain in gains) - rare
 
 
 def too_high(exams: Sequence[Exam], ignored: Collection[int]) -> list[Exam]:

@@ -21,19 +21,30 @@ _NONE = 0.5  # median deviations below which masks lie on their images no better
 _WIDTH = 0.55  # of the spread of a measure, as a share of the usual loss: no measure is surer than that
 _CAPPED = 1.0  # usual losses: what a hypothesis gains beyond says no more
 _SURE = 2.5  # deviations that two masks gain together, at least, when they are exchanged
+_LAGS = 3  # files that a list of masks may be ahead or behind
+_FOLLOWS = 1.0  # median deviations from which on masks of other images, so many files further, are the right ones
+EXCHANGED = 0.4  # log odds from which on masks are exchanged without doubt; below, down to 0, they are suspects
+MOVED = 2.0  # the same of masks that are turned or shifted
 
 
-def placing(exams: Sequence[Exam]) -> Iterator[Finding]:
-    """The findings about masks of other images."""
+def placing(exams: Sequence[Exam], suspect: bool = False) -> Iterator[Finding]:
+    """The findings about masks of other images.
+
+    Args:
+        suspect: tell what is likelier than not, too, which in sound sets is wrong more often than once in 500 masks.
+    """
     known = [e for e in exams if e.edges.size and e.colors.size and e.grid.size]
     sound: list[float] = []
+    after: list[float] = []
     found: list[tuple[float, Exam, Exam]] = []
     for start in range(0, len(known), _AT_ONCE):
         part = known[start : start + _AT_ONCE]
         if len(part) >= _FEW and (suits := suiting(part)) is not None:
             sound += np.diag(suits).tolist()
-            found += [(gain, part[a], part[b]) for gain, a, b in exchanged(suits, coloring(part))]
-    if sound and float(np.median(sound)) < _NONE:
+            after.append(following(suits))
+            pairs = exchanged(suits, coloring(part))
+            found += [(gain, part[a], part[b]) for gain, a, b in pairs if suspect or gain >= EXCHANGED]
+    if sound and float(np.median(sound)) < _NONE and (suspect or max(after) >= _FOLLOWS):
         yield Finding(
             "misplaced",
             "warning",
@@ -54,6 +65,16 @@ def placing(exams: Sequence[Exam]) -> Iterator[Finding]:
             "Look at them, and exchange the files of the masks.",
             sights(both),
         )
+
+
+def following(suits: np.ndarray) -> float:
+    """How well masks suit the images some files before or after their own, in median deviations, at the best such lag.
+
+    Args:
+        suits: [N, N] as `suiting` gives them.
+    """
+    lags = [lag for lag in range(-_LAGS, _LAGS + 1) if lag and len(suits) - abs(lag) >= _FEW]
+    return max((float(np.median(np.diagonal(suits, lag))) for lag in lags), default=-np.inf)
 
 
 def suiting(exams: Sequence[Exam]) -> np.ndarray | None:
@@ -117,15 +138,25 @@ def exchanged(suits: np.ndarray, colored: np.ndarray | None = None) -> list[tupl
     return result
 
 
-def moved(exams: Sequence[Exam]) -> list[tuple[Exam, str]]:
-    """Single masks that would lie better on their images if they were turned or shifted, and how."""
+def moved(exams: Sequence[Exam], least: float = 0.0) -> list[tuple[Exam, str]]:
+    """Single masks that would lie better on their images if they were turned or shifted, and how, surest first.
+
+    Args:
+        least: log odds that speak for it.
+    """
+    known, best, how = moving(exams)
+    return [(known[n], turned(how[n]) if how[n] < TURNS else "shifted") for n in np.argsort(-best) if best[n] > least]
+
+
+def moving(exams: Sequence[Exam]) -> tuple[list[Exam], np.ndarray, np.ndarray]:
+    """Masks, the log odds [N] that each was turned or shifted, and how [N]; of fewer than eight, none."""
     known = [e for e in exams if e.fit and e.edges.size and e.colors.size and e.grid.size]
+    best, how = np.full(len(known), -np.inf), np.zeros(len(known), int)
     if len(known) < 8:
-        return []
+        return [], best[:0], how[:0]
     edge, color = np.concatenate(
         [_gains(known[start : start + _PART]) for start in range(0, len(known), _PART)], axis=2
     )
-    best, how = np.full(len(known), -np.inf), np.zeros(len(known), int)
     for way in range(1, len(edge)):
         hit = np.flatnonzero(np.isfinite(edge[way]))
         if len(hit) >= 8:
@@ -133,7 +164,7 @@ def moved(exams: Sequence[Exam]) -> list[tuple[Exam, str]]:
             score = odds([edge[way, hit], color[way, hit]], least) - np.log(max(len(hit), _RARE) * chances)
             better = score > best[hit]
             best[hit[better]], how[hit[better]] = score[better], way
-    return [(known[n], turned(how[n]) if how[n] < TURNS else "shifted") for n in np.argsort(-best) if best[n] > 0]
+    return known, best, how
 
 
 def _gains(exams: Sequence[Exam]) -> np.ndarray:

@@ -96,7 +96,7 @@ def _silent(space: LabelSpace | None, labeled: Sequence[Exam]) -> list[Exam]:
     """Masks that are ignored as a whole."""
     if space is None:
         return []
-    held: list[bool] = presence(space, labeled).any(axis=1).tolist()
+    held = [bool(row.any()) for row in presence(space, labeled)]
     odd = {exam for exam, _ in _holders(space, labeled)}
     return [e for e, any_class in zip(labeled, held, strict=True) if not any_class and e not in odd]
 

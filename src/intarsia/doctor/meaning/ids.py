@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ...errors import LabelError
 from ...labels import LabelSpace
+from ..exam.counts import smoothed
 from ..exam.examine import Exam
 from .class_names import Named
 from .numbering import counts_objects
@@ -103,11 +104,7 @@ def _alpha(exams: Sequence[Exam], reading: Reading) -> Reading:
 
 def _blended(exams: Sequence[Exam], reading: Reading) -> Reading:
     """Masks of ids that were resized with smoothing: what lies between two ids is of neither class, and left out."""
-    hit = [e for e in exams if e.blend]
-    lines = hit and len(hit) > 0.5 * len(exams) and len({v for e in hit for v in e.blend}) == 1
-    if lines:  # a border of its own around each object
-        hit = []
-    hit = [e for e in hit if e.form and not e.form.lossy and not e.form.alpha]
+    hit = [e for e in smoothed(exams) if e.form and not e.form.lossy and not e.form.alpha]
     reading = replace(reading, cut=frozenset(e.place for e in hit))
     if not hit:
         return reading
