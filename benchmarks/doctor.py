@@ -1,6 +1,6 @@
 """How often the label doctor is wrong: its warnings on real sets that are sound, and the faults it finds in copies of them.
 
-    python benchmarks/doctor.py --data SHARED [--seeds 4] [--parts sound planted]     writes benchmarks/results/doctor.jsonl
+    python benchmarks/doctor.py --data SHARED [--seeds 2] [--parts sound planted]     writes benchmarks/results/doctor.jsonl
 
 Sound sets: those of SHARED, each audited as `intarsia data audit` does. A warning or an error is a false alarm unless it is
 listed below with what makes it true. Planted faults: of each of eleven sets up to 24 pairs are drawn, and one mask or all of
@@ -11,9 +11,10 @@ each threshold can be seen between two distributions. `found` is what the doctor
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class Sound(NamedTuple):
 
     folder: str
     name: str = ""  # where it is audited as a data set of the catalogue
-    true: dict[str, str] = {}  # kind of finding -> what makes it true
+    true: Mapping[str, str] = MappingProxyType({})  # kind of finding -> what makes it true
     planted: bool = False  # faults are planted in copies of it
 
 
@@ -250,7 +251,7 @@ def main() -> None:
     """Write a line for each sound set, and one for each planted fault and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of real sets")
-    parser.add_argument("--seeds", type=int, default=4, help="draws of each set")
+    parser.add_argument("--seeds", type=int, default=2, help="draws of each set")
     parser.add_argument("--parts", nargs="+", default=["sound", "planted"], choices=["sound", "planted"])
     given = parser.parse_args()
     with RESULTS.open("a") as file:

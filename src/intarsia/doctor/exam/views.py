@@ -83,7 +83,7 @@ class Spool:
         try:
             with self.lock:
                 if self.file is None:
-                    self.file = tempfile.TemporaryFile(prefix="intarsia-audit-")  # noqa: SIM115 lives as long as the audit
+                    self.file = tempfile.TemporaryFile(prefix="intarsia-audit-")  # noqa: SIM115  closed with the spool
                     weakref.finalize(self, self.file.close)
                 start = self.end
                 self.file.seek(start)
