@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return HIDDEN.sub(lambda found: _spelled(ord(found[0])), text)
 
 
+def one_line(text: str) -> str:
+    r"""The same for a text that is one line: a line feed or a tab, which a file's name may hold, is spelled as well."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def in_json(text: str) -> str:
     """A JSON document in which they are spelled as JSON spells them, so that it holds the very same strings."""
     return HIDDEN.sub(lambda found: _json(ord(found[0])), text)

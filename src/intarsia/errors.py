@@ -27,10 +27,16 @@ _LONGEST = 4000  # letters of a message: what a stranger's file holds may be quo
 
 
 class IntarsiaError(ValueError):
-    """The root of the family. A message is never longer than a page, and can always be printed."""
+    """The root of the family. A message is never longer than a page, and can always be printed.
 
-    def __init__(self, *told: object) -> None:
-        super().__init__(*(_printable(part) if isinstance(part, str) else part for part in told))
+    Args:
+        told: the sentence; a line feed in it, which the name of a file may hold, is spelled `\\n`.
+        below: lines that stand below the sentence, such as a folder's layout.
+    """
+
+    def __init__(self, told: object = "", *below: object) -> None:
+        sentence = str(told).replace("\r", "\\r").replace("\n", "\\n")
+        super().__init__(_printable("\n".join([sentence, *map(str, below)])))
 
 
 class RecipeError(IntarsiaError): ...

@@ -26,6 +26,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .errors import DataError, IntarsiaError
 
+_WHOLE = "//"  # begins the line of a record that says which command wrote the folder; no file is called so
 RECORD = ".written-by-intarsia"
 NONE = "-"  # the stamp of no file
 GROWING = "+"  # the stamp of a file that is being written line by line
@@ -132,6 +133,75 @@ def flush(path: Path) -> None:
         os.close(number)
 
 
+@contextlib.contextmanager
+def renewed(folder: Path, kind: str, refusal: str) -> Iterator[Path]:
+    """Where to write a folder as a whole. One that stands there is replaced when the block ends, if all of it is as the same
+    command wrote it; after an error it is as it was.
+
+    Args:
+        kind: what is written, a word: "shards".
+        refusal: the sentence about a folder that may not be replaced, without its end.
+
+    Raises: DataError where it holds anything else, and names the first such file.
+    """
+    if folder.is_dir():
+        swept(folder)
+    check_renewable(folder, kind, refusal)
+    old = read_record(folder) if folder.is_dir() else {}
+    place = folder / begun() if old else folder  # the folder itself may be a mount, which cannot be renamed
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            yield place
+        except IntarsiaError as error:
+            raise type(error)(str(error).replace(str(place), str(folder))) from error
+        with _told(folder):
+            for name in old:
+                if not name.startswith(_WHOLE):
+                    (folder / name).unlink(missing_ok=True)
+            (folder / RECORD).unlink(missing_ok=True)
+            for path in sorted(
+                (p for p in folder.rglob("*") if p.is_dir() and place not in (p, *p.parents)), reverse=True
+            ):
+                path.rmdir()
+            for path in list(place.iterdir()) if old else ():
+                path.rename(folder / path.name)
+            names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+            lines = [_line(f"{_WHOLE}{kind}", NONE, NONE), *(_line(n, _stamp(folder / n), NONE) for n in names)]
+            (folder / RECORD).write_text("".join(lines), encoding="utf-8")
+    finally:
+        if old:
+            removed(place)
+
+
+def check_renewable(folder: Path, kind: str, refusal: str) -> None:
+    """Raises: DataError for a folder that `renewed` would not replace."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not folder.is_dir():
+        raise DataError(f"{folder}: {refusal}")
+    known = read_record(folder)
+    paths = (path for path in sorted(folder.rglob("*")) if not path.is_dir() or path.is_symlink())
+    names = (str(path.relative_to(folder)) for path in paths)
+    others = (n for n in names if n != RECORD and _stamp(folder / n) != known.get(n, (NONE,))[0])
+    if other := next(others, None):
+        own = "was changed since it was written" if other in known else "was not written by this program"
+        raise DataError(f"{folder}: {refusal} ({other} in it {own})")
+    if f"{_WHOLE}{kind}" not in known:
+        raise DataError(f"{folder}: {refusal} (another command has written into it)")
+
+
+def read_record(folder: Path) -> dict[str, tuple[str, str]]:
+    """What was written into a folder: name -> the stamp of the file last written, and of the one that it was to replace."""
+    known: dict[str, tuple[str, str]] = {}
+    with contextlib.suppress(OSError), (folder / RECORD).open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            new, _, rest = line.rstrip("\n").partition(" ")
+            old, _, name = rest.partition(" ")
+            known[os.fsdecode(unquote_to_bytes(name))] = (new, old)
+    return known
+
+
 class Output:
     """A folder that results are written into; files that this program did not write, or that were changed since, stay.
 
@@ -217,13 +287,8 @@ class Output:
     def _recorded(self) -> dict[str, tuple[str, str]]:
         """Name -> the stamp of the file last written, and of the one that it was to replace."""
         if self._known is None:
-            self._known, lines, path = {}, 0, self.folder / RECORD
-            with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
-                for line in file:
-                    new, _, rest = line.rstrip("\n").partition(" ")
-                    old, _, name = rest.partition(" ")
-                    self._known[os.fsdecode(unquote_to_bytes(name))] = (new, old)
-                    lines += 1
+            self._known, path = read_record(self.folder), self.folder / RECORD
+            lines = path.read_bytes().count(b"\n") if path.is_file() else 0
             if lines > 1000 and lines > 2 * len(self._known):  # written many times: the last line of each is enough
                 with contextlib.suppress(OSError), replaced(path, sweep=False) as made:
                     whole = (_line(name, *stamps) for name, stamps in self._known.items())

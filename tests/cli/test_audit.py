@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from intarsia.output import RECORD
+
 
 def test_a_page_and_a_clean_copy_of_a_folder(run_cli, photos: Path, tmp_path: Path) -> None:
     mask = np.array(Image.open(photos / "masks/scene_0.png"))
@@ -20,7 +22,12 @@ def test_a_page_and_a_clean_copy_of_a_folder(run_cli, photos: Path, tmp_path: Pa
     assert text.count("data:image/jpeg;base64,") >= 2 and "outside 0, 1, 2" in text
     steps = json.loads((clean / "fixed.json").read_text())
     assert [Path(s["file"]).name for s in steps] == ["scene_0.png", "scene_1.png"]
-    assert sorted(p.name for p in clean.iterdir()) == ["fixed.json", "images", "labels.yaml", "masks"]
+    assert sorted(p.name for p in clean.iterdir() if p.name != RECORD) == [
+        "fixed.json",
+        "images",
+        "labels.yaml",
+        "masks",
+    ]
     assert run_cli("data", "audit", clean)[0] == 0
     recipe = tmp_path / "r.yaml"
     assert run_cli("init", clean, "--out", recipe)[0] == 0

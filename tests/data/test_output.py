@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intarsia.errors import DataError
-from intarsia.output import RECORD, Output, replaced
+from intarsia.output import RECORD, Output, renewed, replaced
 
 
 @pytest.fixture
@@ -171,3 +171,38 @@ def test_a_folder_that_cannot_be_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be a folder for results"):
         Output(tmp_path / "file" / "out")
+
+
+def test_a_folder_that_is_written_as_a_whole_may_be_written_again(tmp_path: Path) -> None:
+    def write(text: str, kind: str = "copy") -> None:
+        with renewed(tmp_path / "out", kind, "is not empty; name a new folder") as place:
+            for name in (f"{text}.txt", "same.txt", "deep/er/a.txt"):
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(text)
+
+    def held() -> dict[str, str]:
+        paths = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and p.name != RECORD]
+        return {str(p.relative_to(tmp_path / "out")): p.read_text() for p in paths}
+
+    write("one")
+    write("two")
+    assert held() == {"two.txt": "two", "same.txt": "two", "deep/er/a.txt": "two"}
+    with pytest.raises(ZeroDivisionError), renewed(tmp_path / "out", "copy", "x") as place:
+        (place / "half.txt").write_text("half")
+        1 / 0
+    assert held() == {"two.txt": "two", "same.txt": "two", "deep/er/a.txt": "two"}
+    with pytest.raises(DataError, match="is not empty; name a new folder .another command has written into it"):
+        write("three", "shards")
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(
+        DataError, match="is not empty; name a new folder .mine.txt in it was not written by this program"
+    ):
+        write("three")
+    (tmp_path / "out" / "mine.txt").unlink()
+    (tmp_path / "out" / "same.txt").write_text("corrected")
+    with pytest.raises(DataError, match=r"same.txt in it was changed since it was written"):
+        write("three")
+    assert held()["same.txt"] == "corrected" and sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file: is taken"), renewed(tmp_path / "file", "copy", "is taken"):
+        pass

@@ -179,8 +179,10 @@ def test_webdatasets_own_tars_are_read(tmp_path) -> None:
 def test_what_is_wrong_is_named(packed, pairs, tmp_path) -> None:
     with pytest.raises(DataError, match=r"no shards val-\*\.tar.*all"):
         intarsia.datasets.open("shards", packed, "val")
-    with pytest.raises(DataError, match="is not empty; shards are written into a new folder"):
+    (packed / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="is not empty; shards are written into a new folder .mine.txt in it was not"):
         shard([pairs], packed)
+    (packed / "mine.txt").unlink()
     path = packed / "all-000002.tar"
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(DataError, match=r"all-000002\.tar: ends at byte 700, within a sample; copy the shard again"):

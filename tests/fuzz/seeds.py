@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "annotations"))
 import written as w
 
 from intarsia.annotations.catalogue import TOOLS

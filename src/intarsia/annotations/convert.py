@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .. import naming
@@ -11,6 +12,7 @@ from ..data.files.unpack import unpack
 from ..data.pairs import mismatch
 from ..documents import code_pages, told_pages
 from ..errors import DataError, counted, nearest
+from ..output import renewed
 from . import coco
 from .beside import IMAGES, read_json, read_xml, scratch, size_of
 from .catalogue import TOOLS
@@ -105,7 +107,7 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
 
     Args:
         to: the format's name in the catalogue.
-        out: a new or empty folder.
+        out: a new or empty folder, or one that holds nothing but what an earlier call wrote there, which is replaced.
         uncovered: for masks: the class of pixels that no region covers, or "ignore".
 
     Returns: the project as written, its images where they are now; its remarks are what the format could not hold.
@@ -120,35 +122,30 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     if writer is None:
         able = ", ".join(name for name, tool in TOOLS.items() if tool.write)
         raise DataError(f"{TOOLS[to].title} cannot import such files, so they are not written; choose from {able}")
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out}: is not empty; a converted data set is written into a new folder")
+    names, taken = list[str](), dict[str, int]()
 
-    names, taken, renamed = list[str](), dict[str, int](), list[str]()
-
-    def place_of(name: str, image: Path) -> Path:
+    def place_of(name: str, image: Path, folder: Path) -> Path:
         """Where the image of a picture lies then."""
-        return out / TOOLS[to].place(f"{name}{image.suffix.lower()}")
+        return folder / TOOLS[to].place(f"{name}{image.suffix.lower()}")
 
-    def moved(number: int) -> Picture:
+    def moved(folder: Path, number: int) -> Picture:
         """A picture under the name that is its own on every disk, its image where it lies then."""
         picture, name = project.pictures[number], names[number]
-        return picture._replace(name=name, image=picture.image and place_of(name, picture.image))
+        return picture._replace(name=name, image=picture.image and place_of(name, picture.image, folder))
 
-    for picture in project:
-        names.append(naming.fresh(picture.name, taken))
-        renamed += [f"{picture.name} is {names[-1]}"] if names[-1] != picture.name else []
-        if picture.image is not None:
-            if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
-                raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
-            place = place_of(names[-1], picture.image)
-            if place.exists():
-                raise DataError(
-                    f"{picture.name}: the image of another picture lies at {place} already; rename one of them"
-                )
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture.image, place)
-    made = replace(project, pictures=Pictures(len(project.pictures), moved), remarks=())
-    said = write_masks(made, out, uncovered) if to == "masks" else writer(made, out)
+    with renewed(out, to, "is not empty; a converted data set is written into a new folder") as here:
+        real = out.resolve()
+        for picture in project:
+            names.append(naming.fresh(picture.name, taken))
+            if picture.image is not None:
+                if picture.image.resolve().is_relative_to(real):
+                    raise DataError(f"{out}: holds the images that are converted; name another folder")
+                _copied(picture, place_of(names[-1], picture.image, here))
+        made = replace(project, pictures=Pictures(len(names), partial(moved, here)), remarks=())
+        said = write_masks(made, here, uncovered) if to == "masks" else writer(made, here)
+    made = replace(made, pictures=Pictures(len(names), partial(moved, out)))
+    pairs = zip((picture.name for picture in project), names, strict=True)
+    renamed = [f"{name} is {own}" for name, own in pairs if name != own]
     if not TOOLS[to].splits and declared(made).counts:
         said = (*said, "this format knows no splits: the names of pictures begin with those of theirs")
     if renamed:
@@ -157,3 +154,14 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
             f"{counted(len(renamed), 'picture')} renamed, since others are called so on some disks; the first: {renamed[0]}",
         )
     return replace(made, remarks=tuple(said))
+
+
+def _copied(picture: Picture, place: Path) -> None:
+    """Copy the image of a picture. Raises: DataError where its size is not the picture's, or another lies there."""
+    assert picture.image is not None
+    if picture.image.suffix.lower() in IMAGES and (size := size_of(picture.image)) != picture[2:4]:
+        raise DataError(mismatch(str(picture.image), f"of {picture.name}", size, picture[2:4], "annotation"))
+    if place.exists():
+        raise DataError(f"{picture.name}: the image of another picture lies at {place} already; rename one of them")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(picture.image, place)

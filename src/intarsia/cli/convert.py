@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..characters import one_line
 from .terminal import Root, console
 
 
@@ -63,12 +64,12 @@ def convert(
         uncovered = uncovered or (samples.BACKGROUND if samples.BACKGROUND in datasets[0].labels.names else IGNORE)
     else:
         project = chosen({"": exports.read(place, source_tool, root)}, split, place)
-    console().print(f"{project.source}: {told(project)}", markup=False)
+    console().print(one_line(f"{project.source}: {told(project)}"), markup=False)
     for remark in [*lost_of(project, source), *said(project, project.remarks)]:
-        console(error=True).print(remark, markup=False, soft_wrap=True)
+        console(error=True).print(one_line(remark), markup=False, soft_wrap=True)
     moved = exports.convert(project, to, out, uncovered=uncovered or samples.BACKGROUND)
     for remark in moved.remarks:
-        console(error=True).print(f"{to}: {remark}", markup=False, soft_wrap=True)
+        console(error=True).print(one_line(f"{to}: {remark}"), markup=False, soft_wrap=True)
     lost = sum(picture.image is None for picture in moved)
     if lost:
         console(error=True).print(f"{lost} images were not found, so only their annotations are there", markup=False)

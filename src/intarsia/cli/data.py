@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..characters import one_line
 from .audit import audit
 from .convert import convert
 from .terminal import AsJson, Overwrite, Root, answer, console, table
@@ -90,7 +91,7 @@ def got(
 
             files = get(OFFERED[name], place, tell=moved, keep=keep, sha256=sha256 or ())
     except DataError as error:
-        raise DataError(f"{error}\nBy hand: {entry.steps}") from None
+        raise DataError(*str(error).split("\n"), f"By hand: {entry.steps}") from None
     if as_json:
         return answer({"name": name, "root": place, "files": [file._asdict() for file in files]})
     out = console()
@@ -200,7 +201,7 @@ def sharded(
     datasets = opened(source, root, split, every=True, said=said)
     written = shard(datasets, out, size=size, said=said)
     for sentence in said:
-        console(error=True).print(sentence, markup=False, soft_wrap=True)
+        console(error=True).print(one_line(sentence), markup=False, soft_wrap=True)
     samples = ", ".join(f"{len(dataset)} {dataset.split}" for dataset in datasets)
     console().print(f"{samples} samples in {len(written)} tar files: {out}", markup=False, soft_wrap=True)
 

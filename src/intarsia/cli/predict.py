@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..characters import one_line
 from .terminal import AsJson, Overwrite, answer, console, refuse
 
 
@@ -43,7 +44,7 @@ def predict(
         device=device,
         workers=workers,
         overwrite=overwrite,
-        say=lambda sentence: console(error=True).print(sentence, markup=False, soft_wrap=True),
+        say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),
         done=show_failures if as_json else show,
     )
     lines, failed = found.lines, found.failed
@@ -74,7 +75,7 @@ def show(line: Mapping[str, Any]) -> None:
     if "error" not in line:
         largest = sorted(((n, s) for n, s in line["shares"].items() if s >= 0.005), key=lambda item: -item[1])[:3]
         most = ", ".join(f"{name} {share:.0%}" for name, share in largest)
-        console().print(f"{line['image']} -> {line['labels']}  ({most})", markup=False, soft_wrap=True)
+        console().print(one_line(f"{line['image']} -> {line['labels']}  ({most})"), markup=False, soft_wrap=True)
 
 
 def show_failures(line: Mapping[str, Any]) -> None:
@@ -82,4 +83,4 @@ def show_failures(line: Mapping[str, Any]) -> None:
     if "error" in line:
         refuse(line["error"], as_json=False)
     elif "note" in line:
-        console(error=True).print(f"{line['image']}: {line['note']}", markup=False, soft_wrap=True)
+        console(error=True).print(one_line(f"{line['image']}: {line['note']}"), markup=False, soft_wrap=True)

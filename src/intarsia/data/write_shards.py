@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..errors import DataError
+from ..output import renewed
 from .dataset import holds
 from .faults import check_whole
 from .files.codecs import read_image
@@ -36,7 +37,7 @@ def shard(
 
     Args:
         datasets: one a split, of one label space.
-        out: an empty or new folder.
+        out: an empty or new folder, or one that holds nothing but shards written before, which are replaced.
         size: samples in a shard.
         tell: gets (samples written, samples in all).
         said: gets a sentence about regions that are not seen in what is written, as later ones cover them.
@@ -46,8 +47,6 @@ def shard(
     Raises: DataError when a data set is not one of files, they differ in their label spaces, or the folder is not empty.
     """
     out = Path(out)
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out}: is not empty; shards are written into a new folder")
     if size < 1:
         raise DataError(f"size is {size}; a shard holds at least one sample")
     for dataset in datasets:
@@ -59,7 +58,19 @@ def shard(
                 f"{dataset.split} has other labels than {datasets[0].split}; write them into folders of their own"
             )
     check_whole(*datasets)
-    out.mkdir(parents=True, exist_ok=True)
+    with renewed(out, "shards", "is not empty; shards are written into a new folder") as place:
+        names = _written(datasets, place, size, tell, said)
+    return [out / name for name in names]
+
+
+def _written(
+    datasets: Sequence[Pairs],
+    out: Path,
+    size: int,
+    tell: Callable[[int, int], None] | None,
+    said: list[str] | None,
+) -> list[str]:
+    """Write the tar files and the index into a folder that is empty; gives their names."""
     written, done, total = [], 0, sum(map(len, datasets))
     hidden: dict[str, tuple[str, ...]] = {}
     index: dict[str, Any] = {"shards": {}}
@@ -73,7 +84,7 @@ def shard(
                     done += 1
                     if tell:
                         tell(done, total)
-            written.append(path)
+            written.append(path.name)
             index["shards"][path.name] = members(path)
     index["labels"] = datasets[0].labels.to_dict()
     (out / "index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -58,7 +58,7 @@ def coco_stuff(
     root = top(root, (), TREE)
     masks = _masks(root)
     if masks is None:
-        raise DataError(f"{root}: holds no maps of things and stuff; expected\n{TREE}")
+        raise DataError(f"{root}: holds no maps of things and stuff; expected", TREE)
     folder = f"{split}2017" if (root / masks / f"{split}2017").is_dir() else split
     one_of(folder.removesuffix("2017"), [s.removesuffix("2017") for s in splits(root)], root, TREE)
     images = next((f for f in (f"images/{folder}", folder) if (root / f).is_dir()), f"images/{folder}")

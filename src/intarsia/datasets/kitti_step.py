@@ -34,7 +34,7 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
     for mask in sorted((root / "panoptic_maps" / split).glob("*/*.png")):
         image = root / "images" / split / mask.parent.name / mask.name
         if not image.is_file():
-            raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below\n{TREE}")
+            raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below", TREE)
         items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
     return Pairs(items, labels or TRAIN_IDS, name="kitti_step", split=split, decode=_decode)
 

@@ -99,7 +99,7 @@ def pascal_context(
     root = top(root, (), TREE)
     home = _home(root)
     if home is None:
-        raise DataError(f"{root}: holds no JPEGImages, nor does VOC2010 below it; expected\n{TREE}")
+        raise DataError(f"{root}: holds no JPEGImages, nor does VOC2010 below it; expected", TREE)
     one_of(split, splits(root), root, TREE)
     masks, ending, numbers = _masks(root, home, classes)
     items = []
@@ -144,7 +144,7 @@ def _masks(root: Path, home: Path, classes: int) -> tuple[Path, str, dict[str, i
         for place in (root / folder, home / folder):
             if next(place.glob(f"*{ending}"), None) is not None:
                 return place, ending, {name: n for n, name in enumerate(order, 1)}
-    raise DataError(f"{root}: holds no masks of {classes} classes; expected\n{TREE}")
+    raise DataError(f"{root}: holds no masks of {classes} classes; expected", TREE)
 
 
 def _home(root: Path) -> Path | None:

@@ -40,9 +40,9 @@ def top(root: str | Path, signs: Sequence[str], tree: str, below: Sequence[str] 
         if folder.is_dir() and all((folder / sign).exists() for sign in signs):
             return folder
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder; expected\n{tree}")
+        raise DataError(f"{root}: there is no such folder; expected", tree)
     lacking = " and ".join(sign for sign in signs if not (root / sign).exists())
-    raise DataError(f"{root}: holds no {lacking}; expected\n{tree}")
+    raise DataError(f"{root}: holds no {lacking}; expected", tree)
 
 
 def one_of(split: str, known: Sequence[str], root: Path, tree: str) -> str:
@@ -51,7 +51,7 @@ def one_of(split: str, known: Sequence[str], root: Path, tree: str) -> str:
     Raises: DataError with the nearest name and the tree.
     """
     if split not in known:
-        raise DataError(f"{root}: there is no split {split!r}{nearest(split, known)}; expected\n{tree}")
+        raise DataError(f"{root}: there is no split {split!r}{nearest(split, known)}; expected", tree)
     return split
 
 

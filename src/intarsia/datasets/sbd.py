@@ -47,7 +47,7 @@ def train_aug(root: Path, home: Path, labels: LabelSpace, split: str) -> Pairs:
         return Pairs(items, labels, name="voc", split=split)
     sbd = _find(root, home)
     if sbd is None:
-        raise DataError(f"{root}: there is neither SegmentationClassAug nor SBD, which {split} needs; expected\n{TREE}")
+        raise DataError(f"{root}: there is neither SegmentationClassAug nor SBD, which {split} needs; expected", TREE)
     own, held_back = _names(lists / "train.txt"), _names(lists / "val.txt")
     names = sorted((own | _names(sbd / "train.txt") | _names(sbd / "val.txt")) - held_back)
     items = []

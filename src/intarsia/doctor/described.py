@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .. import datasets
+from ..characters import one_line
 from ..data.roles import TEST, TRAIN, of, role
 from ..labels import LabelSpace
 
@@ -78,10 +79,10 @@ class Described:
     def text(self) -> str:
         """What it is, for people: the title, what was inferred, and which value is which class."""
         if self.labels is None:
-            return "\n".join([self.title, *self.said])
+            return "\n".join(map(one_line, [self.title, *self.said]))
         head = "drawn as                 no.  class" if self.kind == "other" else "value in the masks       no.  class"
         table = [f"  {values:<24} {number:>3}  {name}" for values, number, name in self.labels.rows()]
-        return "\n".join([self.title, *self.said, f"  {head}", *table])
+        return "\n".join([*map(one_line, [self.title, *self.said]), f"  {head}", *table])
 
 
 def opened(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..characters import one_line
 from .exam.counts import all_pixels, class_pixels, commonest, presence, regions_of
 from .exam.reading import Split
 from .finding import SEVERITIES, Audit, Finding
@@ -56,7 +57,7 @@ def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()
     pixels = sum(e.size[0] * e.size[1] for e in first)
     sums = sum((e.sums for e in first), np.zeros((2, channels))) / max(pixels, 1)
     return Audit(
-        findings=tuple(sorted(findings, key=lambda f: SEVERITIES.index(f.severity))),
+        findings=tuple(sorted(map(_lined, findings), key=lambda f: SEVERITIES.index(f.severity))),
         names=space.names if space else tuple(map(str, range(len(counts)))),
         counts=counts,
         ignored=ignored / total if total else 0.0,
@@ -71,6 +72,12 @@ def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()
         objects=regions_of(space, exams[0]),
         forms=dict(commonest(e.form.kind for e in everything if e.form)),
     )
+
+
+def _lined(finding: Finding) -> Finding:
+    """The same, each text in one line whatever the names of files hold."""
+    message, fix = one_line(finding.message), one_line(finding.fix)
+    return finding._replace(message=message, places=tuple(map(one_line, finding.places)), fix=fix)
 
 
 def _hash(splits: Sequence[Split]) -> str:

@@ -32,6 +32,7 @@ from ..data.pairs import mismatch, with_channels
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace
 from ..naming import distinct
+from ..output import check_renewable, renewed
 from .diagnosis import Diagnosis
 from .exam.examine import Exam
 from .exam.fingerprints import fit, gray
@@ -40,6 +41,7 @@ from .findings.duplicates import AGREE, Found
 from .meaning.reading import Table
 
 ACCEPTABLE = ("off_by_one",)  # kinds of findings that rest on how classes look: mended where a person accepts them
+_KIND, _TAKEN = "clean copy", "is there already; name a new folder for the clean copy"
 _COPIED = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _UNREAD = ("unreadable", "encoding")  # kinds of errors of an exam that no rule mends
 
@@ -58,20 +60,26 @@ def mend(found: Diagnosis, out: str | Path, accept: Collection[str] = ()) -> lis
     """Write the clean copy of what a `visit` looked at.
 
     Args:
-        out: a new folder.
+        out: a new folder, or one that holds nothing but an earlier clean copy, which is replaced.
         accept: kinds of findings that rest on how classes look, and are mended because a person says so: "off_by_one".
 
     Returns: what was done to each file that is not an untouched image or mask, as in fixed.json.
 
-    Raises: DataError when `out` is there already and not empty, lies within the source, or nothing would be left, for a
+    Raises: DataError when `out` holds anything but an earlier clean copy, lies within the source, or nothing would be left, for a
         data set that is not made of files, and for a kind that cannot be accepted or was not found.
     """
     acceptable(accept)
     out = Path(out)
     plan = _planned(found, out, accept)
-    vacant(out)
     if plan.root.resolve() == out.resolve() or plan.root.resolve() in out.resolve().parents:
         raise DataError(f"{out}: lies within {plan.root}, which is never written to; name a folder elsewhere")
+    with renewed(out, _KIND, _TAKEN) as place:
+        return _copy(found, plan._replace(out=place))
+
+
+def _copy(found: Diagnosis, plan: _Plan) -> list[Step]:
+    """Write the clean copy into a folder that is empty."""
+    out = plan.out
     steps = [_fault(fault) for fault in faults_of(found.splits)]
     steps += [_step(i.mask, f"named {i.name}, as its image is") for i in found.spelled]
     for split in found.splits:
@@ -104,12 +112,11 @@ def acceptable(kinds: Collection[str]) -> None:
 
 
 def vacant(out: Path) -> None:
-    """Refuse a place for the clean copy where something is.
+    """Refuse a place for the clean copy where anything but an earlier one is.
 
     Raises: DataError.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: is there already; name a new folder for the clean copy")
+    check_renewable(out, _KIND, _TAKEN)
 
 
 class _Plan(NamedTuple):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
-from ..characters import printable
+from ..characters import one_line
 from ..data.dataset import notes_of
 from ..errors import extra
 from ..evaluation import Score
@@ -77,7 +77,7 @@ class Log:
 
     def say(self, text: str) -> None:
         """One line for the person who waits."""
-        self.console.print(printable(text), markup=False, soft_wrap=True)
+        self.console.print(one_line(text), markup=False, soft_wrap=True)
 
     def write(self, kind: str, **entry: Any) -> None:
         """One line of log.jsonl, and the same numbers to TensorBoard."""

@@ -86,8 +86,8 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
     quick = _why_quick(recipe, sum(map(len, sets)))
     found, old = remembered(*sets, folder=cache_folder(recipe.train.cache_dir) / "audits", quick=bool(quick))
     if found.errors:
-        told = "\n".join(f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors)
-        raise TrainingError(f"the label doctor found what training would trip over:\n{told}")
+        told = [f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors]
+        raise TrainingError("the label doctor found what training would trip over:", *told)
     if not isinstance(train, Pairs):  # whose samples follow from their label space
         _check_one_label(first(train))
     return Material(train, val, labels, found, found.channels, old, quick)
