@@ -187,9 +187,14 @@ def test_a_folder_that_is_written_as_a_whole_may_be_written_again(tmp_path: Path
     write("one")
     write("two")
     assert held() == {"two.txt": "two", "same.txt": "two", "deep/er/a.txt": "two"}
-    with pytest.raises(ZeroDivisionError), renewed(tmp_path / "out", "copy", "x") as place:
-        (place / "half.txt").write_text("half")
-        1 / 0
+
+    def broken() -> None:
+        with renewed(tmp_path / "out", "copy", "x") as place:
+            (place / "half.txt").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
     assert held() == {"two.txt": "two", "same.txt": "two", "deep/er/a.txt": "two"}
     with pytest.raises(DataError, match="is not empty; name a new folder .another command has written into it"):
         write("three", "shards")
