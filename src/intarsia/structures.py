@@ -29,10 +29,11 @@ class Sample(NamedTuple):
     objects: Tensor | None = None  # [H, W] int32  object numbers from 1; 0 where there is none
     depth: Tensor | None = None  # [H, W] float32  meters; nan where unknown
     planes: Tensor | None = None  # [K, H, W] bool  several labels a pixel; `labels` is then 0, or the ignore index
+    masks: Tensor | None = None  # [M, H, W] bool  each object with all of its pixels, row n object n + 1 of `objects`
 
 
 class Batch(NamedTuple):
-    """B samples of one size, as the loader hands them to training; the last three where every sample has them."""
+    """B samples of one size, as the loader hands them to training; the last four where every sample has them."""
 
     image: Tensor  # [B, C, H, W]  dtype of the samples, channels last in memory
     labels: Tensor  # [B, H, W]
@@ -40,6 +41,7 @@ class Batch(NamedTuple):
     objects: Tensor | None = None  # [B, H, W] int32
     depth: Tensor | None = None  # [B, H, W] float32
     planes: Tensor | None = None  # [B, K, H, W] bool
+    masks: tuple[Tensor, ...] | None = None  # each [M, H, W] bool
 
     def to(self, device: torch.device) -> "Batch":
         """Copy the batch to another device."""
@@ -54,6 +56,7 @@ class Batch(NamedTuple):
             moved(self.objects),
             moved(self.depth),
             moved(self.planes),
+            None if self.masks is None else tuple(mask.to(device, non_blocking=True) for mask in self.masks),
         )
 
 

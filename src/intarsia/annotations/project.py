@@ -225,7 +225,7 @@ def draw(picture: Picture, classes: Sequence[str]) -> np.ndarray:
     for region in picture.regions:
         if region.label not in numbers:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        canvas[_pixels(region, picture)] = numbers[region.label]
+        canvas[pixels_of(region, picture)] = numbers[region.label]
     return canvas
 
 
@@ -244,7 +244,7 @@ def draw_objects(picture: Picture) -> np.ndarray:
             if region.object:
                 numbers[region.object] = count
         number = numbers[region.object] if region.object else count
-        canvas[_pixels(region, picture)] = number
+        canvas[pixels_of(region, picture)] = number
     return canvas
 
 
@@ -254,6 +254,7 @@ class Painted(NamedTuple):
     values: np.ndarray  # as `draw` gives them
     objects: np.ndarray  # as `draw_objects` gives them
     covered: tuple[str, ...]  # the label of each object of which less than a tenth is seen
+    under: int = 0  # pixels of objects that lie under later ones, counted for each object
 
 
 def paint(picture: Picture, classes: Sequence[str]) -> Painted:
@@ -273,7 +274,7 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
     for region in picture.regions:
         if region.label not in codes:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        mask = _pixels(region, picture)
+        mask = pixels_of(region, picture)
         number = numbers.get(region.object, len(labels) + 1) if region.object else len(labels) + 1
         if number > len(labels):
             labels.append(region.label)
@@ -286,10 +287,10 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
             areas[number - 1] = int(mask.sum())
         values[mask], objects[mask] = codes[region.label], number
     seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
-    return Painted(values, objects, hidden(labels, areas, seen))
+    return Painted(values, objects, hidden(labels, areas, seen), sum(areas) - sum(seen))
 
 
-def _pixels(region: Region, picture: Picture) -> np.ndarray:
+def pixels_of(region: Region, picture: Picture) -> np.ndarray:
     """The mask of a region. Raises: DataError that names picture and region."""
     try:
         return region.mask(picture.height, picture.width)
@@ -302,7 +303,7 @@ def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:
     limits.check_pixels(picture.width, picture.height, picture.name)
     held = np.zeros((len(classes), picture.height, picture.width), bool)
     for region in picture.regions:
-        held[classes.index(region.label)] |= _pixels(region, picture)
+        held[classes.index(region.label)] |= pixels_of(region, picture)
     return held
 
 

@@ -65,7 +65,8 @@ class Cached:
         image = self._take(entry["image"]).permute(2, 0, 1)
         maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
         planes = unpacked(self._take(entry["planes"]).numpy(), self.labels.num_classes) if "planes" in entry else None
-        return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes)
+        masks = unpacked(self._take(entry["masks"]).numpy(), entry["objects_drawn"]) if "masks" in entry else None
+        return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes, masks=masks)
 
     def _take(self, where: dict[str, Any]) -> torch.Tensor:
         """One array of a sample: read, not mapped, so that what was read before is no memory of this process."""
@@ -136,6 +137,8 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
                 arrays = {what: array.numpy() for what, array in held.items() if array is not None}
                 if sample.planes is not None:
                     arrays["planes"] = packed(sample.planes)
+                if sample.masks is not None:
+                    arrays["masks"], entry["objects_drawn"] = packed(sample.masks), len(sample.masks)
                 for what, array in arrays.items():
                     raw = np.ascontiguousarray(array)
                     entry[what] = {"offset": offset, "shape": list(raw.shape), "dtype": raw.dtype.str}

@@ -247,6 +247,7 @@ def collate(samples: Sequence[Sample | _Failure], ignore_index: int | None = Non
         _stacked([s.objects for s in good]),
         _stacked([s.depth for s in good]),
         _stacked([s.planes for s in good]),
+        None if first.masks is None else tuple(s.masks for s in good if s.masks is not None),
     )
 
 

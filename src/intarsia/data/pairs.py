@@ -40,6 +40,8 @@ class Raw(NamedTuple):
     covered: tuple[str, ...] = ()  # the class of each region of which later ones cover all but a tenth, or all
     planes: np.ndarray | None = None  # [K, H, W] bool, in the order of the classes; read by a label space with `planes`
     ignored: np.ndarray | None = None  # [H, W] bool, pixels that count in no plane; None: all count
+    under: int = 0  # pixels of objects that lie under later ones, and that `masks` does not keep
+    masks: np.ndarray | None = None  # [M, H, W] bool, row n all pixels of object n + 1; they may overlap
 
 
 class Pairs:
@@ -160,6 +162,7 @@ class Pairs:
             None if objects is None else torch.from_numpy(objects),
             depth=None if depth is None else torch.from_numpy(depth.astype(np.float32)),
             planes=None if planes is None else torch.from_numpy(planes),
+            masks=None if raw.masks is None else torch.from_numpy(raw.masks),
         )
 
     def place(self, item: Pair) -> str:

@@ -41,8 +41,9 @@ def as_sample(item: Any, index: int) -> Sample:
             f"{item.name}: image of {item.image.dtype}; data sets hand out raw integers: uint8, or int32 for 16-bit values"
         )
     sample: Sample = item
-    if sample.objects is None and sample.depth is None and sample.planes is None:
+    if all(part is None for part in sample[3:]):
         return sample
+    _check_masks(sample)
     return sample._replace(objects=_objects(sample), depth=_depth(sample), planes=_planes(sample))
 
 
@@ -77,6 +78,12 @@ def _planes(sample: Sample) -> Tensor | None:
     return planes
 
 
+def _check_masks(sample: Sample) -> None:
+    masks = sample.masks
+    if masks is not None and (masks.ndim != 3 or masks.shape[1:] != sample.labels.shape or masks.dtype != torch.bool):
+        raise DataError(_unfit(sample, "masks", masks, "bool [M, H, W], one an object"))
+
+
 def _unfit(sample: Sample, what: str, values: Tensor, wanted: str) -> str:
     height, width = sample.labels.shape
     kind = str(values.dtype).removeprefix("torch.")
@@ -91,7 +98,7 @@ def filled(samples: Sequence[Sample], ignore_index: int | None) -> list[Sample]:
 
     Returns: the samples in their order; those with labels are as they were.
     """
-    model = next((s for s in samples if any(part is not None for part in (s.objects, s.depth, s.planes))), None)
+    model = next((s for s in samples if any(part is not None for part in s[3:])), None)
     if model is None or ignore_index is None:
         return list(samples)
     return [_completed(s, model) if bool((s.labels == ignore_index).all()) else s for s in samples]
@@ -105,7 +112,10 @@ def _completed(sample: Sample, model: Sample) -> Sample:
         depth = torch.full(size, float("nan"))
     if planes is None and model.planes is not None:
         planes = torch.zeros((len(model.planes), *size), dtype=torch.bool)
-    return sample._replace(objects=objects, depth=depth, planes=planes)
+    masks = sample.masks
+    if masks is None and model.masks is not None:
+        masks = torch.zeros((0, *size), dtype=torch.bool)
+    return sample._replace(objects=objects, depth=depth, planes=planes, masks=masks)
 
 
 def check_alike(samples: Sequence[Sample]) -> None:
@@ -119,6 +129,7 @@ def check_alike(samples: Sequence[Sample]) -> None:
             ("objects", first.objects, other.objects),
             ("depth", first.depth, other.depth),
             ("planes", first.planes, other.planes),
+            ("masks", first.masks, other.masks),
         ):
             if (mine is None) != (its is None):
                 has, lacks = (first, other) if its is None else (other, first)

@@ -108,6 +108,10 @@ def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> tuple[str, ...]:
         raw = dataset.decode(item)
         assert raw is not None
         sample = dataset.sample(item, dataset.read(item), raw)
+        if sample.masks is not None:
+            raise DataError(
+                f"{item.name}: has masks of objects that overlap, which shards do not hold; leave out data.overlaps"
+            )
         several = sample.planes is not None
         _add(tar, f"{name}.seg.npy", sample.labels.numpy().astype(dataset.labels.dtype) if several else raw.classes)
         for what, array in (("objects", sample.objects), ("depth", sample.depth)):

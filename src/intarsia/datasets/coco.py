@@ -32,6 +32,7 @@ def coco(
     labels: LabelSpace | None = None,
     masks: Literal["instances", "panoptic"] = "instances",
     uncovered: str = "background",
+    overlaps: bool = False,
 ) -> Pairs:
     """COCO as semantic masks with object numbers.
 
@@ -42,6 +43,7 @@ def coco(
         masks: "instances": 80 things, drawn in the order of the file, later ones over earlier ones; "panoptic": 133
             classes, where pixels of no segment are ignored and crowds have no object number.
         uncovered: with instances, the class of pixels that nothing covers, or "ignore".
+        overlaps: with instances, whether each object keeps all of its pixels, see `export`.
     """
     choice("masks", masks, ("instances", "panoptic"))
     root = top(root, ("annotations",), TREE)
@@ -50,7 +52,9 @@ def coco(
     file = root / "annotations" / f"{masks}_{full}.json"
     if masks == "instances":
         project = read_instances(file)
-        return drawn(project, project.pictures, file, split, labels, uncovered)
+        return drawn(project, project.pictures, file, split, labels, uncovered, overlaps=overlaps)
+    if overlaps:
+        raise DataError("segments of COCO's panoptic masks do not overlap; leave out `overlaps`")
     if uncovered != "background":
         raise DataError("panoptic masks of COCO cover all that counts; leave out `uncovered`")
     folder = next((f for f in (root / full, root / "images" / full, root / "images") if f.is_dir()), root / full)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..annotations.convert import read
+from ..annotations.objects import objects_of
 from ..annotations.project import Picture, Project, label_space, paint
 from ..annotations.project import planes as planes_of
 from ..annotations.remarks import said
@@ -26,12 +27,16 @@ class Drawing:
     classes: tuple[str, ...]
     numbers: tuple[int, ...]  # the raw value of what no region covers, 0, and of each of the classes
     pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
+    overlaps: bool = False  # whether each object keeps all of its pixels beside
 
     def __call__(self, item: Pair) -> Raw:
         picture = self.pictures[item.name]
         table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
         painted = paint(picture, self.classes)
-        return Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered)
+        raw = Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered, under=painted.under)
+        if not self.overlaps:
+            return raw
+        return raw._replace(masks=np.asarray(objects_of(picture, self.classes).shapes), under=0)
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,16 @@ class Stack:
 
     names: tuple[str, ...]
     pictures: dict[str, Picture] = field(repr=False)  # what they are made of is among each pair's files
+    overlaps: bool = False  # whether each object has its own mask beside
 
     def __call__(self, item: Pair) -> Raw:
-        held = planes_of(self.pictures[item.name], (*self.names, IGNORE))
-        return Raw(np.zeros(held.shape[1:], np.uint8), planes=held[:-1], ignored=held[-1])
+        picture = self.pictures[item.name]
+        held = planes_of(picture, (*self.names, IGNORE))
+        masks = np.asarray(objects_of(picture, self.names).shapes) if self.overlaps else None
+        return Raw(np.zeros(held.shape[1:], np.uint8), planes=held[:-1], ignored=held[-1], masks=masks)
 
 
-def stacked(project: Project, labels: LabelSpace, pictures: Sequence[Picture]) -> Stack:
+def stacked(project: Project, labels: LabelSpace, pictures: Sequence[Picture], overlaps: bool) -> Stack:
     """What reads the pictures of a project for a label space of planes, whose classes go by their names.
 
     Raises: LabelError for a class of the project that the labels do not name.
@@ -56,7 +64,7 @@ def stacked(project: Project, labels: LabelSpace, pictures: Sequence[Picture]) -
             raise LabelError(
                 f"{project.source}: holds regions of {name!r}, which labels.classes does not name{nearest(name, labels.names)}"
             )
-    return Stack(labels.names, {picture.name: picture for picture in pictures})
+    return Stack(labels.names, {picture.name: picture for picture in pictures}, overlaps)
 
 
 def numbers(
@@ -108,6 +116,7 @@ def drawn(
     classes: Sequence[str] | None = None,
     several: bool = False,
     planes: bool = False,
+    overlaps: bool = False,
 ) -> Pairs:
     """Some pictures of an export as a data set.
 
@@ -115,6 +124,7 @@ def drawn(
         place: the export itself, a file or a folder.
         classes, several: see `numbers`.
         planes: several labels a pixel; also where `labels` has `planes`.
+        overlaps: whether each object keeps all of its pixels, see `export`.
 
     Raises: DataError when pictures are missing.
     """
@@ -141,10 +151,11 @@ def drawn(
         )
     decode: Drawing | Stack
     if space.planes:
-        decode = stacked(project, space, pictures)
+        decode = stacked(project, space, pictures, overlaps)
     else:
         raw_values = numbers(project, labels, uncovered, classes, several)
-        decode = Drawing(project.source, project.classes, raw_values, {picture.name: picture for picture in pictures})
+        known = {picture.name: picture for picture in pictures}
+        decode = Drawing(project.source, project.classes, raw_values, known, overlaps)
     return Pairs(
         items,
         space,
@@ -166,6 +177,7 @@ def export(
     classes: list[str] | None = None,
     uncovered: str = "background",
     planes: bool = False,
+    overlaps: bool = False,
     holdout: float | None = None,
     roles: dict[str, str] | None = None,
 ) -> Pairs:
@@ -182,6 +194,8 @@ def export(
         uncovered: the class of pixels that no region covers, or "ignore".
         planes: several labels a pixel: a plane for each class, so that regions that overlap keep all of their pixels;
             objects are not numbered then. Also where `labels` has `planes`.
+        overlaps: whether each object keeps all of its pixels as a mask of its own (`Sample.masks`, [M, H, W]), also those
+            that others are drawn over; labels and object numbers show the last one drawn, as without.
         holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone. Of an export that
             declares splits, a share of those to train on.
         roles: what splits are for whose names do not say so: {batch_7: val}; train, val, test or none.
@@ -201,7 +215,7 @@ def export(
         pictures = held_out(pictures if several else to_train_on(pictures, known, root), holdout, split)
     elif split != "all" and not several:
         pictures = part(pictures, split, known, root)
-    return drawn(project, pictures, place, split, labels, uncovered, classes, several, planes)
+    return drawn(project, pictures, place, split, labels, uncovered, classes, several, planes, overlaps)
 
 
 def splits(

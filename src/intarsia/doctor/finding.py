@@ -57,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "unlabeled": Kind(_NOTE, "folders of images that have no masks"),
     "annotations": Kind(_NOTE, "files of annotation tools beside the masks"),
     "one_hot": Kind(_NOTE, "masks of one file for each class or object", "laid over each other"),
+    "under": Kind(_NOTE, "objects that others are drawn over in part"),
     "overlap": Kind(_WARNING, "pixels in the planes of several classes"),
     "lacking": Kind(_WARNING, "an image without the plane of a class that nearly all others have"),
     # what values mean

@@ -21,7 +21,7 @@ from ..output import replaced
 from .audit import audit
 from .finding import Audit, Finding, Sight
 
-_MADE = 3  # raised when an audit looks at more than before: what it said then is not all that it would say now
+_MADE = 4  # raised when an audit looks at more than before: what it said then is not all that it would say now
 
 
 def remembered(*datasets: Any, folder: Path, quick: bool = False) -> tuple[Audit, bool]:

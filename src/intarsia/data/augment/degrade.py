@@ -63,6 +63,7 @@ def cutout(sample: Sample, rng: np.random.Generator, *, share: float, ignore_ind
         objects=_without(sample.objects, hole, 0),
         depth=_without(sample.depth, hole, math.nan),
         planes=_without(sample.planes, hole, False),
+        masks=_without(sample.masks, hole, False),
     )
 
 

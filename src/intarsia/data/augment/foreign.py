@@ -72,6 +72,8 @@ def _more(sample: Sample, ignore_index: int) -> list[np.ndarray]:
         maps.append(sample.depth.numpy())
     if sample.planes is not None:
         maps += list(sample.planes.numpy().astype(np.uint8 if ignore_index < 256 else np.uint16))
+    if sample.masks is not None:
+        maps += list(sample.masks.numpy().astype(np.uint8 if ignore_index < 256 else np.uint16))
     return maps
 
 
@@ -85,8 +87,13 @@ def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sam
         depth = torch.from_numpy(np.ascontiguousarray(next(rest), np.float32))
         depth[(sample.labels == ignore_index) & (depth == ignore_index)] = float("nan")
     if planes is not None:
-        planes = torch.from_numpy(np.stack([plane == 1 for plane in rest]))
-    return sample._replace(objects=objects, depth=depth, planes=planes)
+        planes = torch.from_numpy(np.stack([next(rest) == 1 for _ in planes]))
+    masks = sample.masks
+    if masks is not None and len(masks):
+        masks = torch.from_numpy(np.stack([mask == 1 for mask in rest]))
+    elif masks is not None:
+        masks = torch.zeros((0, *sample.labels.shape), dtype=torch.bool)
+    return sample._replace(objects=objects, depth=depth, planes=planes, masks=masks)
 
 
 def _check_fill(transform: Any, ignore_index: int) -> None:

@@ -62,6 +62,7 @@ def place(
         objects=None if sample.objects is None else _cut_map(sample.objects, box, size, angle, 0),
         depth=None if sample.depth is None else _cut_map(sample.depth, box, size, angle, math.nan),
         planes=planes,
+        masks=None if sample.masks is None else _cut_map(sample.masks, box, size, angle, False),
     )
     return flipped(changed) if mirror else changed
 
@@ -75,6 +76,7 @@ def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
         objects=None if sample.objects is None else sample.objects.flip(axis),
         depth=None if sample.depth is None else sample.depth.flip(axis),
         planes=None if sample.planes is None else sample.planes.flip(axis),
+        masks=None if sample.masks is None else sample.masks.flip(axis),
     )
 
 

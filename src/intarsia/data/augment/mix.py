@@ -89,13 +89,17 @@ def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
     Raises: DataError where one sample has objects, depth or planes, and the other has not.
     """
     check_alike([below, above])
-    objects = depth = planes = None
+    objects = depth = planes = masks = None
+    if below.masks is not None and above.masks is not None:
+        masks = torch.cat([below.masks & ~covered, above.masks & covered])
     if below.objects is not None and above.objects is not None:
-        lifted = torch.where(above.objects > 0, above.objects + below.objects.max(), 0)
+        last = below.objects.max() if below.masks is None else len(below.masks)
+        lifted = torch.where(above.objects > 0, above.objects + last, 0)
         objects = torch.where(covered, lifted, below.objects)
     if below.depth is not None and above.depth is not None:
         depth = torch.where(covered, above.depth, below.depth)
     if below.planes is not None and above.planes is not None:
         planes = torch.where(covered, above.planes, below.planes)
     image = torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    return Sample(image, torch.where(covered, above.labels, below.labels), below.name, objects, depth, planes)
+    labels = torch.where(covered, above.labels, below.labels)
+    return Sample(image, labels, below.name, objects, depth, planes, masks)

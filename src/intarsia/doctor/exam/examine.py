@@ -67,6 +67,7 @@ class Exam:
     gap_at: tuple[int, int] | None = None
     blend: dict[int, int] = field(default_factory=dict)  # id -> pixels between two ids, where a mask was smoothed
     overlap: int = 0  # pixels that lie in planes of several classes
+    under: int = 0  # pixels of objects that lie under later ones
     covered: tuple[str, ...] = ()  # the class of each region of which nothing or little is seen
     closely: bool = False  # whether its regions were looked at
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
@@ -127,7 +128,7 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
     exam = replace(exam, turned=(turned, turned if dataset.mask_hook else orientation_of(item.mask)))
     if dataset.labels.planes:
         return _with_planes(exam, dataset, item, image, raw, quick)
-    exam = replace(_counted(exam, raw.classes, quick), covered=raw.covered)
+    exam = replace(_counted(exam, raw.classes, quick), covered=raw.covered, under=raw.under)
     if raw.nodata is not None:
         exam = replace(exam, nodata=(raw.nodata, exam.values.get(raw.nodata, 0)))
         if dataset.labels.ignoring(raw.nodata) is not dataset.labels:

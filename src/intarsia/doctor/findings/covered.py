@@ -1,4 +1,4 @@
-"""Regions that later ones cover, so that nothing or little of them is in the masks that are trained on."""
+"""Regions that later ones cover, so that a part, little or nothing of them is in the masks that are trained on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ...data.layers import told_covered
+from ...errors import counted
 from ..exam.examine import Exam, sights
 from ..finding import Finding
 
 
 def covered(split: str, exams: Sequence[Exam]) -> Iterable[Finding]:
-    """How many regions of each class are covered."""
+    """How many regions of each class are covered, and how many pixels of objects lie under others."""
+    if part := [exam for exam in exams if exam.under]:
+        pixels = sum(exam.under for exam in part)
+        yield Finding(
+            "under",
+            "note",
+            f"{split}: {pixels:,} px of objects in {counted(len(part), 'picture')} lie under objects that are drawn later, "
+            "which labels and object numbers show alone.",
+            tuple(f"{exam.image_path or exam.place} ({exam.under:,} px)" for exam in part[:5]),
+            "Write data.overlaps: true where objects should keep all of their pixels.",
+            sights(part),
+        )
     hit = [exam for exam in exams if exam.covered]
     if not hit:
         return
