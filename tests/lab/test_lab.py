@@ -12,7 +12,7 @@ from PIL import Image
 
 from intarsia.blocks import bilinear_upsample, receptive_field, roi_align, roi_pool, roi_warp
 from intarsia.lab import OPERATORS, draw
-from intarsia.lab.sheet import Words
+from intarsia.lab.marks import Words
 
 
 @pytest.fixture
@@ -144,10 +144,10 @@ def test_odd_pictures_are_drawn(tmp_path: Path, operator: str, size: tuple[int, 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_words_do_not_overlap(operator: str) -> None:
     """Neither each other nor the margin."""
-    from intarsia.lab.sheet import _edges
+    from intarsia.lab.marks import edges
 
     figure = draw(operator)
-    held = [(mark.words, _edges(mark)) for mark in figure.sheet.marks if isinstance(mark, Words)]
+    held = [(mark.words, edges(mark)) for mark in figure.sheet.marks if isinstance(mark, Words)]
     clashes = [
         (a, b)
         for n, (a, (l, t, r, u)) in enumerate(held)

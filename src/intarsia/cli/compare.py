@@ -74,7 +74,7 @@ def show(verdict: Any) -> None:
             points(change.value.value),
             f"{points(change.value.low)} to {points(change.value.high)}",
             "-" if change.p != change.p else f"{change.p:.4f}",
-            "" if not change.real else f"{b if change.value.value > 0 else a} is better",
+            "no" if not change.real else f"{b if change.value.value > 0 else a} is better",
         )
         for name, change in changes
     ]

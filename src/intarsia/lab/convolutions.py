@@ -16,8 +16,9 @@ from ..blocks import (
 )
 from ..errors import DataError
 from .given import Table
+from .marks import ACCENT, BLUE, INK, PAPER, RULE, SOFT, Color, length, tint
 from .parts import Figure, arrow, grid, heading, hue, number, panels, stretched, told
-from .sheet import ACCENT, BLUE, INK, PAPER, RULE, SOFT, Color, Sheet, length, tint
+from .sheet import Sheet
 
 NEAR, FAR = (1, 2, 3), (6, 12, 18)
 WEIGHTS = (1.0, 2.0, 1.0)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .sheet import ACCENT, CARD, HUES, INK, PAPER, RULE, SOFT, Color, Sheet, length, tint
+from .marks import ACCENT, CARD, HUES, INK, PAPER, RULE, SOFT, Color, length, tint
+from .sheet import Sheet
 
 Cell = tuple[int, int]
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ..blocks import average_pool, bed_of_nails, max_pool, max_unpool, nearest_unpool
 from .given import Table
+from .marks import SOFT, tint
 from .parts import Cell, Figure, arrow, grid, heading, hue, panels, windows
-from .sheet import SOFT, Sheet, tint
+from .sheet import Sheet
 
 CELL = 42
 

@@ -14,8 +14,9 @@ from ..blocks import roi_align, roi_pool, roi_warp
 from ..blocks.regions import cell_bounds, sample_points
 from ..errors import DataError
 from .given import Table
+from .marks import ACCENT, INK, PAPER, RULE, SOFT, Color, tint
 from .parts import Cell, Figure, grid, heading, hue, number, panels
-from .sheet import ACCENT, INK, PAPER, RULE, SOFT, Color, Sheet, tint
+from .sheet import Sheet
 
 CELLS, SAMPLES = 2, 2
 TYPED = (1.4, 0.8, 5.45, 5.8)  # the box that is drawn when none is given

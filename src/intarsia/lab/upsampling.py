@@ -8,8 +8,9 @@ import torch
 from ..blocks import apply_conv, bilinear_kernel, bilinear_upsample, nearest_unpool, transposed_convolution
 from ..errors import DataError
 from .given import Table
+from .marks import CARD, INK, PAPER, RULE, SOFT, Color, tint
 from .parts import Cell, Figure, arrow, grid, heading, heat, hue, number, panels
-from .sheet import CARD, INK, PAPER, RULE, SOFT, Color, Sheet, tint
+from .sheet import Sheet
 
 SMALL: Table = ((1, 2), (0, 1))
 LARGE: Table = ((1, 2, 1), (2, 4, 2), (1, 2, 1))

@@ -88,7 +88,7 @@ def write(
         audit=audit,
         errors=len(audit.errors),
         warnings=len(audit.warnings),
-        findings=[(f, [_shown(s, space, read) for s in f.sights]) for f in audit.findings],
+        findings=[(f, [_shown(s, space, read, len(audit.images) > 1) for s in f.sights]) for f in audit.findings],
         first=f"the first split, {next(iter(audit.images), '')}" if len(audit.images) > 1 else "all images",
         classes=_classes(audit, space, top),
         largest=f"{(1 << top + 1) - 1:,} px".replace(",", "\u202f"),
@@ -127,10 +127,14 @@ def _classes(audit: Audit, space: LabelSpace, top: int) -> list[Line]:
     return lines
 
 
-def _shown(sight: Sight, space: LabelSpace, read: Read) -> Shown:
-    """The picture, and under it the picture with its labels, or the labels alone where sizes differ."""
+def _shown(sight: Sight, space: LabelSpace, read: Read, several: bool) -> Shown:
+    """Show the picture, and under it the picture with its labels, or the labels alone where sizes differ.
+
+    Args:
+        several: whether there are several splits, so that a picture's is named.
+    """
     image, labels = read(sight)
-    caption = f"{sight.split}/{sight.name}" if sight.split else sight.name
+    caption = f"{sight.split}/{sight.name}" if several and sight.split else sight.name
     views: list[View] = []
     if image is not None:
         views.append(View(_jpeg(_fit(viewable(image))), f"The image {sight.name}"))
