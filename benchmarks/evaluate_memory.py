@@ -53,7 +53,7 @@ def one(root: Path, count: int) -> None:
 
     torch.manual_seed(0)
     network = build("fpn", 5, encoder="resnet18", channels=16)
-    predictor = Predictor(network, LabelSpace(tuple("abcde")), (0.5,) * 3, (0.25,) * 3)
+    predictor = Predictor.of_network(network, LabelSpace(tuple("abcde")), (0.5,) * 3, (0.25,) * 3)
     found = evaluate(predictor, Files(root, count), out=root / f"out{count}", batch_size=2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux
     print(json.dumps({"images": found.images, "peak_mib": round(peak / 1024, 1), "seconds": round(found.seconds, 1)}))

@@ -36,7 +36,7 @@ def main() -> None:
     torch.manual_seed(0)
     data = intarsia.datasets.open("camvid", arguments.root, "val")
     network = build(arguments.model, 11, encoder=arguments.encoder).to(memory_format=torch.channels_last)
-    predictor = Predictor(network, data.labels, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    predictor = Predictor.of_network(network, data.labels, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     images = [data[n].image for n in range(len(data))]
     predictor.run(images[0][None])
     times: dict[str, list[float]] = {"network": [], "evaluate": []}

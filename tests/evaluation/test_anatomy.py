@@ -43,7 +43,7 @@ class Scenes:
 
 
 def predictor() -> Predictor:
-    return Predictor(Brightness(), SPACE, (0.0,) * 3, (1.0,) * 3)
+    return Predictor.of_network(Brightness(), SPACE, (0.0,) * 3, (1.0,) * 3)
 
 
 def maps(seed: int, height: int = 30, width: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -249,7 +249,7 @@ class Half(nn.Module):
     ids=["none", "0 255", "0 1", "0 1 255", "grays"],
 )
 def test_a_model_is_evaluated_on_masks_that_are_stored_otherwise(tmp_path: Path, values: dict, how: str) -> None:
-    model = Predictor(Half(), LabelSpace(("bg", "fg"), values=values), (0.0,) * 3, (1.0,) * 3)
+    model = Predictor.of_network(Half(), LabelSpace(("bg", "fg"), values=values), (0.0,) * 3, (1.0,) * 3)
     folder = photos(tmp_path / "photos", TRUTH, how)
     half = [np.tile(np.arange(32) >= 16, (24, 1)).astype(np.uint8) for _ in TRUTH]
     found = evaluate(model, folder)

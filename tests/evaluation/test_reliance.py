@@ -51,7 +51,7 @@ class Draws:
 
 
 def predictor(factor: float = 1.0) -> Predictor:
-    return Predictor(Overconfident(factor), SPACE, (0.0,) * 3, (1.0,) * 3)
+    return Predictor.of_network(Overconfident(factor), SPACE, (0.0,) * 3, (1.0,) * 3)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 4.0])
@@ -116,7 +116,7 @@ def test_a_sigmoid_map_has_a_temperature_too() -> None:
             labels = (random.random((30, 30)) < p).astype(np.uint8)
             return Sample(torch.from_numpy(image), torch.from_numpy(labels), str(index))
 
-    model = Predictor(Sharp(), space, (0.0,) * 3, (1.0,) * 3)
+    model = Predictor.of_network(Sharp(), space, (0.0,) * 3, (1.0,) * 3)
     assert fit_temperature(model, Coins()).value == pytest.approx(5, rel=0.15)
 
 

@@ -58,7 +58,7 @@ class Scenes:
 
 
 def predictor(network: nn.Module | None = None, space: LabelSpace = SPACE) -> Predictor:
-    return Predictor(network or Brightness(), space, (0.0,) * 3, (1.0,) * 3)
+    return Predictor.of_network(network or Brightness(), space, (0.0,) * 3, (1.0,) * 3)
 
 
 @pytest.mark.parametrize("readers", [0, 1, 3])

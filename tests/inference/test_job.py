@@ -26,7 +26,7 @@ class Bright(nn.Module):
 
 @pytest.fixture
 def predictor() -> Predictor:
-    return Predictor(Bright(), intarsia.LabelSpace(("dark", "bright")), (0.5,) * 3, (0.25,) * 3)
+    return Predictor.of_network(Bright(), intarsia.LabelSpace(("dark", "bright")), (0.5,) * 3, (0.25,) * 3)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from intarsia import models
 from intarsia.checkpoint import Checkpoint, save
 from intarsia.data.files.codecs import read_labels
 from intarsia.errors import CheckpointError, DataError, ModelError
-from intarsia.inference import Prediction, Predictor
+from intarsia.inference import Prediction, Predictor, Torch, uncertainty
 from intarsia.labels import LabelSpace
 from intarsia.structures import SemanticLogits
 
@@ -47,7 +47,7 @@ class Scores(nn.Module):
 
 @pytest.fixture
 def predictor() -> Predictor:
-    return Predictor(Strongest(), COLORS, HALF, HALF)
+    return Predictor.of_network(Strongest(), COLORS, HALF, HALF)
 
 
 def picture(height: int = 5, width: int = 7, channels: int = 3, dtype: type = np.uint8, seed: int = 0) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_labels_have_the_pictures_own_size_and_the_right_classes(predictor, size
 def test_any_number_of_channels(channels):
     names = tuple(f"c{n}" for n in range(max(2, channels)))
     net = Scores(lambda x: torch.cat([x, -x], 1) if channels == 1 else x)
-    predict = Predictor(net, LabelSpace(names), (0.5,) * channels, (1.0,) * channels, in_channels=channels)
+    predict = Predictor.of_network(net, LabelSpace(names), (0.5,) * channels, (1.0,) * channels, in_channels=channels)
     pixels = picture(channels=channels)
     expected = pixels[..., 0] < 127.5 if channels == 1 else pixels.argmax(axis=2)
     assert predict(pixels).labels.tolist() == expected.astype(int).tolist()
@@ -104,7 +104,7 @@ def test_every_mode_of_pillow_is_read_or_refused_in_a_sentence(predictor, mode):
 
 def test_normalization_is_that_of_the_training():
     seen: list[Tensor] = []
-    predict = Predictor(Scores(lambda x: seen.append(x) or x), COLORS, (0.1, 0.2, 0.3), (0.5, 1.0, 2.0))
+    predict = Predictor.of_network(Scores(lambda x: seen.append(x) or x), COLORS, (0.1, 0.2, 0.3), (0.5, 1.0, 2.0))
     predict(np.full((2, 2, 3), 51, np.uint8))
     predict(np.full((2, 2, 3), 13107, np.uint16))
     for x in seen:
@@ -116,7 +116,7 @@ def test_the_network_is_in_eval_mode_and_without_gradients_whatever_happened_to_
     net = nn.Sequential(nn.Dropout(0.99), Strongest())
     seen: list[bool] = []
     net.register_forward_pre_hook(lambda *_: seen.append(net.training or torch.is_grad_enabled()))
-    predict = Predictor(net, COLORS, HALF, HALF)
+    predict = Predictor.of_network(net, COLORS, HALF, HALF)
     net.train()
     labels = predict(picture()).labels
     assert (labels == picture().argmax(axis=2)).all()
@@ -125,14 +125,14 @@ def test_the_network_is_in_eval_mode_and_without_gradients_whatever_happened_to_
 
 def test_a_network_handed_in_keeps_its_memory_layout():
     net = nn.Conv2d(3, 3, 3, padding=1)
-    Predictor(net, COLORS, HALF, HALF)(picture())
+    Predictor.of_network(net, COLORS, HALF, HALF)(picture())
     assert net.weight.is_contiguous()
     last = nn.Conv2d(3, 3, 3, padding=1).to(memory_format=torch.channels_last)
     seen: list[bool] = []
     last.register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
     )
-    Predictor(last, COLORS, HALF, HALF)(picture())
+    Predictor.of_network(last, COLORS, HALF, HALF)(picture())
     assert seen == [True]
     assert last.weight.is_contiguous(memory_format=torch.channels_last)
 
@@ -150,7 +150,7 @@ def test_a_batch_equals_its_pictures_one_by_one(predictor):
 
 def test_one_sigmoid_map_and_more_than_255_classes():
     two = LabelSpace(("ground", "disk"), activation="sigmoid")
-    predict = Predictor(Scores(lambda x: x[:, :1]), two, HALF, HALF)
+    predict = Predictor.of_network(Scores(lambda x: x[:, :1]), two, HALF, HALF)
     pixels = picture()
     assert (predict(pixels).labels == (pixels[..., 0] > 127)).all()
     many = LabelSpace(tuple(f"c{n}" for n in range(300)))
@@ -161,7 +161,7 @@ def test_one_sigmoid_map_and_more_than_255_classes():
             .float()
         )
     )
-    labels = Predictor(high, many, HALF, HALF)(pixels).labels
+    labels = Predictor.of_network(high, many, HALF, HALF)(pixels).labels
     assert labels.dtype == np.uint16
     assert (labels == 255).all()
 
@@ -170,7 +170,9 @@ def test_reduced_precision_returns_float32_scores_and_nearly_the_same_labels():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 3, 1))
     image = torch.from_numpy(picture(40, 40)).permute(2, 0, 1)[None]
-    full, half = (Predictor(net, COLORS, HALF, HALF, precision=p).logits(image) for p in ("float32", "bfloat16"))
+    full, half = (
+        Predictor.of_network(net, COLORS, HALF, HALF, precision=p).logits(image) for p in ("float32", "bfloat16")
+    )
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
     torch.testing.assert_close(full, half, rtol=0.05, atol=0.05)
@@ -197,7 +199,7 @@ def test_lossless_changes_of_channels_are_made_and_said(have, want, note, dtype)
     seen: list[Tensor] = []
     net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     space = COLORS if want == 3 else LabelSpace(("a", "b"))
-    found = Predictor(net, space, (0.0,) * want, (1.0,) * want, in_channels=want)(pixels)
+    found = Predictor.of_network(net, space, (0.0,) * want, (1.0,) * want, in_channels=want)(pixels)
     assert note in found.note
     kept = pixels[..., :want] if have > want else pixels[..., :1].repeat(want, axis=2)
     torch.testing.assert_close(seen[0][0].permute(1, 2, 0).numpy(), (kept / np.iinfo(dtype).max).astype(np.float32))
@@ -205,7 +207,9 @@ def test_lossless_changes_of_channels_are_made_and_said(have, want, note, dtype)
 
 
 def test_a_gray_picture_saved_in_color_fits_a_gray_network_and_a_colored_one_does_not():
-    predict = Predictor(Scores(lambda x: torch.cat([x, -x], 1)), LabelSpace(("a", "b")), (0.5,), (1.0,), in_channels=1)
+    predict = Predictor.of_network(
+        Scores(lambda x: torch.cat([x, -x], 1)), LabelSpace(("a", "b")), (0.5,), (1.0,), in_channels=1
+    )
     gray = picture(channels=1)
     assert (predict(gray.repeat(3, axis=2)).labels == predict(gray).labels).all()
     assert "equal channels" in predict(gray.repeat(3, axis=2)).note
@@ -268,7 +272,7 @@ def test_files_that_cannot_be_used_are_named(predictor, tmp_path):
 )
 def test_networks_whose_output_is_no_scores(output, words):
     with pytest.raises(ModelError) as error:
-        Predictor(Scores(output), COLORS, HALF, HALF)(picture())
+        Predictor.of_network(Scores(output), COLORS, HALF, HALF)(picture())
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -288,7 +292,7 @@ def test_too_large_a_picture_is_told_in_a_sentence(problem):
         DataError,
         match="a picture of 7 x 5 pixels does not fit into the memory of cpu with this network; cut it into tiles",
     ):
-        Predictor(Scores(full), COLORS, HALF, HALF)(picture())
+        Predictor.of_network(Scores(full), COLORS, HALF, HALF)(picture())
 
 
 def test_other_errors_of_a_network_stay_what_they_are():
@@ -296,7 +300,7 @@ def test_other_errors_of_a_network_stay_what_they_are():
         raise RuntimeError("my own mistake")
 
     with pytest.raises(RuntimeError, match="my own mistake"):
-        Predictor(Scores(broken), COLORS, HALF, HALF)(picture())
+        Predictor.of_network(Scores(broken), COLORS, HALF, HALF)(picture())
 
 
 @pytest.mark.parametrize(
@@ -310,7 +314,7 @@ def test_other_errors_of_a_network_stay_what_they_are():
 )
 def test_predictors_that_cannot_be(more, words):
     with pytest.raises(ModelError) as error:
-        Predictor(Strongest(), COLORS, HALF, HALF, **more)
+        Predictor.of_network(Strongest(), COLORS, HALF, HALF, **more)
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -325,7 +329,7 @@ def test_load_builds_the_network_of_the_checkpoint_and_answers_as_it_did(tmp_pat
         tmp_path,
         Checkpoint("fpn", options, COLORS, 3, HALF, HALF, net.state_dict(), recipe={"seed": 7}, protocol="voc"),
     )
-    loaded, by_hand = Predictor.load(tmp_path, device="cpu"), Predictor(net, COLORS, HALF, HALF)
+    loaded, by_hand = Predictor.load(tmp_path, device="cpu"), Predictor.of_network(net, COLORS, HALF, HALF)
     pixels = picture(97, 131)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     torch.testing.assert_close(loaded.logits(image), by_hand.logits(image), rtol=1e-4, atol=1e-4)
@@ -466,9 +470,59 @@ def test_real_pictures_keep_their_size(shared_data):
     torch.manual_seed(0)
     names = tuple(f"c{n}" for n in range(21))
     net = models.build("fpn", 21, encoder="resnet18", channels=16)
-    predict = Predictor(net, LabelSpace(names), net.encoder.mean, net.encoder.std)
+    predict = Predictor.of_network(net, LabelSpace(names), net.encoder.mean, net.encoder.std)
     files = sorted((shared_data / "voc2012_sample" / "JPEGImages").glob("*.jpg"))[:2]
     for found in predict.stream(files):
         with Image.open(found.path) as image:
             assert found.labels.shape == image.size[::-1]
         assert sum(found.shares().values()) == pytest.approx(1)
+
+
+# engines
+
+
+def test_any_function_is_an_engine() -> None:
+    """A threshold in NumPy, say: raw integers in, scores out; everything above it stays as it is."""
+
+    def threshold(image: torch.Tensor) -> SemanticLogits:
+        bright = image.float().mean(dim=1, keepdim=True) / 255 - 0.5
+        return SemanticLogits(torch.cat((-bright, bright), dim=1))
+
+    space = LabelSpace(("dark", "bright"))
+    by_function = Predictor(threshold, space)
+    network = Scores(lambda x: torch.cat((0.5 - x.mean(1, keepdim=True), x.mean(1, keepdim=True) - 0.5), 1))
+    by_network = Predictor(Torch(network, (0.0,) * 3, (1.0,) * 3), space)
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    assert (by_function(pixels).labels == by_network(pixels).labels).all()
+    image = torch.as_tensor(pixels.transpose(2, 0, 1).copy())[None]
+    assert torch.allclose(by_function.probabilities(image), by_network.probabilities(image), atol=1e-6)
+    assert (by_function.device.type, by_function.precision) == ("cpu", "float32")
+    assert uncertainty(by_function, image, "tta").shape == (1, 7, 9)
+    with pytest.raises(ModelError, match="needs a network in PyTorch, and the predictor runs threshold"):
+        uncertainty(by_function, image, "mc-dropout")
+
+
+def test_an_engines_scores_are_checked_too() -> None:
+    space = LabelSpace(("a", "b", "c"))
+    wrong = Predictor(lambda image: SemanticLogits(image[:, :2].float()), space)
+    with pytest.raises(ModelError, match=r"scores of shape \[1, 2, 4, 5\] where \[1, 3, 4, 5\] is needed"):
+        wrong(np.zeros((4, 5, 3), np.uint8))
+    empty = Predictor(lambda image: SemanticLogits(image.float() * float("nan")), space)
+    with pytest.raises(ModelError, match="scores that are no numbers"):
+        empty(np.zeros((4, 5, 3), np.uint8))
+
+
+def test_a_network_alone_is_no_engine() -> None:
+    with pytest.raises(
+        ModelError, match=r"Conv2d is a network, .*give Predictor\.of_network\(model, labels, mean, std\)"
+    ):
+        Predictor(nn.Conv2d(3, 3, 1), COLORS)
+
+
+def test_the_temperature_is_kept_by_whoever_decides() -> None:
+    engine = Torch(Scores(lambda x: x), HALF, HALF)
+    image = torch.full((1, 3, 2, 2), 200, dtype=torch.uint8)
+    image[:, 1] = 20
+    sharp, soft = Predictor(engine, COLORS), Predictor(engine, COLORS, temperature=4.0)
+    assert torch.equal(sharp.run(image), soft.run(image))
+    assert sharp.probabilities(image).amax() > soft.probabilities(image).amax()

@@ -27,7 +27,7 @@ class Net(nn.Module):
 
 
 def predictor(rate: float = 0.5) -> Predictor:
-    return Predictor(Net(rate), SPACE, (0.0,) * 3, (1.0,) * 3)
+    return Predictor.of_network(Net(rate), SPACE, (0.0,) * 3, (1.0,) * 3)
 
 
 def image(height: int = 9, width: int = 13) -> Tensor:

@@ -96,7 +96,7 @@ def test_an_answer_without_logits_is_told_of_in_training_and_prediction(
 ) -> None:
     with pytest.raises(TrainingError, match=rf"the network returns {words}; return SemanticLogits, a tensor"):
         start(tmp_path, Answers(answer))
-    predictor = intarsia.Predictor(Answers(answer), LABELS, (0.5,) * 3, (0.5,) * 3)
+    predictor = intarsia.Predictor.of_network(Answers(answer), LABELS, (0.5,) * 3, (0.5,) * 3)
     with pytest.raises(ModelError, match=rf"Answers returned {words}; return SemanticLogits"):
         predictor.logits(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
     assert semantic(answer(torch.zeros(1), torch.zeros(1))) is None
@@ -151,7 +151,7 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path, data: Any, words: str) -
 
 
 def test_data_that_cannot_be_scored() -> None:
-    predictor = intarsia.Predictor(nn.Conv2d(3, 2, 1), LABELS, (0.5,) * 3, (0.5,) * 3)
+    predictor = intarsia.Predictor.of_network(nn.Conv2d(3, 2, 1), LABELS, (0.5,) * 3, (0.5,) * 3)
     for data in (Endless(), (sample for sample in Squares())):  # type: ignore[attr-defined]
         with pytest.raises(IntarsiaError, match=f"of type {type(data).__name__}, whose samples have no numbers"):
             intarsia.evaluate(predictor, data)

@@ -108,9 +108,9 @@ def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None
     mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
     if mean is None or std is None:
         raise ModelError(
-            "this network does not say how its images are normalized; evaluate Predictor(model, labels, mean, std) instead"
+            "this network does not say how its images are normalized; evaluate Predictor.of_network(model, labels, mean, std) instead"
         )
-    return Predictor(model, labels, mean, std, in_channels=len(mean))
+    return Predictor.of_network(model, labels, mean, std, in_channels=len(mean))
 
 
 def dataset_of(

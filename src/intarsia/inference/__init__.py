@@ -1,5 +1,6 @@
 """A picture of any size in, the class of every pixel out, and how sure that is."""
 
+from .engine import Engine, Torch
 from .graph import Graph
 from .inputs import expand, left_out, result_names
 from .job import Predictions, predict
@@ -10,11 +11,13 @@ from .uncertainty import KINDS, uncertainty
 
 __all__ = [
     "KINDS",
+    "Engine",
     "Graph",
     "LabelSets",
     "Prediction",
     "Predictions",
     "Predictor",
+    "Torch",
     "expand",
     "left_out",
     "predict",

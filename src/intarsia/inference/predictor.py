@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,34 +14,46 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .. import checkpoint as checkpoints
-from ..checkpoint import Checkpoint, bare
-from ..data.normalize import normalize
-from ..errors import DataError, IntarsiaError, ModelError, nearest
+from ..checkpoint import Checkpoint
+from ..errors import DataError, IntarsiaError, ModelError
 from ..labels import LabelSpace
+from .engine import Engine, Output, Torch, device_of, fastest, memory_explained, name_of
 from .inputs import fit_channels, read, to_tensor
-from .outputs import ALLOWED, semantic, spelled
 from .prediction import Prediction
-
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Predictor:
-    """A trained network, its classes, and how its images are normalized.
+    """An engine, and what the numbers of its classes mean.
 
     Args:
-        model: a network that maps [B, in_channels, H, W] to SemanticLogits, to a plain tensor [B, K, H, W], or to a
-            mapping or tuple that holds one (see `outputs.py`). It is put into eval mode whenever it is used; its memory
-            layout stays as it is.
+        engine: raw integers [B, in_channels, H, W] to SemanticLogits in the image's size: `Torch`, or any such function.
         labels: what the numbers of its classes mean.
-        mean, std: one number for each channel, in units of the full scale (255 or 65535).
-        device: "cpu", "cuda", "cuda:1", "mps"; "auto" leaves the network where it is.
-        precision: "float32"; "bfloat16" or "float16" trade equality for speed.
+        in_channels: of the images.
+        temperature: logits are divided by it before they become probabilities; no class changes.
 
     Raises: ModelError when these do not fit together.
     """
 
-    def __init__(
-        self,
+    def __init__(self, engine: Engine, labels: LabelSpace, *, in_channels: int = 3, temperature: float = 1.0) -> None:
+        if isinstance(engine, nn.Module):
+            raise ModelError(
+                f"{type(engine).__name__} is a network, which does not know how its images are normalized; give "
+                "Predictor.of_network(model, labels, mean, std)"
+            )
+        if isinstance(engine, Torch) and len(engine.mean) != in_channels:
+            raise ModelError(
+                f"mean holds {len(engine.mean)} numbers and std {len(engine.std)} for images of {in_channels} channels; "
+                "give one for each channel"
+            )
+        self.engine = engine
+        self.labels = labels
+        self.in_channels = in_channels
+        self.temperature = temperature
+        self.checkpoint: Checkpoint | None = None  # what it was loaded from, without tensors
+
+    @classmethod
+    def of_network(
+        cls,
         model: nn.Module,
         labels: LabelSpace,
         mean: Sequence[float],
@@ -51,22 +62,15 @@ class Predictor:
         in_channels: int = 3,
         device: str | torch.device = "auto",
         precision: str = "float32",
-    ) -> None:
-        if precision not in PRECISIONS:
-            raise ModelError(f"precision is {precision!r}{nearest(precision, PRECISIONS)}")
-        if not len(mean) == len(std) == in_channels:
-            raise ModelError(
-                f"mean holds {len(mean)} numbers and std {len(std)} for images of {in_channels} channels; give one for each channel"
-            )
-        weight = next(model.parameters(), torch.empty(0))
-        self.device = weight.device if device == "auto" else _device(device)
-        self.model = model.to(self.device).eval()
-        self.labels = labels
-        self.mean, self.std = tuple(mean), tuple(std)
-        self.in_channels = in_channels
-        self.precision = precision
-        self.temperature = 1.0  # logits are divided by it before they become probabilities; no class changes
-        self.checkpoint: Checkpoint | None = None  # what it was loaded from, without tensors
+    ) -> Predictor:
+        """A PyTorch network, its classes, and how its images are normalized.
+
+        Args:
+            model, mean, std, device, precision: as for `Torch`.
+
+        Raises: ModelError when these do not fit together.
+        """
+        return cls(Torch(model, mean, std, device=device, precision=precision), labels, in_channels=in_channels)
 
     @classmethod
     def load(
@@ -87,25 +91,50 @@ class Predictor:
         """
         stored = checkpoints.load(path)
         network = stored.build(model)
-        place = (
-            _device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-            if device == "auto"
-            else _device(device)
-        )
+        place = fastest() if device == "auto" else device_of(device)
         if model is None and place.type == "cpu":
             network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
-        predictor = cls(
-            network,
-            stored.labels,
-            stored.mean,
-            stored.std,
-            in_channels=stored.in_channels,
-            device=place,
-            precision=precision,
-        )
+        engine = Torch(network, stored.mean, stored.std, device=place, precision=precision)
+        predictor = cls(engine, stored.labels, in_channels=stored.in_channels, temperature=stored.temperature)
         predictor.checkpoint = replace(stored, weights={}, state={})
-        predictor.temperature = stored.temperature
         return predictor
+
+    @property
+    def pytorch(self) -> Torch:
+        """The engine, where it is a PyTorch network.
+
+        Raises: ModelError where it is another.
+        """
+        if not isinstance(self.engine, Torch):
+            raise ModelError(
+                f"this needs a network in PyTorch, and the predictor runs {name_of(self.engine)}; load the checkpoint"
+            )
+        return self.engine
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+        return self.pytorch.model
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """What is subtracted of each channel, in units of the full scale."""
+        return self.pytorch.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """What each channel is divided by, in units of the full scale."""
+        return self.pytorch.std
+
+    @property
+    def device(self) -> torch.device:
+        """Where outputs lie; the CPU for engines that are no PyTorch network."""
+        return self.engine.device if isinstance(self.engine, Torch) else torch.device("cpu")
+
+    @property
+    def precision(self) -> str:
+        """Of the network's arithmetic."""
+        return self.engine.precision if isinstance(self.engine, Torch) else "float32"
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:
         """Name every pixel of one picture.
@@ -187,15 +216,8 @@ class Predictor:
             raise DataError(
                 f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
             )
-        if self.model.training:
-            self.model.eval()
-        with _memory_told(image, self.device):
-            x = normalize(image.to(self.device), self.mean, self.std)
-            x = x.contiguous(memory_format=_layout(self.model))
-            dtype = PRECISIONS[self.precision]
-            with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                output = self.model(x)
-            return self._scores(output, image).float()
+        with memory_explained(image, self.device):
+            return self._checked(self.engine(image), image).float()
 
     def probabilities(self, image: Tensor) -> Tensor:
         """How probable each class is, under the temperature that `intarsia calibrate` fitted.
@@ -212,11 +234,10 @@ class Predictor:
         """The probabilities [B, K, H, W] of logits, under the predictor's temperature."""
         return self.labels.probabilities(logits / self.temperature)
 
-    def _scores(self, output: object, image: Tensor) -> Tensor:
-        network, found = type(bare(self.model)).__name__, semantic(output)
-        if found is None:
-            raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
-        logits = found.logits
+    def _checked(self, output: Output, image: Tensor) -> Tensor:
+        """The logits of an engine's output, which are numbers, one map for each class, in the image's size."""
+        network = name_of(self.engine)
+        logits = output.logits
         want = (image.shape[0], self.labels.head_size, *image.shape[2:])
         if tuple(logits.shape) != want:
             raise ModelError(
@@ -265,49 +286,3 @@ class Predictor:
 
 def _called(image: object) -> str:
     return str(image) if isinstance(image, str | Path) else "image"
-
-
-def _layout(model: nn.Module) -> torch.memory_format:
-    """The memory layout that a network's convolutions are stored in: images follow it."""
-    for weight in model.parameters():
-        if weight.ndim == 4 and weight.shape[1] > 1 and weight[0, 0].numel() > 1:
-            last = weight.is_contiguous(memory_format=torch.channels_last)
-            return torch.channels_last if last else torch.contiguous_format
-    return torch.contiguous_format
-
-
-def _device(name: str | torch.device) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ModelError(f"there is no device {str(name)!r}{nearest(name, ('auto', 'cpu', 'cuda', 'mps'))}") from None
-    here: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device.type in here and not here[device.type]():
-        raise ModelError(
-            f"device {str(name)!r} was asked for, and this machine has none that torch can use; use device='cpu'"
-        )
-    if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
-        raise ModelError(
-            f"device {str(name)!r} was asked for, and this machine has {torch.cuda.device_count()} GPUs, counted from cuda:0"
-        )
-    return device
-
-
-@contextmanager
-def _memory_told(image: Tensor, device: torch.device) -> Iterator[None]:
-    """Turn the several ways of saying "out of memory" into one sentence."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if (
-            not isinstance(error, MemoryError | torch.OutOfMemoryError)
-            and "not enough memory" not in str(error)
-            and "allocate memory" not in str(error)
-        ):
-            raise
-        count, _, height, width = image.shape
-        many = f"{count} pictures" if count > 1 else "a picture"
-        raise DataError(
-            f"{many} of {width} x {height} pixels {'do' if count > 1 else 'does'} not fit into the memory of {device} with this network; "
-            "cut it into tiles, make it smaller, or use a device with more memory"
-        ) from None

@@ -101,7 +101,7 @@ def prepared(
         ema=MovingAverage(trained, recipe.train.ema) if recipe.train.ema else None,
         frozen=frozen,
         objective=Objective(wrapped, loss, net.mean, net.std, material.labels.head_size),
-        predictor=Predictor(
+        predictor=Predictor.of_network(
             trained, material.labels, net.mean, net.std, in_channels=material.channels, device=fabric.device
         ),
         shipped=shipped(recipe, material, net),
