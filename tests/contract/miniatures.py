@@ -55,6 +55,9 @@ for _make in (resnet_mini, densenet_mini, hrnet_mini):
 MINIATURES = {"resnet18": "resnet_mini", "densenet121": "densenet_mini", "hrnet_w18_small": "hrnet_mini"}
 ROWS = {
     "hierarchical": {"encoder": "resnet_mini"},  # exporting two scales of an HRNet takes longest; the row hrnet has one
+    "nasfpn": {"encoder": "resnet_mini"},
+    "rtseg_unet": {"encoder": "resnet_mini"},  # the row rtseg_skipnet has ShuffleNet
+    "rtseg_dilation": {"encoder": "resnet_mini"},
     "ladder_densenet": {"bottleneck": 8},  # of four channels, all can be below zero
 }
 
