@@ -45,6 +45,7 @@ from intarsia import datasets
 from intarsia.annotations.convert import read
 from intarsia.annotations.splits import together
 from intarsia.data.faults import told_faults
+from intarsia.errors import DataError
 
 NAN = float("nan")
 RING = "<polygon><x1>1</x1><y1>1</y1><x2>5</x2><y2>5</y2></polygon>"
@@ -240,3 +241,20 @@ def test_what_is_left_out_is_not_drawn_in_the_clean_copy(tmp_path: Path, run_cli
     assert run_cli("data", "audit", tmp_path / "in", "--fix", tmp_path / "clean")[0] == 1
     drawn = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "clean" / "masks").rglob("*.png")}
     assert int((drawn["a"] == 1).sum()) == 100 and not drawn["b"].any() and (drawn["a"] <= 1).all()
+
+
+def test_a_picture_whose_image_is_missing_is_listed_too(tmp_path: Path, run_cli: Run) -> None:
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": H, "width": W} for n in (7, 8, 9)]
+    laid(
+        tmp_path,
+        {"images/7.jpg": PHOTO, "images/9.jpg": PHOTO, "annotations/x.json": coco({}, {"image_id": 9}, images=images)},
+    )
+    dataset = datasets.open("export", tmp_path, "all")
+    assert [item.name for item in dataset.items] == ["7", "9"]
+    assert [(f.picture, f.annotation) for f in dataset.faults] == [("8", "")]
+    code, out, _ = run_cli("data", "audit", tmp_path)
+    assert code == 1 and "8: its image is not found beside the export; put it there" in " ".join(out.split())
+    (tmp_path / "images" / "7.jpg").unlink()
+    (tmp_path / "images" / "9.jpg").unlink()
+    with pytest.raises(DataError, match="the images of 7, 8, 9 are not found beside the export; put them there"):
+        datasets.open("export", tmp_path, "all")

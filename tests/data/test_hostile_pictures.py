@@ -13,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from intarsia import limits
 from intarsia.annotations.convert import read
+from intarsia.data.files import id_maps
 from intarsia.data.files.codecs import orientation_of, read_image
 from intarsia.data.files.formats import embedded
+from intarsia.data.files.id_maps import read_mat
 from intarsia.datasets.waymo import _decoded
 from intarsia.errors import DataError
 
@@ -162,3 +165,19 @@ def test_pictures_within_documents_go_through_the_same_door(tmp_path: Path) -> N
         with pytest.raises(DataError, match="no picture that can be read"):
             _decoded(content, "x")
     assert _decoded(photo("JPEG"), "x").shape == (20, 30, 3)
+
+
+def test_matlab_files_that_unpack_to_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"x": np.zeros((3000, 3000)), "y": np.eye(3)}, do_compression=True)
+    assert read_mat(path, "x").shape == (3000, 3000)
+    monkeypatch.setattr(id_maps, "DECODED", 10_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="a.mat: its variables unpack to more than 10,000,000 bytes"):
+            read_mat(path, "y")
+        assert tracemalloc.get_traced_memory()[1] < 80e6
+    finally:
+        tracemalloc.stop()
+    savemat(path, {"y": np.eye(3)})
+    assert read_mat(path, "y").shape == (3, 3)

@@ -12,6 +12,7 @@ from ..annotations.project import Picture, Project, label_space, paint
 from ..annotations.project import planes as planes_of
 from ..annotations.remarks import said
 from ..annotations.splits import declared, part, to_train_on
+from ..data.faults import Fault
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
 from ..errors import DataError, LabelError, nearest
@@ -126,13 +127,14 @@ def drawn(
         planes: several labels a pixel; also where `labels` has `planes`.
         overlaps: whether each object keeps all of its pixels, see `export`.
 
-    Raises: DataError when pictures are missing.
+    Raises: DataError when the images of all pictures are missing; those of some are faults.
     """
     lost = [picture.name for picture in pictures if picture.image is None]
-    if lost:
+    why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "") if lost else ""
+    if lost and len(lost) == len(pictures):
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "")
         raise DataError(f"{project.source}: the images of {shown} are not found beside the export{why}; put them there")
+    gone = [Fault(place, name, "", f"its image is not found beside the export{why}; put it there") for name in lost]
     packed = place.suffix == ".zip"  # its images lie elsewhere each time that it is opened
     around = place if packed or place.is_dir() else place.parent  # masks may lie beside a file that tells their names
     items = [
@@ -163,7 +165,7 @@ def drawn(
         split=split,
         decode=decode,
         remarks=said(pictures, project.remarks),
-        faults=(*(fault for picture in pictures for fault in picture.faults), *project.loose),
+        faults=(*(fault for picture in pictures for fault in picture.faults), *gone, *project.loose),
     )
 
 

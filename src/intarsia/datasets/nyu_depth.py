@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.files.codecs import read_image, read_mask
+from ..data.files.npy import load
 from ..data.pairs import Pair, Pairs, Raw
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
@@ -62,7 +63,7 @@ def depth(item: Pair) -> np.ndarray:
     """[H, W] float32 meters, nan where the sensor saw nothing."""
     path = _far(item)
     if path.suffix == ".npy":
-        meters = np.load(path, allow_pickle=False).astype(np.float32)
+        meters = load(path).astype(np.float32)
     else:
         meters = read_image(path)[..., 0].astype(np.float32) / 1000
     return np.where(meters > 0, meters, np.float32(np.nan))

@@ -1,11 +1,14 @@
 """Mask files whose numbers a data set takes apart itself: ids, ids spread over colors, and variables of MATLAB files."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import DataError, nearest
+from ...limits import DECODED
 from .codecs import decode_mask
 
 
@@ -41,12 +44,43 @@ def read_mat(path: Path, key: str) -> Any:
     from scipy.io import loadmat
 
     try:
+        _check_mat(path)
         tree = loadmat(path)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
+    except DataError:
+        raise
     except Exception as error:  # whatever its decoder makes of a damaged file
         raise DataError(f"{path}: no MATLAB file that can be read ({error}); copy it again from its source") from None
     if key not in tree:
         known = [name for name in tree if not name.startswith("__")]
         raise DataError(f"{path}: holds no variable {key!r}{nearest(key, known)}")
     return tree[key]
+
+
+def _check_mat(path: Path) -> None:
+    """Refuse a MATLAB file (version 5) whose compressed variables unpack to more than a picture may take.
+
+    Raises: DataError.
+    """
+    if path.stat().st_size * _RATIO <= DECODED:
+        return
+    with path.open("rb") as file:
+        head = file.read(128)
+        order, total = "<" if head[126:128] == b"IM" else ">", 0
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(order + "II", tag)
+            if kind != _COMPRESSED:
+                file.seek(size, 1)
+                continue
+            unpack, left = zlib.decompressobj(), size
+            while left > 0 and (piece := file.read(min(left, 1 << 16))):
+                left -= len(piece)
+                total += len(unpack.decompress(piece))
+                if total > DECODED:
+                    raise DataError(
+                        f"{path}: its variables unpack to more than {DECODED:,} bytes; save fewer in a file"
+                    )
+
+
+_RATIO, _COMPRESSED = 1032, 15  # what deflate makes of a byte at most; the type of a compressed element

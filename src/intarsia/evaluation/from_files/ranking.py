@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ...data.files.npy import load
 from ...documents import read_lines
 from ...errors import DataError, LabelError, nearest
 from ...metrics import TopK
@@ -103,12 +104,7 @@ def _table(path: Path, images: Sequence[str], truth: object) -> tuple[np.ndarray
 
 def _array(path: Path, count: int, truth: object) -> np.ndarray:
     """[N, K] scores of an array."""
-    try:
-        scores = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: no readable array of numbers ({error})") from None
+    scores = load(path)
     if scores.ndim != 2 or scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
         raise DataError(f"{path}: an array {scores.shape} of {scores.dtype}; give finite scores [images, classes]")
     if len(scores) != count:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...data.files.npy import load
 from ...errors import DataError, IntarsiaError, LabelError, extra
+from ...limits import check_decoded
 from ...metrics import ConfusionMatrix, ImageCounts, Scores, SurfaceDistances
 from ...metrics.surface import Rule, SurfaceScores
 from ..measures import told
@@ -111,16 +113,16 @@ def read_volume(path: Path) -> Volume:
         numbers that are not whole.
     """
     if path.suffix == ".npy":
-        try:
-            values, size, place = np.load(path, allow_pickle=False), None, None
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: no readable array of numbers ({error})") from None
+        values, size, place = load(path), None, None
     else:
         nibabel = extra("nibabel", "medical")
         try:
             image = nibabel.load(path)
+            check_decoded(int(np.prod(image.shape, dtype=object)) * image.get_data_dtype().itemsize, path)
             values = np.asanyarray(image.dataobj)
             size, place = tuple(float(z) for z in image.header.get_zooms()[:3]), np.asarray(image.affine, np.float64)
+        except DataError:
+            raise
         except Exception as error:  # whatever its decoder makes of a damaged file
             raise DataError(f"{path}: no NIfTI file that can be read ({error})") from None
     while values.ndim > 3 and values.shape[-1] == 1:
