@@ -12,7 +12,7 @@ from ..annotations.project import Picture, Project, label_space, paint
 from ..annotations.project import planes as planes_of
 from ..annotations.remarks import said
 from ..annotations.splits import declared, part, to_train_on
-from ..data.faults import Fault
+from ..data.dataset import Fault
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
 from ..errors import DataError, LabelError, nearest

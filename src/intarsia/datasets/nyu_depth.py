@@ -63,7 +63,7 @@ def depth(item: Pair) -> np.ndarray:
     """[H, W] float32 meters, nan where the sensor saw nothing."""
     path = _far(item)
     if path.suffix == ".npy":
-        meters = load(path).astype(np.float32)
+        meters: np.ndarray = load(path).astype(np.float32)
     else:
         meters = read_image(path)[..., 0].astype(np.float32) / 1000
     return np.where(meters > 0, meters, np.float32(np.nan))
