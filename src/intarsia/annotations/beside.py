@@ -84,7 +84,7 @@ def scratch() -> Path:
 
 @contextmanager
 def reading(where: object, tool: str) -> Iterator[None]:
-    """Whatever an export misses, or has of another kind, becomes one sentence that says where.
+    """Turn what an export misses, or has of another kind, into one sentence that says where.
 
     Raises: DataError.
     """

@@ -111,7 +111,7 @@ class Region(NamedTuple):
         return whole
 
     def outlines(self, height: int, width: int) -> tuple[Part, ...]:
-        """Its parts as they are, or the outlines of its pixels where it is a bitmap."""
+        """The region's parts as they are, or the outlines of its pixels where it is a bitmap."""
         return self.parts if self.bitmap is None else outline(self.mask(height, width))
 
     def ring(self, height: int, width: int) -> Ring | None:
@@ -143,7 +143,7 @@ class Picture(NamedTuple):
 
 
 class Pictures(Sequence[Picture]):
-    """So many pictures, each made anew when it is asked for."""
+    """A number of pictures, each made anew when it is asked for."""
 
     def __init__(self, length: int, make: Callable[[int], Picture]) -> None:
         self.length, self.make = length, make

@@ -175,7 +175,7 @@ def keyhole(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
 
 
 def area(ring: np.ndarray) -> float:
-    """Of a ring, positive where it runs clockwise on the screen."""
+    """The area of a ring, positive where it runs clockwise on the screen."""
     x, y = ring[:, 0], ring[:, 1]
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]) / 2 if len(ring) else 0.0
 

@@ -1,4 +1,4 @@
-"""What is told of a project: what lies outside of its pictures, and what a format that it is written in cannot hold."""
+"""Remarks on a project: what lies outside of its pictures, and what a format that it is written in cannot hold."""
 
 from __future__ import annotations
 

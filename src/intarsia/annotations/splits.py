@@ -1,4 +1,4 @@
-"""The splits that an export declares: which pictures are of which, and what is said of those that are not used."""
+"""The splits that an export declares: which pictures are of which, and remarks on those that are not used."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def options(tree: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def images(tree: dict[str, Any], path: Path, loose: list[Fault]) -> dict[str, Any]:
-    """Its images and their regions as VIA 2 has them; regions of a video, and such as belong to no image, go to `loose`.
+    """The project's images and their regions as VIA 2 has them; regions of a video, and such as belong to no image, go to `loose`.
 
     Raises: DataError for a view of several files.
     """

@@ -12,7 +12,7 @@ from ..errors import ModelError
 def classify_by_sliding(
     network: Callable[[Tensor], Tensor], image: Tensor, patch: int, stride: int = 1, *, batch_size: int = 256
 ) -> Tensor:
-    """Slide a classifier of patches over images: what it says about a patch is said of the pixel in the middle.
+    """Slide a classifier of patches over images: its answer for a patch is that of the pixel in the middle.
 
     This is how pixels were classified before networks became fully convolutional. Neighboring patches overlap almost
     wholly, so nearly all of the work is done again for each of them; the answer is the same as that of the dense form

@@ -173,7 +173,7 @@ class Checkpoint:
 
 
 class Unfilled(TorchFunctionMode):
-    """While a network is built on the meta device, nothing is drawn or computed for its first weights: there are none.
+    """Skip the first weights of a network that is built on the meta device: nothing is drawn or computed for them.
 
     What a network computes of an image stays as it is, because encoders are asked, while they are built, for which sizes
     they work and which of their parts are used: a shortcut that is added in place is one of them.

@@ -40,7 +40,7 @@ def compare(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say which of two models is better, and whether that can be told."""
+    """Say which of two models is better, and whether that can be known."""
     from .source import there
 
     if labels is not None:

@@ -88,7 +88,7 @@ def lost_of(project: Any, source: str) -> list[str]:
 
 
 def chosen(projects: dict[str, Any], wanted: list[str] | None, place: Path) -> Any:
-    """The pictures of the splits that are wanted, of an export in one file or in one for each split; all where none is said.
+    """The pictures of the splits that are wanted, of an export in one file or in one for each split; all where none is named.
 
     Raises: DataError for a split that is not there.
     """

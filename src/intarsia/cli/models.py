@@ -79,7 +79,7 @@ def chosen(
     until: int | None = None,
     most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Those of `entries` that pass every filter given.
+    """The `entries` that pass every filter given.
 
     Args:
         most: parameters.

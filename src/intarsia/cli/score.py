@@ -136,7 +136,7 @@ def score(
 
 
 def recognized(truth: Path) -> str:
-    """What kind of truth a path holds; frames of a video cannot be told from label maps in colors.
+    """What kind of truth a path holds; frames of a video look like label maps in colors.
 
     Raises: DataError for JSON that is no truth of COCO's.
     """

@@ -1,4 +1,4 @@
-"""The terms of use of a data set, told once on each machine."""
+"""The terms of use of a data set, shown once on each machine."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ BUDGETS = ("steps", "epochs", "minutes")
 
 
 def read(source: str | Path | Mapping[str, Any] | Recipe) -> tuple[dict[str, Any], str]:
-    """A recipe's tree and the name its errors are told under.
+    """A recipe's tree and the name that its errors begin with.
 
     Raises: RecipeError when the file is missing, is no YAML, or holds no mapping.
     """

@@ -239,7 +239,7 @@ class Train(_Frozen):
 
 
 class Evaluate(_Frozen):
-    """When, and how, the validation set is scored."""
+    """Settings of when, and how, the validation set is scored."""
 
     every: int | None = Field(default=None, gt=0, description="Steps between two validations; null: at the end only.")
     batch_size: int = Field(default=1, gt=0, description="Images at once; those of one size go together.")
@@ -249,7 +249,7 @@ class Evaluate(_Frozen):
 
 
 class Recipe(_Frozen):
-    """Everything that a run depends on."""
+    """All settings that a run depends on."""
 
     model: Choice | None = Field(
         default=None, description="The architecture and its options; `intarsia models` lists them."
@@ -269,7 +269,7 @@ class Recipe(_Frozen):
     seed: int = Field(default=0, ge=0, description="Of weights, order and augmentation.")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data in the form a recipe is written in: `Recipe` parsed from it is equal."""
+        """Return plain data in the form a recipe is written in: `Recipe` parsed from it is equal."""
         tree = _without_default_none(self, self.model_dump(mode="json"))
         for place in PLACES.keys() & tree.keys():
             node = tree[place]

@@ -45,7 +45,7 @@ _YEAR = re.compile(r"[_\- ]?\d+$")  # train2017, val_1
 
 
 def role(name: str, told: Mapping[str, str] | None = None) -> str:
-    """What a split is for: "train", "val" or "test"; "" where neither its name nor `told` says so.
+    """What a split is for: "train", "val" or "test"; "" where neither its name nor the other argument says so.
 
     Args:
         told: the name of a split -> what it is for, as the user wrote it; before the table.
@@ -70,7 +70,7 @@ def checked(told: Mapping[str, str], known: Iterable[str]) -> None:
 
 
 def of(wished: str, names: Iterable[str], told: Mapping[str, str] | None = None) -> list[str]:
-    """Those of the names that are for one role; without a name that holds others of them too, such as trainval."""
+    """The names that are for one role; without a name that holds others of them too, such as trainval."""
     found = [name for name in names if role(name, told) == wished]
     plain = [name for name in found if _YEAR.sub("", name.lower()) != "trainval"]
     return plain or found

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Listed(NamedTuple):
-    """What is said of a data set where it is listed."""
+    """The facts about a data set that lists show."""
 
     title: str
     options: tuple[str, ...] = ()  # its own keyword arguments

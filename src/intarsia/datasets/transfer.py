@@ -174,7 +174,7 @@ def write(path: Path, tree: dict[str, Any]) -> None:
 
 
 def about(part: Path) -> Path:
-    """The file beside NAME.part that says what the server said of it."""
+    """The file beside NAME.part that keeps the server's words about it."""
     return part.with_name(f"{part.name}.json")
 
 

@@ -1,4 +1,4 @@
-"""The label doctor: everything about a data set that would spoil a run or its numbers, said before the first step.
+"""The label doctor: everything about a data set that would spoil a run or its numbers, found before the first step.
 
     each sample --examine (threads)--> Exam --judge--> Audit: findings, frequencies, statistics, hash
 

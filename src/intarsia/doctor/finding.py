@@ -180,7 +180,7 @@ class Audit:
         return tuple(f for f in self.findings if f.severity == "warning")
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+        """Return plain data, for JSON."""
         total = max(int(self.counts.sum()), 1)
         return {
             "findings": [

@@ -71,7 +71,7 @@ def dilate_densenet(body: Any, output_stride: int) -> Any:
 
 
 def set_rate(module: nn.Module, rate: int) -> None:
-    """If `module` is a convolution of more than one tap: this distance between its taps, and padding that fits."""
+    """Set the distance between the taps of a convolution, and padding that fits; leave other modules as they are."""
     if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1):
         h, w = module.kernel_size
         module.dilation, module.padding = (rate, rate), (rate * (h // 2), rate * (w // 2))

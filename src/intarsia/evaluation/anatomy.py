@@ -61,7 +61,7 @@ class Confusion(NamedTuple):
 
 
 class Anatomy(NamedTuple):
-    """Everything that `evaluate --full` adds."""
+    """The tables and pictures that `evaluate --full` adds."""
 
     distances: list[Band]
     sizes: list[Size]
@@ -70,7 +70,7 @@ class Anatomy(NamedTuple):
     confusions: list[Confusion]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON, without pictures; None where there is no number."""
+        """Return plain data for JSON, without pictures; None where there is no number."""
         kept = np.linspace(0.05, 1, 20)
         none = lambda x: None if math.isnan(x) else x  # noqa: E731
         return {

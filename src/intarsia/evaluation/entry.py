@@ -47,7 +47,7 @@ def evaluate(
     full: bool = False,
     overwrite: bool = False,
 ) -> Score:
-    """Score a model on a data set, and write scores.json, images.safetensors and report.html when told where.
+    """Score a model on a data set, and write scores.json, images.safetensors and report.html when a folder is given.
 
     Args:
         model: a checkpoint, the folder of a run, a Predictor, or, with `labels`, a network whose encoder knows how its
@@ -116,7 +116,7 @@ def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None
 def dataset_of(
     predictor: Predictor, data: Any, split: str | None, root: str | Path | None
 ) -> tuple[Any, dict[str, str], Any]:
-    """The data set, what is said of it, and a function that opens another split of it (None where there is none)."""
+    """The data set, a line about it, and a function that opens another split of it (None where there is none)."""
     from ..datasets.catalogue import DATASETS
 
     stored = predictor.checkpoint.recipe.get("data") if predictor.checkpoint else None

@@ -50,7 +50,7 @@ class Temperature(NamedTuple):
     refused: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As a checkpoint keeps it."""
+        """Return plain data, as a checkpoint keeps it."""
         return {
             "temperature": self.value,
             "nll": list(self.nll),

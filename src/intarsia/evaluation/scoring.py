@@ -96,7 +96,7 @@ class Score:
         return len(self.per_image)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON: the scores, and what they were taken on; None where there is no number."""
+        """Return plain data for JSON: the scores, and what they were taken on; None where there is no number."""
         held = [value for _, value in self.per_image if not math.isnan(value)]
         return {
             **self.scores.to_dict(),

@@ -1,4 +1,4 @@
-"""What can be said of two models from what each counted on the same images.
+"""Verdicts on two models, from what each counted on the same images.
 
     A, B --counts of each image--> paired bootstrap    how large the difference is, with its interval
                                    permutation test    how often swapping A and B image by image gives as much
@@ -68,7 +68,7 @@ class Verdict:
 
     @property
     def better(self) -> str | None:
-        """Which of the two is better, if that can be told."""
+        """Which of the two is better, if that can be known."""
         return self.names[self.mean.value.value > 0] if self.mean.real else None
 
     @property
@@ -77,7 +77,7 @@ class Verdict:
         return sentence(*self.names, self.mean, len(self.images), alike=self.alike)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; None where there is no number."""
+        """Return plain data; None where there is no number."""
         plain = lambda c: {  # noqa: E731
             "difference": [_or_none(x) for x in c.value], "p": _or_none(c.p), "real": c.real, "needed": c.needed
         }  # fmt: skip

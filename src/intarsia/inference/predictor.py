@@ -133,7 +133,7 @@ class Predictor:
 
     @property
     def precision(self) -> str:
-        """Of the network's arithmetic."""
+        """Precision of the network's arithmetic."""
         return self.engine.precision if isinstance(self.engine, Torch) else "float32"
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:

@@ -43,7 +43,7 @@ class LabelSets:
 
     @classmethod
     def of(cls, predictor: Predictor) -> LabelSets:
-        """Those that `intarsia calibrate --coverage` has put into the predictor's checkpoint.
+        """The label sets that `intarsia calibrate --coverage` has put into the predictor's checkpoint.
 
         Raises: ModelError when it has none.
         """
@@ -61,7 +61,7 @@ class LabelSets:
         return cls(**{key: kept[key] for key in ("threshold", "coverage", "score", "images") if key in kept})
 
     def to_dict(self) -> dict[str, Any]:
-        """As a checkpoint keeps it."""
+        """Return plain data, as a checkpoint keeps it."""
         return {"threshold": self.threshold, "coverage": self.coverage, "score": self.score, "images": self.images}
 
 

@@ -14,7 +14,7 @@ MAP = "2 1 3 0 1 2 4 1;0 5 1 2 6 1 0 2;1 2 4 3 1 7 2 1;3 0 8 1 2 1 3 0;1 6 2 1 3
 
 
 class Operator(NamedTuple):
-    """One operator: how it is drawn and what is said of it."""
+    """One operator: how it is drawn, and the text beside it."""
 
     title: str
     idea: str  # one line, for the list

@@ -142,7 +142,7 @@ def panels(
 
 
 def told(pictures: Mapping[str, np.ndarray]) -> dict[str, object]:
-    """What can be said of each picture in numbers: shape, mean and largest value."""
+    """Numbers about each picture: shape, mean and largest value."""
     return {
         name: {"shape": list(p.shape), "mean": float(np.mean(p)), "largest": float(np.max(p))}
         for name, p in pictures.items()

@@ -65,7 +65,7 @@ def unpacked(value: int) -> Color:
 
 
 def distinct_colors(count: int) -> tuple[Color, ...]:
-    """As many different colors: the golden angle around the color wheel, six hues to a shade, then ever finer shades."""
+    """A number of different colors: the golden angle around the color wheel, six hues to a shade, then ever finer shades."""
     shades = ((0.62, 0.95), (0.85, 0.70), (0.40, 1.00))
     colors: dict[Color, None] = {}
     n = 0

@@ -202,7 +202,7 @@ class LabelSpace:
         return LabelSpace(self.names, self.colors, {}, self.activation, self.planes)
 
     def stray(self, counts: Mapping[int, int]) -> dict[int, int]:
-        """Those raw values, with their pixel counts, that this label space does not know."""
+        """The raw values, with their pixel counts, that this label space does not know."""
         raw = np.fromiter(counts, np.int64, len(counts))
         return {int(v): counts[int(v)] for v in raw[self._codes(raw) < 0]}
 
@@ -224,7 +224,7 @@ class LabelSpace:
         return known[value]
 
     def classes_of(self, raw: np.ndarray) -> np.ndarray:
-        """The class number of each raw value, the ignore index, or -1 for a stray one: for counting, not for training."""
+        """The class number of each raw value, the ignore index, or -1 for an unknown one: for counting, not for training."""
         return self._codes(raw)
 
     def describe_stray(self, stray: Mapping[int, int]) -> str:
@@ -288,7 +288,7 @@ class LabelSpace:
         return [(", ".join(v) or "none", numbers.get(name, "-"), name) for name, v in held.items()]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data, for YAML and JSON."""
+        """Return plain data, for YAML and JSON."""
         return {
             "classes": list(self.names),
             "colors": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in self.colors],

@@ -81,7 +81,7 @@ def two_classes(pixels: Mapping[int, int], masks: Iterable[Collection[int]]) -> 
 
 
 def unlabeled(values: Iterable[int]) -> list[int]:
-    """Those of the ids in masks of several classes that stand for no label."""
+    """The ids in masks of several classes that stand for no label."""
     seen = sorted(set(values))
     return [v for v in seen if v in VOID and v - 1 not in seen and len(seen) > 2 and not evenly(seen)]
 

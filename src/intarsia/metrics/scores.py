@@ -194,7 +194,7 @@ class Scores:
         return getattr(self, key)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON: means, per-class scores, counts and the protocol; None where there is no number."""
+        """Return plain data for JSON: means, per-class scores, counts and the protocol; None where there is no number."""
         keys = (*MEANS, "ignored", "pixels", "ignored_pixels", "protocol", *CLASSES)
         return {**{key: _plain(getattr(self, key)) for key in keys}, "confusion": self.matrix.tolist()}
 

@@ -49,7 +49,7 @@ class Bootstrap(NamedTuple):
     level: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN stays."""
+        """Return plain data; NaN stays."""
         return {**self._asdict(), "mean": list(self.mean), "classes": {k: list(v) for k, v in self.classes.items()}}
 
 
@@ -81,7 +81,7 @@ class Comparison(NamedTuple):
     level: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN stays."""
+        """Return plain data; NaN stays."""
 
         def plain(difference: Difference) -> dict[str, Any]:
             return {"difference": list(difference.value), "p": difference.p, "needed": difference.needed}

@@ -57,7 +57,7 @@ class Summary(NamedTuple):
 
 
 def summarize(network: nn.Module, height: int = 224, width: int = 224, channels: int = 3) -> Summary:
-    """What `network` does with one image of that size in evaluation, told layer by layer.
+    """Summarize what `network` does with one image of that size in evaluation, layer by layer.
 
     Runs on shapes alone (the meta device), so that neither memory nor time is spent, whatever the network's size.
     """

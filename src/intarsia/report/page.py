@@ -1,4 +1,4 @@
-"""Everything a report says, gathered for the template."""
+"""The contents of a report, gathered for the template."""
 
 from __future__ import annotations
 

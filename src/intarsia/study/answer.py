@@ -86,7 +86,7 @@ class Study:
         return f"{told}; it is really better than {listed(beaten)}, and cannot be told from {listed(others)}{once}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON; None where there is no number."""
+        """Return plain data for JSON; None where there is no number."""
         tree = {
             "answer": self.answer,
             "entries": [

@@ -31,7 +31,7 @@ class Asked:
 
     @contextmanager
     def at_once(self, really: bool = True) -> Iterator[None]:
-        """While inside, and on the way in, the question raises Stopped.
+        """Raise Stopped at the question, while inside and on the way in.
 
         Args:
             really: False changes nothing; for processes that must stop together.
@@ -85,7 +85,7 @@ class Asked:
 
 @contextmanager
 def interruptible() -> Iterator[Asked]:
-    """While inside, a first Ctrl-C or SIGTERM is a question to the Asked that is yielded."""
+    """Turn a first Ctrl-C or SIGTERM, while inside, into a question to the Asked that is yielded."""
     asked = Asked()
     if threading.current_thread() is not threading.main_thread():
         yield asked  # only the main thread may listen

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if nothing had happened, as plain tensors and plain data.
+"""The state that a run needs to go on as if nothing had happened, as plain tensors and plain data.
 
     raw/<parameter or buffer>        weights under training, where a moving average is what is shipped
     optimizer/<parameter>/<key>      the optimizer's state, by the parameter's name: what is trained may change in between

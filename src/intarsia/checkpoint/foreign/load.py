@@ -73,7 +73,7 @@ class Foreign:
     report: Report
 
     def checkpoint(self, labels: LabelSpace) -> Checkpoint:
-        """As a checkpoint of ours, for `save`, and then for `Predictor.load`, `intarsia evaluate` and `train --from`.
+        """A checkpoint of ours, for `save`, and then for `Predictor.load`, `intarsia evaluate` and `train --from`.
 
         Args:
             labels: names of the classes, in the order of the network's maps.

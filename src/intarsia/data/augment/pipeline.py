@@ -1,4 +1,4 @@
-"""Everything that may happen to a training sample, in one order: place, color, degrade, mix; and a user's own functions.
+"""All changes that a training sample may see, in one order: place, color, degrade, mix; and a user's own functions.
 
 sample - own function - place (zoom, crop, flip, turn) - colors - blur - noise - cutout - mix with others
 """

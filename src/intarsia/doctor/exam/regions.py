@@ -81,7 +81,7 @@ def specks(found: Regions) -> dict[int, int]:
 
 
 def sizes(found: Regions) -> dict[int, np.ndarray]:
-    """Of each value, how many regions have 1, 2-3, 4-7, ... pixels: [24]."""
+    """Count, for each value, the regions of 1, 2-3, 4-7, ... pixels: [24]."""
     bins = np.minimum(np.log2(found.areas).astype(np.int64), 23)
     return {
         int(v): np.bincount(bins[found.values == v], minlength=24).astype(np.int32) for v in np.unique(found.values)

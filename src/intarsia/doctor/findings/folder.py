@@ -22,7 +22,7 @@ Left = tuple[list[str], list[str]]  # files without a partner: images, masks
 
 
 def about_planes(root: Path, layout: Layout, splits: Sequence[Split], classes: list[str]) -> list[Finding]:
-    """That masks are planes, how they are read, where they overlap, and which lack one."""
+    """Note that masks are planes, how they are read, where they overlap, and which lack one."""
     cases = [case for split in splits for case in split.cases]
     lapped = [case.exam for case in cases if case.exam.overlap]
     found = []
@@ -115,7 +115,7 @@ def not_read(folders: list[Path]) -> list[Finding]:
 
 
 def known_layouts(root: Path) -> list[Finding]:
-    """That a folder whose classes have no names looks like a data set that has them."""
+    """Note that a folder whose classes have no names looks like a data set that has them."""
     return [
         Finding("layout", "note", f"The folder has {known.title}.", (str(root),), f"If it is that, `intarsia data audit {known.data['name']} --root {root}` knows its classes.")
         for known in packed(root)
@@ -174,7 +174,7 @@ def beside(root: Path, loose: list[Path]) -> list[Finding]:
 
 
 def alike(root: Path, layout: Layout, left: Left) -> tuple[list[Pair], Left]:
-    """Of the files that `pair` left over: those whose names agree when read loosely, and the rest.
+    """Files that `pair` left over: those whose names agree when read loosely, and the rest.
 
     A name that two files of one side share is nobody's.
     """

@@ -1,4 +1,4 @@
-"""What a reader could not use of an export, and what it left out: findings over all splits, so that each is said once."""
+"""What a reader could not use of an export, and what it left out: findings over all splits, so that each comes once."""
 
 from __future__ import annotations
 

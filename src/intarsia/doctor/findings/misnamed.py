@@ -162,7 +162,7 @@ def _lowered(held: Sequence[int], common: Sequence[int], gain: np.ndarray) -> fl
 
 
 def described(exam: Exam, ignored: Collection[int] = ()) -> dict[int, np.ndarray]:
-    """Of each value that covers enough of a mask: 14 numbers, in units in which masks of one class differ by about one."""
+    """Describe each value that covers enough of a mask by 14 numbers, in units in which masks of one class differ by about one."""
     labels, side = exam.grid, len(exam.grid)
     values, place = np.unique(labels, return_inverse=True)
     member = np.eye(len(values))[place.ravel()]  # [P, V]

@@ -42,7 +42,7 @@ class Reading:
         return {v: n for v, n in left.items() if n > 0.1 * exam.values[v] and n > 8}
 
     def values(self, exam: Exam) -> dict[int, int]:
-        """The pixels of each common value; those without a meaning are under STRAY."""
+        """The pixels of each common value; those without a meaning have a key of their own."""
         own, table = self.own(exam), self.tables.get(exam.place)
         if table is None:
             return own
@@ -52,7 +52,7 @@ class Reading:
         return dict(merged)
 
     def left(self, exams: Iterable[Exam]) -> list[Exam]:
-        """Those that are not lost."""
+        """The masks that are not lost."""
         return [exam for exam in exams if exam.place not in self.lost]
 
     def tabled(self, tables: Mapping[str, Table]) -> Reading:

@@ -45,7 +45,7 @@ class CityscapesObjects(NamedTuple):
     detections: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where there is nothing to find."""
+        """Return plain data; NaN where there is nothing to find."""
         s = self.scores
         each = {n: {"ap": a, "ap50": b} for n, a, b in zip(self.names, s.classes, s.classes50, strict=True)}
         return {"ap": s.ap, "ap50": s.ap50, "classes": each, "images": self.images, "detections": self.detections}

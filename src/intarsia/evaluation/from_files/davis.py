@@ -27,7 +27,7 @@ class FollowedObjects(NamedTuple):
     frames: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where no frame counts."""
+        """Return plain data; NaN where no frame counts."""
         each = {f"{sequence}_{n}": found._asdict() for (sequence, n), found in self.scores.objects.items()}
         return {
             **self.scores.all._asdict(),

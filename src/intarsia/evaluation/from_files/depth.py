@@ -50,7 +50,7 @@ class Depths(NamedTuple):
     says: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where no pixel has a known depth."""
+        """Return plain data; NaN where no pixel has a known depth."""
         return {**self.scores._asdict(), "protocol": self.protocol, "protocol_says": self.says}
 
 

@@ -47,7 +47,7 @@ class Instances(NamedTuple):
     boundaries: PrecisionScores | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where there is nothing to find."""
+        """Return plain data; NaN where there is nothing to find."""
         kinds = {"masks": self.masks, "boxes": self.boxes, "boundaries": self.boundaries}
         told = {
             kind: {**found._asdict(), "classes": dict(zip(self.names, found.classes, strict=True))}

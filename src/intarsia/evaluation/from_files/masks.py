@@ -200,7 +200,7 @@ def tensor(labels: np.ndarray) -> Tensor:
 
 
 def without(folders: Sequence[Path], ignore: Sequence[int], classes: Sequence[str] | int | None = None) -> LabelSpace:
-    """What values of label maps mean of which some are said to be ignored: the classes in the order of the other values.
+    """The meaning of values of label maps when some of them are ignored: the classes in the order of the other values.
 
     Args:
         folders: where classes that are not given are looked for; they are called by their values.

@@ -27,7 +27,7 @@ class Panoptic(NamedTuple):
     images: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; a class that occurs nowhere has NaN."""
+        """Return plain data; a class that occurs nowhere has NaN."""
         found = self.scores
         rows = zip(found.pq, found.sq, found.rq, found.matched, found.invented, found.missed, strict=True)
         keys = ("pq", "sq", "rq", "matched", "invented", "missed")

@@ -30,7 +30,7 @@ class Ranked(NamedTuple):
     names: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN for a class without an image."""
+        """Return plain data; NaN for a class without an image."""
         found = self.scores
         classes = {name: {f"top{k}": found.classes[k][n] for k in found.accuracy} for n, name in enumerate(self.names)}
         return {**{f"top{k}": v for k, v in found.accuracy.items()}, "classes": classes, "images": found.counted}

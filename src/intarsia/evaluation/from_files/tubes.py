@@ -39,7 +39,7 @@ class Tubes(NamedTuple):
     with_depth: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where no window was long enough."""
+        """Return plain data; NaN where no window was long enough."""
         found = self.scores
         name = "dvpq" if self.with_depth else "vpq"
         each = [

@@ -34,7 +34,7 @@ class Tracks(NamedTuple):
     weighted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; NaN where there are no tracks."""
+        """Return plain data; NaN where there are no tracks."""
         return {
             **{key: getattr(self.scores, key) for key in ("stq", "aq", "sq")},
             "weighted": self.weighted,

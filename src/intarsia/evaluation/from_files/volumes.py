@@ -43,7 +43,7 @@ class Volumes(NamedTuple):
     counts: ImageCounts
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; None where there is no number."""
+        """Return plain data; None where there is no number."""
         return {
             **self.scores.to_dict(),
             "surfaces": told(self.surfaces),

@@ -1,4 +1,4 @@
-"""UNet++: a skip is no longer a copy but a row of small steps, each told by the coarser row what it has seen.
+"""UNet++: a skip is no longer a copy but a row of small steps, each of which sees what the coarser row has seen.
 
 Zhou, Siddiquee, Tajbakhsh, Liang. "UNet++: A Nested U-Net Architecture for Medical Image Segmentation." DLMIA 2018.
 arXiv:1807.10165
