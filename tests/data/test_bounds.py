@@ -283,7 +283,7 @@ def test_memory_is_a_finding_of_the_audit(tmp_path: Path, monkeypatch: pytest.Mo
     def fails(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("intarsia.doctor.exam.examine._measured", fails)
+    monkeypatch.setattr("intarsia.doctor.exam.examine.measured", fails)
     assert "needs more memory than is free" in audit(data).errors[0].message
 
 

@@ -6,9 +6,8 @@ from PIL import Image
 from planted import scene
 from scipy import ndimage
 
-from intarsia.doctor.exam.examine import _blended
 from intarsia.doctor.exam.fingerprints import TURNS, fit, gray, thumbnail, turn
-from intarsia.doctor.exam.regions import between, gaps, regions, sizes, specks, steps
+from intarsia.doctor.exam.regions import between, blended, gaps, regions, sizes, specks, steps
 from intarsia.doctor.findings.near_duplicates import BITS, pairs
 
 
@@ -129,6 +128,6 @@ def test_a_ring_around_a_thing_is_no_smoothing() -> None:
     far = np.hypot(y - 48, x - 48)
     mask = np.where(far < 24, 2, 0).astype(np.uint8)
     mask[(far >= 24) & (far < 25) & (y < 38)] = 1
-    assert between(mask).sum() > 0.3 * steps(mask) and _blended(mask) == {}
+    assert between(mask).sum() > 0.3 * steps(mask) and blended(mask) == {}
     smooth = Image.fromarray(np.where(mask == 1, 0, mask).astype(np.uint8)).resize((70, 70), Image.Resampling.BILINEAR)
-    assert set(_blended(np.asarray(smooth.resize((96, 96), Image.Resampling.BILINEAR)))) == {1}
+    assert set(blended(np.asarray(smooth.resize((96, 96), Image.Resampling.BILINEAR)))) == {1}

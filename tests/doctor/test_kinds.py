@@ -2,6 +2,7 @@
 
 import ast
 import json
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -237,6 +238,21 @@ def unusual(root: Path, random: Random) -> Diagnosis:
     return visit(root)
 
 
+def composed(root: Path, random: Random) -> Diagnosis:
+    for n, path in enumerate(masks(folder(root, random))):
+        of(path).rename(of(path).with_stem(unicodedata.normalize("NFC", f"é{n}")))
+        path.rename(path.with_stem(unicodedata.normalize("NFD", f"é{n}")))
+    return visit(root)
+
+
+def under(root: Path, random: Random) -> Diagnosis:
+    coco(root, random, 6)
+    tree = json.loads((root / "annotations.json").read_text())
+    row = {**tree["annotations"][0], "id": 99, "segmentation": [[30, 10, 60, 12, 40, 50]]}
+    (root / "annotations.json").write_text(json.dumps({**tree, "annotations": [*tree["annotations"], row]}))
+    return visit(root)
+
+
 PLANTED: dict[str, Callable[[Path, Random], Diagnosis]] = {
     "encoding": encoding,
     "nodata": nodata,
@@ -246,11 +262,13 @@ PLANTED: dict[str, Callable[[Path, Random], Diagnosis]] = {
     "layout": layout,
     "rivals": rivals,
     "spelling": spelling,
+    "composed": composed,
     "left_out": left_out,
     "unlabeled": unlabeled,
     "annotations": annotations,
     "overlap": lambda root, random: planes(root, random, wide=True),
     "covered": lambda root, random: planes(root, random, wide=True),
+    "under": under,
     "lacking": lambda root, random: planes(root, random, gone=True),
     "meaning": plain,
     "inferred": inferred,

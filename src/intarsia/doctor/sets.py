@@ -12,8 +12,9 @@ from ..data.pairs import Pairs
 from ..errors import DataError
 from ..labels import LabelSpace
 from .diagnosis import Diagnosis
-from .exam.examine import Exam, examine, examine_sample, spooled
+from .exam.examine import Exam, examine, spooled
 from .exam.reading import Case, Split
+from .exam.samples import examine_sample
 from .exam.views import Spool
 from .finding import Finding
 from .findings.duplicates import copies

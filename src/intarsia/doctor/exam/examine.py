@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...data.dataset import Dataset, labels_of
 from ...data.files.codecs import Stored, orientation_of, raw_nodata
 from ...data.files.tags import as_id, nodata_of
 from ...data.pairs import Pair, Pairs, Raw, mismatch
@@ -18,12 +17,10 @@ from ...labels import two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
 from .planes import combined, drawn, pixels
-from .regions import SPECK, Regions, between, gaps, regions, sizes, specks, steps
+from .regions import SPECK, Regions, blended, gaps, regions, sizes, specks
 from .storage import Form, natural
 from .views import Filed, Spool, Views
 
-_BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
-_SAME = 0.6  # the same where all of them have one id: a thin ring around a thing may be meant
 _KINDS = 200  # more different values than this are smoothing, whose regions mean nothing
 
 
@@ -112,7 +109,7 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
         image = dataset.read(item)
     except DataError as error:
         return replace(exam, place=str(item.image), error=("unreadable", str(error)))
-    exam = _measured(exam, image, None if dataset.image_hook else nodata_of(item.image), quick)
+    exam = measured(exam, image, None if dataset.image_hook else nodata_of(item.image), quick)
     turned = 1 if dataset.image_hook else orientation_of(item.image)
     convertible = dataset.channels is not None or image.shape[2] in (1, 3)
     exam = replace(exam, turned=(turned, 1), convertible=convertible)
@@ -128,13 +125,13 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
     exam = replace(exam, turned=(turned, turned if dataset.mask_hook else orientation_of(item.mask)))
     if dataset.labels.planes:
         return _with_planes(exam, dataset, item, image, raw, quick)
-    exam = replace(_counted(exam, raw.classes, quick), covered=raw.covered, under=raw.under)
+    exam = replace(counted(exam, raw.classes, quick), covered=raw.covered, under=raw.under)
     if raw.nodata is not None:
         exam = replace(exam, nodata=(raw.nodata, exam.values.get(raw.nodata, 0)))
         if dataset.labels.ignoring(raw.nodata) is not dataset.labels:
             kept = {value: count for value, count in exam.values.items() if value != raw.nodata}
             exam = replace(exam, values=kept, empty=exam.values.get(raw.nodata, 0))
-    return _compared(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
+    return compared(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
 
 
 def _with_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw, quick: bool) -> Exam:
@@ -147,12 +144,12 @@ def _with_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw:
     except LabelError as error:
         return replace(exam, error=("encoding", f"{dataset.place(item)}: {error}"))
     ignore_index = dataset.labels.ignore_index
-    exam = _of_planes(exam, image, planes, labels == ignore_index, ignore_index, not quick, quick)
+    exam = of_planes(exam, image, planes, labels == ignore_index, ignore_index, not quick, quick)
     told = dataset.misfit(item, image, raw)
     return replace(exam, error=("size", told)) if told else exam
 
 
-def _of_planes(
+def of_planes(
     exam: Exam,
     image: np.ndarray,
     planes: np.ndarray,
@@ -161,6 +158,7 @@ def _of_planes(
     closely: bool,
     quick: bool,
 ) -> Exam:
+    """What is counted and drawn in planes [K, H, W], each by itself; `ignored` [H, W] are the pixels that do not count."""
     codes = combined(planes, ignored)
     exam = replace(
         exam,
@@ -196,14 +194,14 @@ def inspect(
     exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
     if not isinstance(image, DataError):
         alpha = image.shape[2] in (2, 4) and (image[..., -1] != np.iinfo(image.dtype).max).any()
-        exam = _measured(exam, image, nodata_of(item.image), quick)
+        exam = measured(exam, image, nodata_of(item.image), quick)
         exam = replace(exam, convertible=image.shape[2] <= 4 and not alpha, turned=(orientation_of(item.image), 1))
     if not isinstance(mask, DataError):
         exam, raw = _stored(exam, item, mask, quick)
         if not isinstance(image, DataError):
             fits = raw.shape == image.shape[:2]
             told = "" if fits else mismatch(str(item.image), str(item.mask), image.shape, raw.shape)
-            exam = _compared(exam, image, raw, told, quick)
+            exam = compared(exam, image, raw, told, quick)
     for part, place in ((image, item.image), (mask, item.mask)):
         if isinstance(part, DataError):
             kind = "mode" if isinstance(part, OddMode) else "unreadable"
@@ -218,50 +216,18 @@ def inspect_mask(item: Pair, mask: tuple[np.ndarray, np.ndarray | None] | DataEr
         return replace(exam, error=("unreadable", str(mask)))
     exam, raw = _stored(exam, item, mask, True)
     several = len(exam.values) > 2 and max(exam.values) < 65536
-    return replace(exam, blend=_blended(raw)) if several else exam
+    return replace(exam, blend=blended(raw)) if several else exam
 
 
 def _stored(exam: Exam, item: Pair, mask: tuple[np.ndarray, np.ndarray | None], quick: bool) -> tuple[Exam, np.ndarray]:
     """What is counted in a mask, and how it is stored; and its values as the file has them."""
     assert item.mask is not None
     raw, form = natural(*mask, item.mask)
-    exam = replace(_counted(exam, raw, quick), form=form, turned=(exam.turned[0], orientation_of(item.mask)))
+    exam = replace(counted(exam, raw, quick), form=form, turned=(exam.turned[0], orientation_of(item.mask)))
     if (declared := as_id(nodata_of(item.mask))) is not None and not form.alpha:
         value = raw_nodata(Stored(*mask, declared), form.colored)
         exam = replace(exam, nodata=None if value is None else (value, exam.values.get(value, 0)))
     return exam, raw
-
-
-def examine_sample(dataset: Dataset, index: int, closely: bool = True, quick: bool = False) -> Exam:
-    """Look at one item of a data set that is not made of files; at its regions too, if `closely` and not `quick`."""
-    from ...data.samples import as_sample
-
-    try:
-        sample = as_sample(dataset[index], index)
-    except DataError as error:
-        return Exam(f"item {index}", f"item {index}", ("unreadable", str(error)))
-    except Exception as error:  # a user's own code: whatever it raises is a finding about that item
-        return Exam(
-            f"item {index}",
-            f"item {index}",
-            ("unreadable", f"item {index} of the data set raised {type(error).__name__}: {error}"),
-        )
-    image = sample.image.permute(1, 2, 0).numpy()
-    exam = Exam(sample.name, sample.name)
-    if image.dtype != np.uint8:
-        if image.min(initial=0) < 0 or image.max(initial=0) > 65535:
-            told = f"{sample.name}: image values from {image.min()} to {image.max()}; give uint8, or int32 of 0..65535"
-            return replace(exam, error=("unreadable", told))
-        image = image.astype(np.uint16)
-    exam = _measured(exam, image, None, quick)
-    raw = sample.labels.numpy()
-    closely = closely and not quick
-    if sample.planes is not None:
-        space = labels_of(dataset)
-        ignore_index = 255 if space is None else space.ignore_index
-        return _of_planes(exam, image, sample.planes.numpy(), raw == ignore_index, ignore_index, closely, quick)
-    exam = _counted(exam, raw, quick)
-    return _compared(exam, image, raw, "") if closely else exam
 
 
 def spooled(exam: Exam, spool: Spool) -> Exam:
@@ -269,7 +235,7 @@ def spooled(exam: Exam, spool: Spool) -> Exam:
     return replace(exam, views=spool.keep(exam.views))
 
 
-def _measured(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> Exam:
+def measured(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> Exam:
     """What is measured of an image [H, W, C] alone."""
     channels, bits = int(image.shape[2]), 8 if image.dtype == np.uint8 else 16
     size = int(image.shape[0]), int(image.shape[1])
@@ -300,7 +266,7 @@ def _histogram(values: np.ndarray) -> np.ndarray:
     return np.array(Image.fromarray(np.ascontiguousarray(values)).histogram(), np.int64)
 
 
-def _counted(exam: Exam, raw: np.ndarray, quick: bool) -> Exam:
+def counted(exam: Exam, raw: np.ndarray, quick: bool) -> Exam:
     """What is counted in a mask [H, W] of raw values alone."""
     if raw.dtype == np.uint8:
         counts = _histogram(raw)
@@ -317,7 +283,7 @@ def _counted(exam: Exam, raw: np.ndarray, quick: bool) -> Exam:
     return replace(exam, grid=grid(raw)) if min(size) >= 16 and not quick else exam
 
 
-def _compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> Exam:
+def compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> Exam:
     """Regions of the mask, and how it lies on the image, unless a sentence says that their sizes differ."""
     if misfit:
         exam = replace(exam, error=("size", misfit))
@@ -325,7 +291,7 @@ def _compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick
         return exam
     exam = replace(exam, closely=True)
     if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
-        exam = replace(exam, blend=_blended(raw))
+        exam = replace(exam, blend=blended(raw))
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
@@ -349,16 +315,6 @@ def _with_regions(exam: Exam, found: Regions) -> Exam:
         gaps=dict(Counter(value for value, *_ in holes)),
         gap_at=holes[0][1:] if holes else None,
     )
-
-
-def _blended(raw: np.ndarray) -> dict[int, int]:
-    middle = raw[between(raw)]
-    if len(middle) < 20 or len(middle) < _BLEND * steps(raw):
-        return {}
-    values, counts = np.unique(middle, return_counts=True)
-    if len(values) == 1 and len(middle) < _SAME * steps(raw):
-        return {}
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _digest(array: np.ndarray) -> bytes:

@@ -7,6 +7,8 @@ import numpy as np
 SPECK = 5  # pixels: smaller regions than this are specks
 HOLE = 16  # pixels: a gap matters when closing it would enclose at least so many
 _SMALL = 32  # pixels a side: in smaller masks every region is a speck
+_BLEND = 0.3  # pixels between two ids, for each step between ids, from which a mask was smoothed
+_SAME = 0.6  # the same where all of them have one id: a thin ring around a thing may be meant
 _LONG = 8  # pixels: shorter lines are no borders
 
 
@@ -72,6 +74,17 @@ def steps(raw: np.ndarray) -> int:
     """How many neighbors differ by two or more."""
     wide = raw.astype(np.int32)
     return sum(int((np.abs(np.diff(wide, axis=axis)) > 1).sum()) for axis in (0, 1))
+
+
+def blended(raw: np.ndarray) -> dict[int, int]:
+    """Pixels of each id that lie between two other ids, in a mask that was resized with smoothing; none in other masks."""
+    middle = raw[between(raw)]
+    if len(middle) < 20 or len(middle) < _BLEND * steps(raw):
+        return {}
+    values, counts = np.unique(middle, return_counts=True)
+    if len(values) == 1 and len(middle) < _SAME * steps(raw):
+        return {}
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def specks(found: Regions) -> dict[int, int]:

@@ -20,6 +20,7 @@ class Form(NamedTuple):
     palette: np.ndarray | None = None  # [256] packed colors of a palette file's indices
     alpha: bool = False  # ids are those of the alpha channel: nothing else varies
     deep: bool = False  # 16 bits and more
+    channels: int = 1  # of the file's pixels; ids may be stored in three
     lossy: bool = False  # JPEG, and WebP or JPEG 2000 saved with loss
     exact: bool = True  # a data set reads the same: no gray that JPEG colored, and nothing half transparent
     veil: int | None = None  # the one alpha of a mask of one color, which may be its label too
@@ -46,19 +47,19 @@ def natural(stored: np.ndarray, palette: np.ndarray | None, path: Path) -> tuple
     if stored.shape[2] in (2, 4):
         alpha, rest = stored[..., -1], stored[..., :-1]
         if (alpha != alpha.flat[0]).any() and ((rest == rest[:1, :1]).all() or _photo(rest[alpha > 127])):
-            return alpha, Form(kind, False, alpha=True)
+            return alpha, Form(kind, False, alpha=True, channels=stored.shape[2])
         if stored.shape[2] == 2:
-            return stored[..., 0], Form(kind, False, exact=bool((alpha == 255).all()))
+            return stored[..., 0], Form(kind, False, channels=2, exact=bool((alpha == 255).all()))
     veil = int(stored[0, 0, -1]) if stored.shape[2] == 4 and (stored == stored[:1, :1]).all() else None
     solid = stored.shape[2] == 3 or bool((stored[..., -1] == 255).all())
     color = stored[..., :3]
     spread = int((color.max(axis=2) - color.min(axis=2)).max()) if color.size else 0
     if spread == 0 or (lossy and spread <= NEUTRAL):
         return np.ascontiguousarray(color[..., 1]), Form(
-            kind, False, lossy=lossy, exact=solid and spread == 0, veil=veil
+            kind, False, channels=stored.shape[2], lossy=lossy, exact=solid and spread == 0, veil=veil
         )
     solid = stored.shape[2] == 3 or bool(((stored[..., -1] == 255) | (stored[..., -1] == 0)).all())
-    return pack_hard(stored), Form(kind, True, lossy=lossy, exact=solid, veil=veil)
+    return pack_hard(stored), Form(kind, True, channels=stored.shape[2], lossy=lossy, exact=solid, veil=veil)
 
 
 def _photo(colors: np.ndarray) -> bool:

@@ -20,7 +20,7 @@ def colored(exams: Sequence[Exam], reading: Reading) -> tuple[bool, Reading]:
     Returns: whether they are, and the reading, in which the few have tables.
     """
     forms = [e.form for e in exams if e.form]
-    painted = sum(f.colored or (" RGB" in f.kind and not f.alpha and not f.lossy) for f in forms)
+    painted = sum(f.colored or (f.channels >= 3 and not f.alpha and not f.lossy) for f in forms)
     if any(f.colored for f in forms) and 2 * painted > len(forms):
         return True, reading
     usual, odd = _disagreeing(exams)
@@ -104,7 +104,7 @@ def _seen(exams: Sequence[Exam], file: Named | None, known: LabelSpace | None) -
     exact = [e for e in exams if e.form and not e.form.lossy and len(counts[e.place]) <= _EXACT]
     plain = {e.place for e in exact}
     trusted = exact if 2 * len(exact) >= len(exams) else exams
-    painted = [e for e in trusted if e.form and (e.form.colored or e.form.palette is not None or " RGB" in e.form.kind)]
+    painted = [e for e in trusted if e.form and (e.form.colored or e.form.palette is not None or e.form.channels >= 3)]
     colors = known_colors([counts[e.place] for e in painted or trusted], file, known)
     return _Colors(exams, counts, colors, [e for e in exams if e.place not in plain])
 

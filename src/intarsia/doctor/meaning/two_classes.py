@@ -10,6 +10,8 @@ from ..exam.examine import Exam
 from .reading import Reading
 from .usual_ids import outside
 
+_BRIGHT = 239  # gray from which on a pixel may be white that JPEG or smoothing changed
+
 
 class _Sorts(NamedTuple):
     """Masks of two classes by how they are stored."""
@@ -22,8 +24,9 @@ class _Sorts(NamedTuple):
 
 def read_two(exams: Sequence[Exam], reading: Reading) -> Reading | None:
     """Every mask as 0 and 255, or as 0 and 1 where all hold these; None where these are no masks of two classes."""
-    if not exams or any(max(reading.values(e), default=0) > 255 for e in exams):
-        return None
+    top = max((max(reading.values(e), default=0) for e in exams), default=0)
+    if not _BRIGHT <= top <= 255:
+        return None  # neither 0 and 255 nor grays between them
     sorts = _sorted(exams, reading)
     gray, one, full, empty = sorts
     binary = len(gray) + len(one) + len(full) + empty
@@ -63,7 +66,7 @@ def _has_grays(values: dict[int, int], exam: Exam) -> bool:
         return False
     if exam.form and exam.form.lossy and 3 < len(values) <= 8:
         total = sum(values.values())
-        return max(values) >= 239 and sum(n for v, n in values.items() if v <= 16 or v >= 239) > 0.8 * total
+        return max(values) >= _BRIGHT and sum(n for v, n in values.items() if v <= 16 or v >= _BRIGHT) > 0.8 * total
     return two_ends(values)
 
 
