@@ -117,6 +117,7 @@ def test_boxes_follow_from_objects() -> None:
 
 def test_flipping_twice_changes_nothing() -> None:
     sample = ramp()
+    sample = sample._replace(masks=torch.stack([sample.objects == n for n in range(1, 13)]))
     for vertical in (False, True):
         once = flipped(sample, vertical=vertical)
         for mine, theirs in zip(flipped(once, vertical=vertical), sample, strict=True):

@@ -20,7 +20,8 @@ LISTED: dict[str, Listed] = {
     ),
     "shards": Listed("your own samples in tar files, here or on a server", ()),
     "export": Listed(
-        "what an annotation tool exported, as it is", ("tool", "file", "classes", "uncovered", "holdout", "roles")
+        "what an annotation tool exported, as it is",
+        ("tool", "file", "classes", "uncovered", "planes", "overlaps", "holdout", "roles"),
     ),
     "shapes": Listed("scenes drawn on the fly", ("size", "count")),
     "camvid": Listed("CamVid: frames from a car in Cambridge, 11 or 32 classes", ("classes",)),
@@ -29,7 +30,7 @@ LISTED: dict[str, Listed] = {
     "isbi2012": Listed("ISBI 2012: membranes of neurons in electron microscopy", ("holdout",)),
     "penn_fudan": Listed("Penn-Fudan: pedestrians, each with a number", ("holdout",)),
     "nuclei": Listed("nuclei of the 2018 Data Science Bowl", ("part", "table", "holdout")),
-    "chest_xray": Listed("chest X-rays: JSRT with SCR's organs, Montgomery, Shenzhen", ("source", "holdout")),
+    "chest_xray": Listed("chest X-rays: JSRT with SCR's organs, Montgomery, Shenzhen", ("source", "planes", "holdout")),
     "nyu_depth": Listed("NYU Depth v2: indoor scenes with depth, 40 classes", ("fused",)),
     "mfnet": Listed("MFNet: streets in color and thermal, 9 classes", ()),
     "davis": Listed("DAVIS 2016 and 2017: moving objects in video", ("year", "resolution")),
@@ -44,7 +45,9 @@ LISTED: dict[str, Listed] = {
     "kitti_step": Listed("KITTI-STEP: 21 drives of KITTI, every frame labeled, people and cars numbered", ()),
     "bdd100k": Listed("BDD100K: drives through American cities, day and night, Cityscapes' classes", ()),
     "ade20k": Listed("ADE20K: scenes of all kinds, 150 classes or all 3,688", ("classes", "objects", "names")),
-    "coco": Listed("COCO: 80 kinds of things with objects, or 133 classes of panoptic masks", ("masks", "uncovered")),
+    "coco": Listed(
+        "COCO: 80 kinds of things with objects, or 133 classes of panoptic masks", ("masks", "uncovered", "overlaps")
+    ),
     "coco_stuff": Listed("COCO-Stuff: every pixel of COCO, 80 things and 91 kinds of stuff", ("classes",)),
     "mapillary": Listed(
         "Mapillary Vistas: streets of all continents, 66 or 124 labels", ("version", "evaluated", "objects")

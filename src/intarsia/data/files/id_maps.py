@@ -76,7 +76,9 @@ def _check_mat(path: Path) -> None:
             unpack, left = zlib.decompressobj(), size
             while left > 0 and (piece := file.read(min(left, 1 << 16))):
                 left -= len(piece)
-                total += len(unpack.decompress(piece))
+                while piece and total <= DECODED:
+                    total += len(unpack.decompress(piece, 1 << 20))
+                    piece = unpack.unconsumed_tail
                 if total > DECODED:
                     raise DataError(
                         f"{path}: its variables unpack to more than {DECODED:,} bytes; save fewer in a file"
