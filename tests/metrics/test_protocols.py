@@ -79,7 +79,7 @@ def counted(maps: Maps, count: int) -> tuple[ConfusionMatrix, ImageCounts]:
         own = ConfusionMatrix(count)
         own.update(predicted, labels)
         whole.merge(own)
-        images.update(str(n), own)
+        images.update(str(n), own.matrix, own.ignored)
     return whole, images
 
 

@@ -255,7 +255,7 @@ def test_ade20ks_own_sample_scores_one(shared_data: Path) -> None:
         own = ConfusionMatrix(150)
         own.update(*(np.where(m == 0, 255, m - 1) for m in maps))
         whole.merge(own)
-        images.update(path.stem, own)
+        images.update(path.stem, own.matrix, own.ignored)
     scores = whole.compute()
     assert len(images) == 3 and scores.miou == scores.accuracy == scores.mean_dice == images.miou("monai") == 1.0
     present = sum(not math.isnan(iou) for iou in scores.iou)
