@@ -232,6 +232,11 @@ def test_a_sample_without_labels_goes_with_the_others_and_one_with_labels_must_h
     assert torch.equal(batch.objects[own], full.objects) and torch.equal(batch.depth[own], full.depth)
     assert torch.equal(batch.planes[own], full.planes)
     assert not batch.objects[other].any() and batch.depth[other].isnan().all() and not batch.planes[other].any()
+
+    class Known(list):
+        labels = LabelSpace(("a", "b"))
+
+    assert next(Loader(Known([full, bare]), batch_size=2).stream()).objects is not None
     mixed = Augmentation(IGNORE, cutmix=1.0).mix(full, np.random.default_rng(0), lambda: bare)
     assert mixed.objects is not None and mixed.depth is not None and mixed.planes is not None
     for what in ("objects", "depth", "planes"):

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
-from .dataset import Dataset, place_of
+from .dataset import Dataset, labels_of, place_of
 from .samples import as_sample, check_alike, filled
 
 Change = Callable[[Sample, np.random.Generator], Sample]
@@ -39,8 +39,8 @@ class Loader:
         presence: [N, K], which classes each sample holds; needed for `balance`.
         balance: share of an epoch's places, 0..1, that go to samples drawn for a class: first the class, each as likely as
             the next, then one of the samples that hold it.
-        ignore_index: the label of pixels that do not count; by it samples without any label are known, which get empty
-            objects, depth and planes where the others have some.
+        ignore_index: the label of pixels that do not count, where the data set has no label space that says so; by it
+            samples without any label are known, which get empty objects, depth and planes where the others have some.
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
         rank, world: this process's share of every epoch, when several train together.
@@ -67,7 +67,9 @@ class Loader:
         if len(dataset) < world:
             raise DataError(f"{len(dataset)} training samples cannot be shared among {world} devices")
         self.dataset, self.batch_size, self.seed, self.workers = dataset, batch_size, seed, workers
-        self.rank, self.world, self.ignore_index = rank, world, ignore_index
+        self.rank, self.world = rank, world
+        known = labels_of(dataset)
+        self.ignore_index = ignore_index if known is None else known.ignore_index
         self.read = _Reader(dataset, change, mix, seed, cache)
         self.balance = balance
         self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
