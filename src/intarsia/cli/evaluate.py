@@ -11,6 +11,10 @@ import typer
 
 from .terminal import AsJson, Overwrite, Root, answer, console, duration, percent, table
 
+NOT_SHARES = {  # numbers of measures that are distances, differences or sums of squares
+    "hausdorff", "average", "to_truth", "to_prediction", "mean_hausdorff", "mean_average", "ravd", "brier",
+}  # fmt: skip
+
 
 def evaluate(
     context: typer.Context,
@@ -133,13 +137,14 @@ def show_measures(score: Any) -> None:
                 fields.update({f"{key}@{k}" if isinstance(k, int) else f"{k}": v for k, v in value.items()})
         columns = {key: v for key, v in fields.items() if isinstance(v, list) and len(v) == len(names)}
         columns = {key: v for key, v in columns.items() if all(isinstance(number, float) for number in v)}
-        out.print(f"\n{name}: {MEASURES[name].says}", markup=False)
-        if columns:
-            cells = zip(*columns.values(), strict=True)
-            rows = [(of, *map(_told, row)) for of, row in zip(names, cells, strict=True)]
-            out.print(table(None, ("class", *(f">{key}" for key in columns)), rows))
         means = {key: value for key, value in fields.items() if isinstance(value, float)}
-        out.print("   ".join(f"{key} {_told(value)}" for key, value in means.items()), markup=False)
+        unit = "shares in percent" if {*columns, *means} & NOT_SHARES else "in percent"
+        out.print(f"\n{name}: {MEASURES[name].says}; {unit}", markup=False)
+        if columns:
+            written = [[_written(key, value) for value in column] for key, column in columns.items()]
+            rows = [(of, *cells) for of, *cells in zip(names, *written, strict=True)]
+            out.print(table(None, ("class", *(f">{key}" for key in columns)), rows))
+        out.print("   ".join(f"{key} {_written(key, value)}" for key, value in means.items()), markup=False)
 
 
 def show_errors(score: Any) -> None:
@@ -163,9 +168,9 @@ def show_errors(score: Any) -> None:
     out.print(f"expected calibration error {found.calibration.ece:.3f}{risk}", markup=False)
 
 
-def _told(value: float) -> str:
-    """Shares 0..1 and distances alike, with three digits after the point; "-" where there is none."""
-    return "-" if value != value else f"{value:.3f}"
+def _written(key: str, value: float) -> str:
+    """Write a share of 0..1 in percent, and any other number with three digits after the point; "-" where there is none."""
+    return percent(value) if key not in NOT_SHARES else "-" if value != value else f"{value:.3f}"
 
 
 def _row(values: Any) -> list[float]:
