@@ -243,7 +243,7 @@ def test_evaluate_says_what_it_needs(tmp_path: Path) -> None:
         evaluate({}, Scenes())  # type: ignore[arg-type]
     with pytest.raises(DataError, match="does not say what it was trained on"):
         evaluate(predictor())
-    with pytest.raises(DataError, match="no folder or data set 'camvidd'; did you mean 'camvid'"):
+    with pytest.raises(DataError, match="no folder, data set or recipe 'camvidd'; did you mean 'camvid'"):
         evaluate(predictor(), "camvidd")
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be a folder for results"):

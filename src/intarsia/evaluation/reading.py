@@ -31,7 +31,7 @@ def look(files: Mapping[str, Path]) -> Scan:
 
     Raises: DataError when none can be read; LabelError when they are of several kinds.
     """
-    return held(masks_of([Pair(name, path, path) for name, path in files.items()]))
+    return held(masks_of([Pair(name, path, path) for name, path in files.items()], blend=False))
 
 
 def truth_space(

@@ -33,6 +33,8 @@ def init(
     Raises: DataError when no image has a mask and nothing else is recognized, or nothing can be trained on it; LabelError
         when the masks hold no classes, not as many as named, or one alone, or when they are stored in several ways.
     """
+    if not Path(folder).exists():
+        raise DataError(f"{folder}: there is no such folder")
     known = describe(
         Path(folder), classes=classes, images=images, masks=masks, holdout=holdout, roles=roles, refuse=True
     )

@@ -209,13 +209,17 @@ def inspect(
     return exam
 
 
-def inspect_mask(item: Pair, mask: tuple[np.ndarray, np.ndarray | None] | DataError) -> Exam:
-    """Look at one mask alone, as `inspect` does: its values, and how they are stored; neither regions nor the image."""
+def inspect_mask(item: Pair, mask: tuple[np.ndarray, np.ndarray | None] | DataError, blend: bool = True) -> Exam:
+    """Look at one mask alone, as `inspect` does: its values, and how they are stored; neither regions nor the image.
+
+    Args:
+        blend: whether to look for values between those of two classes, which smoothing leaves.
+    """
     exam = Exam(item.name, str(item.mask or item.image), image_path=item.image, mask_path=item.mask)
     if isinstance(mask, DataError):
         return replace(exam, error=("unreadable", str(mask)))
     exam, raw = _stored(exam, item, mask, True)
-    several = len(exam.values) > 2 and max(exam.values) < 65536
+    several = blend and len(exam.values) > 2 and max(exam.values) < 65536
     return replace(exam, blend=blended(raw)) if several else exam
 
 

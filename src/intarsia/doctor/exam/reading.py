@@ -87,8 +87,12 @@ def decode(case: Case) -> tuple[np.ndarray, np.ndarray | None, int | None, tuple
     return stored, palette, int((planes.sum(axis=0) > 1).sum()), hidden_planes(planes, names)
 
 
-def masks_of(items: Iterable[Pair]) -> list[Exam]:
-    """The masks of some pairs under the lens, without their images; what cannot be read is the exam's error."""
+def masks_of(items: Iterable[Pair], blend: bool = True) -> list[Exam]:
+    """Examine the masks of some pairs without their images; what cannot be read is the exam's error.
+
+    Args:
+        blend: see `inspect_mask`.
+    """
 
     def seen(item: Pair) -> Exam:
         try:
@@ -97,7 +101,7 @@ def masks_of(items: Iterable[Pair]) -> list[Exam]:
                 raise DataError(f"{item.mask}: holds no pixel")
         except DataError as error:
             return inspect_mask(item, error)
-        exam = inspect_mask(item, (stored, palette))
+        exam = inspect_mask(item, (stored, palette), blend)
         hot = exam.form is not None and twice is not None
         return replace(exam, form=exam.form._replace(kind="npy one-hot")) if exam.form and hot else exam
 
