@@ -236,7 +236,8 @@ def _stored(exam: Exam, item: Pair, mask: tuple[np.ndarray, np.ndarray | None], 
 
 def spooled(exam: Exam, spool: Spool) -> Exam:
     """The exam, its small pictures in a file where they are many."""
-    return replace(exam, views=spool.keep(exam.views))
+    kept = spool.keep(exam.views)
+    return exam if kept is exam.views else replace(exam, views=kept)
 
 
 def measured(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -> Exam:
@@ -253,8 +254,10 @@ def measured(exam: Exam, image: np.ndarray, nodata: float | None, quick: bool) -
         scaled = every / 65535
         sums = np.stack([scaled.sum(axis=0), (scaled**2).sum(axis=0)])
         flat = bool((every == every[:1]).all())
-    exam = replace(exam, size=size, channels=channels, bits=bits, sums=sums, flat=flat, picture=_digest(image))
-    exam = replace(exam, image_nodata="" if nodata is None else f"{nodata:g}")
+    empty = "" if nodata is None else f"{nodata:g}"
+    exam = replace(
+        exam, size=size, channels=channels, bits=bits, sums=sums, flat=flat, picture=_digest(image), image_nodata=empty
+    )
     if min(size) < 16 or flat or quick:
         return exam
     picture = gray(image)
@@ -283,8 +286,8 @@ def counted(exam: Exam, raw: np.ndarray, quick: bool) -> Exam:
         numbers = np.bincount(place.ravel(), np.diff(np.append(start, raw.size))).astype(np.int64)
         values = dict(zip(held.tolist(), numbers.tolist(), strict=True))
     size = int(raw.shape[0]), int(raw.shape[1])
-    exam = replace(exam, mask_size=size, values=values, mask=_digest(raw))
-    return replace(exam, grid=grid(raw)) if min(size) >= 16 and not quick else exam
+    points = grid(raw) if min(size) >= 16 and not quick else exam.grid
+    return replace(exam, mask_size=size, values=values, mask=_digest(raw), grid=points)
 
 
 def compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick: bool = False) -> Exam:
@@ -293,9 +296,8 @@ def compared(exam: Exam, image: np.ndarray, raw: np.ndarray, misfit: str, quick:
         exam = replace(exam, error=("size", misfit))
     if quick:
         return exam
-    exam = replace(exam, closely=True)
-    if len(exam.values) > 2 and max(exam.values) < 65536:  # more are colors, which have no order
-        exam = replace(exam, blend=blended(raw))
+    ids = len(exam.values) > 2 and max(exam.values) < 65536  # more are colors, which have no order
+    exam = replace(exam, closely=True, blend=blended(raw) if ids else {})
     if two_ends(exam.values) and not (exam.form and exam.form.palette is not None):
         raw = (raw >= 128).astype(np.uint8) * np.uint8(255)  # two classes with grays between them
     elif len(exam.values) > _KINDS:
