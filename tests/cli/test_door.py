@@ -94,9 +94,9 @@ def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    import intarsia.training.recipe
+    import intarsia.training.packaged
 
-    monkeypatch.setattr(intarsia.training.recipe, "names", fail)
+    monkeypatch.setattr(intarsia.training.packaged, "names", fail)
 
 
 def test_an_error_of_ours_is_a_sentence(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_interrupted_is_130(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_warnings_are_one_line(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
     import warnings
 
-    import intarsia.training.recipe
+    import intarsia.training.packaged
 
     def warn() -> list[str]:
         with warnings.catch_warnings():
@@ -132,7 +132,7 @@ def test_warnings_are_one_line(run_cli, monkeypatch: pytest.MonkeyPatch) -> None
             warnings.warn("the floor is wet")
         return []
 
-    monkeypatch.setattr(intarsia.training.recipe, "names", warn)
+    monkeypatch.setattr(intarsia.training.packaged, "names", warn)
     code, _, err = run_cli("recipe", "list")
     assert (code, err) == (0, "warning: the floor is wet\n")
 

@@ -38,6 +38,8 @@ def opened(
     from ..doctor.describe import opened as of
 
     place = _place(source)
+    if source in DATASETS:
+        tell(source)
     if source in DATASETS and not (splits or datasets.splits(source, root)):
         if root and "://" not in root and not Path(root).is_dir():
             raise DataError(f"{root}: there is no such folder; give the folder of {source} with --root")
