@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +11,13 @@ import numpy as np
 
 from ..characters import HIDDEN
 from ..errors import LabelError, counted, nearest
-from .colors import CLEAR, HEX, TRANSPARENT, Color, distinct_colors, packed, parse_color, unpacked
+from .colors import CLEAR, TRANSPARENT, Color, distinct_colors, parse_color
+from .keys import color_table, id_table, is_color, near_color, parse_value, spelled_colors, spelled_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = "ignore"
-LARGEST = 1 << 24  # of raw values: what 24 bits of color hold, and one more
-_SPAN = re.compile(r"(\d{1,8})\.\.(\d{1,8})")
-_NEGATIVE = re.compile(r"-[1-9]\d{0,9}")  # rasters with a sign, down to -2147483648, mark what holds no data so
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class LabelSpace:
         checked: dict[int | str, str] = {}
         known = {*self.names, IGNORE}
         for raw, name in values.items():
-            key = _parse_value(raw)
+            key = parse_value(raw)
             if not isinstance(name, str) or name not in known:
                 raise LabelError(
                     f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}"
@@ -107,7 +104,7 @@ class LabelSpace:
                     f"labels.values: {raw} stands for {checked[key]!r} and for {name!r}; a value has one meaning"
                 )
             checked[key] = name
-        if len({_is_color(key) for key in checked}) > 1:
+        if len({is_color(key) for key in checked}) > 1:
             raise LabelError("labels.values mixes ids and colors; a data set's masks are read as one or the other")
         return checked
 
@@ -134,7 +131,7 @@ class LabelSpace:
     @property
     def by_color(self) -> bool:
         """Whether masks are read as colors rather than as ids or palette indices."""
-        return _is_color(next(iter(self.values)))
+        return is_color(next(iter(self.values)))
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Map a raw mask to labels.
@@ -217,7 +214,7 @@ class LabelSpace:
         known: dict[int, LabelSpace] = self.__dict__.setdefault("_ignoring", {})
         if value not in known:
             values = {**self.values, self.spell(value).strip('"'): IGNORE}
-            values = {_parse_value(key): name for key, name in values.items()}
+            values = {parse_value(key): name for key, name in values.items()}
             left = {name for name in values.values() if name != IGNORE}
             kept = len(left) < 2 <= self.num_classes
             known[value] = self if kept else LabelSpace(self.names, self.colors, values, self.activation)
@@ -229,16 +226,17 @@ class LabelSpace:
 
     def describe_stray(self, stray: Mapping[int, int]) -> str:
         """One sentence about values outside the label space: which, how often, what is allowed, what to do."""
+        allowed = spelled_colors(self.values) if self.by_color else spelled_ids(self.values, self._id_table())
         ranked = sorted(stray.items(), key=lambda item: -item[1])
         show = [f"{self.spell(value)} ({count} px)" for value, count in ranked[:5]]
         more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""
         first = self.spell(ranked[0][0])
         if ranked[0][0] < 0:
-            return f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes ({self._allowed()}); add `{first}: ignore` to labels.values"
-        guess = f", likely {near!r}" if (near := self._near_color(ranked[0][0])) else ""
+            return f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes ({allowed}); add `{first}: ignore` to labels.values"
+        guess = f", likely {near!r}" if (near := near_color(self.values, ranked[0][0]) if self.by_color else "") else ""
         return (
             f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes "
-            f"({self._allowed()}); add `{first}: <class or ignore>` to labels.values{guess}"
+            f"({allowed}); add `{first}: <class or ignore>` to labels.values{guess}"
         )
 
     def spell(self, value: int) -> str:
@@ -337,80 +335,15 @@ class LabelSpace:
         return {**{name: n for n, name in enumerate(self.names)}, IGNORE: self.ignore_index}
 
     def _id_table(self) -> np.ndarray:
-        table = self.__dict__.get("_table")
+        table: np.ndarray | None = self.__dict__.get("_table")
         if table is None:
-            numbers = self._numbers()
-            spans = [(_span(key), numbers[name]) for key, name in self.values.items()]
-            spans = [(ends, code) for ends, code in spans if ends[0] >= 0]  # what is negative stands in no table
-            if sum(last - first + 1 for (first, last), _ in spans) > 2 * LARGEST:
-                raise LabelError("labels.values: the spans hold some values many times over; write each value once")
-            table = np.full(max(256, *(last + 1 for (_, last), _ in spans), 0), -1, np.int32)
-            for (first, last), code in spans:
-                held = table[first : last + 1]
-                if ((held >= 0) & (held != code)).any():
-                    raise LabelError(f"labels.values: {first}..{last} overlaps another value; a value has one meaning")
-                table[first : last + 1] = code
+            table = id_table(self.values, self._numbers())
             object.__setattr__(self, "_table", table)
         return table
 
     def _color_table(self) -> tuple[np.ndarray, np.ndarray]:
-        table = self.__dict__.get("_table")
+        table: tuple[np.ndarray, np.ndarray] | None = self.__dict__.get("_table")
         if table is None:
-            numbers = self._numbers()
-            pairs = sorted((packed(key), numbers[name]) for key, name in self.values.items())
-            table = (np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs], np.int32))
+            table = color_table(self.values, self._numbers())
             object.__setattr__(self, "_table", table)
         return table
-
-    def _allowed(self) -> str:
-        if self.by_color:
-            keys = [str(k) for k in self.values]
-            return "colors " + ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
-        known = np.flatnonzero(self._id_table() >= 0)
-        runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
-        spans = [f"{r[0]}..{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs if len(r)]
-        spans = [*map(str, sorted(key for key in self.values if isinstance(key, int) and key < 0)), *spans]
-        return "values " + ", ".join(spans[:8]) + (" and more" if len(spans) > 8 else "")
-
-    def _near_color(self, value: int) -> str:
-        if not self.by_color or value == CLEAR:
-            return ""
-        known = [key for key in self.values if key != TRANSPARENT]
-        if not known:
-            return ""
-        distance = [sum((a - b) ** 2 for a, b in zip(parse_color(str(k)), unpacked(value), strict=True)) for k in known]
-        return self.values[known[int(np.argmin(distance))]] if min(distance) <= 3 * 16**2 else ""
-
-
-def _parse_value(raw: Any) -> int | str:
-    if isinstance(raw, bool) or raw is None:
-        raise LabelError(f"labels.values: {raw!r} is no raw value; write an id, '128..255' or '#804080'")
-    text = "a number of too many digits" if isinstance(raw, int) and abs(raw) > 10**100 else str(raw).strip()
-    if _NEGATIVE.fullmatch(text) or (text.isdecimal() and len(text) <= 8 and int(text) <= LARGEST):
-        return int(text)
-    if HEX.fullmatch(text) or text == TRANSPARENT:
-        return text.lower()
-    if (span := _SPAN.fullmatch(text)) and int(span[1]) <= int(span[2]) <= LARGEST:
-        return text
-    if text.removeprefix("-").isdecimal():
-        raise LabelError(
-            f"labels.values: {text[:40]} is no raw value: ids end at 16777216, and at -2147483648 where nothing is; renumber the masks"
-        )
-    raise LabelError(
-        f"labels.values: {_short(text if isinstance(raw, int) else repr(raw))} is no raw value; write an id (7), a span ('128..255') or a color ('#804080')"
-    )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:50]}..."
-
-
-def _is_color(key: int | str) -> bool:
-    return isinstance(key, str) and ".." not in key
-
-
-def _span(key: int | str) -> tuple[int, int]:
-    if isinstance(key, int):
-        return key, key
-    first, last = key.split("..")
-    return int(first), int(last)
