@@ -8,10 +8,10 @@ import pytest
 
 import intarsia
 from intarsia.config import Recipe
-from intarsia.doctor import init
 from intarsia.errors import RecipeError, TrainingError
 from intarsia.training import material
 from intarsia.training.recipe import load
+from intarsia.training.usual import init
 
 from ..doctor import planted
 from ..doctor.planted import folder, images, masks, save
