@@ -90,7 +90,6 @@ def test_one_model_in_full(run_cli) -> None:
         "any dilatable one works; of timm's families one each is",
         "convnext_tiny",
         "mIoU: V 85.4",
-        "row B8",
         "intarsia summary pspnet",
     ):
         assert words in flat, words
