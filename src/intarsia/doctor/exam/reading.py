@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data.dataset import Notes
 from ...data.files.ahead import ahead
-from ...data.files.codecs import decode_mask
+from ...data.files.codecs import decode_mask, read_image
 from ...data.files.formats import opened
 from ...data.files.npy import planes_of
 from ...data.folders.layout import image_of
@@ -145,8 +145,8 @@ def picture(case: Case) -> np.ndarray:
     """An image [H, W, C] as its data set reads it, or else in any mode that Pillow can turn into RGB."""
     if case.dataset is not None and case.dataset.image_hook is not None:
         return case.dataset.read(case.item)
-    try:
-        return image_of(case.item)
+    try:  # a data set's further files are parts of masks, not channels
+        return image_of(case.item) if case.dataset is None else read_image(case.item.image)
     except OddMode:
         pass
     with opened(case.item.image) as image:
