@@ -1,4 +1,4 @@
-"""Write one pair of a clean copy: what a rule can mend is mended, and all that was done is told."""
+"""Write one pair of a clean copy: what a rule can mend is mended, and all changes are listed."""
 
 from __future__ import annotations
 
