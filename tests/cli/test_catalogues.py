@@ -93,6 +93,7 @@ def test_one_model_in_full(run_cli) -> None:
         "intarsia summary pspnet",
     ):
         assert words in flat, words
+    assert "row B8" not in flat and "ledger" not in flat, "the lectures' ledger is for those who keep it"
     options = {o["key"]: o for o in json.loads(run_cli("models", "pspnet", "--json")[1])["options"]}
     assert options["model.pspnet.encoder"]["default"] == "resnet101s"
     assert all(o["meaning"] for o in options.values())
