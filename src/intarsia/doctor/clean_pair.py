@@ -32,6 +32,7 @@ class Step(TypedDict):
 
 
 def step_of(file: object, action: str) -> Step:
+    """What was done to a file of which nothing is left out."""
     return {"file": str(file), "action": action, "left_out": ""}
 
 

@@ -41,6 +41,10 @@ class Plan(NamedTuple):
 
 
 def planned(found: Diagnosis, out: Path, accept: Collection[str]) -> Plan:
+    """Plan the clean copy of a diagnosis.
+
+    Raises: DataError for samples that are not files, and for a kind of finding that was not made.
+    """
     if any(split.samples for split in found.splits) or found.labels is None:
         raise DataError("only a data set of files can be mended; correct what makes the samples instead")
     if found.labels.planes:
