@@ -81,6 +81,13 @@ def _owned(tree: dict[str, Any], path: Path, loose: list[Fault]) -> tuple[dict[A
             held[image["id"]] = []
     ids, again, spelled = set[Any](), 0, {str(key): key for key in held}
     for number, annotation in enumerate(tree["annotations"]):
+        if isinstance(annotation, dict) and isinstance(annotation.get("id"), int):
+            owner = annotation.get("image_id")
+            if isinstance(owner, int) and owner in held:  # as nearly all are
+                again += annotation["id"] in ids
+                ids.add(annotation["id"])
+                held[owner].append(annotation)
+                continue
         known = annotation.get("id", number) if isinstance(annotation, dict) else number
         with recording(loose, path, "", f"annotation {known}", "COCO"):
             again += annotation.get("id") in ids
