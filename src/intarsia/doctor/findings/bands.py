@@ -41,8 +41,7 @@ class Bands:
     """
 
     def __init__(self, codes: np.ndarray, bits: int) -> None:
-        if not 0 <= bits <= 8:
-            raise ValueError(f"bits={bits}: thirteen bands find what differs in 0 to 8 of 64 bits")
+        assert 0 <= bits <= 8, f"bits={bits}: thirteen bands find what differs in 0 to 8 of 64 bits"
         self.codes, self.bits = codes, bits
 
     def near(self, others: np.ndarray, after: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
