@@ -119,7 +119,7 @@ def _otherwise(
     except DataError as error:
         if nothing is None or exports(root):  # an export that cannot be read has nothing to do with masks' names
             raise
-        raise DataError(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
+        raise NoPairs(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
     refused = known.refused or (alone(known.labels, root) if known.labels is not None else "")
     if classes is not None and not refused:
         raise LabelError(

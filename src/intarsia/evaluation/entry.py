@@ -149,7 +149,7 @@ def dataset_of(
             pass
         known = describe(name, root)
         dataset, pairs = scored(known, split)
-        said = _said(known.data["name"], getattr(dataset, "split", split), known.data.get("root"))
+        said = _said(known.data["name"], split_of(dataset) or split, known.data.get("root"))
         return dataset, {**said, "pairs": pairs}, known.open
 
     def opener(which: str) -> Any:

@@ -22,6 +22,8 @@ def one_more(views: Sequence[tuple[Exam, dict[int, int]]], ids: set[int]) -> tup
         if len(rest) < len(hit) or held < 0.75 * len(rest):
             continue
         base = set().union(*rest)
+        if len(base) < 2:  # masks of one value each: some are all of one class, the others all of the next
+            continue
         if len(base) > 0.7 * (max(base) + 1 - low):
             base |= set(range(low, max(base) + 1))
         ground = pixels[low] > 0.5 * sum(pixels.values()) and held >= 0.95 * len(rest) and len(rest) >= 7

@@ -34,7 +34,7 @@ def classes_of(
     body = sorted(usual - VOID)
     if not body:
         return set(held), 0
-    if len(body) > 1 and shifted(body[-1], views, held):
+    if len(body) > 2 and shifted(body[-1], views, held):  # of two ids each is a class
         usual, body = usual - {body[-1]}, body[:-1]
     ids = {v for v in usual if v >= 0} | {255}
     ids |= {v for v in held if v >= 0 and v not in usual and not _slip(v, body, views, held)}
