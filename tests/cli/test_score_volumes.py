@@ -174,7 +174,7 @@ def test_categories_and_instances_of_cityscapes(run_cli: Run, tmp_path: Path) ->
     assert found["iiou"]["iiou"][13] == pytest.approx(1.5 / 2) and found["iiou"]["iiou"][0] is None
     assert found["iiou"]["categories"] == {"human": None, "vehicle": 1.0}
     code, out, err = run_cli("score", *given)
-    assert code == 0 and "vehicle 1.000" in out and "by Cityscapes' rules" in out, err
+    assert code == 0 and "vehicle 100.0" in out and "by Cityscapes' rules" in out, err
     maps = tmp_path / "seen", tmp_path / "seen", "--classes", "a,b"
     refused(
         run_cli, *maps, "--metrics", "categories", words="categories and iiou are for the classes of Cityscapes; 'a'"
