@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..blocks.resize import crop
+from ..blocks.sizes import larger
 from ..errors import EncoderError, nearest
 from .dilate import dilate_densenet, dilate_lost_strides
 
@@ -101,10 +102,9 @@ class Encoder(nn.Module):
     def _missing(self, size: int) -> int:
         """How many pixels to add to a side of `size`.
 
-        `sym_max` instead of `max` keeps exported graphs of any size; and ONNX rounds -(-a // b) towards zero.
+        Written as (a + b - 1) // b, since ONNX rounds -(-a // b) towards zero.
         """
-        least = torch.sym_max(size, self.minimum)
-        return (least + self.multiple - 1) // self.multiple * self.multiple - size  # type: ignore[return-value]
+        return (larger(size, self.minimum) + self.multiple - 1) // self.multiple * self.multiple - size
 
 
 def levels_of(name: str) -> tuple[int, ...]:

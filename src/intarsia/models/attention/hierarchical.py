@@ -24,9 +24,7 @@ difference 0 when combined at a quarter; 1.5 (45) as it is (docs/faithfulness.md
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,6 +32,7 @@ from ...blocks.branches import side_by_side
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.object_context import ObjectContext
 from ...blocks.resize import crop, resize_like
+from ...blocks.sizes import larger
 from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -113,7 +112,7 @@ def scaled(side: int, scale: float) -> int:
 def at_least(side: int, x: Tensor) -> Tensor:
     """`x` with its border repeated up to that side: a feature of half a small image would freeze an exported graph."""
     h, w = x.shape[-2:]
-    missing: list[Any] = [0, torch.sym_max(side - w, 0), 0, torch.sym_max(side - h, 0)]
+    missing = [0, larger(side - w, 0), 0, larger(side - h, 0)]
     return F.pad(x, missing, mode="replicate")
 
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct
 from ...blocks.resize import resize_like
+from ...blocks.sizes import larger
 from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -109,7 +110,7 @@ def windows(n: int, side: int, stride: int, x: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns: [windows, n], as torch's avg_pool2d; and [n, windows], as its bilinear interpolation.
     """
-    count = torch.sym_max(n - side, 0) // stride + 1
+    count = larger(n - side, 0) // stride + 1
     window, pixel = torch.arange(count + 1, device=x.device)[:, None], torch.arange(n, device=x.device)
     first = stride * window.clamp(max=count - 1)
     inside = ((first <= pixel) & (pixel < first + side)).float()

@@ -25,12 +25,12 @@ Read beside tensorflow/tpu models/official/detection/modeling/architecture/nasfp
 order, the gate, unused inputs, pooling, activation; difference equal by reading (docs/faithfulness.md).
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.resize import crop_like, resize_like
+from ...blocks.sizes import larger
 from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -133,7 +133,7 @@ def shrink(x: Tensor, levels: int, reference: Tensor | None = None) -> Tensor:
     """
     height, width = x.shape[-2:]
     least = 2**levels + 1
-    missing = torch.sym_max(least - width, 0), torch.sym_max(least - height, 0)
+    missing = larger(least - width, 0), larger(least - height, 0)
     x = F.pad(x, (0, missing[0], 0, missing[1]), mode="replicate")
     x = F.max_pool2d(x, 2**levels, ceil_mode=True)
     return x if reference is None else crop_like(x, reference)
