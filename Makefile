@@ -41,7 +41,7 @@ check: $(VENV)/.has-test $(VENV)/.has-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@echo "types, and beside them the house tests"; $(BIN)/mypy & types=$$!; \
-	  $(PYTEST) -q tests/house || { kill $$types; exit 1; }; wait $$types
+	  $(PYTEST) -q -n 2 tests/house || { kill $$types; exit 1; }; wait $$types
 
 format: $(VENV)/.has-lint
 	$(BIN)/ruff format .
