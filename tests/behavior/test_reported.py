@@ -88,6 +88,14 @@ def test_reported_labels_are_those_that_were_drawn(shared_data: Any, tmp_path: P
         assert np.array_equal(np.asarray(Image.open(path)), stored // 255)
 
 
+def test_an_audit_counts_images_of_a_file_a_channel_once(shared_data: Any) -> None:
+    from intarsia.doctor import audit
+
+    found = {finding.kind: finding.message for finding in audit(shared_data / "reported/nnunet-2d").findings}
+    assert found["unlabeled"].startswith("1 image in Dataset666_nodule/imagesTs has no mask")
+    assert "annotations" not in found, "dataset.json names the classes"
+
+
 def test_no_reported_folder_is_forgotten(shared_data: Any) -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.rglob("test_*.py"))
     folders = sorted(path.name for path in (shared_data / "reported").iterdir() if path.is_dir())

@@ -39,7 +39,7 @@ from .findings.folder import (
 from .findings.misnamed import too_high
 from .findings.rare_classes import scarce
 from .judge import judge
-from .meaning.class_names import labels_file, named
+from .meaning.class_names import FILES, labels_file, named
 from .meaning.infer import Meaning, infer, unveiled, without_nodata
 from .meaning.reading import Table, in_common
 
@@ -70,7 +70,7 @@ def diagnose(
     meaning = meaning._replace(space=ignoring(meaning.space, nodata))
     exams = _translated(measured, meaning, nodata)
     parts = _with(parts, exams, meaning.space)
-    loose = unlabeled(root, parts)
+    loose = unlabeled(root, layout, parts)
     found = [
         *([Finding("nodata", "error", f"{nodata.clash[0].upper()}{nodata.clash[1:]}.")] if nodata.clash else []),
         *meaning.findings,
@@ -79,7 +79,7 @@ def diagnose(
         *spelled(odd),
         *composed(case.item for part in parts for case in part.cases),
         *(known_layouts(root) if file is None and known is None else []),
-        *beside(root, loose),
+        *beside(root, loose, file.path if file and file.path.name in FILES else None),
         *not_read(_folders(parts)),
     ]
     proposed: dict[str, dict[str, Table]] = {}

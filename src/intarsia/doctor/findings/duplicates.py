@@ -8,6 +8,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
+from ...errors import counted
 from ..exam.examine import Exam
 from ..exam.fingerprints import TURNS, cropped, turn, turned
 from ..finding import Finding, Severity, Sight
@@ -212,7 +213,7 @@ def _frames(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterator[
         yield _finding(
             "frames",
             "warning",
-            f"{len(hit)} pairs of neighboring video frames stand on both sides of a split (the first: {_shown(hit[0])}), so the score flatters.",
+            f"{counted(len(hit), 'pair')} of neighboring video frames {'stand' if len(hit) > 1 else 'stands'} on both sides of a split (the first: {_shown(hit[0])}), so the score flatters.",
             hit,
             "Put whole videos on one side, by lists of names.",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...data.files.formats import SAVE_AS, SUFFIXES, left_unread, unread
 from ...data.folders.find import MASKS, maskness
-from ...data.folders.layout import Layout, composed_differently
+from ...data.folders.layout import CHANNEL, FIRST, Layout, composed_differently
 from ...data.folders.planes import home
 from ...data.pairs import Pair
 from ...datasets.recognize import packed
@@ -122,8 +122,11 @@ def known_layouts(root: Path) -> list[Finding]:
     ]  # fmt: skip
 
 
-def unlabeled(root: Path, splits: Sequence[Split]) -> list[Path]:
-    """Images below the folder that are no part of any pair and no leftover of a folder of pairs."""
+def unlabeled(root: Path, layout: Layout, splits: Sequence[Split]) -> list[Path]:
+    """Images below the folder that are no part of any pair and no leftover of a folder of pairs.
+
+    Of an image that is a file for each channel the first file counts.
+    """
     used = {
         p
         for split in splits
@@ -136,11 +139,17 @@ def unlabeled(root: Path, splits: Sequence[Split]) -> list[Path]:
     images = {c.item.image.parent for split in splits for c in split.cases}
     found = [p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p not in used and p.is_file()]
     found = [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(root).parts)]
+    if CHANNEL in layout.image_suffix:
+        found = [p for p in found if p.stem.endswith(FIRST)]
     return sorted(p for p in found if p.parent not in masks - images and not MASKS.search(p.parent.name))
 
 
-def beside(root: Path, loose: list[Path]) -> list[Finding]:
-    """Images without masks, and files of annotation tools."""
+def beside(root: Path, loose: list[Path], read: Path | None) -> list[Finding]:
+    """Images without masks, and files of annotation tools.
+
+    Args:
+        read: the file that names the classes, which is no annotation.
+    """
     found = []
     if loose:
         folders = sorted({str(p.parent.relative_to(root)) or "." for p in loose})
@@ -154,7 +163,9 @@ def beside(root: Path, loose: list[Path]) -> list[Finding]:
                 tuple(Sight(p.stem, p, None) for p in loose[:5]),
             )
         )
-    notes = sorted(p for p in root.rglob("*") if p.suffix.lower() in (".json", ".xml") and p.parent != root)
+    notes = sorted(
+        p for p in root.rglob("*") if p.suffix.lower() in (".json", ".xml") and p.parent != root and p != read
+    )
     if notes:
         kinds = " and ".join(
             f"{sum(p.suffix.lower() == s for p in notes)} {s}"
@@ -165,7 +176,7 @@ def beside(root: Path, loose: list[Path]) -> list[Finding]:
             Finding(
                 "annotations",
                 "note",
-                f"{kinds} files of annotations lie beside the masks; only the masks are read here.",
+                f"{kinds} {'files' if len(notes) > 1 else 'file'} of annotations {'lie' if len(notes) > 1 else 'lies'} beside the masks; only the masks are read here.",
                 tuple(map(str, notes[:5])),
                 "`intarsia data convert` reads annotation tools' files.",
             )
