@@ -71,9 +71,11 @@ def test_trimaps_have_two_classes_and_a_rest(shared_data: Path, tmp_path: Path) 
     assert "1 is the foreground, 2 the background, and 3, not classified, is ignored" in message(found, "meaning")
     assert "start at 1" in message(found, "off_by_one")
     assert set(steps.values()) == {"2 -> background; 3 -> ignore"}
-    name = next((tmp_path / "out/masks").iterdir()).stem
-    before = np.asarray(Image.open(shared_data / f"oxford_pets/annotations/trimaps/{name}.png"))
-    assert (np.asarray(Image.open(tmp_path / f"out/masks/{name}.png")) == np.array([9, 1, 0, 255])[before]).all()
+    copies = sorted((tmp_path / "out/masks").rglob("*.png"))
+    assert len(copies) == len(steps)
+    for copy in copies:
+        before = np.asarray(Image.open(shared_data / f"oxford_pets/annotations/trimaps/{copy.name}"))
+        assert (np.asarray(Image.open(copy)) == np.array([9, 1, 0, 255])[before]).all()
     assert 0.05 < again.audit.ignored < 0.3
 
 
