@@ -1,6 +1,7 @@
 """The stream of batches: the same whatever reads it, resumable anywhere, and honest about what went wrong."""
 
 from itertools import islice
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -124,3 +125,14 @@ def test_a_users_own_items_are_checked(item: object, told: str) -> None:
 def test_an_empty_set_is_refused() -> None:
     with pytest.raises(DataError, match="no samples"):
         Loader(Numbers(0), batch_size=1)
+
+
+def test_a_worker_that_dies_with_a_lock_stops_nobody() -> None:
+    stream = Loader(Numbers(9), batch_size=2, workers=1).stream()
+    next(stream)
+    event = stream.gi_frame.f_locals["reading"]._workers_done_event
+    event._cond.acquire()  # a worker that is killed while it asks whether to end leaves it like this
+    ending = Thread(target=stream.close, daemon=True)
+    ending.start()
+    ending.join(60)
+    assert not ending.is_alive()

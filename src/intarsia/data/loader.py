@@ -125,8 +125,7 @@ class Loader:
                     raise batch.error()
                 yield batch
         finally:
-            for worker in getattr(reading, "_workers", ()):  # torch would wait seconds for each that is in a large file
-                worker.terminate()
+            _end(reading)
 
 
 class _Keys(NamedTuple):
@@ -208,6 +207,19 @@ def _started(batches: DataLoader[Any]) -> Iterator[Any]:
         return iter(batches)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(reading: Iterator[Any]) -> None:
+    """Stop the workers at once: torch would wait seconds for each that is in a large file.
+
+    A worker that dies while it looks at the event by which torch ends it keeps the event's lock, and torch would wait for
+    that lock without end. Nobody is left to hear the event, so torch gets a new one.
+    """
+    workers = getattr(reading, "_workers", ())
+    for worker in workers:
+        worker.terminate()
+    if workers:
+        reading._workers_done_event = torch.multiprocessing.Event()  # type: ignore[attr-defined]
 
 
 def _quiet_worker(number: int) -> None:
