@@ -4,11 +4,19 @@ Symbols, here and everywhere: B images, K classes, C channels, H W an image's si
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+
+class ClassLogits(NamedTuple):
+    """What a network of classification returns."""
+
+    logits: Tensor  # [B, K]  unnormalized class scores of the whole image
+    auxiliary: tuple[Tensor, ...] = ()  # each [B, K]; empty in eval mode
 
 
 class SemanticLogits(NamedTuple):
@@ -18,6 +26,71 @@ class SemanticLogits(NamedTuple):
     auxiliary: tuple[Tensor, ...] = ()  # each [B, K, h, w]  deeply supervised heads; empty in eval mode
     edges: Tensor | None = None  # [B, 1, h, w]  boundary logits; None in eval mode
     presence: Tensor | None = None  # [B, K]  which classes occur at all; None in eval mode
+
+
+class MaskQueries(NamedTuple):
+    """What a network of queries returns: Q masks, each with a class or with none."""
+
+    classes: Tensor  # [B, Q, K + 1]  logits; the last is "no object"
+    masks: Tensor  # [B, Q, h, w]  logits; whoever decides enlarges them
+    size: tuple[int, int]  # (H, W) of the image
+    auxiliary: tuple["MaskQueries", ...] = ()  # of earlier layers; empty in eval mode
+
+
+class PanopticLogits(NamedTuple):
+    """What a network returns that finds objects by their centers."""
+
+    semantic: Tensor  # [B, K, H, W]  unnormalized class scores
+    centers: Tensor  # [B, 1, H, W]  how near an object's center is, 0..1 after training
+    offsets: Tensor  # [B, 2, H, W]  (dy, dx) in pixels from a pixel to the center of its object
+    depth: Tensor | None = None  # [B, 1, H, W]  meters
+    motion: Tensor | None = None  # [B, 2, H, W]  (dy, dx) from a pixel to its object's center one frame before
+
+
+class Detections(NamedTuple):
+    """What a detector returns: at most N objects a picture, best first, filled up with rows of score 0."""
+
+    scores: Tensor  # [B, N]  0..1; 0 where a row is padding
+    classes: Tensor  # [B, N] int64  class numbers
+    boxes: Tensor  # [B, N, 4]  x0, y0, x1, y1 in pixels
+    masks: Tensor | None  # [B, N, m, m]  logits inside the box; None for boxes alone
+    size: tuple[int, int]  # (H, W) of the image
+    found_by: Any = None  # in training, what only the loss reads: proposals and what they were matched with
+
+
+class DepthMap(NamedTuple):
+    """What a network of depth returns."""
+
+    depth: Tensor  # [B, 1, H, W]  meters, above 0
+    auxiliary: tuple[Tensor, ...] = ()  # each [B, 1, h, w]; empty in eval mode
+
+
+Output = ClassLogits | SemanticLogits | MaskQueries | PanopticLogits | Detections | DepthMap
+
+
+class Tags(NamedTuple):
+    """The classes of one picture as a whole."""
+
+    classes: Tensor  # [n] int64  class numbers, the most probable first; one, or of several labels a picture any number
+    scores: Tensor  # [K]  probability of each class, 0..1
+
+
+class Labels(NamedTuple):
+    """One class for each pixel of a picture."""
+
+    classes: Tensor  # [H, W]  class numbers, uint8, or int32 beyond 255 classes
+
+
+class Planes(NamedTuple):
+    """Any number of classes for each pixel of a picture."""
+
+    planes: Tensor  # [K, H, W] bool
+
+
+class Depth(NamedTuple):
+    """The distance of each pixel of a picture."""
+
+    meters: Tensor  # [H, W] float32
 
 
 class Sample(NamedTuple):
@@ -30,10 +103,13 @@ class Sample(NamedTuple):
     depth: Tensor | None = None  # [H, W] float32  meters; nan where unknown
     planes: Tensor | None = None  # [K, H, W] bool  several labels a pixel; `labels` is then 0, or the ignore index
     masks: Tensor | None = None  # [M, H, W] bool  each object with all of its pixels, row n object n + 1 of `objects`
+    classes: Tensor | None = None  # [M] int64  class of each object, where the labels below it do not say it
+    tags: Tensor | None = None  # [K] bool  the classes of the whole picture
+    previous: Tensor | None = None  # [H, W] int32  object numbers one frame before, the same number for the same object
 
 
 class Batch(NamedTuple):
-    """B samples of one size, as the loader hands them to training; the last four where every sample has them."""
+    """B samples of one size, as the loader hands them to training; parts after the names where every sample has them."""
 
     image: Tensor  # [B, C, H, W]  dtype of the samples, channels last in memory
     labels: Tensor  # [B, H, W]
@@ -42,22 +118,24 @@ class Batch(NamedTuple):
     depth: Tensor | None = None  # [B, H, W] float32
     planes: Tensor | None = None  # [B, K, H, W] bool
     masks: tuple[Tensor, ...] | None = None  # each [M, H, W] bool
+    classes: tuple[Tensor, ...] | None = None  # each [M] int64
+    tags: Tensor | None = None  # [B, K] bool
+    previous: Tensor | None = None  # [B, H, W] int32
 
     def to(self, device: torch.device) -> "Batch":
         """Copy the batch to another device."""
 
-        def moved(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(device, non_blocking=True)
+        def moved(part: Any) -> Any:
+            if isinstance(part, Tensor):
+                return part.to(device, non_blocking=True)
+            return tuple(map(moved, part)) if isinstance(part, tuple) else part
 
-        return Batch(
-            self.image.to(device, non_blocking=True),
-            self.labels.to(device, non_blocking=True),
-            self.names,
-            moved(self.objects),
-            moved(self.depth),
-            moved(self.planes),
-            None if self.masks is None else tuple(mask.to(device, non_blocking=True) for mask in self.masks),
-        )
+        return Batch(*map(moved, self))
+
+    def sample(self, n: int) -> Sample:
+        """Take sample n out of the batch."""
+        parts: list[Any] = [None if part is None else part[n] for part in self]
+        return Sample(*parts)
 
 
 def boxes_of(objects: Tensor, count: int | None = None) -> Tensor:
@@ -100,11 +178,13 @@ class Objects(NamedTuple):
     """The objects of one image.
 
     Args:
-        shapes: [M, H, W] masks, bool, or a list of M masks [H, W] or of `CroppedMask`; or [M, 4] boxes (x0, y0, x1, y1) in pixels.
+        shapes: [M, H, W] masks, bool, or a list of M masks [H, W] or of `CroppedMask`; or [M, 4] boxes (x0, y0, x1, y1) in
+            pixels, of a detector that draws no masks.
         classes: [M] class numbers.
-        scores: [M] of a prediction; None for the truth.
+        scores: [M] of a prediction, 0..1; None for the truth.
         crowd: [M] whether a true one stands for a group; None: none does.
         areas: [M] what decides small, medium and large; None: the shape's own.
+        boxes: [M, 4] of a prediction, (x0, y0, x1, y1) in pixels; None: the boxes around the shapes.
     """
 
     shapes: np.ndarray | Tensor | list[np.ndarray] | list[CroppedMask]
@@ -112,6 +192,7 @@ class Objects(NamedTuple):
     scores: Sequence[float] | np.ndarray | Tensor | None = None
     crowd: Sequence[bool] | np.ndarray | Tensor | None = None
     areas: Sequence[float] | np.ndarray | Tensor | None = None
+    boxes: np.ndarray | Tensor | None = None
 
 
 class Segments(NamedTuple):
@@ -121,11 +202,18 @@ class Segments(NamedTuple):
         ids: [H, W] the number of each pixel's segment; 0 is void.
         classes: segment -> class.
         crowd: the segments that are a group of objects drawn as one; of the truth only.
+        scores: segment -> 0..1; of a prediction only.
+        depth: [H, W] meters, where depth is known as well.
     """
 
     ids: np.ndarray
     classes: Mapping[int, int]
     crowd: Collection[int] = ()
+    scores: Mapping[int, float] = MappingProxyType({})
+    depth: np.ndarray | None = None
+
+
+Answer = Tags | Labels | Planes | Segments | Objects | Depth
 
 
 class Frame(NamedTuple):
@@ -133,3 +221,32 @@ class Frame(NamedTuple):
 
     classes: np.ndarray | Tensor
     tracks: np.ndarray | Tensor
+
+
+def objects_in(truth: Sample, ignore_index: int) -> Objects:
+    """List the true objects of a sample that are in view.
+
+    Args:
+        truth: with `objects` or `masks`; the class of an object is in `classes`, or is the label of most of its pixels.
+        ignore_index: objects of this label are left out.
+
+    Returns: M objects, shapes [M, H, W] bool, classes [M] int64, on the sample's device.
+    """
+    masks = truth.masks
+    if masks is None:
+        numbers = truth.objects if truth.objects is not None else torch.zeros_like(truth.labels, dtype=torch.int32)
+        present = numbers.unique()  # type: ignore[no-untyped-call]
+        present = present[present > 0]
+        masks = numbers == present[:, None, None]  # [M, H, W]
+        known = None if truth.classes is None else truth.classes[present.long() - 1]
+    else:
+        known = truth.classes
+    seen = masks.flatten(1).any(1)
+    if known is None:
+        known = torch.stack([_commonest(truth.labels[mask]) for mask in masks]) if len(masks) else seen.long()
+    kept = seen & (known != ignore_index)
+    return Objects(masks[kept], known[kept].long())
+
+
+def _commonest(values: Tensor) -> Tensor:
+    return values.long().mode().values if len(values) else torch.zeros((), dtype=torch.long, device=values.device)

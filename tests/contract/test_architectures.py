@@ -20,7 +20,7 @@ from intarsia.models.catalogue import ARCHITECTURES, CONSTRUCTORS
 from intarsia.structures import SemanticLogits
 
 K = 5
-NAMED = {name: (name, dict(entry.smallest)) for name, entry in ARCHITECTURES.items()}
+NAMED = {name: (name, dict(entry.smallest)) for name, entry in ARCHITECTURES.items() if entry.output is SemanticLogits}
 NAMED["unet on an encoder"] = ("unet", {"encoder": "resnet18"})
 QUICK = {case: (name, miniature(name, options)) for case, (name, options) in NAMED.items()}
 WHOLE = {f"{case}, encoder as named": NAMED[case] for case in NAMED if NAMED[case] != QUICK[case]}

@@ -28,7 +28,7 @@ ONLY = {
     "postprocess": {"labels", "blocks", "structures", "errors"},
 }
 STANDING = (  # the rooms that exist today
-    "errors structures characters version limits naming output documents labels blocks config encoders losses metrics data models "
+    "errors structures characters version limits naming output documents labels blocks config encoders losses metrics postprocess data models "
     "annotations draw checkpoint datasets inference doctor evaluation report training study lab cli"
 ).split()
 

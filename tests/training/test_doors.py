@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, Subset
 import intarsia
 from intarsia.errors import IntarsiaError, ModelError, TrainingError
 from intarsia.inference.graph import Graph
-from intarsia.inference.outputs import semantic
+from intarsia.postprocess.outputs import semantic
 from intarsia.structures import SemanticLogits
 
 LABELS = intarsia.LabelSpace(("dark", "bright"))

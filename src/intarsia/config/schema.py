@@ -60,6 +60,9 @@ class Labels(_Frozen):
         default=False,
         description="Several labels a pixel: each class is a mask of its own, on or off; values are left out.",
     )
+    things: list[str] = Field(
+        default=[], description="The classes whose objects are told apart, such as car; the others are stuff."
+    )
 
     @field_validator("values")
     @classmethod
@@ -259,6 +262,13 @@ class Recipe(_Frozen):
     )
     labels: Labels | None = Field(
         default=None, description="The label space; data sets of the literature bring their own."
+    )
+    task: Literal["", "classification", "semantic", "detection", "instance", "panoptic", "depth"] = Field(
+        default="", description="What is answered of a picture; empty: what the network usually answers."
+    )
+    decide: dict[str, Any] = Field(
+        default={},
+        description="How an answer is made of the network's output, such as a threshold; see `intarsia.postprocess`.",
     )
     augment: Augment = Augment()
     loss: Loss = Loss(name="cross_entropy")

@@ -262,6 +262,9 @@ def collate(samples: Sequence[Sample | _Failure], ignore_index: int | None = Non
         _stacked([s.depth for s in good]),
         _stacked([s.planes for s in good]),
         None if first.masks is None else tuple(s.masks for s in good if s.masks is not None),
+        None if first.classes is None else tuple(s.classes for s in good if s.classes is not None),
+        _stacked([s.tags for s in good]),
+        _stacked([s.previous for s in good]),
     )
 
 

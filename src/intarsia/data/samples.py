@@ -130,6 +130,9 @@ def check_alike(samples: Sequence[Sample]) -> None:
             ("depth", first.depth, other.depth),
             ("planes", first.planes, other.planes),
             ("masks", first.masks, other.masks),
+            ("classes of objects", first.classes, other.classes),
+            ("tags", first.tags, other.tags),
+            ("objects one frame before", first.previous, other.previous),
         ):
             if (mine is None) != (its is None):
                 has, lacks = (first, other) if its is None else (other, first)

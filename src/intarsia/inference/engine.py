@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from ..checkpoint import bare
 from ..data.normalize import normalize
 from ..errors import DataError, ModelError, nearest
+from ..postprocess.outputs import ALLOWED, semantic, spelled
 from ..structures import SemanticLogits
-from .outputs import ALLOWED, semantic, spelled
 
 Output = SemanticLogits
 Engine = Callable[[Tensor], Output]
@@ -30,7 +30,7 @@ class Torch:
 
     Args:
         model: maps [B, C, H, W] to SemanticLogits, to a plain tensor [B, K, H, W], or to a mapping or tuple that holds one
-            (see `outputs.py`). It is put into eval mode whenever it is used; its memory layout stays as it is.
+            (see `postprocess/outputs.py`). It is put into eval mode whenever it is used; its memory layout stays as it is.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
         device: "cpu", "cuda", "cuda:1", "mps"; "auto" leaves the network where it is.
         precision: "float32"; "bfloat16" or "float16" trade equality for speed.

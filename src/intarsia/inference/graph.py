@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import bare
 from ..errors import ModelError
-from .outputs import ALLOWED, semantic, spelled
+from ..postprocess.outputs import ALLOWED, semantic, spelled
 from .predictor import Predictor
 
 

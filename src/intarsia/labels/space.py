@@ -34,8 +34,9 @@ class LabelSpace:
             second class. With `planes` it is a sigmoid for each class, and need not be given.
         planes: several labels a pixel: each class is a mask of its own, on or off, so that a pixel may be of several
             classes or of none. Then `values` are left out.
+        things: the classes whose objects are told apart, such as car and person; the others are stuff.
 
-    Raises: LabelError when names repeat, values name no class, or ids and colors are mixed.
+    Raises: LabelError when names repeat, things name no class, values name no class, or ids and colors are mixed.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,7 @@ class LabelSpace:
     values: Mapping[int | str, str] = field(default_factory=dict, hash=False)
     activation: str = "softmax"
     planes: bool = False
+    things: tuple[str, ...] = ()
     explicit: bool = field(init=False, compare=False, repr=False, default=False)  # whether `values` were written out
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class LabelSpace:
             raise LabelError(f"one sigmoid map tells two classes apart, but {len(names)} are listed; use softmax")
         if self.colors and len(self.colors) != len(names):
             raise LabelError(f"{len(self.colors)} colors for {len(names)} classes; give one for each, or none")
+        object.__setattr__(self, "things", self._known_things())
         object.__setattr__(self, "colors", tuple(map(parse_color, self.colors)) or distinct_colors(len(names)))
         object.__setattr__(self, "explicit", bool(self.values) and not self.planes)
         object.__setattr__(self, "values", self._checked(self.values))
@@ -83,6 +86,15 @@ class LabelSpace:
             )
         if not self.by_color:
             self._id_table()  # spans that overlap show here, not at the first mask
+
+    def _known_things(self) -> tuple[str, ...]:
+        """The things in the order of the classes."""
+        if isinstance(self.things, str) or not all(isinstance(name, str) for name in self.things):
+            raise LabelError(f"labels.things is a list of class names, not {self.things!r}")
+        for name in self.things:
+            if name not in self.names:
+                raise LabelError(f"labels.things names {name!r}, which is no class{nearest(name, self.names)}")
+        return tuple(name for name in self.names if name in self.things)
 
     def _checked(self, values: Mapping[int | str, str]) -> dict[int | str, str]:
         if not values:
@@ -117,6 +129,15 @@ class LabelSpace:
     def head_size(self) -> int:
         """How many maps the network draws: K, or 1 for two classes under a sigmoid, one of which holds."""
         return 1 if self.activation == "sigmoid" and not self.planes else len(self.names)
+
+    def maps(self, output: type) -> int:
+        """How many classes a network that returns this kind of output is built for: `head_size` for a map of logits.
+
+        Where queries, boxes or centers decide, two classes are two, whatever the activation.
+        """
+        from ..structures import ClassLogits, SemanticLogits
+
+        return self.head_size if output in (SemanticLogits, ClassLogits) else len(self.names)
 
     @property
     def ignore_index(self) -> int:
@@ -196,7 +217,7 @@ class LabelSpace:
     @property
     def plain(self) -> LabelSpace:
         """The same classes where masks hold class numbers: each raw value is the position of its class."""
-        return LabelSpace(self.names, self.colors, {}, self.activation, self.planes)
+        return LabelSpace(self.names, self.colors, {}, self.activation, self.planes, self.things)
 
     def stray(self, counts: Mapping[int, int]) -> dict[int, int]:
         """The raw values, with their pixel counts, that this label space does not know."""
@@ -217,7 +238,9 @@ class LabelSpace:
             values = {parse_value(key): name for key, name in values.items()}
             left = {name for name in values.values() if name != IGNORE}
             kept = len(left) < 2 <= self.num_classes
-            known[value] = self if kept else LabelSpace(self.names, self.colors, values, self.activation)
+            known[value] = (
+                self if kept else LabelSpace(self.names, self.colors, values, self.activation, False, self.things)
+            )
         return known[value]
 
     def classes_of(self, raw: np.ndarray) -> np.ndarray:
@@ -293,6 +316,7 @@ class LabelSpace:
             "values": dict(self.values),
             "activation": self.activation,
             **({"planes": True} if self.planes else {}),
+            **({"things": list(self.things)} if self.things else {}),
         }
 
     @classmethod
@@ -312,6 +336,7 @@ class LabelSpace:
             tree.get("values") or {},
             tree.get("activation") or "softmax",
             bool(tree.get("planes")),
+            tuple(tree.get("things") or ()),
         )
 
     def _codes(self, raw: np.ndarray) -> np.ndarray:

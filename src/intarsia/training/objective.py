@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ..config import Recipe
 from ..data.normalize import normalize
 from ..errors import TrainingError
-from ..inference.outputs import ALLOWED, semantic, spelled
 from ..losses import LOSSES
 from ..losses.auxiliary import Auxiliary
+from ..postprocess.outputs import ALLOWED, semantic, spelled
 from ..structures import Batch, SemanticLogits
 
 
@@ -33,7 +33,7 @@ class Objective:
     """A batch to the named terms of its loss; their sum is minimized.
 
     Args:
-        net: returns SemanticLogits, their tensor alone, or a mapping or tuple that holds it (`inference/outputs.py`).
+        net: returns SemanticLogits, their tensor alone, or a mapping or tuple that holds it (`postprocess/outputs.py`).
         criterion: (output, labels) -> terms.
         mean, std: one number for each channel, in units of the full scale.
         head_size: how many maps the network must draw.

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from ...structures import SemanticLogits
+
 
 class Entry(NamedTuple):
     """One architecture."""
@@ -21,6 +23,7 @@ class Entry(NamedTuple):
     full: Mapping[str, Any] = MappingProxyType(
         {}
     )  # options of the paper's size; 21 classes unless it says another number
+    output: type = SemanticLogits  # what it returns, in training and in evaluation alike
     training_only: int = 0  # further parameters of that size, of heads that only training has
     reported: str = ""  # mIoU in the lectures: V = PASCAL VOC test, C = Cityscapes, S = COCO-Stuff
     measured: str = ""  # our own score, with the file under benchmarks/results/ that holds it

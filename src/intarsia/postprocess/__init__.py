@@ -1,0 +1,11 @@
+"""From what a network returns to what is answered of each picture.
+
+    output - checked - decide(task) - [answer, one a picture]
+
+`DECISIONS` is the table: a kind of answer that another kind of output can give is one function and one row.
+"""
+
+from .checked import checked
+from .decide import DECISIONS, TASKS, decide, options_of, usual_task
+
+__all__ = ["DECISIONS", "TASKS", "checked", "decide", "options_of", "usual_task"]

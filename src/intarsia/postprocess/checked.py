@@ -1,0 +1,93 @@
+"""Check what a network returned: the one place, for training and prediction, that knows the shapes of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import ModelError
+from ..labels import LabelSpace
+from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
+from .outputs import ALLOWED, semantic, spelled
+
+Shape = tuple[int | str, ...]
+
+
+def checked(output: Any, image: Tensor, space: LabelSpace, network: str = "the network") -> Output:
+    """Read what a network returned for images, whatever library it is of, and see that its parts have their shapes.
+
+    Args:
+        output: one of the outputs of `structures`; or a tensor, a mapping or a tuple that holds logits (`outputs.py`).
+        image: [B, C, H, W] what the network was given.
+        space: the classes.
+        network: what a message calls it.
+
+    Raises: ModelError saying what is there and what is needed.
+    """
+    if type(output) not in PARTS:
+        found = semantic(output)
+        if found is None:
+            raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
+        output = found
+    sizes = {"B": image.shape[0], "H": image.shape[2], "W": image.shape[3]}
+    for name, (part, wanted) in PARTS[type(output)](output, space).items():
+        if part is not None and not _fits(part, wanted, sizes):
+            shape = [sizes.get(side, side) if isinstance(side, str) else side for side in wanted]
+            raise ModelError(
+                f"{network} returned {name} of shape {list(part.shape)} where [{', '.join(map(str, shape))}] is needed "
+                f"({' x '.join(map(str, wanted))}, {_counted(space)})"
+            )
+    return output
+
+
+def finite(output: Output, network: str = "the network", hint: str = "") -> None:
+    """See that the main parts of an output are numbers.
+
+    Raises: ModelError, ending in the hint.
+    """
+    for part in output:
+        if isinstance(part, Tensor) and part.is_floating_point() and part.numel() and part.amax().isnan():
+            raise ModelError(
+                f"{network} returned scores that are no numbers (NaN)"
+                f"{hint or '; its weights are broken: use an earlier checkpoint'}"
+            )
+
+
+def _fits(part: Tensor, wanted: Shape, sizes: dict[str, int]) -> bool:
+    """Whether a part has the shape; a letter that is no size of the image may be any number."""
+    if part.ndim != len(wanted):
+        return False
+    return all(
+        have == (sizes.get(side, have) if isinstance(side, str) else side)
+        for have, side in zip(part.shape, wanted, strict=True)
+    )
+
+
+def _counted(space: LabelSpace) -> str:
+    return f"{space.num_classes} classes, {'planes' if space.planes else space.activation}"
+
+
+PARTS: dict[type, Callable[[Any, LabelSpace], dict[str, tuple[Tensor | None, Shape]]]] = {
+    ClassLogits: lambda o, s: {"logits": (o.logits, ("B", s.head_size))},
+    SemanticLogits: lambda o, s: {"scores": (o.logits, ("B", s.head_size, "H", "W"))},
+    MaskQueries: lambda o, s: {
+        "classes": (o.classes, ("B", "Q", s.num_classes + 1)),
+        "masks": (o.masks, ("B", o.classes.shape[1], "h", "w")),
+    },
+    PanopticLogits: lambda o, s: {
+        "semantic": (o.semantic, ("B", s.num_classes, "H", "W")),
+        "centers": (o.centers, ("B", 1, "H", "W")),
+        "offsets": (o.offsets, ("B", 2, "H", "W")),
+        "depth": (o.depth, ("B", 1, "H", "W")),
+        "motion": (o.motion, ("B", 2, "H", "W")),
+    },
+    Detections: lambda o, s: {
+        "scores": (o.scores, ("B", "N")),
+        "classes": (o.classes, ("B", o.scores.shape[1])),
+        "boxes": (o.boxes, ("B", o.scores.shape[1], 4)),
+        "masks": (o.masks, ("B", o.scores.shape[1], "m", "m")),
+    },
+    DepthMap: lambda o, s: {"depth": (o.depth, ("B", 1, "H", "W"))},
+}

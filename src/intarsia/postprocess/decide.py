@@ -1,0 +1,85 @@
+"""Choose, by the task and the kind of output, how an answer is made of it: one literal table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ModelError, nearest
+from ..labels import LabelSpace
+from ..structures import Answer, ClassLogits, DepthMap, Output, SemanticLogits
+from .pixels import depth_of_map, labels_of_logits, tags_of_logits
+
+Decision = Callable[..., list[Answer]]
+
+TASKS = ("classification", "semantic", "detection", "instance", "panoptic", "depth")
+
+DECISIONS: dict[tuple[str, type], Decision] = {  # of each output the usual task first
+    ("classification", ClassLogits): tags_of_logits,
+    ("semantic", SemanticLogits): labels_of_logits,
+    ("depth", DepthMap): depth_of_map,
+}
+
+
+def decide(output: Output, space: LabelSpace, task: str = "", **options: Any) -> list[Answer]:
+    """Answer of each picture what a network's output says of it.
+
+    Args:
+        output: of B pictures.
+        space: the classes; it also says which are things and whether a pixel has several labels.
+        task: of `TASKS`; "": the usual one of this output.
+        options: of the decision, such as `threshold`; the defaults are the papers'.
+
+    Returns: B answers, on the output's device.
+
+    Raises: ModelError for a task that this output cannot answer, or an option that the decision does not take.
+    """
+    return decision(type(output), space, task, options)(output, space, **options)
+
+
+def decision(output: type, space: LabelSpace, task: str = "", options: dict[str, Any] | None = None) -> Decision:
+    """Find the function that makes answers of this kind of output.
+
+    Raises: ModelError as `decide`.
+    """
+    task = task or usual_task(output, space)
+    if (task, output) not in DECISIONS:
+        able = [known for known, kind in DECISIONS if kind is output]
+        near = nearest(task, TASKS) if task not in TASKS else ""
+        raise ModelError(
+            f"the task {task!r} cannot be answered by a network that returns {output.__name__}{near}; "
+            f"it answers {' and '.join(able) or 'nothing'}"
+        )
+    chosen = DECISIONS[task, output]
+    known = options_of(task, output)
+    for key in options or {}:
+        if key not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise ModelError(
+                f"deciding {task} of {output.__name__} takes no option {key!r}{nearest(key, known) or '; ' + takes}"
+            )
+    return chosen
+
+
+def options_of(task: str, output: type) -> dict[str, Any]:
+    """List the options of a decision with their defaults; none where there is no such decision."""
+    chosen = DECISIONS.get((task, output))
+    parameters = list(inspect.signature(chosen).parameters.values())[2:] if chosen else []
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def usual_task(output: type, space: LabelSpace) -> str:
+    """Name the task of a kind of output where nobody says one.
+
+    The first row of `DECISIONS`; of queries, panoptic with things and stuff, instance with things alone, else semantic.
+
+    Raises: ModelError for a type that is no output.
+    """
+    able = [task for task, kind in DECISIONS if kind is output]
+    if not able:
+        raise ModelError(f"{output.__name__} is no output that an answer can be made of")
+    if "panoptic" in able and "instance" in able:
+        wanted = ("panoptic" if len(space.things) < space.num_classes else "instance") if space.things else "semantic"
+        return wanted if wanted in able else able[0]
+    return able[0]
