@@ -31,6 +31,7 @@ def checked(output: Any, image: Tensor, space: LabelSpace, network: str = "the n
         if found is None:
             raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
         output = found
+    known: Output = output
     sizes = {"B": image.shape[0], "H": image.shape[2], "W": image.shape[3]}
     for name, (part, wanted) in PARTS[type(output)](output, space).items():
         if part is not None and not _fits(part, wanted, sizes):
@@ -39,7 +40,7 @@ def checked(output: Any, image: Tensor, space: LabelSpace, network: str = "the n
                 f"{network} returned {name} of shape {list(part.shape)} where [{', '.join(map(str, shape))}] is needed "
                 f"({' x '.join(map(str, wanted))}, {_counted(space)})"
             )
-    return output
+    return known
 
 
 def finite(output: Output, network: str = "the network", hint: str = "") -> None:
