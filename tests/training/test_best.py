@@ -14,7 +14,6 @@ from intarsia.evaluation import Score
 from intarsia.labels import LabelSpace
 from intarsia.metrics import ConfusionMatrix
 from intarsia.training.log import _pace
-from intarsia.training.run import standing
 
 SPACE = LabelSpace(("dark", "bright", "nowhere"))
 
@@ -93,7 +92,7 @@ def test_what_is_chosen_by_orders_steps_alike_under_both_protocols() -> None:
             confusion.update(called.clip(max=last), truth.clip(max=last))
             score = Score(confusion.compute("torchvision", SPACE.names), SPACE, [], 0.0)
             assert np.isnan(score.miou) == (last == 1)
-            assert standing(score) == pytest.approx(confusion.compute("dataset").miou)
+            assert score.standing == pytest.approx(confusion.compute("dataset").miou)
 
 
 def test_a_validation_set_without_labels_chooses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,6 +95,46 @@ class Score:
         """How many images were scored."""
         return len(self.per_image)
 
+    @property
+    def standing(self) -> float:
+        """The number that the best checkpoint is chosen by, higher is better; NaN where no pixel has a label.
+
+        It is the mIoU under the protocol, and where that is no number, because a class occurs neither in the truth nor in
+        the prediction, the mean over the classes that do (protocol "dataset"). Under the protocols that can be no number
+        ("torchvision") the two means agree wherever both are numbers, so that validations stay comparable.
+        """
+        return self.under("dataset").miou if math.isnan(self.miou) else self.miou
+
+    @property
+    def brief(self) -> str:
+        """The main number in percent, with its name; empty where there is none."""
+        if math.isnan(self.standing):
+            return ""
+        return f"{100 * self.standing:.1f}" if math.isnan(self.miou) else f"mIoU {100 * self.miou:.1f}"
+
+    @property
+    def sentence(self) -> str:
+        """The result in one line of a log."""
+        rest = f"accuracy {100 * self.scores.accuracy:.2f} ({self.seconds:.0f} s)"
+        if not math.isnan(self.miou):
+            return f"mIoU {100 * self.miou:.2f}, {rest}"
+        if math.isnan(self.standing):
+            return "no pixel of the validation set has a label"
+        absent = ", ".join(name for name, iou in self.iou.items() if math.isnan(iou))
+        return (
+            f"mIoU is no number under protocol {self.scores.protocol!r} (nowhere: {absent}); the best is "
+            f"chosen by the mean over the classes that occur, {100 * self.standing:.2f}; {rest}"
+        )
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The few numbers that a log keeps of each validation, by name; None where there is no number."""
+        tree = self.scores.to_dict()
+        kept = {key: tree[key] for key in ("miou", "accuracy", "iou")}
+        if not math.isnan(self.miou):
+            return kept
+        return {"standing": None if math.isnan(self.standing) else self.standing, **kept}
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: the scores, and what they were taken on; None where there is no number."""
         held = [value for _, value in self.per_image if not math.isnan(value)]

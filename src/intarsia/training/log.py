@@ -6,7 +6,6 @@ Everything for people goes to standard error, so that standard output stays free
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +22,6 @@ from ..errors import extra
 from ..evaluation import Score
 from .folder import write_whole, writing
 from .material import Material
-from .run import standing
 
 
 class Log:
@@ -153,25 +151,10 @@ class Log:
         """A validation's numbers; None where there is no validation set."""
         if score is None:
             return None
-        tree = score.scores.to_dict()
-        keep = {key: tree[key] for key in ("miou", "accuracy", "iou")}
-        rest = f"accuracy {100 * score.scores.accuracy:.2f} ({score.seconds:.0f} s)"
-        if math.isnan(score.miou):
-            reached = standing(score)
-            held = None if math.isnan(reached) else reached
-            absent = ", ".join(name for name, iou in score.iou.items() if math.isnan(iou))
-            self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, standing=held, **keep)
-            if held is None:
-                return self.say(f"step {step}: no pixel of the validation set has a label")
-            self.miou = f"  val {100 * reached:.1f}"
-            self.say(
-                f"step {step}: val mIoU is no number under protocol {score.scores.protocol!r} (nowhere: {absent}); the best is "
-                f"chosen by the mean over the classes that occur, {100 * reached:.2f}; {rest}"
-            )
-            return None
-        self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **keep)
-        self.miou = f"  val mIoU {100 * score.miou:.1f}"
-        return self.say(f"step {step}: val mIoU {100 * score.miou:.2f}, {rest}")
+        self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **score.figures)
+        if score.brief:
+            self.miou = f"  val {score.brief}"
+        return self.say(f"step {step}: {'val ' if score.brief else ''}{score.sentence}")
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():

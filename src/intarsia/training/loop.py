@@ -6,7 +6,7 @@
 
 The engine under it is Lightning Fabric: devices, precision, and several processes started by torchrun or SLURM.
 A run's folder holds `last.safetensors` (the weights to ship, and everything that `resume` needs), `best.safetensors`
-(best on the validation set, see `run.standing`), `recipe.yaml` (resolved), `audit.json` and `log.jsonl`.
+(best on the validation set, see `Score.standing`), `recipe.yaml` (resolved), `audit.json` and `log.jsonl`.
 """
 
 from __future__ import annotations

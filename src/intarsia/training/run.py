@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +122,7 @@ class Run:
             wish = self.recipe.evaluate
             with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
                 result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
-            if result is not None and (reached := standing(result)) > self.best:
+            if result is not None and (reached := result.standing) > self.best:
                 self.best = reached
                 self.save("best.safetensors", with_state=False)
         if result is not None or self.material.val is None:
@@ -135,13 +134,3 @@ class Run:
     def _of_first(self, value: Any) -> Any:
         """The first process's value, in all of them; each waits for the others here."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
-
-
-def standing(score: Score) -> float:
-    """What the best checkpoint is chosen by: the mIoU under the recipe's protocol, and where that is no number, because a
-    class occurs neither in the truth nor in the prediction, the mean over the classes that do (protocol "dataset").
-
-    Under the protocols that can be no number ("torchvision") the two means agree wherever both are numbers, so that
-    validations stay comparable. NaN where no pixel has a label.
-    """
-    return score.under("dataset").miou if math.isnan(score.miou) else score.miou
