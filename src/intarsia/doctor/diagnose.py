@@ -69,6 +69,7 @@ def diagnose(
     meaning = infer(root, measured, file, known)
     meaning = meaning._replace(space=ignoring(meaning.space, nodata))
     exams = _translated(measured, meaning, nodata)
+    del measured  # of each sample, one exam is kept
     parts = _with(parts, exams, meaning.space)
     loose = unlabeled(root, layout, parts)
     found = [

@@ -21,6 +21,7 @@ _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)) 
 _SHARED = 12  # pictures of a set: from so many on, what all of them share (a round field of view) says nothing
 _MOST = 32  # twins that are kept of one picture: frames of a still camera are all alike
 _CELL = 4  # means of THUMB / 4 cells a side bound the correlation
+_KEPT = 16_384  # views of 1 KB that are kept at once; in a set of a million, each would be made several times
 _PLAIN = 12  # gray levels: pictures of fewer are like everything
 
 
@@ -92,7 +93,7 @@ def _likeliest(one: np.ndarray, two: np.ndarray, bound: np.ndarray) -> tuple[np.
 
 
 class _Views:
-    """Thumbnails [THUMB, THUMB] of pictures, seen in one way; made, and kept, of those that are asked for."""
+    """Thumbnails [THUMB, THUMB] of pictures, seen in one way; made of those that are asked for, and the last of them kept."""
 
     def __init__(
         self, thumbs: Sequence[np.ndarray], places: Sequence[int], way: int = 0, upright: "_Views | None" = None
@@ -112,6 +113,8 @@ class _Views:
         if (view := self.made.get(place)) is None:
             if self.upright is not None and self.way < TURNS:
                 return turn(self.upright.view(place), self.way)
+            if len(self.made) >= _KEPT:
+                self.made.clear()
             view = self.made[place] = crop(self.thumb(place), CROPS[self.way - TURNS] if self.upright else 0.0)
         return view
 

@@ -90,7 +90,7 @@ def in_common(exam: Exam, reading: Reading) -> Exam:
     """The exam of a mask with its counts under the common values; those without a meaning are left out."""
     if exam.place in reading.lost:
         return replace(exam, values={}, specks={}, objects={}, gaps={})
-    if reading.cut is not None:
+    if reading.cut is not None and (exam.blend or exam.place in reading.cut):
         blend = exam.blend if exam.place in reading.cut else {}
         exam = replace(exam, values=reading.own(exam), blend=blend)
     table = reading.tables.get(exam.place)
