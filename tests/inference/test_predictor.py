@@ -16,7 +16,7 @@ from intarsia.data.files.codecs import read_labels
 from intarsia.errors import CheckpointError, DataError, ModelError
 from intarsia.inference import Prediction, Predictor, Torch, uncertainty
 from intarsia.labels import LabelSpace
-from intarsia.structures import SemanticLogits
+from intarsia.structures import ClassLogits, DepthMap, Labels, PanopticLogits, SemanticLogits
 
 COLORS = LabelSpace(("red", "green", "blue"), colors=("#ff0000", "#00ff00", "#0000ff"))
 HALF = (0.5, 0.5, 0.5)
@@ -139,11 +139,11 @@ def test_a_network_handed_in_keeps_its_memory_layout():
 
 def test_a_batch_equals_its_pictures_one_by_one(predictor):
     batch = torch.from_numpy(np.stack([picture(seed=n) for n in range(3)])).permute(0, 3, 1, 2)
-    together = predictor.run(batch)
+    together = torch.stack([answer.classes for answer in predictor.run(batch)])
     assert together.shape == (3, 5, 7)
     assert together.dtype == torch.uint8
     for n in range(3):
-        assert torch.equal(together[n : n + 1], predictor.run(batch[n : n + 1]))
+        assert torch.equal(together[n], predictor.run(batch[n : n + 1])[0].classes)
     scores = predictor.logits(batch)
     assert (scores.shape, scores.dtype) == ((3, 3, 5, 7), torch.float32)
 
@@ -265,7 +265,7 @@ def test_files_that_cannot_be_used_are_named(predictor, tmp_path):
     ("output", "words"),
     [
         (lambda x: x[:, :2], ("[1, 2, 5, 7]", "[1, 3, 5, 7]", "3 classes")),
-        (lambda x: x[..., :3], ("[1, 3, 5, 3]", "height and width")),
+        (lambda x: x[..., :3], ("[1, 3, 5, 3]", "B x 3 x H x W")),
         (lambda x: {"scores": x}, ("dict", "'scores'", "SemanticLogits")),
         (lambda x: x * float("nan"), ("NaN", "weights are broken")),
     ],
@@ -451,7 +451,7 @@ def test_a_prediction_counts_draws_and_saves(predictor, tmp_path):
 def test_labels_beyond_255_classes_are_saved_as_16_bit(tmp_path):
     space = LabelSpace(tuple(f"c{n}" for n in range(300)))
     labels = np.array([[0, 255, 299, 65535]], np.uint16)
-    found = Prediction(labels, space, np.zeros((1, 4, 3), np.uint8))
+    found = Prediction(Labels(torch.from_numpy(labels)), space, np.zeros((1, 4, 3), np.uint8))
     with Image.open(found.save(tmp_path / "a.png")) as image:
         assert (np.asarray(image) == labels).all()
     assert sum(found.shares().values()) == 0.75  # of ignored pixels there is no class
@@ -524,5 +524,74 @@ def test_the_temperature_is_kept_by_whoever_decides() -> None:
     image = torch.full((1, 3, 2, 2), 200, dtype=torch.uint8)
     image[:, 1] = 20
     sharp, soft = Predictor(engine, COLORS), Predictor(engine, COLORS, temperature=4.0)
-    assert torch.equal(sharp.run(image), soft.run(image))
+    assert torch.equal(sharp.run(image)[0].classes, soft.run(image)[0].classes)
     assert sharp.probabilities(image).amax() > soft.probabilities(image).amax()
+
+
+class Heads(nn.Module):
+    """A network that returns the output it is given, a batch of one."""
+
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, _: Tensor) -> object:
+        return self.output
+
+
+def test_every_kind_of_output_passes_through_the_engine_and_is_answered_by_its_task() -> None:
+    image = torch.zeros(1, 3, 4, 6, dtype=torch.uint8)
+    tags = Predictor.of_network(Heads(ClassLogits(torch.tensor([[0.0, 2.0, 1.0]]))), COLORS, HALF, HALF)
+    depth = Predictor.of_network(Heads(DepthMap(torch.full((1, 1, 4, 6), 2.5))), COLORS, HALF, HALF)
+    assert type(tags.output(image)) is ClassLogits
+    assert tags.run(image)[0].classes.tolist() == [1]
+    assert depth.run(image)[0].meters.tolist() == [[2.5] * 6] * 4
+    with pytest.raises(
+        ModelError, match="Heads returns DepthMap, which has no scores of each pixel's classes; use run or output"
+    ):
+        depth.logits(image)
+
+
+def test_a_panoptic_output_has_a_semantic_map() -> None:
+    semantic = torch.randn(1, 3, 4, 6)
+    output = PanopticLogits(semantic, torch.zeros(1, 1, 4, 6), torch.zeros(1, 2, 4, 6))
+    found = Predictor.of_network(Heads(output), COLORS, HALF, HALF)
+    assert torch.equal(found.logits(torch.zeros(1, 3, 4, 6, dtype=torch.uint8)), semantic)
+
+
+def test_task_and_options_are_checked_where_the_predictor_is_made() -> None:
+    for more, words in (
+        ({"task": "semantics"}, "there is no task 'semantics'; did you mean 'semantic'"),
+        ({"decide": {"treshold": 0.3}}, "takes no option 'treshold'; did you mean 'threshold'"),
+        ({"task": "depth", "decide": {"threshold": 0.3}}, "deciding depth takes no option 'threshold'; it takes none"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            Predictor.of_network(Strongest(), COLORS, HALF, HALF, **more)
+    found = Predictor.of_network(Strongest(), COLORS, HALF, HALF, task="depth")
+    with pytest.raises(ModelError, match="'depth' cannot be answered by a network that returns SemanticLogits"):
+        found(picture())
+
+
+def test_a_checkpoint_brings_the_task_and_the_options_of_its_recipe(tmp_path) -> None:
+    options = {"channels": (4, 8)}
+    disk = LabelSpace(("ground", "disk"), activation="sigmoid")
+
+    def stored(recipe: dict) -> Predictor:
+        weights = models.build("unet", 1, **options).state_dict()
+        return save(
+            tmp_path / "a.safetensors", Checkpoint("unet", options, disk, 3, HALF, HALF, weights, recipe=recipe)
+        )
+
+    path = stored({"task": "semantic", "decide": {"threshold": 0.2, "temperature": 3.0}})
+    found = Predictor.load(path, device="cpu")
+    assert (found.task, found.decide, found.temperature) == ("semantic", {"threshold": 0.2}, 3.0)
+    own = Predictor.load(path, device="cpu", decide={"threshold": 0.9})
+    assert own.decide == {"threshold": 0.9}
+    image = torch.from_numpy(picture(9, 9)).permute(2, 0, 1)[None]
+    assert torch.equal(found.run(image)[0].classes, (found.probabilities(image)[0, 1] > 0.2).byte())
+    with pytest.raises(ModelError, match="'panoptic' cannot be answered by a network that returns SemanticLogits"):
+        Predictor.load(path, device="cpu", task="panoptic")
+    with pytest.raises(ModelError, match="takes no option 'score'"):
+        Predictor.load(path, device="cpu", decide={"score": 0.9})
+    with pytest.raises(CheckpointError, match="a decide that is no mapping"):
+        Predictor.load(stored({"decide": [1]}), device="cpu")

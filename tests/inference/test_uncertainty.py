@@ -86,8 +86,8 @@ def test_a_network_that_sees_no_pose_has_no_spread_under_flips() -> None:
 
 def test_temperature_moves_probabilities_and_no_class() -> None:
     model = predictor(0.0)
-    labels, sure = model.run(image()), model.probabilities(image())
+    labels, sure = model.run(image())[0].classes, model.probabilities(image())
     model.temperature = 4.0
-    assert torch.equal(model.run(image()), labels)
+    assert torch.equal(model.run(image())[0].classes, labels)
     assert torch.equal(model.probabilities(image()).argmax(1), sure.argmax(1))
     assert model.probabilities(image()).amax(1).mean() < sure.amax(1).mean()

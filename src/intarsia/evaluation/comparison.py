@@ -233,7 +233,7 @@ def telling(images: Sequence[tuple[str, float, float]], shown: int = SHOWN) -> l
 def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Tensor]:
     if side.predictor is not None:
         model = side.predictor
-        return lambda sample: model.run(torch.as_tensor(sample.image)[None])[0]
+        return lambda sample: model.run(torch.as_tensor(sample.image)[None])[0].classes
     return Predictions(side.path, space, raw)
 
 

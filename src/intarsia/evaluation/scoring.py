@@ -225,7 +225,7 @@ def score(
         del samples, predicted, logits  # or they would stay while the next ones are read
     anatomy = None
     if anatomist is not None:
-        eye = lambda sample: predictor.run(sample.image[None])[0]  # noqa: E731
+        eye = lambda sample: predictor.run(sample.image[None])[0].classes  # noqa: E731
         anatomy = anatomist.compute(_Samples(dataset), eye, [value for _, value in per_image])
     worst, best = album.pages()
     scores = confusion.compute(protocol, space.names, counts)

@@ -1,6 +1,6 @@
 """Engines: what turns raw images into a network's output, whatever computes it.
 
-    raw integers [B, C, H, W] - engine - SemanticLogits, in the image's size
+    raw integers [B, C, H, W] - engine - Output
 
 `Torch` runs a PyTorch network. Another engine is any function of that form, such as a classical method; a `Predictor`
 decides what the output means.
@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from ..checkpoint import bare
 from ..data.normalize import normalize
 from ..errors import DataError, ModelError, nearest
-from ..postprocess.outputs import ALLOWED, semantic, spelled
-from ..structures import SemanticLogits
+from ..postprocess import recognized
+from ..structures import Output
 
-Output = SemanticLogits
 Engine = Callable[[Tensor], Output]
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -29,8 +28,8 @@ class Torch:
     """An engine that normalizes images and runs a PyTorch network on them.
 
     Args:
-        model: maps [B, C, H, W] to SemanticLogits, to a plain tensor [B, K, H, W], or to a mapping or tuple that holds one
-            (see `postprocess/outputs.py`). It is put into eval mode whenever it is used; its memory layout stays as it is.
+        model: maps [B, C, H, W] to an output of `structures`, to a plain tensor [B, K, H, W], or to a mapping or tuple that
+            holds one (see `postprocess/outputs.py`). It is put into eval mode whenever it is used; its memory layout stays as it is.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
         device: "cpu", "cuda", "cuda:1", "mps"; "auto" leaves the network where it is.
         precision: "float32"; "bfloat16" or "float16" trade equality for speed.
@@ -62,7 +61,7 @@ class Torch:
     def __call__(self, image: Tensor) -> Output:
         """Run the network on raw integers [B, C, H, W], uint8 or int32 (16-bit values); the output lies on its device.
 
-        Raises: ModelError when the network returns something else than scores.
+        Raises: ModelError when the network returns no output that is known.
         """
         if self.model.training:
             self.model.eval()
@@ -70,11 +69,7 @@ class Torch:
         x = x.contiguous(memory_format=_layout(self.model))
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-            output = self.model(x)
-        found = semantic(output)
-        if found is None:
-            raise ModelError(f"{name_of(self)} returned {spelled(output)}; {ALLOWED}")
-        return found
+            return recognized(self.model(x), name_of(self))
 
 
 def name_of(engine: Engine) -> str:

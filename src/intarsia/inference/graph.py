@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..checkpoint import bare
 from ..errors import ModelError
-from ..postprocess.outputs import ALLOWED, semantic, spelled
+from ..postprocess import recognized, semantic_view
 from .predictor import Predictor
 
 
@@ -51,12 +51,13 @@ class Graph(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Raw integers [B, C, H, W] to probabilities [B, K, H, W], float32."""
-        output = self.network(image.float() * self.scale + self.shift)
-        found = semantic(output)
+        output = recognized(self.network(image.float() * self.scale + self.shift), type(self.network).__name__)
+        found = semantic_view(output)
         if found is None:
-            raise ModelError(f"{type(self.network).__name__} returned {spelled(output)}; {ALLOWED}")
-        logits = found.logits
-        return self.labels.probabilities(logits.float() / self.temperature)
+            raise ModelError(
+                f"{type(self.network).__name__} returns {type(output).__name__}, which has no probabilities of pixels to export"
+            )
+        return self.labels.probabilities(found.logits.float() / self.temperature)
 
     @property
     def notes(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The classes of one picture's pixels, and what to do with them."""
+"""The answer to one picture, and what to do with it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,40 @@ from PIL import Image
 from .. import draw
 from ..data.files.codecs import write_labels
 from ..draw.maps import counted
-from ..errors import DataError
+from ..errors import DataError, ModelError
 from ..labels import LabelSpace
+from ..structures import Answer, Labels
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The classes of one picture's pixels.
+    """The answer to one picture.
 
     Args:
-        labels: [H, W] class numbers in the picture's own size, of the label space's type.
-        space: what the numbers mean.
+        answer: of the task, on the CPU, in the picture's own size.
+        space: what its class numbers mean.
         image: [H, W, C] the picture's raw values, before any normalization.
         name: stem of its file, or "image".
         path: its file, where it came from one.
         note: what was done to its channels, in a sentence; empty for nothing.
     """
 
-    labels: np.ndarray
+    answer: Answer
     space: LabelSpace
     image: np.ndarray
     name: str = "image"
     path: Path | None = None
     note: str = ""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """[H, W] the class of each pixel, of the label space's type.
+
+        Raises: ModelError where the answer has none.
+        """
+        if not isinstance(self.answer, Labels):
+            raise ModelError(f"a prediction of {type(self.answer).__name__} has no labels")
+        return np.asarray(self.answer.classes).astype(self.space.dtype, copy=False)
 
     def overlay(self, alpha: float = 0.5) -> Image.Image:
         """The picture tinted by class, with the legend beside or below it; `alpha` 0..1 is the strength of the tint."""

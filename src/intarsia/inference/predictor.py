@@ -1,12 +1,17 @@
-"""A trained network as a function from pictures to labels."""
+"""A trained network as a function from pictures to answers.
+
+picture - engine - output - decide(task) - answer - Prediction
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +20,12 @@ from torch import Tensor, nn
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..errors import DataError, IntarsiaError, ModelError
+from ..errors import CheckpointError, DataError, IntarsiaError, ModelError
 from ..labels import LabelSpace
-from .engine import Engine, Output, Torch, device_of, fastest, memory_explained, name_of
+from ..models.catalogue import ARCHITECTURES
+from ..postprocess import check_options, checked, decide, decision, finite, options_of, semantic_view, usual_task
+from ..structures import Answer, Output
+from .engine import Engine, Torch, device_of, fastest, memory_explained, name_of
 from .inputs import fit_channels, read, to_tensor
 from .prediction import Prediction
 
@@ -26,15 +34,28 @@ class Predictor:
     """An engine, and what the numbers of its classes mean.
 
     Args:
-        engine: raw integers [B, in_channels, H, W] to SemanticLogits in the image's size: `Torch`, or any such function.
+        engine: raw integers [B, in_channels, H, W] to an output of `structures`: `Torch`, or any such function.
         labels: what the numbers of its classes mean.
+        task: what is answered: "classification", "semantic", "detection", "instance", "panoptic" or "depth"; "": the usual
+            task of the output.
         in_channels: of the images.
-        temperature: logits are divided by it before they become probabilities; no class changes.
+        temperature: logits are divided by it before they become probabilities.
+        decide: options of the decision that makes an answer of an output, such as {"threshold": 0.3}; the defaults are the
+            papers'.
 
     Raises: ModelError when these do not fit together.
     """
 
-    def __init__(self, engine: Engine, labels: LabelSpace, *, in_channels: int = 3, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        labels: LabelSpace,
+        *,
+        task: str = "",
+        in_channels: int = 3,
+        temperature: float = 1.0,
+        decide: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         if isinstance(engine, nn.Module):
             raise ModelError(
                 f"{type(engine).__name__} is a network, which does not know how its images are normalized; give "
@@ -45,10 +66,13 @@ class Predictor:
                 f"mean holds {len(engine.mean)} numbers and std {len(engine.std)} for images of {in_channels} channels; "
                 "give one for each channel"
             )
+        check_options(task, decide)
         self.engine = engine
         self.labels = labels
+        self.task = task
         self.in_channels = in_channels
-        self.temperature = temperature
+        self.decide = dict(decide)
+        self.temperature = float(self.decide.pop("temperature", temperature))  # one, for answers and probabilities
         self.checkpoint: Checkpoint | None = None  # what it was loaded from, without tensors
 
     @classmethod
@@ -62,15 +86,19 @@ class Predictor:
         in_channels: int = 3,
         device: str | torch.device = "auto",
         precision: str = "float32",
+        task: str = "",
+        decide: Mapping[str, Any] = MappingProxyType({}),
     ) -> Predictor:
         """A PyTorch network, its classes, and how its images are normalized.
 
         Args:
             model, mean, std, device, precision: as for `Torch`.
+            task, decide: as for `Predictor`.
 
         Raises: ModelError when these do not fit together.
         """
-        return cls(Torch(model, mean, std, device=device, precision=precision), labels, in_channels=in_channels)
+        engine = Torch(model, mean, std, device=device, precision=precision)
+        return cls(engine, labels, task=task, in_channels=in_channels, decide=decide)
 
     @classmethod
     def load(
@@ -79,6 +107,9 @@ class Predictor:
         model: nn.Module | None = None,
         device: str | torch.device = "auto",
         precision: str = "float32",
+        *,
+        task: str = "",
+        decide: Mapping[str, Any] = MappingProxyType({}),
     ) -> Predictor:
         """The network of a checkpoint, ready for use.
 
@@ -86,16 +117,28 @@ class Predictor:
             path: a checkpoint, or the folder of a run.
             model: a network of the user's own, which gets the weights; needed where the catalogue does not have it.
             device: "auto" takes a GPU where there is one.
+            task: what is answered; "": what the run's recipe says. Another task than the recipe's is decided with the
+                defaults of that task.
+            decide: options of the decision, over those of the recipe.
 
-        Raises: CheckpointError when the file is no checkpoint or does not fit; ModelError for an unknown device.
+        Raises: CheckpointError when the file is no checkpoint or does not fit; ModelError for an unknown device, a task that
+            the network cannot answer, or an option that the decision does not take.
         """
         stored = checkpoints.load(path)
+        task, options = _task_of(stored, task, decide)
         network = stored.build(model)
         place = fastest() if device == "auto" else device_of(device)
         if model is None and place.type == "cpu":
             network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
         engine = Torch(network, stored.mean, stored.std, device=place, precision=precision)
-        predictor = cls(engine, stored.labels, in_channels=stored.in_channels, temperature=stored.temperature)
+        predictor = cls(
+            engine,
+            stored.labels,
+            task=task,
+            in_channels=stored.in_channels,
+            temperature=stored.temperature,
+            decide=options,
+        )
         predictor.checkpoint = replace(stored, weights={}, state={})
         return predictor
 
@@ -188,17 +231,57 @@ class Predictor:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     @torch.inference_mode()
-    def run(self, image: Tensor) -> Tensor:
-        """The classes of a batch's pixels.
+    def output(self, image: Tensor) -> Output:
+        """What the network returns for a batch.
 
         Args:
             image: [B, C, H, W] raw integers, uint8 or int32 (16-bit values).
 
-        Returns: [B, H, W] class numbers on the CPU, uint8, or int32 beyond 255 classes.
+        Returns: an output whose parts have their shapes and are float32, on the predictor's device.
+
+        Raises: DataError for other images, or images that do not fit into memory; ModelError when the network returns
+            something else, or scores that are no numbers.
         """
-        return self.labels.decide(self.logits(image)).cpu()
+        if image.ndim != 4 or image.shape[1] != self.in_channels or not image.numel():
+            raise DataError(f"images of shape {tuple(image.shape)}; give [B, {self.in_channels}, H, W], not empty")
+        if image.dtype not in (torch.uint8, torch.int32):
+            raise DataError(
+                f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
+            )
+        network, narrow = name_of(self.engine), self.precision
+        hint = "" if narrow == "float32" else f"; {narrow} may be too narrow for it: use precision='float32'"
+        with memory_explained(image, self.device):
+            output = checked(self.engine(image), image, self.labels, network)
+            finite(output, network, hint)
+            return output._make(map(_wide, output))
 
     @torch.inference_mode()
+    def answers(self, output: Output) -> list[Answer]:
+        """Decide the answers of a batch.
+
+        Args:
+            output: what `output` returned.
+
+        Returns: one answer a picture, on the CPU.
+
+        Raises: ModelError where the output cannot answer the task.
+        """
+        known = options_of(self.task or usual_task(type(output), self.labels), type(output))
+        warmth = {"temperature": self.temperature} if "temperature" in known else {}
+        return [_on_cpu(answer) for answer in decide(output, self.labels, self.task, **self.decide, **warmth)]
+
+    def run(self, image: Tensor) -> list[Answer]:
+        """Answer a batch.
+
+        Args:
+            image: [B, C, H, W] raw integers, uint8 or int32 (16-bit values).
+
+        Returns: one answer a picture, on the CPU.
+
+        Raises: as `output` and `answers`.
+        """
+        return self.answers(self.output(image))
+
     def logits(self, image: Tensor) -> Tensor:
         """The scores of a batch's pixels.
 
@@ -207,17 +290,16 @@ class Predictor:
 
         Returns: [B, K, H, W] float32 on the predictor's device; K is 1 for one sigmoid map.
 
-        Raises: DataError for other images, or images that do not fit into memory; ModelError when the network's output
-            is no such scores.
+        Raises: as `output`; ModelError where the network gives pixels no scores.
         """
-        if image.ndim != 4 or image.shape[1] != self.in_channels or not image.numel():
-            raise DataError(f"images of shape {tuple(image.shape)}; give [B, {self.in_channels}, H, W], not empty")
-        if image.dtype not in (torch.uint8, torch.int32):
-            raise DataError(
-                f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
+        output = self.output(image)
+        found = semantic_view(output)
+        if found is None:
+            raise ModelError(
+                f"{name_of(self.engine)} returns {type(output).__name__}, which has no scores of each pixel's classes; "
+                "use run or output"
             )
-        with memory_explained(image, self.device):
-            return self._checked(self.engine(image), image).float()
+        return found.logits
 
     def probabilities(self, image: Tensor) -> Tensor:
         """How probable each class is, under the temperature that `intarsia calibrate` fitted.
@@ -233,27 +315,6 @@ class Predictor:
     def scaled(self, logits: Tensor) -> Tensor:
         """The probabilities [B, K, H, W] of logits, under the predictor's temperature."""
         return self.labels.probabilities(logits / self.temperature)
-
-    def _checked(self, output: Output, image: Tensor) -> Tensor:
-        """The logits of an engine's output, which are numbers, one map for each class, in the image's size."""
-        network = name_of(self.engine)
-        logits = output.logits
-        want = (image.shape[0], self.labels.head_size, *image.shape[2:])
-        if tuple(logits.shape) != want:
-            raise ModelError(
-                f"{network} returned scores of shape {list(logits.shape)} where {list(want)} is needed: images, maps "
-                f"({self.labels.num_classes} classes, {self.labels.activation}), and the image's own height and width"
-            )
-        if logits.amax().isnan():
-            other = (
-                ""
-                if self.precision == "float32"
-                else f"; {self.precision} may be too narrow for it: use precision='float32'"
-            )
-            raise ModelError(
-                f"{network} returned scores that are no numbers (NaN){other or '; its weights are broken: use an earlier checkpoint'}"
-            )
-        return logits
 
     def _read(
         self, image: str | Path | Image.Image | np.ndarray | Tensor
@@ -276,13 +337,34 @@ class Predictor:
 
     def _predict(self, pixels: np.ndarray, fitted: np.ndarray, name: str, path: Path | None, note: str) -> Prediction:
         try:
-            labels = self.run(to_tensor(fitted))[0].numpy().astype(self.labels.dtype, copy=False)
+            answer = self.run(to_tensor(fitted))[0]
         except DataError as error:
             if path is None:
                 raise
             raise DataError(f"{path}: {error}") from None
-        return Prediction(labels, self.labels, pixels, name, path, note)
+        return Prediction(answer, self.labels, pixels, name, path, note)
 
 
 def _called(image: object) -> str:
     return str(image) if isinstance(image, str | Path) else "image"
+
+
+def _task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The task of a checkpoint and the options of its decision, checked against the output that its network returns."""
+    own, options = stored.recipe.get("task") or "", stored.recipe.get("decide") or {}
+    if not isinstance(own, str) or not isinstance(options, Mapping):
+        raise CheckpointError("the checkpoint's recipe has a task that is no name, or a decide that is no mapping")
+    options = {**(options if task in ("", own) else {}), **given}
+    task = task or own
+    if stored.model in ARCHITECTURES:
+        decision(ARCHITECTURES[stored.model].output, stored.labels, task, options)
+    return task, options
+
+
+def _wide(part: Any) -> Any:
+    return part.float() if isinstance(part, Tensor) and part.is_floating_point() else part
+
+
+def _on_cpu(answer: Answer) -> Answer:
+    moved: Answer = type(answer)(*(part.cpu() if isinstance(part, Tensor) else part for part in answer))
+    return moved

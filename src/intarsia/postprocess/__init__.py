@@ -5,7 +5,19 @@
 `DECISIONS` is the table: a kind of answer that another kind of output can give is one function and one row.
 """
 
-from .checked import checked
-from .decide import DECISIONS, TASKS, decide, options_of, usual_task
+from .checked import checked, finite, recognized, semantic_view
+from .decide import DECISIONS, TASKS, check_options, decide, decision, options_of, usual_task
 
-__all__ = ["DECISIONS", "TASKS", "checked", "decide", "options_of", "usual_task"]
+__all__ = [
+    "DECISIONS",
+    "TASKS",
+    "check_options",
+    "checked",
+    "decide",
+    "decision",
+    "finite",
+    "options_of",
+    "recognized",
+    "semantic_view",
+    "usual_task",
+]

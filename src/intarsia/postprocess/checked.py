@@ -26,14 +26,9 @@ def checked(output: Any, image: Tensor, space: LabelSpace, network: str = "the n
 
     Raises: ModelError saying what is there and what is needed.
     """
-    if type(output) not in PARTS:
-        found = semantic(output)
-        if found is None:
-            raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
-        output = found
-    known: Output = output
+    known = recognized(output, network)
     sizes = {"B": image.shape[0], "H": image.shape[2], "W": image.shape[3]}
-    for name, (part, wanted) in PARTS[type(output)](output, space).items():
+    for name, (part, wanted) in PARTS[type(known)](known, space).items():
         if part is not None and not _fits(part, wanted, sizes):
             shape = [sizes.get(side, side) if isinstance(side, str) else side for side in wanted]
             raise ModelError(
@@ -41,6 +36,33 @@ def checked(output: Any, image: Tensor, space: LabelSpace, network: str = "the n
                 f"({' x '.join(map(str, wanted))}, {_counted(space)})"
             )
     return known
+
+
+def recognized(output: Any, network: str = "the network") -> Output:
+    """Read what a network returned as an output, whatever library it is of.
+
+    Args:
+        output: as for `checked`.
+
+    Raises: ModelError where no logits are found in it.
+    """
+    if type(output) in PARTS:
+        known: Output = output
+        return known
+    found = semantic(output)
+    if found is None:
+        raise ModelError(f"{network} returned {spelled(output)}; {ALLOWED}")
+    return found
+
+
+def semantic_view(output: Output) -> SemanticLogits | None:
+    """Find the semantic map in an output; None where it has none, as boxes, queries and depth have none.
+
+    Returns: logits [B, K, H, W].
+    """
+    if isinstance(output, PanopticLogits):
+        return SemanticLogits(output.semantic)
+    return output if isinstance(output, SemanticLogits) else None
 
 
 def finite(output: Output, network: str = "the network", hint: str = "") -> None:

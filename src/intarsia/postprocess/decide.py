@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import ModelError, nearest
@@ -60,6 +60,25 @@ def decision(output: type, space: LabelSpace, task: str = "", options: dict[str,
                 f"deciding {task} of {output.__name__} takes no option {key!r}{nearest(key, known) or '; ' + takes}"
             )
     return chosen
+
+
+def check_options(task: str, options: Iterable[str]) -> None:
+    """See that a task exists and that some output's decision of it takes the options, where the output is not known yet.
+
+    Args:
+        task: of `TASKS`; "": of any.
+
+    Raises: ModelError with the nearest name.
+    """
+    if task and task not in TASKS:
+        raise ModelError(f"there is no task {task!r}{nearest(task, TASKS)}")
+    rows = [row for row in DECISIONS if task in ("", row[0])]
+    known = list(dict.fromkeys(name for row in rows for name in options_of(*row)))
+    for key in options:
+        if key not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            of = f"deciding {task}" if task else "deciding"
+            raise ModelError(f"{of} takes no option {key!r}{nearest(key, known) or '; ' + takes}")
 
 
 def options_of(task: str, output: type) -> dict[str, Any]:

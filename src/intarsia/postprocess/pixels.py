@@ -25,6 +25,8 @@ def labels_of_logits(
     Returns: B of `Labels`, or of `Planes` for a label space of planes.
     """
     limits = thresholds(threshold, space)
+    if space.head_size == space.num_classes and not space.planes:  # no temperature changes which is the largest
+        return [Labels(classes) for classes in space.decide(output.logits)]
     logits = output.logits / temperature
     if space.planes:
         on = logits.sigmoid() > torch.tensor(limits, device=logits.device)[:, None, None]
