@@ -6,7 +6,14 @@ import ast
 from pathlib import Path
 from typing import Any
 
-FAMILIES = ("resolution", "context", "realtime", "attention")  # in the order of `models.catalogue`
+FAMILIES = (
+    "resolution",
+    "context",
+    "realtime",
+    "attention",
+    "classification",
+    "depth",
+)  # in the order of `models.catalogue`
 SHOWN = ("title", "year", "paper", "idea", "parameters", "gflops")
 _MODELS = Path(__file__).parents[1] / "models"
 

@@ -21,6 +21,7 @@ from ..errors import EncoderError
 from .pyramid import spread
 
 VGG16_LAYERS = tuple(f"features.{n}" for n in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))  # timm's, torchvision's
+SIDE = 7  # of the map after pool5 for the 224 pixels that VGG-16 was trained on
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of red, green, blue
 
 
@@ -32,6 +33,7 @@ class VGG16(nn.Module):
         channels: widths of the five stages, and of fc6 and fc7.
         same: pad fc6 by 3, so that its map keeps pool5's size, whatever that is; without, it loses 6 rows and columns.
         dropout: after fc6 and after fc7, 0..1.
+        full: with fc6 and fc7; without, level 5 is the map after pool5.
         pretrained: ImageNet weights, fc6 and fc7 included (timm's "vgg16").
 
     Raises: EncoderError if the weights cannot be loaded.
@@ -45,6 +47,7 @@ class VGG16(nn.Module):
         channels: Sequence[int] = (64, 128, 256, 512, 512, 4096),
         same: bool = True,
         dropout: float = 0.5,
+        full: bool = True,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -53,12 +56,14 @@ class VGG16(nn.Module):
         *widths, wide = channels
         halve = nn.MaxPool2d(2, ceil_mode=True)
         self.stages = _stages(in_channels, widths, (1, 1, 1, 1, 1), (halve,) * 5)
-        self.fc6 = nn.Conv2d(widths[-1], wide, 7, padding=3 if same else 0)
-        self.fc7 = nn.Conv2d(wide, wide, 1)
-        self.act, self.dropout = nn.ReLU(inplace=True), nn.Dropout(dropout)
+        self.full = full
+        if full:
+            self.fc6 = nn.Conv2d(widths[-1], wide, SIDE, padding=SIDE // 2 if same else 0)
+            self.fc7 = nn.Conv2d(wide, wide, 1)
+            self.act, self.dropout = nn.ReLU(inplace=True), nn.Dropout(dropout)
         _initialize(self)
         self.levels = levels
-        self.channels = tuple((*widths[:4], wide)[n - 1] for n in levels)
+        self.channels = tuple((*widths[:4], wide if full else widths[4])[n - 1] for n in levels)
         self.strides = tuple(2**n for n in levels)
         self.mean, self.std = spread(MEAN, in_channels), spread(STD, in_channels)
         self.minimum = self.multiple = 1
@@ -72,8 +77,9 @@ class VGG16(nn.Module):
         for stage in self.stages:
             x = stage(x)
             features.append(x)
-        x = self.dropout(self.act(self.fc6(x)))  # [B, 4096, H/32, W/32]
-        features[4] = self.dropout(self.act(self.fc7(x)))
+        if self.full:
+            x = self.dropout(self.act(self.fc6(x)))  # [B, 4096, H/32, W/32]
+            features[4] = self.dropout(self.act(self.fc7(x)))
         return [features[n - 1] for n in self.levels]
 
     def load_classifier(self, state: Mapping[str, Tensor]) -> None:
@@ -87,7 +93,9 @@ class VGG16(nn.Module):
         full = (
             ("classifier.0", "classifier.3") if "classifier.0.weight" in state else ("pre_logits.fc1", "pre_logits.fc2")
         )
-        _load([*_convolutions(self.stages), self.fc6, self.fc7], [*VGG16_LAYERS, *full], state, "VGG-16")
+        if self.full:
+            _load([self.fc6, self.fc7], full, state, "VGG-16")
+        _load(_convolutions(self.stages), VGG16_LAYERS, state, "VGG-16")
 
 
 class AtrousVGG16(nn.Module):

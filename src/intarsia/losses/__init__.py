@@ -13,18 +13,24 @@ from torch import Tensor
 
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
+from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
+from .depth import BerHu, ScaleInvariantLog
 from .dice import Dice, soft_dice
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 
 __all__ = [
     "LOSSES",
     "Auxiliary",
+    "BerHu",
     "BinaryCrossEntropy",
+    "ClassBinaryCrossEntropy",
+    "ClassCrossEntropy",
     "CrossEntropy",
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
+    "ScaleInvariantLog",
 ]
 
 LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
@@ -34,4 +40,8 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "soft_dice": soft_dice,
     "dice_ce": DiceCrossEntropy,
     "dice_bce": DiceBinaryCrossEntropy,
+    "class_cross_entropy": ClassCrossEntropy,
+    "class_bce": ClassBinaryCrossEntropy,
+    "silog": ScaleInvariantLog,
+    "berhu": BerHu,
 }

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from torch import nn
 
 from .attention import ATTENTION
+from .classification import CLASSIFICATION
 from .context import CONTEXT
+from .depth import DEPTH
 from .entry import Entry
 from .realtime import REALTIME
 from .resolution import RESOLUTION
 
 __all__ = ["ARCHITECTURES", "CONSTRUCTORS", "Entry"]
 
-ARCHITECTURES: dict[str, Entry] = {**RESOLUTION, **CONTEXT, **REALTIME, **ATTENTION}
+ARCHITECTURES: dict[str, Entry] = {**RESOLUTION, **CONTEXT, **REALTIME, **ATTENTION, **CLASSIFICATION, **DEPTH}
 CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}

@@ -1,0 +1,1 @@
+"""Architectures that say how far away each pixel is."""
