@@ -132,3 +132,10 @@ def _layout(model: nn.Module) -> torch.memory_format:
             last = weight.is_contiguous(memory_format=torch.channels_last)
             return torch.channels_last if last else torch.contiguous_format
     return torch.contiguous_format
+
+
+def innermost(engine: Engine) -> Engine:
+    """The engine that others, such as windows and views, are wrapped around."""
+    while (inner := getattr(engine, "engine", None)) is not None:
+        engine = inner
+    return engine

@@ -1,0 +1,286 @@
+"""Windows: an engine that shows another one a large picture piece by piece, in memory that does not grow with the picture.
+
+    image - windows that overlap, row by row - engine - weighted sum - finished parts - answer
+                                                      ` answers of objects - stitched where windows overlap
+
+A weight falls from the middle of a window to its borders, and the weights of a pixel add up to one. Since windows stand in
+rows and columns, it is the product of two numbers, one for each axis. What no later window touches is handed out at once;
+kept are the sums of the rows and columns that later windows share.
+
+Fabian Isensee et al. "nnU-Net." Nature Methods 2021 (Gaussian weights, a deviation of an eighth of the window).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError, counted, nearest
+from ..postprocess.stitch import STITCHED, Box, Placed
+from ..structures import Answer, Depth, DepthMap, Labels, Output, PanopticLogits, Planes, SemanticLogits
+from .engine import Engine, Torch, innermost, name_of
+from .memory import free_memory, out_of_memory
+from .spans import GRID, Span, spans, starts
+
+BLENDS = ("gaussian", "cosine", "none")
+WHOLE = 1 << 22  # pixels, as of 2048 x 2048: larger pictures are predicted in windows unless somebody says otherwise
+LARGEST, SMALLEST = 1024, 128  # pixels, the sides of windows that are chosen here
+NEED = 2048  # bytes for each pixel of a window, which nearly all networks stay below, and for each class as well:
+NEED_OF_CLASS = 12  # its score in float32 three times: the output, its weighted copy, and what deciding takes
+SHARE = 0.5  # of the memory that is free now
+
+MAPS: dict[type, tuple[str, ...]] = {  # outputs that say something of each pixel, and where
+    SemanticLogits: ("logits",),
+    PanopticLogits: ("semantic", "centers", "offsets", "depth", "motion"),
+    DepthMap: ("depth",),
+}
+PIXELWISE = (Labels, Planes, Depth)  # answers that can be decided part by part
+
+
+class Windowed:
+    """An engine that runs another one on windows that overlap, and blends what it says of each pixel.
+
+    Args:
+        engine: raw integers [B, C, H, W] to an output, of any size.
+        size: side of the windows in pixels; a picture that is smaller along an axis is seen whole along it. "auto": pictures
+            of at most `WHOLE` pixels are seen whole, and larger ones in windows of a side that fits into free memory, tried
+            again with half of it when memory does not suffice; "whole": no windows.
+        overlap: the share of a window that the next one sees again, at least, 0 up to 1.
+        blend: "gaussian" or "cosine" weights; "none": each pixel is taken from the window whose middle is nearest, which is
+            exact where the network sees no farther than half of what overlaps.
+        classes: that the engine tells apart, where windows of a side chosen here should leave room for their scores.
+
+    Raises: ModelError for sizes, overlaps and blends that are none, and windows smaller than the network works on.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        size: int | str = "auto",
+        overlap: float = 0.25,
+        blend: str = "gaussian",
+        *,
+        classes: int = 0,
+    ) -> None:
+        if isinstance(size, str) and size not in ("auto", "whole"):
+            raise ModelError(f"window is {size!r}; give the side of windows in pixels, such as 512, or auto, or whole")
+        if not isinstance(overlap, int | float) or not 0 <= overlap < 1:
+            raise ModelError(
+                f"overlap is {overlap}; give the share of a window that the next one sees again, 0 up to and without 1"
+            )
+        if blend not in BLENDS:
+            raise ModelError(f"blend is {blend!r}{nearest(blend, BLENDS)}")
+        self.engine, self.size, self.overlap, self.blend = engine, size, float(overlap), blend
+        self.classes, self.minimum = classes, minimum_of(engine)
+        if not isinstance(size, str) and size < self.minimum:
+            raise ModelError(
+                f"windows of {counted(size, 'pixel')} are smaller than {name_of(engine)} works on; give at least {self.minimum}"
+            )
+
+    def __call__(self, image: Tensor) -> Output:
+        """Run the engine on raw integers [B, C, H, W].
+
+        Returns: the engine's output, its maps put together in the image's size on the engine's device.
+
+        Raises: ModelError for windows of an engine whose outputs are lists of objects, or say something of the whole image.
+        """
+        return self._tried(image, self._output)
+
+    def side(self, height: int, width: int) -> int | None:
+        """Say how large the windows are that an image of that size is seen in at first; None where it is seen whole."""
+        return next(self._sides(height, width))
+
+    def answers(
+        self, image: Tensor, decide: Callable[[Output, Tensor], list[Answer]], things: Sequence[int] = ()
+    ) -> list[Answer]:
+        """Decide an image part by part, so that no output of its size is ever in memory.
+
+        Args:
+            image: [B, C, H, W] raw integers.
+            decide: makes answers, on the CPU, of the output for a part of the image and that part.
+            things: classes whose objects are told apart; segments of the others are one in all windows.
+
+        Returns: one answer for each image, in its size.
+
+        Raises: ModelError for answers that cannot be put together.
+        """
+
+        def run(image: Tensor, side: int | None) -> list[Answer]:
+            if side is None:
+                return decide(self.engine(image), image)
+            return [self._answer(one, side, decide, things) for one in image.split(1)]
+
+        return self._tried(image, run)
+
+    def note(self, height: int, width: int) -> str:
+        """Say in a sentence in which windows a picture of that size is seen; "" where it is seen whole."""
+        side = self.side(height, width)
+        if side is None:
+            return ""
+        rows, columns = (len(starts(length, side, self.overlap)) for length in (height, width))
+        share = f"{self.overlap:.0%}".replace("%", " %")
+        return f"predicted in {rows * columns} windows of {side}x{side} pixels that overlap by {share}"
+
+    def _sides(self, height: int, width: int) -> Iterator[int | None]:
+        """The sides of windows to try, one after the other; None: the image as a whole."""
+        if not isinstance(self.size, str):
+            yield self.size if max(height, width) > self.size else None
+            return
+        if self.size == "whole" or height * width <= WHOLE:
+            yield None
+        if self.size == "whole":
+            return
+        least = max(SMALLEST, self.minimum)
+        side = self._fitting(least, width)
+        while side >= least:
+            if max(height, width) > side:
+                yield side
+            if side == least:
+                return
+            side = max(least, side // 2 // GRID * GRID)
+
+    def _fitting(self, least: int, width: int) -> int:
+        """The largest side whose windows, and the sums kept for later windows, fit into a share of the free memory."""
+        free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, LARGEST)
+        while side > least:
+            kept = 4 * self.classes * self.overlap * side * width
+            if side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
+                break
+            side -= GRID
+        return max(least, side)
+
+    def _tried(self, image: Tensor, run: Callable[[Tensor, int | None], Any]) -> Any:
+        """Run with each side in turn until memory suffices."""
+        sides = list(self._sides(image.shape[2], image.shape[3]))
+        for side in sides[:-1]:
+            try:
+                return run(image, side)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+        return run(image, sides[-1])
+
+    def _output(self, image: Tensor, side: int | None) -> Output:
+        if side is None:
+            return self.engine(image)
+        whole: Tensor | None = None
+        for (top, left, bottom, right), part in self._blended(self._windows(image, side), image.shape[3]):
+            maps = layers(part)
+            if whole is None:
+                whole = maps.new_empty(*maps.shape[:2], *image.shape[2:])
+            whole[..., top:bottom, left:right] = maps
+        assert whole is not None
+        return unlayered(whole, part)
+
+    def _answer(
+        self, image: Tensor, side: int, decide: Callable[[Output, Tensor], list[Answer]], things: Sequence[int]
+    ) -> Answer:
+        """The answer of one image [1, C, H, W]."""
+
+        def answer(output: Output, box: Box) -> Answer:
+            return decide(output, _cut(image, box))[0]
+
+        windows = self._windows(image, side)
+        row, column, output = next(windows)
+        kind = type(answer(output, _box(row, column)))
+        if kind not in STITCHED:
+            raise ModelError(
+                f"{kind.__name__} say something of the whole picture, which windows do not see; leave the window out"
+            )
+        size = (image.shape[2], image.shape[3])
+        every = chain([(row, column, output)], windows)
+        placed = (
+            Placed(_box(r, c), (r.first, c.first, r.last, c.last), answer(one, _box(r, c))) for r, c, one in every
+        )
+        if kind in PIXELWISE and type(output) in MAPS:
+            placed = (Placed(box, box, answer(part, box)) for box, part in self._blended(every, size[1]))
+        return STITCHED[kind](size, placed, things)
+
+    def _windows(self, image: Tensor, side: int) -> Iterator[tuple[Span, Span, Output]]:
+        """What the engine says of each window, row by row."""
+        rows, columns = (spans(length, side, self.overlap, self.blend) for length in image.shape[2:])
+        for row in rows:
+            for column in columns:
+                yield row, column, self.engine(_cut(image, _box(row, column)))
+
+    def _blended(self, windows: Iterable[tuple[Span, Span, Output]], width: int) -> Iterator[tuple[Box, Output]]:
+        """Weigh and add what windows say, and hand out each part that no later window touches, with its place."""
+        below: Tensor | None = None  # [B, c, h, W] the sums that this row of windows goes on with
+        kept: Tensor | None = None  # and the next
+        beside: Tensor | None = None  # [B, c, h, w] the sums that the next window in the row goes on with
+        for row, column, output in windows:
+            part = layers(output)
+            if part.shape[2:] != (row.stop - row.start, column.stop - column.start):
+                raise ModelError(
+                    f"{name_of(self.engine)} returned maps of {list(part.shape[2:])} for a window of "
+                    f"{[row.stop - row.start, column.stop - column.start]}; windows need maps in their own size"
+                )
+            if column.start == 0:
+                below, kept, beside = kept, None, None
+            weights = row.weights[:, None].to(part.device) * column.weights.to(part.device)
+            part = torch.where(weights > 0, part * weights, 0) if self.blend == "none" else part * weights
+            if beside is not None:
+                part[..., : beside.shape[3]] += beside
+            beside = part[..., column.ready - column.start :].clone()
+            part = part[..., : column.ready - column.start]
+            if below is not None:
+                part[:, :, : below.shape[2]] += below[..., column.start : column.ready]
+            if row.ready < row.stop:
+                if kept is None:
+                    shape = (*part.shape[:2], row.stop - row.ready, width)
+                    kept = below if below is not None and below.shape == shape else part.new_empty(shape)
+                kept[..., column.start : column.ready] = part[:, :, row.ready - row.start :]
+            yield (
+                (row.start, column.start, row.ready, column.ready),
+                unlayered(part[:, :, : row.ready - row.start], output),
+            )
+
+
+def minimum_of(engine: Engine) -> int:
+    """The smallest side in pixels that a network's encoder works on; 1 for engines that do not say."""
+    inner = innermost(engine)
+    modules = inner.model.modules() if isinstance(inner, Torch) else ()
+    sides = [m.minimum for m in modules if isinstance(getattr(m, "minimum", None), int)]
+    return max([1, *sides])
+
+
+def device_of_engine(engine: Engine) -> torch.device:
+    """Where an engine computes; the CPU for one that does not say."""
+    inner = innermost(engine)
+    return inner.device if isinstance(inner, Torch) else torch.device("cpu")
+
+
+def layers(output: Output) -> Tensor:
+    """Lay the maps of an output over each other.
+
+    Returns: [B, c, H, W] float32.
+
+    Raises: ModelError for an output without maps.
+    """
+    names = MAPS.get(type(output))
+    if names is None:
+        raise ModelError(
+            f"windows of {type(output).__name__} have no output in common: objects are put together from answers; use run"
+        )
+    parts = [getattr(output, name).float() for name in names if getattr(output, name) is not None]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def unlayered(maps: Tensor, like: Output) -> Output:
+    """Cut what `layers` laid together into the parts of an output."""
+    names = [name for name in MAPS[type(like)] if getattr(like, name) is not None]
+    parts = maps.split([getattr(like, name).shape[1] for name in names], dim=1)
+    made: Output = type(like)(**dict(zip(names, parts, strict=True)))
+    return made
+
+
+def _box(row: Span, column: Span) -> Box:
+    return row.start, column.start, row.stop, column.stop
+
+
+def _cut(image: Tensor, box: Box) -> Tensor:
+    return image[..., box[0] : box[2], box[1] : box[3]]
