@@ -23,7 +23,7 @@ LISTED: dict[str, Listed] = {
         "what an annotation tool exported, as it is",
         ("tool", "file", "classes", "uncovered", "planes", "overlaps", "holdout", "roles"),
     ),
-    "shapes": Listed("scenes drawn on the fly", ("size", "count")),
+    "shapes": Listed("scenes drawn on the fly", ("size", "count", "objects", "overlaps", "planes")),
     "camvid": Listed("CamVid: frames from a car in Cambridge, 11 or 32 classes", ("classes",)),
     "voc": Listed("PASCAL VOC 2012, 20 classes and background; or anything in its layout", ("masks", "objects")),
     "drive": Listed("DRIVE: vessels of the retina", ("observer",)),
