@@ -58,14 +58,14 @@ def scene(dice: Dice, size: int, *, glass: bool = False) -> Scene:
     image = _hazy(fabric(dice, x, y, size, tint(dice, colors, dark=True), "plain"), depth)
     a, b = dice.direction()
     slope = np.float32(dice.uniform(0.0, 0.2) * 2 / size)
-    shade: np.ndarray = 1 + slope * ((x - np.float32(size / 2)) * np.float32(a) + (y - np.float32(size / 2)) * np.float32(b))
+    light = 1 + slope * ((x - np.float32(size / 2)) * np.float32(a) + (y - np.float32(size / 2)) * np.float32(b))
     for number, (thing, mask) in enumerate(zip(things, masks, strict=True), 1):
         rows, columns = y[mask], x[mask]
         color = tint(dice, colors, dark=True)
         woven = fabric(dice, columns, rows, 5 * thing.radius, color, WEAVES[KINDS[thing.kind]])
         meters = np.float32(METERS * size / thing.radius)
-        woven = _hazy(woven * shade[mask][:, None], np.full(len(rows), meters, np.float32))
-        behind = masks[: number - 1, mask].any(axis=0) if glass else np.zeros(len(rows), bool)
+        woven = _hazy(woven * light[mask][:, None], np.full(len(rows), meters, np.float32))
+        behind: np.ndarray = masks[: number - 1, mask].any(axis=0) if glass else np.zeros(len(rows), bool)
         image[mask] = np.where(behind[:, None], (woven + image[mask]) / 2, woven)
         depth[mask] = meters
     image = image + dice.noise(size, size, 3) * np.float32(dice.uniform(0.01, 0.03))
