@@ -65,15 +65,19 @@ class SeparableConv(nn.Module):
     """A 3x3 convolution of each channel by itself, then a 1x1 convolution across channels, each with norm and ReLU.
 
     Args:
+        kernel: side of the first, odd.
         between: whether norm and ReLU follow the first as well.
     """
 
-    def __init__(self, in_channels: int, channels: int, *, dilation: int = 1, between: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, kernel: int = 3, *, dilation: int = 1, between: bool = True
+    ) -> None:
         super().__init__()
-        self.depthwise: nn.Module = ConvNormAct(in_channels, in_channels, dilation=dilation, groups=in_channels)
+        self.depthwise: nn.Module = ConvNormAct(in_channels, in_channels, kernel, dilation=dilation, groups=in_channels)
         if not between:
+            padding = dilation * (kernel // 2)
             self.depthwise = nn.Conv2d(
-                in_channels, in_channels, 3, padding=dilation, dilation=dilation, groups=in_channels, bias=False
+                in_channels, in_channels, kernel, padding=padding, dilation=dilation, groups=in_channels, bias=False
             )
         self.pointwise = ConvNormAct(in_channels, channels, 1)
 

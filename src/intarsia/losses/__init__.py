@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
+from .centers import Centers
 from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
 from .depth import BerHu, ScaleInvariantLog
@@ -24,6 +25,7 @@ __all__ = [
     "Auxiliary",
     "BerHu",
     "BinaryCrossEntropy",
+    "Centers",
     "ClassBinaryCrossEntropy",
     "ClassCrossEntropy",
     "CrossEntropy",
@@ -44,4 +46,5 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "class_bce": ClassBinaryCrossEntropy,
     "silog": ScaleInvariantLog,
     "berhu": BerHu,
+    "centers": Centers,
 }

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..errors import ModelError, nearest
 from ..labels import LabelSpace
-from ..structures import Answer, ClassLogits, DepthMap, Output, SemanticLogits
+from ..structures import Answer, ClassLogits, DepthMap, Output, PanopticLogits, SemanticLogits
+from .centers import labels_of_centers, objects_of_centers, segments_of_centers
 from .pixels import depth_of_map, labels_of_logits, tags_of_logits
 
 Decision = Callable[..., list[Answer]]
@@ -19,6 +20,9 @@ DECISIONS: dict[tuple[str, type], Decision] = {  # of each output the usual task
     ("classification", ClassLogits): tags_of_logits,
     ("semantic", SemanticLogits): labels_of_logits,
     ("depth", DepthMap): depth_of_map,
+    ("panoptic", PanopticLogits): segments_of_centers,
+    ("instance", PanopticLogits): objects_of_centers,
+    ("semantic", PanopticLogits): labels_of_centers,
 }
 
 

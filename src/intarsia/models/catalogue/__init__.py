@@ -9,10 +9,19 @@ from .classification import CLASSIFICATION
 from .context import CONTEXT
 from .depth import DEPTH
 from .entry import Entry
+from .panoptic import PANOPTIC
 from .realtime import REALTIME
 from .resolution import RESOLUTION
 
 __all__ = ["ARCHITECTURES", "CONSTRUCTORS", "Entry"]
 
-ARCHITECTURES: dict[str, Entry] = {**RESOLUTION, **CONTEXT, **REALTIME, **ATTENTION, **CLASSIFICATION, **DEPTH}
+ARCHITECTURES: dict[str, Entry] = {
+    **RESOLUTION,
+    **CONTEXT,
+    **REALTIME,
+    **ATTENTION,
+    **CLASSIFICATION,
+    **DEPTH,
+    **PANOPTIC,
+}
 CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}
