@@ -20,7 +20,7 @@ def test_any_size_in_the_same_size_out_between_the_bounds() -> None:
         assert type(output) is DepthMap and output.auxiliary == ()
         assert output.depth.shape == (2, 1, *size)
         assert output.depth.isfinite().all() and (output.depth > 0).all()
-        assert 0.5 * (1 - 1e-5) <= output.depth.min() and output.depth.max() <= 20.0 * (1 + 1e-5)
+        assert output.depth.min() >= 0.5 * (1 - 1e-5) and output.depth.max() <= 20.0 * (1 + 1e-5)
 
 
 def test_every_parameter_gets_a_gradient() -> None:

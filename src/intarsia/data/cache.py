@@ -66,7 +66,8 @@ class Cached:
         maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
         planes = unpacked(self._take(entry["planes"]).numpy(), self.labels.num_classes) if "planes" in entry else None
         masks = unpacked(self._take(entry["masks"]).numpy(), entry["objects_drawn"]) if "masks" in entry else None
-        return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes, masks=masks)
+        tags = self.dataset.tagged(self.items[index])  # which follow from the data set, not from pixels
+        return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes, masks=masks, tags=tags)
 
     def _take(self, where: dict[str, Any]) -> torch.Tensor:
         """One array of a sample: read, not mapped, so that what was read before is no memory of this process."""

@@ -1,7 +1,7 @@
 """Image and mask files side by side, and the data set that reads them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +60,7 @@ class Pairs:
         remarks: what else is left out, one sentence each.
         faults: annotations that cannot be used, and are not in what `decode` gives.
         channels: 1, 3 or 4: read every image as gray, RGB or RGBA where that loses nothing; None: as it is.
+        tags: the numbers of the classes that each image has as a whole, by the pair's name; None: nothing is known of that.
 
     Raises: DataError when there are no pairs, or two of them share a name.
     """
@@ -78,11 +79,13 @@ class Pairs:
         remarks: Sequence[str] = (),
         faults: Sequence[Fault] = (),
         channels: int | None = None,
+        tags: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self.items, self.labels, self.name, self.split = tuple(items), labels, name, split
         self.image_hook, self.mask_hook = image, decode
         self.inferred, self.channels, self.remarks = inferred, channels, tuple(remarks)
         self.faults = tuple(faults)
+        self.tags = tags
         self.unmatched = tuple(unmatched[0]), tuple(unmatched[1])
         if not self.items:
             raise DataError(f"{name}: split {split!r} holds no pairs of image and mask")
@@ -141,7 +144,8 @@ class Pairs:
         if raw is None:
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
             empty = torch.zeros((self.labels.num_classes, *image.shape[:2]), dtype=torch.bool)
-            return Sample(picture, as_tensor(nothing), item.name, planes=empty if self.labels.planes else None)
+            planes_of_none = empty if self.labels.planes and self.tags is None else None
+            return Sample(picture, as_tensor(nothing), item.name, planes=planes_of_none, tags=self.tagged(item))
         try:
             if self.labels.planes and raw.planes is not None:
                 planes, labels = self.labels.encode_planes(raw.planes, raw.ignored)
@@ -163,7 +167,16 @@ class Pairs:
             depth=None if depth is None else torch.from_numpy(depth.astype(np.float32)),
             planes=None if planes is None else torch.from_numpy(planes),
             masks=None if raw.masks is None else torch.from_numpy(raw.masks),
+            tags=self.tagged(item),
         )
+
+    def tagged(self, item: Pair) -> torch.Tensor | None:
+        """The classes of a pair's image as a whole, [K] bool; None where nothing is known of that."""
+        if self.tags is None:
+            return None
+        tags = torch.zeros(self.labels.num_classes, dtype=torch.bool)
+        tags[list(self.tags[item.name])] = True
+        return tags
 
     def place(self, item: Pair) -> str:
         """What to call a pair's mask, or its image where it has none: the file, and the pair where others share the file."""

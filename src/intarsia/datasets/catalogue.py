@@ -11,6 +11,7 @@ from . import (
     carvana,
     chest_xray,
     cityscapes,
+    class_folders,
     coco,
     coco_stuff,
     covid_cxr,
@@ -55,6 +56,9 @@ DATASETS: dict[str, Entry] = {
     "folder": Entry(open=folder.folder, splits=folder.splits, title=LISTED["folder"].title),
     "shards": Entry(open=shards.shards, splits=shards.splits, title=LISTED["shards"].title),
     "export": Entry(open=export.export, splits=export.splits, title=LISTED["export"].title),
+    "class_folders": Entry(
+        open=class_folders.class_folders, splits=class_folders.splits, title=LISTED["class_folders"].title
+    ),
     "shapes": Entry(open=drawn.shapes, splits=lambda root: ("train", "val"), title=LISTED["shapes"].title),
     "camvid": Entry(
         open=camvid.camvid,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..annotations.beside import size_of
 from ..annotations.convert import candidates, read
 from ..annotations.project import Project, label_space
 from ..annotations.remarks import said as remarks_of
@@ -17,9 +18,18 @@ from ..data.roles import KNOWN, TEST, TRAIN, VAL, of
 from ..errors import DataError, counted
 from ..labels import LabelSpace
 from .catalogue import DATASETS
+from .class_folders import class_folders, is_one
+from .class_folders import splits as splits_of_classes
 
 _DEPTH = 3  # folders below the one that was given
-_OTHERS = ("folder", "shards", "export", "shapes", "tgs_salt")  # these have no layout of their own to be known by
+_OTHERS = (
+    "folder",
+    "shards",
+    "export",
+    "shapes",
+    "tgs_salt",
+    "class_folders",
+)  # these have no layout of their own to be known by
 _SPLIT = re.compile(r"(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?![a-z])", re.IGNORECASE)
 
 
@@ -56,9 +66,26 @@ def recognize(root: Path, holdout: float, roles: Mapping[str, str] | None = None
     if len(titles) > 1:
         told = ", ".join(titles[:5]) + (f" and {len(titles) - 5} more" if len(titles) > 5 else "")
         raise DataError(f"{root}: holds exports of {told}; give the folder of one of them, or a recipe with data.tool")
+    if not known and is_one(root):  # any folders of pictures look like it, so that everything else comes first
+        return _classes(root, holdout)
     if not known:
         raise DataError(f"{root}: is no export of a known annotation tool either, nor any data set's layout")
     return known[0]
+
+
+def _classes(root: Path, holdout: float) -> Known:
+    """Pictures in a folder for each class, with a part held out where no split is for validation."""
+    own = splits_of_classes(root)  # "all" where there are none
+    train, val = (next(iter(of(wish, own)), None) for wish in (TRAIN, VAL))
+    data: dict[str, Any] = {"name": "class_folders", "root": str(root)}
+    data |= {"holdout": holdout, "train": TRAIN, "val": VAL} if val is None else {"train": train or own[0], "val": val}
+    said = [_held(holdout, train or "")] if val is None else [f"splits: {train} to train on, {val} to validate on"]
+    if own != ("all",) and train is None:
+        return Known("pictures in a folder for each class", data, refused=f"{root}: no split is for training, there are {', '.join(own)}")  # fmt: skip
+    dataset = class_folders(root, train or "all")
+    sizes = tuple(size_of(item.image) for item in dataset.items[:: max(1, len(dataset) // 50)])
+    title = f"pictures in a folder for each of {len(dataset.labels.names)} classes ({len(dataset)} to train on)"
+    return Known(title, data, dataset.labels, sizes, splits=tuple(said))
 
 
 def exports(root: Path) -> list[tuple[dict[str, Path], str]]:

@@ -10,6 +10,13 @@ from ..doctor.describe import HOLDOUT, describe
 from ..doctor.described import Described
 from ..errors import DataError, LabelError
 
+OF_DATA: dict[str, dict[str, Any]] = {  # what is usual otherwise, by the name of the data set
+    "class_folders": {
+        "model": {"name": "classifier", "encoder": "resnet18"},
+        "loss": {"name": "class_cross_entropy"},
+    },
+}
+
 
 def init(
     folder: str | Path,
@@ -47,7 +54,8 @@ def usual(known: Described) -> dict[str, Any]:
     """The recipe that a data set is trained with where nobody wrote one, as plain data."""
     sizes = known.sizes or ((256, 256),)
     low = [min(size[axis] for size in sizes) for axis in (0, 1)]
-    crop = [max(32, min(256, side // 32 * 32)) for side in low]
+    whole = known.data["name"] in OF_DATA  # a picture's class may show in any part of it
+    crop = [min(256, side) if whole else max(32, min(256, side // 32 * 32)) for side in low]
     tree = known.labels.to_dict() if known.labels else {}
     if known.labels and known.labels.planes:  # whose values follow from the classes
         tree = {key: tree[key] for key in ("classes", "colors", "planes")}
@@ -62,4 +70,5 @@ def usual(known: Described) -> dict[str, Any]:
         "train": {"minutes": 15, "batch_size": max(2, min(8, known.count or 8)), "ema": 0.99, "workers": 2},
         "evaluate": {"batch_size": 1, "protocol": "dataset"},
         "seed": 0,
+        **OF_DATA.get(known.data["name"], {}),
     }
