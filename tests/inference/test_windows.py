@@ -293,7 +293,7 @@ def as_boxes(output: Output, part: Tensor) -> list[Answer]:
 def as_segments(output: Output, part: Tensor) -> list[Answer]:
     numbers, classes = components(part[0, 0].numpy())
     numbers[numbers == 0] = len(classes) + 1
-    return [Segments(numbers, {n: c for n, c in enumerate([*classes, 0], start=1)}, scores={1: 0.5})]
+    return [Segments(numbers, dict(enumerate([*classes, 0], start=1)), scores={1: 0.5})]
 
 
 @pytest.mark.parametrize("overlap", [0.25, 0.5, 0.75])

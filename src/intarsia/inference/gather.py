@@ -1,0 +1,245 @@
+"""Join what several views of a picture, or several networks, say of it into one output of the same kind.
+
+    outputs - back into the picture's pose - probabilities - mean or maximum - scores
+
+`GATHERED` says for each kind of output what its parts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError
+from ..structures import ClassLogits, DepthMap, Detections, Output, PanopticLogits, SemanticLogits
+
+HOWS = ("mean", "max")
+OVERLAP = 0.5  # objects of a class whose boxes have at least this IoU are one
+
+
+class View(NamedTuple):
+    """How a picture was changed before it was seen.
+
+    Args:
+        size: (h, w) it was scaled to.
+        turns: quarters of a turn against the clock, after that.
+        mirrored: left and right, at last.
+    """
+
+    size: tuple[int, int]
+    turns: int = 0
+    mirrored: bool = False
+
+
+def gathered(
+    outputs: Iterable[tuple[Output, View, float]], size: tuple[int, int], how: str = "mean", *, sigmoid: bool = False
+) -> Output:
+    """Join outputs of one kind, one after the other.
+
+    Args:
+        outputs: each with the view it is of, and the temperature that its scores are divided by; of one size in a row.
+        size: (H, W) of the picture.
+        how: "mean" or "max" of probabilities; whatever else is averaged.
+        sigmoid: whether scores become probabilities by a sigmoid and not by a softmax; so does a single map anyway.
+
+    Returns: an output of that kind in the picture's size, whose scores are those of temperature 1.
+
+    Raises: ModelError for a kind that cannot be joined, and outputs of two kinds.
+    """
+    kind: type | None = None
+    joined: Any = None
+    for output, view, temperature in outputs:
+        if kind is None:
+            kind = type(output)
+            if kind not in GATHERED:
+                raise ModelError(
+                    f"{kind.__name__} of several views or networks cannot be averaged; leave out flip, scales and "
+                    "rotations, and name one model"
+                )
+            joined = GATHERED[kind](size, how, sigmoid)
+        if type(output) is not kind:
+            raise ModelError(f"networks that return {kind.__name__} and {type(output).__name__} cannot be averaged")
+        joined.add(output, view, temperature)
+    found: Output = joined.output()
+    return found
+
+
+class _Maps:
+    """The mean, or maximum, of outputs that say something of each pixel, or of the picture."""
+
+    def __init__(self, size: tuple[int, int], how: str, sigmoid: bool) -> None:
+        self.size, self.how, self.sigmoid = size, how, sigmoid
+        self.count = 0
+        self.kind: Any = None
+        self.near: dict[str, Tensor] = {}  # of the views of one size, in that size
+        self.whole: dict[str, Tensor] = {}  # in the picture's
+
+    def add(self, output: Output, view: View, temperature: float) -> None:
+        self.kind, self.count = type(output), self.count + 1
+        parts = {name: getattr(output, name).float() for name in PARTS[self.kind] if getattr(output, name) is not None}
+        if self.near and self._shapes(parts, view) != {name: part.shape for name, part in self.near.items()}:
+            self._enlarge()
+        for name, part in parts.items():
+            how = PARTS[self.kind][name]
+            part = self._probable(part / temperature if temperature != 1 else part) if how == "scores" else part
+            if part.ndim == 4:
+                part = upright(part, view, vectors=how == "vectors")
+            self._join(self.near, name, part)
+
+    def output(self) -> Output:
+        self._enlarge()
+        parts = {}
+        for name, part in self.whole.items():
+            scores = PARTS[self.kind][name] == "scores"
+            mean = part if scores and self.how == "max" else part / self.count
+            parts[name] = self._scores(mean) if scores else mean
+        made: Output = self.kind(**parts)
+        return made
+
+    def _shapes(self, parts: dict[str, Tensor], view: View) -> dict[str, torch.Size]:
+        turned = lambda shape: torch.Size([*shape[:2], *view.size]) if len(shape) == 4 else shape  # noqa: E731
+        return {name: turned(part.shape) for name, part in parts.items()}
+
+    def _join(self, into: dict[str, Tensor], name: str, part: Tensor) -> None:
+        if name not in into:
+            into[name] = part
+        elif self.how == "max" and PARTS[self.kind][name] == "scores":
+            into[name] = torch.maximum(into[name], part)
+        else:
+            into[name] = into[name] + part
+
+    def _enlarge(self) -> None:
+        """Bring what the views of one size say into the picture's size."""
+        for name, part in self.near.items():
+            if part.ndim == 4 and part.shape[2:] != self.size:
+                height, width = part.shape[2:]
+                part = nn.functional.interpolate(part, self.size, mode="bilinear", align_corners=False)
+                if PARTS[self.kind][name] == "vectors":
+                    part = part * part.new_tensor([self.size[0] / height, self.size[1] / width])[:, None, None]
+            self._join(self.whole, name, part)
+        self.near = {}
+
+    def _probable(self, scores: Tensor) -> Tensor:
+        return scores.sigmoid() if self.sigmoid or scores.shape[1] == 1 else scores.softmax(dim=1)
+
+    def _scores(self, probabilities: Tensor) -> Tensor:
+        tiny = torch.finfo(torch.float32).tiny
+        if self.sigmoid or probabilities.shape[1] == 1:
+            return probabilities.clamp_min(tiny).log() - (1 - probabilities).clamp_min(tiny).log()
+        return probabilities.clamp_min(tiny).log()
+
+
+class _Union:
+    """The objects of all outputs; of those of one class that overlap, the best."""
+
+    def __init__(self, size: tuple[int, int], how: str, sigmoid: bool) -> None:
+        self.size = size
+        self.found: list[Detections] = []
+
+    def add(self, output: Detections, view: View, temperature: float) -> None:
+        boxes, masks = output.boxes, output.masks
+        height, width = view.size[::-1] if view.turns % 2 else view.size
+        if view.mirrored:
+            boxes = torch.stack([width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], dim=-1)
+            masks = None if masks is None else masks.flip(3)
+        for _ in range(view.turns % 4):  # back with the clock
+            x0, y0, x1, y1 = boxes.unbind(-1)
+            boxes = torch.stack([height - y1, x0, height - y0, x1], dim=-1)
+            masks = None if masks is None else masks.rot90(-1, (2, 3))
+            height, width = width, height
+        boxes = boxes * boxes.new_tensor([self.size[1] / width, self.size[0] / height] * 2)
+        self.found.append(Detections(output.scores, output.classes, boxes, masks, self.size))
+
+    def output(self) -> Detections:
+        most = self.found[0].scores.shape[1]
+        scores, classes, boxes = (torch.cat([found[n] for found in self.found], dim=1) for n in range(3))
+        masks = None
+        if self.found[0].masks is not None:
+            masks = torch.cat([found.masks for found in self.found if found.masks is not None], dim=1)
+        rows = []
+        for own in zip(scores, classes, boxes, strict=True):
+            kept = kept_of(*own)[:most]
+            rows.append(torch.cat([kept, kept.new_full((most - len(kept),), scores.shape[1])]))
+        order = torch.stack(rows)  # [B, N], one past the end where nothing is left
+        padded = [torch.cat([part, torch.zeros_like(part[:, :1])], dim=1) for part in (scores, classes, boxes)]
+        scores, classes, boxes = (_taken(part, order) for part in padded)
+        if masks is not None:
+            masks = _taken(torch.cat([masks, torch.zeros_like(masks[:, :1])], dim=1), order)
+        return Detections(scores, classes, boxes, masks, self.size)
+
+
+def kept_of(scores: Tensor, classes: Tensor, boxes: Tensor, overlap: float = OVERLAP) -> Tensor:
+    """Suppress what overlaps something better of its class.
+
+    Args:
+        scores, classes: [N]; of score 0 is padding.
+        boxes: [N, 4] x0, y0, x1, y1.
+        overlap: the least IoU.
+
+    Returns: the rows that are kept, best first.
+    """
+    order = scores.argsort(descending=True, stable=True)
+    order = order[scores[order] > 0]
+    low = torch.maximum(boxes[order, None, :2], boxes[None, order, :2])
+    high = torch.minimum(boxes[order, None, 2:], boxes[None, order, 2:])
+    both = (high - low).clamp_min(0).prod(dim=-1)
+    area = (boxes[order, 2:] - boxes[order, :2]).prod(dim=-1)
+    alike = classes[order, None] == classes[None, order]
+    close = ((both >= overlap * (area[:, None] + area - both)) & alike & (both > 0)).cpu()
+    alive = torch.ones(len(order), dtype=torch.bool)
+    for n in range(len(order)):
+        if alive[n]:
+            alive[n + 1 :] &= ~close[n, n + 1 :]
+    return order[alive.to(order.device)]
+
+
+def upright(maps: Tensor, view: View, vectors: bool = False) -> Tensor:
+    """Bring maps [B, K, h, w] of a view back into the pose of the picture, in the view's size.
+
+    Args:
+        vectors: the maps are two, (dy, dx), and point elsewhere in another pose.
+    """
+    if view.mirrored:
+        maps = maps.flip(3)
+        maps = torch.cat([maps[:, :1], -maps[:, 1:]], dim=1) if vectors else maps
+    if view.turns:
+        maps = maps.rot90(-view.turns, (2, 3))
+    for _ in range(view.turns % 4 if vectors else 0):
+        maps = torch.cat([maps[:, 1:], -maps[:, :1]], dim=1)
+    return maps
+
+
+def reheated(output: Output, temperature: float) -> Output:
+    """Multiply the scores of an output by a temperature, so that they give the same probabilities when divided by it."""
+    scores = [name for name, how in PARTS.get(type(output), {}).items() if how == "scores"]
+    found: Output = output._replace(**{name: getattr(output, name) * temperature for name in scores})
+    return found
+
+
+def _taken(part: Tensor, order: Tensor) -> Tensor:
+    index = order.reshape(*order.shape, *(1 for _ in part.shape[2:])).expand(-1, -1, *part.shape[2:])
+    return part.gather(1, index)
+
+
+PARTS: dict[type, dict[str, str]] = {
+    ClassLogits: {"logits": "scores"},
+    SemanticLogits: {"logits": "scores"},
+    DepthMap: {"depth": "values"},
+    PanopticLogits: {
+        "semantic": "scores",
+        "centers": "values",
+        "offsets": "vectors",
+        "depth": "values",
+        "motion": "vectors",
+    },
+}
+GATHERED: dict[type, Callable[[tuple[int, int], str, bool], Any]] = {
+    ClassLogits: _Maps,
+    SemanticLogits: _Maps,
+    DepthMap: _Maps,
+    PanopticLogits: _Maps,
+    Detections: _Union,
+}
