@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..labels import IGNORE, Color, LabelSpace
-from .maps import WHITE, checked, counted, hatched
+from .maps import WHITE, checked, cleared, counted, hatched
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,21 +33,27 @@ OTHER_FONTS = (
 class Row(NamedTuple):
     """One line of a legend."""
 
-    color: Color | None  # None: hatched
+    color: Color | tuple[Color, ...] | None  # several: striped; None: hatched
     name: str
     share: str  # as it is printed; empty for none
 
 
-def rows(space: LabelSpace, labels: np.ndarray | Tensor | None = None) -> list[Row]:
-    """The lines of a legend: the classes in `labels`, largest share first, then "ignored"; all classes without labels."""
+def rows(space: LabelSpace, labels: np.ndarray | Tensor | None = None, clear: str | None = "") -> list[Row]:
+    """The lines of a legend: the classes in `labels`, largest share first, then "ignored"; all classes without labels.
+
+    Args:
+        clear: the class whose swatch is empty, as for `cleared`.
+    """
+    left = cleared(space, clear)
+    colors = [WHITE if n == left else color for n, color in enumerate(space.colors)]
     if labels is None:
-        return [Row(color, name, "") for name, color in zip(space.names, space.colors, strict=True)]
+        return [Row(color, name, "") for name, color in zip(space.names, colors, strict=True)]
     labels = checked(labels, space)
     counts = counted(labels, space)
     order = [int(n) for n in np.argsort(-counts[: len(space.names)], kind="stable") if counts[n]]
-    listed = [Row(space.colors[n], space.names[n], _percent(counts[n], labels.size)) for n in order]
+    listed = [Row(colors[n], space.names[n], percent(counts[n], labels.size)) for n in order]
     if ignored := counts[space.ignore_index]:
-        listed.append(Row(None, f"{IGNORE}d", _percent(ignored, labels.size)))
+        listed.append(Row(None, f"{IGNORE}d", percent(ignored, labels.size)))
     return listed
 
 
@@ -64,22 +70,30 @@ def legend(
 
 
 def with_legend(
-    picture: Image.Image, labels: np.ndarray | Tensor | None, space: LabelSpace, *, font_size: int | None = None
+    picture: Image.Image,
+    labels: np.ndarray | Tensor | None,
+    space: LabelSpace,
+    *,
+    font_size: int | None = None,
+    clear: str | None = "",
 ) -> Image.Image:
     """The picture, untouched, and its legend to the right of it or below it, whichever fits better.
 
     Args:
         labels: [H, W], the classes to list with their shares; None lists every class.
         font_size: in pixels; None follows the size of the picture.
+        clear: the class that the picture leaves clear, as for `cleared`.
 
     Returns: an RGB image that starts with the picture at its upper left corner. A picture whose longer side is below
         320 pixels is enlarged by a whole factor, each pixel to a square.
     """
-    factor = max(1, SMALL // max(picture.size))
-    picture = picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    if font_size is None:
-        font_size = min(120, max(13, round(0.034 * sqrt(picture.width * picture.height))))
-    layout = _Layout(rows(space, labels), font_size)
+    return with_rows(picture, rows(space, labels, clear), font_size=font_size)
+
+
+def with_rows(picture: Image.Image, rows: Sequence[Row], *, font_size: int | None = None) -> Image.Image:
+    """The picture and a legend of these rows, as `with_legend` puts it there."""
+    picture = enlarged(picture)
+    layout = _Layout(rows, usual_font_size(picture) if font_size is None else font_size)
     right, columns = _arrange(picture.size, layout)
     drawn = _draw_legend(layout, columns)
     width = picture.width + drawn.width if right else max(picture.width, drawn.width)
@@ -90,13 +104,24 @@ def with_legend(
     return sheet
 
 
+def enlarged(picture: Image.Image) -> Image.Image:
+    """A small picture by the whole factor that it is shown in; another as it is."""
+    factor = max(1, SMALL // max(picture.size))
+    return picture.convert("RGB").resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+
+
+def usual_font_size(picture: Image.Image) -> int:
+    """The size of letters beside a picture, in pixels."""
+    return min(120, max(13, round(0.034 * sqrt(picture.width * picture.height))))
+
+
 class _Layout:
     """The sizes of a legend's parts, in pixels."""
 
     def __init__(self, rows: Sequence[Row], font_size: int) -> None:
         self.rows = rows
         self.font = ImageFont.load_default(font_size)
-        self.fonts = [_font_for(row.name, self.font, font_size) for row in rows]
+        self.fonts = [font_for(row.name, self.font, font_size) for row in rows]
         self.names = [_fitted(name, font, 16 * font_size) for name, font in self.fonts]
         self.pad = font_size
         self.line = round(font_size * 1.7)
@@ -149,9 +174,17 @@ def _draw_legend(layout: _Layout, columns: int) -> Image.Image:
 
 
 def _draw_swatch(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], color: Color | None
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    box: tuple[int, int, int, int],
+    color: Color | tuple[Color, ...] | None,
 ) -> None:
     side = box[2] - box[0] + 1
+    if color and isinstance(color[0], tuple):
+        for n, one in enumerate(color):
+            first, last = (box[0] + side * place // len(color) for place in (n, n + 1))
+            draw.rectangle((first, box[1], last - 1, box[3]), fill=one)
+        return
     if color is None:
         everything = np.ones((side, side), bool)
         sheet.paste(Image.fromarray(hatched(np.zeros((side, side, 3), np.uint8), everything)), box[:2])
@@ -160,7 +193,7 @@ def _draw_swatch(
         draw.rectangle(box, fill=color, outline=FRAME if min(color) > 200 else color)
 
 
-def _font_for(name: str, font: Font, size: int) -> tuple[str, Font]:
+def font_for(name: str, font: Font, size: int) -> tuple[str, Font]:
     """A name and a font that can write it: Pillow's own font knows little beyond ASCII, the system's often do."""
     name = " ".join(name.split()) or "(blank)"
     for candidate in _fonts(name, font, size):
@@ -202,7 +235,8 @@ def _fitted(name: str, font: Font, width: int) -> str:
     return name[:1] + "..."
 
 
-def _percent(count: int, total: int) -> str:
+def percent(count: int, total: int) -> str:
+    """A share as a legend prints it: one decimal, and 100 for all alone."""
     percent = 100 * int(count) / total
     if percent < 0.05:
         return "< 0.1 %"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ..errors import DataError, LabelError
+from ..errors import DataError, LabelError, nearest
 from ..labels import Color, LabelSpace
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def overlay(
     space: LabelSpace,
     alpha: float = 0.5,
     boundary: int | None = None,
+    clear: str | None = None,
 ) -> Image.Image:
     """The picture under its labels: classes tinted, outlined in their full color; ignored pixels untouched.
 
@@ -46,22 +47,67 @@ def overlay(
         labels: [H, W] class numbers and the ignore index, of the image's size.
         alpha: strength of the tint; 0 shows the picture alone (with outlines), 1 the colors alone.
         boundary: width of the outlines in pixels; None follows the size of the picture, 0 draws none.
+        clear: as for `cleared`.
 
     Returns: an RGB image of the picture's own size.
     """
-    if not 0 <= alpha <= 1:
-        raise DataError(f"alpha is {alpha}; give a number between 0, the picture alone, and 1, the colors alone")
+    check_alpha(alpha)
     picture, labels = viewable(image), checked(labels, space)
-    _same_size(picture, labels)
+    same_size(picture, labels.shape)
     colors = Image.fromarray(_palette(space)[labels])
     tinted = Image.blend(picture, colors, alpha)
-    width = round(sqrt(labels.size) / 450) if boundary is None else boundary
-    if width > 0:
-        tinted.paste(colors, mask=Image.fromarray(boundaries(labels, width)))
-    ignored = labels == space.ignore_index
-    if ignored.any():
-        tinted.paste(picture, mask=Image.fromarray(ignored))
+    width = line_width(labels.size) if boundary is None else boundary
+    untouched = labels == space.ignore_index
+    edges = boundaries(labels, width) if width > 0 else None
+    if (left := cleared(space, clear)) is not None:
+        bare = labels == left
+        untouched |= bare
+        if edges is not None and bare.any():
+            edges |= rim(~bare, width)  # on the other side of the border, where the color is
+    if edges is not None:
+        tinted.paste(colors, mask=Image.fromarray(edges))
+    if untouched.any():
+        tinted.paste(picture, mask=Image.fromarray(untouched))
     return tinted
+
+
+def cleared(space: LabelSpace, clear: str | None) -> int | None:
+    """The class that an overlay leaves clear.
+
+    Args:
+        clear: its name; "": none; None: "background" where there are two classes, else none.
+
+    Raises: LabelError with the nearest name, for a name that is no class.
+    """
+    if clear is None:
+        return space.names.index("background") if space.num_classes == 2 and "background" in space.names else None
+    if clear and clear not in space.names:
+        raise LabelError(f"there is no class {clear!r} to leave clear{nearest(clear, space.names)}")
+    return space.names.index(clear) if clear else None
+
+
+def rim(mask: np.ndarray, width: int) -> np.ndarray:
+    """[H, W] bool: the pixels of a mask that are at most `width` pixels from its outside; the picture's edge is none."""
+    inner = mask.copy()
+    for _ in range(width):
+        kept = inner.copy()
+        kept[1:] &= inner[:-1]
+        kept[:-1] &= inner[1:]
+        kept[:, 1:] &= inner[:, :-1]
+        kept[:, :-1] &= inner[:, 1:]
+        inner = kept
+    return mask & ~inner
+
+
+def line_width(pixels: int) -> int:
+    """The width of outlines in a picture of so many pixels; 0 in a tiny one."""
+    return round(sqrt(pixels) / 450)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raises: DataError for a strength that is none."""
+    if not 0 <= alpha <= 1:
+        raise DataError(f"alpha is {alpha}; give a number between 0, the picture alone, and 1, the colors alone")
 
 
 def error_map(
@@ -82,7 +128,7 @@ def error_map(
             f"the truth is {_size(truth)} pixels and the prediction {_size(predicted)}; compare maps of one size"
         )
     under = Image.fromarray(_palette(space)[truth]) if image is None else viewable(image).convert("L").convert("RGB")
-    _same_size(under, truth)
+    same_size(under, truth.shape)
     pale = np.array(Image.blend(under, Image.new("RGB", under.size, WHITE), 0.72))
     ignored = truth == space.ignore_index
     pale[(truth != predicted) & ~ignored] = WRONG
@@ -180,10 +226,14 @@ def checked(labels: np.ndarray | Tensor, space: LabelSpace) -> np.ndarray:
     return array.astype(space.dtype, copy=False)
 
 
-def _same_size(picture: Image.Image, labels: np.ndarray) -> None:
-    if picture.size != labels.shape[::-1]:
+def same_size(picture: Image.Image, shape: tuple[int, ...], what: str = "labels") -> None:
+    """See that a picture and what is drawn on it are of one size [H, W].
+
+    Raises: DataError saying both.
+    """
+    if picture.size != tuple(shape)[::-1]:
         raise DataError(
-            f"the image is {picture.width} x {picture.height} pixels and its labels {_size(labels)}; both must have one size"
+            f"the image is {picture.width} x {picture.height} pixels and its {what} {shape[1]} x {shape[0]}; both must have one size"
         )
 
 
