@@ -22,7 +22,7 @@ def fill(root: Path, put, names=CLASSES, count: int = 5) -> Path:
     random = np.random.default_rng(0)
     for name in names:
         for n in range(count):
-            put(root / name / f"{n}.png", random.integers(0, 255, (40, 48, 3), dtype=np.uint8))
+            put(root / name / f"{name[0]}{n}.png", random.integers(0, 255, (40, 48, 3), dtype=np.uint8))
     return root
 
 
@@ -38,7 +38,7 @@ def test_the_folder_is_the_class_and_no_pixel_has_a_label(root: Path) -> None:
         sample = dataset[n]
         assert item.image.parent.name == CLASSES[int(sample.tags.nonzero())] and sample.tags.sum() == 1
         assert (sample.labels == 255).all() and sample.planes is None
-    assert dataset.items[0].name == "cat/0"
+    assert dataset.items[0].name == "cat/c0"
 
 
 def test_tags_travel_in_batches_and_through_the_cache_on_disk(root: Path, tmp_path: Path) -> None:
@@ -94,6 +94,17 @@ def test_folders_of_images_and_masks_are_no_classes(tmp_path: Path, put, names: 
     assert not is_one(fill(tmp_path, put, names))
 
 
+def test_folders_whose_files_all_have_the_same_names_are_not_guessed_to_be_classes(tmp_path: Path, put) -> None:
+    for name in ("left", "right"):
+        for n in range(3):
+            put(tmp_path / name / f"{n}.png", np.random.default_rng(n).integers(0, 255, (40, 48, 3), dtype=np.uint8))
+    assert not is_one(tmp_path)
+    with pytest.raises(DataError, match=r"write data\.name: class_folders into a recipe"):
+        init(tmp_path)
+    put(tmp_path / "left" / "more.png", np.zeros((40, 48, 3), np.uint8))
+    assert is_one(tmp_path)
+
+
 def test_a_single_class_is_refused(tmp_path: Path, put) -> None:
     with pytest.raises(DataError, match="'cat' is the only class, so there is nothing to tell apart"):
         class_folders(fill(tmp_path, put, ("cat",)), "all")
@@ -113,22 +124,22 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_picture_in_two_classes_is_refused(root: Path) -> None:
-    shutil.copy(root / "cat" / "3.png", root / "owl" / "same.png")
-    with pytest.raises(DataError, match=r"same\.png is a copy of .*3\.png, so that it is 'owl' and 'cat' at once"):
+    shutil.copy(root / "cat" / "c3.png", root / "owl" / "same.png")
+    with pytest.raises(DataError, match=r"same\.png is a copy of .*c3\.png, so that it is 'owl' and 'cat' at once"):
         class_folders(root, "all")
 
 
 def test_copies_within_a_class_and_names_that_differ_in_their_ending_are_sound(root: Path) -> None:
-    shutil.copy(root / "cat" / "3.png", root / "cat" / "copy.png")
-    shutil.copy(root / "cat" / "2.png", root / "cat" / "3.bmp")
+    shutil.copy(root / "cat" / "c3.png", root / "cat" / "copy.png")
+    shutil.copy(root / "cat" / "c2.png", root / "cat" / "c3.bmp")
     names = [item.name for item in class_folders(root, "all").items]
-    assert {"cat/3.png", "cat/3.bmp", "cat/copy"} <= set(names) and len(set(names)) == 17
+    assert {"cat/c3.png", "cat/c3.bmp", "cat/copy"} <= set(names) and len(set(names)) == 17
 
 
 def test_classes_follow_the_label_space(root: Path) -> None:
     space = LabelSpace(("owl", "dog", "cat", "yak"))
     dataset = class_folders(root, "all", labels=space)
     assert dataset.labels is space and int(dataset[0].tags.nonzero()) == 0
-    assert dataset.items[0].name == "owl/0"
+    assert dataset.items[0].name == "owl/o0"
     with pytest.raises(DataError, match=r"'owl' is no class of labels\.classes"):
         class_folders(root, "all", labels=LabelSpace(("cat", "dog")))

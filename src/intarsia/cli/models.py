@@ -183,7 +183,7 @@ def _entry(name: str) -> dict[str, Any]:
     entry = ARCHITECTURES[name]
     options = {"num_classes": 21, **entry.full}
     tree = {key: value for key, value in entry._asdict().items() if key not in INTERNAL}
-    return {"name": name, "family": entry.family, **tree, "counted_with": options}
+    return {"name": name, "family": entry.family, **tree, "output": entry.output.__name__, "counted_with": options}
 
 
 def _list(entries: list[dict[str, Any]]) -> None:

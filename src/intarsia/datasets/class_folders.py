@@ -88,7 +88,8 @@ def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]
 def is_one(root: Path) -> bool:
     """Whether a folder holds pictures in folders by class, with splits or without: two folders of pictures at least.
 
-    Folders whose names speak of images, masks or depth are no classes.
+    Folders whose names speak of images, masks or depth are no classes, nor those whose files all have the same names: they
+    may be pictures of one thing by several cameras.
     """
     if not root.is_dir():
         return False
@@ -97,9 +98,14 @@ def is_one(root: Path) -> bool:
     for home in homes:
         below = [p for p in _folders(home) if any(True for _ in _files(p))]
         odd = any(_NO_CLASS.fullmatch(p.name) for p in below)
-        if len(below) < 2 or odd or any(True for _ in _files(home)):
+        if len(below) < 2 or odd or any(True for _ in _files(home)) or alike(below):
             return False
     return True
+
+
+def alike(folders: Sequence[Path]) -> bool:
+    """Whether all folders hold files of the same names."""
+    return len({frozenset(path.stem for path in _files(folder)) for folder in folders}) == 1
 
 
 def _own(root: Path) -> tuple[str, ...]:

@@ -69,7 +69,10 @@ def recognize(root: Path, holdout: float, roles: Mapping[str, str] | None = None
     if not known and is_one(root):  # any folders of pictures look like it, so that everything else comes first
         return _classes(root, holdout)
     if not known:
-        raise DataError(f"{root}: is no export of a known annotation tool either, nor any data set's layout")
+        raise DataError(
+            f"{root}: is no export of a known annotation tool either, nor any data set's layout, nor pictures in folders by "
+            "class whose names differ (where they are that all the same, write data.name: class_folders into a recipe)"
+        )
     return known[0]
 
 
