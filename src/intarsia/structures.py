@@ -58,6 +58,21 @@ class Detections(NamedTuple):
     found_by: Any = None  # in training, what only the loss reads: proposals and what they were matched with
 
 
+class Matches(NamedTuple):
+    """What both stages of a detector said in training beside what they should have said; only its loss reads it."""
+
+    objectness: Tensor  # [S] logits of a few anchors
+    is_object: Tensor  # [S] 0 or 1
+    anchor_codes: Tensor  # [P, 4] how to move those that are an object's
+    wanted_anchor_codes: Tensor  # [P, 4]
+    logits: Tensor  # [R, K + 1] of a few proposals; the last class is "no object"
+    classes: Tensor  # [R] int64
+    codes: Tensor  # [Q, 4] how to move those that are an object's, as its class would
+    wanted_codes: Tensor  # [Q, 4]
+    masks: Tensor | None  # [Q, m, m] logits, of the object's class; None for boxes alone
+    wanted_masks: Tensor | None  # [Q, m, m] 0..1
+
+
 class DepthMap(NamedTuple):
     """What a network of depth returns."""
 

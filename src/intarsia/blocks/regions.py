@@ -85,13 +85,20 @@ def roi_warp(
     scale: float = 1.0,
     samples: int = 2,
     reduce: Reduce = "max",
+    fast: bool = False,
 ) -> Tensor:
     """RoIWarp: the box rounded as RoIPool does, its cells read at samples x samples points by bilinear interpolation.
 
-    Args and returns: as `roi_align`.
+    Args and returns: as `roi_align`; `fast` is torchvision's RoIAlign of the rounded box.
     """
     index, cells = _checked(x, boxes, size, images, reduce, samples)
     first, last = _rounded(boxes[:, :2] * scale), _rounded(boxes[:, 2:] * scale)
+    if fast:
+        from torchvision.ops import roi_align as compiled
+
+        _only(reduce, "average", "roi_align")
+        rounded = torch.cat([index[:, None].to(boxes), first, last + 1], dim=1)
+        return compiled(x, rounded.to(x), cells, 1.0, samples, True)
     return _read(x[index], first - 0.5, last - first + 1, cells, samples, reduce)
 
 
@@ -200,10 +207,11 @@ def _checked(
         )
     if reduce not in get_args(Reduce):
         raise ModelError(f"cells cannot be reduced by {reduce!r}{nearest(reduce, get_args(Reduce))}")
-    if (boxes[:, 2:] < boxes[:, :2]).any():
+    if not x.is_meta and (boxes[:, 2:] < boxes[:, :2]).any():
         raise ModelError("a box ends before it begins; boxes are (x0, y0, x1, y1), upper left before lower right")
     index = boxes.new_zeros(len(boxes), dtype=torch.long) if images is None else images.long()
-    if index.shape != boxes.shape[:1] or (len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(x)):
+    known = len(index) and not x.is_meta
+    if index.shape != boxes.shape[:1] or (known and not 0 <= int(index.min()) <= int(index.max()) < len(x)):
         raise ModelError(f"images must name one of {len(x)} images, 0 .. {len(x) - 1}, for each of {len(boxes)} boxes")
     return index, (cells[0], cells[1])
 

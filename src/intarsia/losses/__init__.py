@@ -17,6 +17,7 @@ from .centers import Centers
 from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
 from .depth import BerHu, ScaleInvariantLog
+from .detection import Detection
 from .dice import Dice, soft_dice
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 
@@ -29,6 +30,7 @@ __all__ = [
     "ClassBinaryCrossEntropy",
     "ClassCrossEntropy",
     "CrossEntropy",
+    "Detection",
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
@@ -47,4 +49,5 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "silog": ScaleInvariantLog,
     "berhu": BerHu,
     "centers": Centers,
+    "detection": Detection,
 }

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..errors import ModelError, nearest
 from ..labels import LabelSpace
-from ..structures import Answer, ClassLogits, DepthMap, Output, PanopticLogits, SemanticLogits
+from ..structures import Answer, ClassLogits, DepthMap, Detections, Output, PanopticLogits, SemanticLogits
 from .centers import labels_of_centers, objects_of_centers, segments_of_centers
+from .objects import boxes_of_detections, objects_of_detections
 from .pixels import depth_of_map, labels_of_logits, tags_of_logits
 
 Decision = Callable[..., list[Answer]]
@@ -23,6 +24,8 @@ DECISIONS: dict[tuple[str, type], Decision] = {  # of each output the usual task
     ("panoptic", PanopticLogits): segments_of_centers,
     ("instance", PanopticLogits): objects_of_centers,
     ("semantic", PanopticLogits): labels_of_centers,
+    ("instance", Detections): objects_of_detections,
+    ("detection", Detections): boxes_of_detections,
 }
 
 

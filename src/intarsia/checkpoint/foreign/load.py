@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from ...errors import CheckpointError
 from ...labels import LabelSpace
 from ..record import Checkpoint
-from . import segmentation_models_pytorch, torchvision
+from . import segmentation_models_pytorch, torchvision, torchvision_detection
 from .names import STRANGE, Found, fold_biases, rename
 from .tensors import read
 from .variants import build
 
-PEERS = (torchvision, segmentation_models_pytorch)
+COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
+PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch)
 KNOWN = (
-    "torchvision's FCN, DeepLabV3 and LRASPP; segmentation-models-pytorch's Unet, UnetPlusPlus, Linknet, FPN, PSPNet, "
+    "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's Unet, UnetPlusPlus, Linknet, FPN, PSPNet, "
     "DeepLabV3, DeepLabV3Plus and UPerNet"
 )
 
@@ -158,7 +159,7 @@ def _fill(network: nn.Module, tensors: Mapping[str, Tensor], found: Found, path:
             continue
         del renamed.taken[key]
         renamed.ours.pop(name, None)
-    missing = tuple(name for name in needed if name not in renamed.ours)
+    missing = tuple(name for name in needed if name not in renamed.ours and not name.endswith(COUNTER))
     assumed = {key: found.options[key] for key in found.assumed}
     report = Report(found.peer, renamed.taken, renamed.left, missing, assumed)
     if strict:

@@ -9,6 +9,7 @@ from .classification import CLASSIFICATION
 from .context import CONTEXT
 from .depth import DEPTH
 from .entry import Entry
+from .instances import INSTANCES
 from .panoptic import PANOPTIC
 from .realtime import REALTIME
 from .resolution import RESOLUTION
@@ -23,5 +24,6 @@ ARCHITECTURES: dict[str, Entry] = {
     **CLASSIFICATION,
     **DEPTH,
     **PANOPTIC,
+    **INSTANCES,
 }
 CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}

@@ -25,6 +25,7 @@ from .context import (
     smp_upernet,
     torchvision_deeplabv3,
 )
+from .instances import torchvision_maskrcnn, torchvision_maskrcnn_v2
 from .realtime import torchseg_bisenet, torchvision_lraspp
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
 
@@ -42,6 +43,8 @@ class Variant(NamedTuple):
 VARIANTS: dict[str, Variant] = {
     "torchvision_deeplabv3": Variant(torchvision_deeplabv3, "deeplabv3", "torchvision"),
     "torchvision_lraspp": Variant(torchvision_lraspp, "lraspp", "torchvision"),
+    "torchvision_maskrcnn": Variant(torchvision_maskrcnn, "maskrcnn", "torchvision"),
+    "torchvision_maskrcnn_v2": Variant(torchvision_maskrcnn_v2, "maskrcnn", "torchvision"),
     "smp_unetplusplus": Variant(smp_unetplusplus, "unetplusplus", "segmentation-models-pytorch"),
     "smp_linknet": Variant(smp_linknet, "linknet", "segmentation-models-pytorch"),
     "smp_fpn": Variant(smp_fpn, "fpn", "segmentation-models-pytorch"),

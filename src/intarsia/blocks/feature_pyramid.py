@@ -1,0 +1,56 @@
+"""The feature pyramid: coarse maps know what, fine ones where; the coarse are handed down to the fine.
+
+Lin, Dollar, Girshick, He, Hariharan, Belongie. "Feature Pyramid Networks for Object Detection." CVPR 2017.
+arXiv:1612.03144
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .resize import resize_like
+
+
+def hand_down(maps: Sequence[Tensor], enlarge: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+    """Add to each map the next coarser sum, enlarged.
+
+    Args:
+        maps: each [B, C, h, w], finest first, of the same channels.
+        enlarge: (map, reference) -> the map at the reference's size.
+
+    Returns: as many maps of the same sizes, finest first; the coarsest is as it was.
+    """
+    sums = [maps[-1]]
+    for x in maps[-2::-1]:
+        sums.append(x + enlarge(sums[-1], x))
+    return sums[::-1]
+
+
+class FeaturePyramid(nn.Module):
+    """The pyramid of an encoder's features, and one coarser level for the largest objects.
+
+    Args:
+        in_channels: of each feature, finest first.
+        channels: of every level.
+        norm: batch norm behind each convolution, in place of a bias.
+    """
+
+    def __init__(self, in_channels: Sequence[int], channels: int, *, norm: bool = False) -> None:
+        super().__init__()
+
+        def convolution(width: int, kernel: int) -> nn.Module:
+            conv = nn.Conv2d(width, channels, kernel, padding=kernel // 2, bias=not norm)
+            nn.init.kaiming_uniform_(conv.weight, a=1)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
+            return nn.Sequential(conv, nn.BatchNorm2d(channels)) if norm else conv
+
+        self.lateral = nn.ModuleList(convolution(width, 1) for width in in_channels)
+        self.smooth = nn.ModuleList(convolution(channels, 3) for _ in in_channels)
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        maps = [lateral(c) for lateral, c in zip(self.lateral, features, strict=True)]
+        sums = hand_down(maps, lambda x, finer: resize_like(x, finer, mode="nearest"))
+        levels = [smooth(p) for smooth, p in zip(self.smooth, sums, strict=True)]
+        return [*levels, F.max_pool2d(levels[-1], 1, 2)]

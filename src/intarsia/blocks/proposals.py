@@ -1,0 +1,120 @@
+"""The region proposal network: of the anchors all over the image, those that may hold an object, moved onto it.
+
+Ren, He, Girshick, Sun. "Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks." NeurIPS 2015.
+arXiv:1506.01497 (with a level of the pyramid for each size of anchor: Lin et al. CVPR 2017. arXiv:1612.03144)
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .anchors import anchors_of
+from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
+from .matching import match, sampled
+
+SMALLEST = 1e-3  # side of a box, in pixels, that is kept
+
+
+class Proposed(NamedTuple):
+    """What the region proposal network says of B images."""
+
+    boxes: list[Tensor]  # each [P, 4], best first, no gradient
+    anchors: Tensor  # [A, 4]
+    objectness: Tensor  # [B, A] logits
+    codes: Tensor  # [B, A, 4] how to move each anchor
+
+
+class Compared(NamedTuple):
+    """A few anchors beside what they should have said."""
+
+    objectness: Tensor  # [S] logits
+    is_object: Tensor  # [S] 0 or 1
+    codes: Tensor  # [P, 4] of those that are an object's
+    wanted: Tensor  # [P, 4]
+
+
+class RegionProposals(nn.Module):
+    """Score every anchor, move it, and keep the best that do not overlap each other.
+
+    Args:
+        channels: of each level.
+        strides: of each level, finest first.
+        sizes: of the anchors, one for each level: square root of their area, in pixels.
+        ratios: height over width.
+        keep: proposals of an image in training and in evaluation; of each level as many are looked at.
+        overlap: IoU above which the worse of two proposals of a level goes.
+        low, high: anchors are compared as nothing below an IoU of `low`, and as an object's from `high` on.
+        count, share: anchors that are compared in each image, and the share of objects' among them at most.
+        depth: 3x3 convolutions before the scores.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        strides: Sequence[int],
+        sizes: Sequence[float],
+        ratios: Sequence[float] = (0.5, 1, 2),
+        keep: tuple[int, int] = (2000, 1000),
+        overlap: float = 0.7,
+        low: float = 0.3,
+        high: float = 0.7,
+        count: int = 256,
+        share: float = 0.5,
+        depth: int = 1,
+    ) -> None:
+        super().__init__()
+        self.strides, self.sizes, self.ratios = tuple(strides), tuple(sizes), tuple(ratios)
+        self.keep, self.overlap, self.low, self.high = tuple(keep), overlap, low, high
+        self.count, self.share = count, share
+        convolutions = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)]
+        self.look = nn.Sequential(*(part for conv in convolutions for part in (conv, nn.ReLU(inplace=True))))
+        self.score = nn.Conv2d(channels, len(self.ratios), 1)
+        self.move = nn.Conv2d(channels, 4 * len(self.ratios), 1)
+        for layer in (*convolutions, self.score, self.move):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, pyramid: Sequence[Tensor], size: tuple[int, int]) -> Proposed:
+        scores, codes, anchors = [], [], []
+        for x, stride, side in zip(pyramid, self.strides, self.sizes, strict=True):
+            y = self.look(x)
+            scores.append(in_full(self.score(y).permute(0, 2, 3, 1).flatten(1)))  # [B, h*w*R]
+            codes.append(in_full(self.move(y).permute(0, 2, 3, 1).reshape(len(y), -1, 4)))
+            anchors.append(anchors_of(x, stride, side, self.ratios).to(scores[-1]))
+        boxes = self._best(scores, codes, anchors, size)
+        return Proposed(boxes, torch.cat(anchors), torch.cat(scores, dim=1), torch.cat(codes, dim=1))
+
+    @torch.no_grad()
+    def _best(
+        self, scores: list[Tensor], codes: list[Tensor], anchors: list[Tensor], size: tuple[int, int]
+    ) -> list[Tensor]:
+        """The proposals of each image: of every level the best, without those that overlap better ones there."""
+        most = self.keep[0] if self.training else self.keep[1]
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        for n, (score, code, anchor) in enumerate(zip(scores, codes, anchors, strict=True)):
+            score, row = score.topk(min(most, score.shape[1]), dim=1)
+            code = code.gather(1, row[..., None].expand(-1, -1, 4))
+            boxes = clip_boxes(decode_boxes(code, anchor[row]), size)
+            found.append((score, boxes, torch.full_like(row, n)))
+        parts = [torch.cat(part, dim=1) for part in zip(*found, strict=True)]
+        best = []
+        for score, boxes, level in zip(*parts, strict=True):
+            large = rows_of((boxes[:, 2:] - boxes[:, :2] >= SMALLEST).all(1))
+            score, boxes, level = score.sigmoid()[large], boxes[large], level[large]
+            best.append(boxes[suppress(boxes, score, self.overlap, groups=level, fast=True)[:most]])
+        return best
+
+    def compare(self, proposed: Proposed, truth: Sequence[Tensor]) -> Compared:
+        """Match the anchors with the true boxes of each image, each [M, 4], and draw a few of them at random."""
+        parts = []
+        for n, boxes in enumerate(truth):
+            matched = match(box_iou(boxes, proposed.anchors), self.low, self.high, rescue=True)
+            objects, nothing = sampled(matched, self.count, self.share)
+            rows = torch.cat([objects, nothing])
+            wanted = encode_boxes(boxes[matched[objects]], proposed.anchors[objects])
+            is_object = (matched[rows] >= 0).to(proposed.objectness)
+            parts.append((proposed.objectness[n, rows], is_object, proposed.codes[n, objects], wanted))
+        return Compared(*map(torch.cat, zip(*parts, strict=True)))

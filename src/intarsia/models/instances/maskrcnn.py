@@ -1,0 +1,204 @@
+"""Mask R-CNN: find the objects' boxes first, then draw each object's mask inside its box.
+
+He, Gkioxari, Dollar, Girshick. "Mask R-CNN." ICCV 2017. arXiv:1703.06870
+
+A detector in two stages proposes boxes and then judges each one; its regions of interest were rounded to whole pixels,
+which a box forgives and a mask does not. RoIAlign rounds nothing. A small network then draws one mask for each class,
+each pixel by itself (a sigmoid, not a softmax): what the object is has been decided by the box, and classes do not
+compete for pixels. Without masks this is Faster R-CNN on a feature pyramid.
+
+    image - encoder - pyramid p2 .. p6 - propose - boxes ---------------,
+                        |                                               |
+                        ` p2 .. p5 - RoIAlign 7x7 of each proposal - 2 fully connected - class, box - best 100
+                        ` p2 .. p5 - RoIAlign 14x14 of each object - 4 x 3x3 - x2 - K masks 28x28 - its class's
+
+Departures from the paper: images are taken in the size they come in, not enlarged to a shorter side of 800; anchors that
+reach beyond the image are trained, too; the true boxes are among the proposals in training; box losses are smooth L1 with
+a corner at 1/9, which is what the released code has. "No object" is the last class. Batch norm of the encoder is frozen by
+`frozen_norm`, which pretrained weights and few images a batch want; without pretrained weights it has to learn.
+
+Compared with torchvision maskrcnn_resnet50_fpn and maskrcnn_resnet50_fpn_v2: proposals, boxes, masks and each loss, as
+the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; difference 1e-4 (docs/faithfulness.md).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_boxes, joined
+from ...blocks.boxes import boxes_around, in_full
+from ...blocks.conv import ConvNormAct
+from ...blocks.feature_pyramid import FeaturePyramid
+from ...blocks.proposals import Proposed, RegionProposals
+from ...blocks.pyramid_regions import Cut, PyramidRegions, cut_masks
+from ...encoders import Encoder
+from ...errors import ModelError
+from ...structures import Batch, Detections, Matches, objects_in
+
+STRIDES = (4, 8, 16, 32, 64)
+
+
+class MaskRCNN(nn.Module):
+    """Two stages on a feature pyramid: proposals, then a class, a box and a mask for each.
+
+    Args:
+        channels: width of the pyramid and of the mask head.
+        roi: how boxes are cut out of the pyramid: "align" rounds nothing, "warp" the box, "pool" the box and its cells.
+        masks: draw masks; without them the network is Faster R-CNN.
+        sizes: of the anchors of the five levels, square root of their area in pixels.
+        ratios: of the anchors, height over width.
+        proposals: of an image, in training and in evaluation.
+        samples: proposals of an image that training judges.
+        width: of the fully connected layers.
+        score: objects that are less probable are left out, 0..1.
+        overlap: IoU above which the worse of two objects of a class goes.
+        limit: objects of an image at most.
+        frozen_norm: batch norm of the encoder keeps its statistics and weights, as in the paper.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        encoder: str = "resnet50",
+        in_channels: int = 3,
+        channels: int = 256,
+        roi: Cut = "align",
+        masks: bool = True,
+        sizes: Sequence[float] = (32, 64, 128, 256, 512),
+        ratios: Sequence[float] = (0.5, 1, 2),
+        proposals: Sequence[int] = (2000, 1000),
+        samples: int = 512,
+        width: int = 1024,
+        score: float = 0.05,
+        overlap: float = 0.5,
+        limit: int = 100,
+        frozen_norm: bool = False,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        check_options(roi, sizes, ratios, proposals)
+        self.num_classes, self.samples = num_classes, samples
+        self.score, self.overlap, self.limit, self.frozen_norm = score, overlap, limit, frozen_norm
+        self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
+        self.pyramid = FeaturePyramid(self.encoder.channels, channels)
+        self.propose = RegionProposals(
+            channels, strides=STRIDES, sizes=sizes, ratios=ratios, keep=(proposals[0], proposals[1])
+        )
+        self.cut = PyramidRegions(7, cut=roi)
+        self.judge = BoxHead(channels, num_classes, cells=7, width=width)
+        self.cut_finer = PyramidRegions(14, cut=roi)
+        self.draw = MaskHead(channels, num_classes) if masks else None
+        if frozen_norm:
+            for norm in self._norms():
+                norm.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> "MaskRCNN":
+        super().train(mode)
+        if self.frozen_norm:
+            for norm in self._norms():
+                norm.eval()
+        return self
+
+    def _norms(self) -> list[nn.Module]:
+        return [m for m in self.encoder.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+    def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
+        size = (image.shape[2], image.shape[3])
+        pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ..., [B, 256, H/64, W/64]
+        proposed = self.propose(pyramid, size)
+        if truth is not None and self.training:
+            return self.matched(pyramid, proposed, truth, size)
+        boxes, images = joined(proposed.boxes)
+        cells = self.cut(pyramid, boxes, images)
+        logits, codes = self.judge(cells)
+        counts = [len(part) for part in proposed.boxes]
+        judged = zip(logits.split(counts), codes.split(counts), proposed.boxes, strict=True)
+        limits = {"score": self.score, "overlap": self.overlap, "limit": self.limit}
+        found = [final_boxes(*one, size, **limits) for one in judged]
+        scores, classes, boxes = (fill_up(part, self.limit) for part in zip(*found, strict=True))
+        masks = None
+        if self.draw is not None:
+            places, images = joined([one.boxes for one in found])
+            drawn = self.draw(self.cut_finer(pyramid, places, images), torch.cat([one.classes for one in found]))
+            masks = fill_up(drawn.split([len(one.boxes) for one in found]), self.limit)
+        return Detections(scores, classes, boxes, masks, size)
+
+    def matched(self, pyramid: list[Tensor], proposed: Proposed, truth: Batch, size: tuple[int, int]) -> Detections:
+        """Compare both stages with the true objects, for the loss alone; nothing is detected."""
+        objects = [self._objects(truth, n) for n in range(len(truth.names))]
+        first = self.propose.compare(proposed, [boxes for boxes, _, _ in objects])
+        drawn = [
+            draw_proposals(p, boxes, classes, self.num_classes, iou=0.5, count=self.samples, share=0.25)
+            for p, (boxes, classes, _) in zip(proposed.boxes, objects, strict=True)
+        ]
+        boxes, images = joined([one.boxes for one in drawn])
+        logits, codes = self.judge(self.cut(pyramid, boxes, images))
+        classes = torch.cat([one.classes for one in drawn])
+        hit = (classes < self.num_classes).nonzero()[:, 0]
+        known = classes[hit]
+        wanted = torch.cat([one.wanted for one in drawn])[hit]
+        masks = targets = None
+        if self.draw is not None:
+            masks = self.draw(self.cut_finer(pyramid, boxes[hit], images[hit]), known)
+            targets = torch.cat([self._masks(one, true) for one, (_, _, true) in zip(drawn, objects, strict=True)])
+        found_by = Matches(*first, logits, classes, codes[hit, known], wanted, masks, targets)
+        return Detections(*no_objects(pyramid[0], len(objects), masks), size, found_by)
+
+    def _masks(self, drawn: Drawn, true: Tensor) -> Tensor:
+        """What the masks [Q, 28, 28] of the proposals of objects should show, of the true ones [M, H, W]."""
+        hit = drawn.objects >= 0
+        return cut_masks(true, drawn.boxes[hit], drawn.objects[hit], MaskHead.side, aligned=self.cut_finer.aligned)
+
+    def _objects(self, truth: Batch, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes, classes and masks of the true objects of one image; one of no class, such as an ignored one, is left out."""
+        masks, classes, *_ = objects_in(truth.sample(n), -1)
+        assert isinstance(masks, Tensor) and isinstance(classes, Tensor)
+        known = classes < self.num_classes
+        return boxes_around(masks[known]), classes[known], masks[known]
+
+
+class MaskHead(nn.Module):
+    """Four convolutions, an enlargement, and a mask for each class, of which that of the object's class is returned."""
+
+    side = 28
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.convolve = nn.Sequential(*(ConvNormAct(channels, channels, norm=None) for _ in range(4)))
+        self.enlarge = nn.ConvTranspose2d(channels, channels, 2, 2)
+        self.score = nn.Conv2d(channels, num_classes, 1)
+        for layer in (self.enlarge, self.score):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, cells: Tensor, classes: Tensor) -> Tensor:
+        """Draw the mask [M, 28, 28] of each object, logits, from cells [M, C, 14, 14] and its class [M]."""
+        x = self.enlarge(self.convolve(cells)).relu()
+        x = self.score(x)
+        return in_full(x[torch.arange(len(x), device=x.device), classes])
+
+
+def no_objects(like: Tensor, b: int, masks: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Scores, classes, boxes and masks of images without any object."""
+    scores, boxes = like.new_zeros(b, 0), like.new_zeros(b, 0, 4)
+    drawn = None if masks is None else like.new_zeros(b, 0, *masks.shape[1:])
+    return scores, scores.long(), boxes, drawn
+
+
+def check_options(roi: str, sizes: Sequence[float], ratios: Sequence[float], proposals: Sequence[int]) -> None:
+    """Refuse options that make no network.
+
+    Raises: ModelError.
+    """
+    if roi not in ("align", "warp", "pool"):
+        raise ModelError(f"roi is {roi!r}; choose 'align', 'warp' or 'pool'")
+    if len(sizes) != len(STRIDES) or min(sizes) <= 0:
+        raise ModelError(
+            f"sizes is {list(sizes)}; name the anchors' size on each of the five levels, such as [32, 64, 128, 256, 512]"
+        )
+    if not ratios or min(ratios) <= 0:
+        raise ModelError(f"ratios is {list(ratios)}; name at least one ratio of height over width, such as [0.5, 1, 2]")
+    if len(proposals) != 2 or min(proposals) < 1:
+        raise ModelError(f"proposals is {list(proposals)}; name how many in training and how many in evaluation")
