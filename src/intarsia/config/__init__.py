@@ -8,8 +8,8 @@ keys, their defaults are the defaults. The catalogues of what can be chosen are 
 """
 
 from .explain import explain
-from .parse import override, parse, read, signature
-from .schema import GIVEN, PLACES, Catalogue, Choice, Data, Recipe
+from .parse import override, parse, predict_settings, read, signature
+from .schema import GIVEN, PLACES, Catalogue, Choice, Data, Predict, Recipe
 
 __all__ = [
     "GIVEN",
@@ -17,10 +17,12 @@ __all__ = [
     "Catalogue",
     "Choice",
     "Data",
+    "Predict",
     "Recipe",
     "explain",
     "override",
     "parse",
+    "predict_settings",
     "read",
     "signature",
 ]

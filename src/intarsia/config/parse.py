@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..documents import yaml_of
 from ..errors import RecipeError, nearest
-from .schema import GIVEN, PLACES, Catalogue, Recipe
+from .schema import GIVEN, PLACES, Catalogue, Predict, Recipe
 
 BUDGETS = ("steps", "epochs", "minutes")
 
@@ -162,6 +162,20 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
             "sample, so keep their sum at or below 1"
         )
     return recipe
+
+
+def predict_settings(tree: Mapping[str, Any], where: str) -> Predict:
+    """Check the keys of a recipe's `predict` by themselves.
+
+    Args:
+        where: what errors begin with.
+
+    Raises: RecipeError as `parse`.
+    """
+    try:
+        return Predict.model_validate(dict(tree))
+    except ValidationError as error:
+        raise RecipeError(_told(error, where, Predict)) from None
 
 
 def _choice(

@@ -251,6 +251,40 @@ class Evaluate(_Frozen):
     )
 
 
+class Predict(_Frozen):
+    """How a picture is shown to the network: whole or in windows, once or in several views."""
+
+    window: Annotated[int, Field(gt=0)] | Literal["auto", "whole"] = Field(
+        default="auto",
+        description="Side of the windows in pixels that pictures are predicted in; auto: pictures of more than 4 megapixels "
+        "in windows of 1024, or less where memory is short; whole: none.",
+    )
+    overlap: float = Field(default=0.25, ge=0, lt=1, description="Share of a window that the next one sees again.")
+    blend: Literal["gaussian", "cosine", "none"] = Field(
+        default="gaussian",
+        description="Weights of a window's pixels where several see one; none: that of the window whose middle is nearest.",
+    )
+    flip: bool = Field(default=False, description="Predict each picture mirrored as well, and average.")
+    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1.0,), min_length=1, description="Predict each picture in these factors of its size, and average."
+    )
+    rotations: tuple[Literal[90, 180, 270], ...] = Field(
+        default=(), description="Predict each picture turned by these degrees against the clock as well, and average."
+    )
+    views: Literal["mean", "max"] = Field(
+        default="mean", description="How the probabilities of flips, scales and rotations are averaged."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="Of the network's arithmetic; the others trade equality for speed."
+    )
+
+    @field_validator("scales", "rotations", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, given: Any) -> Any:
+        """`predict.scales=0.5` on a command line."""
+        return [given] if isinstance(given, int | float) else given
+
+
 class Recipe(_Frozen):
     """All settings that a run depends on."""
 
@@ -276,6 +310,7 @@ class Recipe(_Frozen):
     schedule: Schedule = Schedule()
     train: Train
     evaluate: Evaluate = Evaluate()
+    predict: Predict = Predict()
     seed: int = Field(default=0, ge=0, description="Of weights, order and augmentation.")
 
     def to_dict(self) -> dict[str, Any]:

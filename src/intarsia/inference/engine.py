@@ -19,6 +19,7 @@ from ..data.normalize import normalize
 from ..errors import DataError, ModelError, nearest
 from ..postprocess import recognized
 from ..structures import Output
+from .memory import out_of_memory
 
 Engine = Callable[[Tensor], Output]
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -72,10 +73,21 @@ class Torch:
             return recognized(self.model(x), name_of(self))
 
 
+def networks_of(engine: Engine) -> list[Torch]:
+    """List the PyTorch networks that an engine runs, itself or through the engines it is put around."""
+    if isinstance(engine, Torch):
+        return [engine]
+    inner = getattr(engine, "engine", None)
+    around = getattr(engine, "engines", ()) if inner is None else (inner,)
+    return [network for one in around for network in networks_of(one)]
+
+
 def name_of(engine: Engine) -> str:
     """Name what an engine runs, for messages: the network's class, or the function's name."""
-    if isinstance(engine, Torch):
-        return type(bare(engine.model)).__name__
+    if networks := networks_of(engine):
+        return " and ".join(dict.fromkeys(type(bare(one.model)).__name__ for one in networks))
+    while (inner := getattr(engine, "engine", None)) is not None:
+        engine = inner
     return getattr(engine, "__name__", type(engine).__name__)
 
 
@@ -111,17 +123,13 @@ def memory_explained(image: Tensor, device: torch.device) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if (
-            not isinstance(error, MemoryError | torch.OutOfMemoryError)
-            and "not enough memory" not in str(error)
-            and "allocate memory" not in str(error)
-        ):
+        if not out_of_memory(error):
             raise
         count, _, height, width = image.shape
         many = f"{count} pictures" if count > 1 else "a picture"
         raise DataError(
             f"{many} of {width} x {height} pixels {'do' if count > 1 else 'does'} not fit into the memory of {device} with this network; "
-            "cut it into tiles, make it smaller, or use a device with more memory"
+            "predict it in smaller windows (window=256), make it smaller, or use a device with more memory"
         ) from None
 
 
@@ -132,10 +140,3 @@ def _layout(model: nn.Module) -> torch.memory_format:
             last = weight.is_contiguous(memory_format=torch.channels_last)
             return torch.channels_last if last else torch.contiguous_format
     return torch.contiguous_format
-
-
-def innermost(engine: Engine) -> Engine:
-    """The engine that others, such as windows and views, are wrapped around."""
-    while (inner := getattr(engine, "engine", None)) is not None:
-        engine = inner
-    return engine

@@ -57,42 +57,36 @@ class Ensemble:
         return gathered(seen, size, self.how, sigmoid=self.sigmoid)
 
 
-def check_alike(names: Sequence[str], spaces: Sequence[LabelSpace], channels: Sequence[int]) -> None:
-    """See that models can be averaged: the same classes in the same order, of the same images.
+def check_alike(one: tuple[str, LabelSpace, int], other: tuple[str, LabelSpace, int]) -> None:
+    """See that two models can be averaged: the same classes in the same order, of the same images.
 
     Args:
-        names: what a message calls the models.
-        spaces: the classes of each.
-        channels: of the images of each.
+        one, other: what a message calls the model, its classes, and the channels of its images.
 
     Raises: ModelError saying what differs.
     """
-    first = spaces[0]
-    for name, space, count in zip(names[1:], spaces[1:], channels[1:], strict=True):
-        if count != channels[0]:
-            raise ModelError(
-                f"{names[0]} takes images of {channels[0]} channels and {name} of {count}; models are averaged on the same images"
-            )
-        if (space.names, space.activation, space.planes, space.things) == (
-            first.names,
-            first.activation,
-            first.planes,
-            first.things,
-        ):
-            continue
-        if space.names != first.names:
-            pairs = zip(first.names, space.names, strict=False)
-            at = next((n for n, (a, b) in enumerate(pairs) if a != b), None)
-            told = (
-                f"class {at} is {first.names[at]!r} in {names[0]} and {space.names[at]!r} in {name}"
-                if at is not None
-                else f"{names[0]} tells {len(first.names)} classes apart and {name} {len(space.names)}"
-            )
-        elif space.things != first.things:
-            told = f"the things are {', '.join(first.things) or 'none'} in {names[0]} and {', '.join(space.things) or 'none'} in {name}"
-        else:
-            told = f"{names[0]} has {_heads(first)} and {name} {_heads(space)}"
-        raise ModelError(f"{told}; models are averaged when they have the same classes in the same order")
+    (a, first, channels), (b, second, others) = one, other
+    if channels != others:
+        raise ModelError(
+            f"{a} takes images of {channels} channels and {b} of {others}; models are averaged on the same images"
+        )
+    if first.names != second.names:
+        pairs = enumerate(zip(first.names, second.names, strict=False))
+        told = next(
+            (f"class {n} is {mine!r} in {a} and {theirs!r} in {b}" for n, (mine, theirs) in pairs if mine != theirs),
+            f"{a} tells {len(first.names)} classes apart and {b} {len(second.names)}",
+        )
+    elif first.things != second.things:
+        told = f"the things are {_listed(first.things)} in {a} and {_listed(second.things)} in {b}"
+    elif (first.activation, first.planes) != (second.activation, second.planes):
+        told = f"{a} has {_heads(first)} and {b} {_heads(second)}"
+    else:
+        return
+    raise ModelError(f"{told}; models are averaged when they have the same classes in the same order")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _heads(space: LabelSpace) -> str:

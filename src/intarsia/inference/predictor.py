@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,23 +17,26 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
-from ..errors import CheckpointError, DataError, IntarsiaError, ModelError
+from ..config import Predict
+from ..errors import DataError, IntarsiaError, ModelError
 from ..labels import LabelSpace
-from ..models.catalogue import ARCHITECTURES
-from ..postprocess import check_options, checked, decide, decision, finite, options_of, semantic_view, usual_task
+from ..postprocess import check_options, checked, decide, finite, options_of, semantic_view, usual_task
 from ..structures import Answer, Output
-from .engine import Engine, Torch, device_of, fastest, memory_explained, name_of
+from .assemble import described
+from .engine import Engine, Torch, memory_explained, name_of, networks_of
 from .inputs import fit_channels, read, to_tensor
+from .opened import opened
 from .prediction import Prediction
+from .windows import Windowed
 
 
 class Predictor:
     """An engine, and what the numbers of its classes mean.
 
     Args:
-        engine: raw integers [B, in_channels, H, W] to an output of `structures`: `Torch`, or any such function.
+        engine: raw integers [B, in_channels, H, W] to an output of `structures`: `Torch`, or any such function; `Windowed`,
+            `Averaged` and `Ensemble` are put around others.
         labels: what the numbers of its classes mean.
         task: what is answered: "classification", "semantic", "detection", "instance", "panoptic" or "depth"; "": the usual
             task of the output.
@@ -103,44 +105,49 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | Sequence[str | Path],
         model: nn.Module | None = None,
         device: str | torch.device = "auto",
-        precision: str = "float32",
+        precision: str | None = None,
         *,
         task: str = "",
         decide: Mapping[str, Any] = MappingProxyType({}),
+        settings: Mapping[str, Any] | Predict | None = None,
     ) -> Predictor:
         """The network of a checkpoint, ready for use.
 
         Args:
-            path: a checkpoint, or the folder of a run.
+            path: a checkpoint, or the folder of a run; several, or "a,b": the mean of what they say, with task, settings and
+                options of the first.
             model: a network of the user's own, which gets the weights; needed where the catalogue does not have it.
             device: "auto" takes a GPU where there is one.
             task: what is answered; "": what the run's recipe says. Another task than the recipe's is decided with the
                 defaults of that task.
             decide: options of the decision, over those of the recipe.
+            settings: windows and views, keys of a recipe's `predict` such as {"window": 512, "flip": True}, over those of the
+                run's recipe.
 
         Raises: CheckpointError when the file is no checkpoint or does not fit; ModelError for an unknown device, a task that
-            the network cannot answer, or an option that the decision does not take.
+            the network cannot answer, an option that the decision does not take, windows smaller than the network works on,
+            and models of other classes than the first; RecipeError for settings that are none.
         """
-        stored = checkpoints.load(path)
-        task, options = _task_of(stored, task, decide)
-        network = stored.build(model)
-        place = fastest() if device == "auto" else device_of(device)
-        if model is None and place.type == "cpu":
-            network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
-        engine = Torch(network, stored.mean, stored.std, device=place, precision=precision)
+        found = opened(path, model, device, precision, task, decide, settings)
+        first = found.checkpoint
         predictor = cls(
-            engine,
-            stored.labels,
-            task=task,
-            in_channels=stored.in_channels,
-            temperature=stored.temperature,
-            decide=options,
+            found.engine,
+            first.labels,
+            task=found.task,
+            in_channels=first.in_channels,
+            decide=found.decide,
+            temperature=found.temperature,
         )
-        predictor.checkpoint = replace(stored, weights={}, state={})
+        predictor.checkpoint = first
         return predictor
+
+    @property
+    def way(self) -> str:
+        """In which windows and views, and with how many models, pictures are predicted; "" for one pass over each."""
+        return described(self.engine)
 
     @property
     def pytorch(self) -> Torch:
@@ -148,11 +155,16 @@ class Predictor:
 
         Raises: ModelError where it is another.
         """
-        if not isinstance(self.engine, Torch):
+        networks = networks_of(self.engine)
+        if len(networks) > 1:
+            raise ModelError(
+                f"this needs a single network, and the predictor runs {len(networks)}; load one checkpoint"
+            )
+        if not networks:
             raise ModelError(
                 f"this needs a network in PyTorch, and the predictor runs {name_of(self.engine)}; load the checkpoint"
             )
-        return self.engine
+        return networks[0]
 
     @property
     def model(self) -> nn.Module:
@@ -172,12 +184,12 @@ class Predictor:
     @property
     def device(self) -> torch.device:
         """Where outputs lie; the CPU for engines that are no PyTorch network."""
-        return self.engine.device if isinstance(self.engine, Torch) else torch.device("cpu")
+        return next((network.device for network in networks_of(self.engine)), torch.device("cpu"))
 
     @property
     def precision(self) -> str:
         """Precision of the network's arithmetic."""
-        return self.engine.precision if isinstance(self.engine, Torch) else "float32"
+        return next((network.precision for network in networks_of(self.engine)), "float32")
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:
         """Name every pixel of one picture.
@@ -242,18 +254,17 @@ class Predictor:
         Raises: DataError for other images, or images that do not fit into memory; ModelError when the network returns
             something else, or scores that are no numbers.
         """
-        if image.ndim != 4 or image.shape[1] != self.in_channels or not image.numel():
-            raise DataError(f"images of shape {tuple(image.shape)}; give [B, {self.in_channels}, H, W], not empty")
-        if image.dtype not in (torch.uint8, torch.int32):
-            raise DataError(
-                f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
-            )
+        _check_image(image, self.in_channels)
+        with memory_explained(image, self.device):
+            return self._sound(self.engine(image), image)
+
+    def _sound(self, output: Output, image: Tensor) -> Output:
+        """The output of an engine for images, checked and in float32."""
         network, narrow = name_of(self.engine), self.precision
         hint = "" if narrow == "float32" else f"; {narrow} may be too narrow for it: use precision='float32'"
-        with memory_explained(image, self.device):
-            output = checked(self.engine(image), image, self.labels, network)
-            finite(output, network, hint)
-            return output._make(map(_wide, output))
+        output = checked(output, image, self.labels, network)
+        finite(output, network, hint)
+        return output._make(map(_wide, output))
 
     @torch.inference_mode()
     def answers(self, output: Output) -> list[Answer]:
@@ -270,8 +281,9 @@ class Predictor:
         warmth = {"temperature": self.temperature} if "temperature" in known else {}
         return [_on_cpu(answer) for answer in decide(output, self.labels, self.task, **self.decide, **warmth)]
 
+    @torch.inference_mode()
     def run(self, image: Tensor) -> list[Answer]:
-        """Answer a batch.
+        """Answer a batch; where the engine sees it in windows, window by window, in memory that does not grow with it.
 
         Args:
             image: [B, C, H, W] raw integers, uint8 or int32 (16-bit values).
@@ -280,7 +292,13 @@ class Predictor:
 
         Raises: as `output` and `answers`.
         """
-        return self.answers(self.output(image))
+        engine = self.engine
+        if not isinstance(engine, Windowed) or engine.side(image.shape[-2], image.shape[-1]) is None:
+            return self.answers(self.output(image))
+        _check_image(image, self.in_channels)
+        things = [self.labels.names.index(name) for name in self.labels.things]
+        with memory_explained(image, self.device):
+            return engine.answers(image, lambda output, part: self.answers(self._sound(output, part)), things)
 
     def logits(self, image: Tensor) -> Tensor:
         """The scores of a batch's pixels.
@@ -342,6 +360,8 @@ class Predictor:
             if path is None:
                 raise
             raise DataError(f"{path}: {error}") from None
+        if isinstance(self.engine, Windowed):
+            note = "; ".join(filter(None, (note, self.engine.note(*pixels.shape[:2]))))
         return Prediction(answer, self.labels, pixels, name, path, note)
 
 
@@ -349,16 +369,13 @@ def _called(image: object) -> str:
     return str(image) if isinstance(image, str | Path) else "image"
 
 
-def _task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The task of a checkpoint and the options of its decision, checked against the output that its network returns."""
-    own, options = stored.recipe.get("task") or "", stored.recipe.get("decide") or {}
-    if not isinstance(own, str) or not isinstance(options, Mapping):
-        raise CheckpointError("the checkpoint's recipe has a task that is no name, or a decide that is no mapping")
-    options = {**(options if task in ("", own) else {}), **given}
-    task = task or own
-    if stored.model in ARCHITECTURES:
-        decision(ARCHITECTURES[stored.model].output, stored.labels, task, options)
-    return task, options
+def _check_image(image: Tensor, channels: int) -> None:
+    if image.ndim != 4 or image.shape[1] != channels or not image.numel():
+        raise DataError(f"images of shape {tuple(image.shape)}; give [B, {channels}, H, W], not empty")
+    if image.dtype not in (torch.uint8, torch.int32):
+        raise DataError(
+            f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
+        )
 
 
 def _wide(part: Any) -> Any:

@@ -12,6 +12,7 @@ Yarin Gal, Zoubin Ghahramani. "Dropout as a Bayesian Approximation." ICML 2016. 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 from ..errors import ModelError, nearest
 from .predictor import Predictor
 from .sets import LabelSets
+from .views import Averaged, back, check_views, views
+from .windows import Windowed
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 KINDS = ("entropy", "margin", "mc-dropout", "tta", "sets")
@@ -78,19 +81,9 @@ def tta(
 
     Raises: ModelError for no scale, or one that is not above 0.
     """
-    if not scales or any(not factor > 0 for factor in scales):
-        raise ModelError(f"scales are {list(scales)}; give factors above 0, such as 0.75, 1, 1.25")
-    passes = []
-    for factor in scales:
-        seen = _scaled(image, factor)
-        for mirrored in (False, True) if flip else (False,):
-            given = seen.flip(-1) if mirrored else seen
-            found = predictor.probabilities(given)
-            found = found.flip(-1) if mirrored else found
-            if found.shape[2:] != image.shape[2:]:
-                found = nn.functional.interpolate(found, image.shape[2:], mode="bilinear", align_corners=False)
-            passes.append(found)
-    return spread(passes)
+    check_views(scales)
+    single, size = _without_views(predictor), (image.shape[2], image.shape[3])
+    return spread([back(single.probabilities(seen), view, size) for view, seen in views(image, scales, flip)])
 
 
 def uncertainty(predictor: Predictor, image: Tensor, kind: str) -> Tensor:
@@ -115,12 +108,15 @@ def uncertainty(predictor: Predictor, image: Tensor, kind: str) -> Tensor:
     return found.float().cpu()
 
 
-def _scaled(image: Tensor, factor: float) -> Tensor:
-    if factor == 1:
-        return image
-    size = [max(1, round(side * factor)) for side in image.shape[2:]]
-    resized = nn.functional.interpolate(image.float(), size, mode="bilinear", align_corners=False)
-    return resized.round().to(image.dtype)
+def _without_views(predictor: Predictor) -> Predictor:
+    """The predictor as it sees a single view, where its engine averages several."""
+    engine = predictor.engine
+    inner = engine.engine if isinstance(engine, Windowed) else engine
+    if not isinstance(inner, Averaged):
+        return predictor
+    single = copy.copy(predictor)
+    single.engine = engine.around(inner.engine) if isinstance(engine, Windowed) else inner.engine
+    return single
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from torch import Tensor
 from ..errors import ModelError, counted, nearest
 from ..postprocess.stitch import STITCHED, Box, Placed
 from ..structures import Answer, Depth, DepthMap, Labels, Output, PanopticLogits, Planes, SemanticLogits
-from .engine import Engine, Torch, innermost, name_of
+from .engine import Engine, name_of, networks_of
 from .memory import free_memory, out_of_memory
 from .spans import GRID, Span, spans, starts
 
@@ -89,6 +89,10 @@ class Windowed:
         Raises: ModelError for windows of an engine whose outputs are lists of objects, or say something of the whole image.
         """
         return self._tried(image, self._output)
+
+    def around(self, engine: Engine) -> Windowed:
+        """The same windows for another engine."""
+        return Windowed(engine, self.size, self.overlap, self.blend, classes=self.classes)
 
     def side(self, height: int, width: int) -> int | None:
         """Say how large the windows are that an image of that size is seen in at first; None where it is seen whole."""
@@ -241,17 +245,14 @@ class Windowed:
 
 
 def minimum_of(engine: Engine) -> int:
-    """The smallest side in pixels that a network's encoder works on; 1 for engines that do not say."""
-    inner = innermost(engine)
-    modules = inner.model.modules() if isinstance(inner, Torch) else ()
-    sides = [m.minimum for m in modules if isinstance(getattr(m, "minimum", None), int)]
-    return max([1, *sides])
+    """The smallest side in pixels that the encoders of an engine's networks work on; 1 where none says."""
+    modules = (module for network in networks_of(engine) for module in network.model.modules())
+    return max([1, *(m.minimum for m in modules if isinstance(getattr(m, "minimum", None), int))])
 
 
 def device_of_engine(engine: Engine) -> torch.device:
     """Where an engine computes; the CPU for one that does not say."""
-    inner = innermost(engine)
-    return inner.device if isinstance(inner, Torch) else torch.device("cpu")
+    return next((network.device for network in networks_of(engine)), torch.device("cpu"))
 
 
 def layers(output: Output) -> Tensor:

@@ -1,0 +1,118 @@
+"""Engines put around each other, as a recipe's `predict` asks for it.
+
+    network - ensemble (several models) - views (flip, scales, rotations) - windows
+
+Views are inside of windows, so that no map is ever larger than a window, whatever the number of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import Predict, predict_settings
+from ..errors import CheckpointError, ModelError
+from ..labels import LabelSpace
+from ..models.catalogue import ARCHITECTURES
+from ..structures import ClassLogits
+from .engine import Engine
+from .ensemble import Ensemble
+from .views import Averaged
+from .windows import Windowed
+
+USUAL = Predict()
+
+
+def models_in(given: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """List the models that "a,b" or a sequence names; a path that is there is one model, commas and all.
+
+    Raises: ModelError for none, and an empty name.
+    """
+    if isinstance(given, Path) or (isinstance(given, str) and ("," not in given or Path(given).exists())):
+        return [given]
+    names: list[str | Path] = [one.strip() for one in given.split(",")] if isinstance(given, str) else list(given)
+    if not names or not all(str(name) for name in names):
+        raise ModelError(f"{given!r} names an empty model; write MODEL,MODEL without spaces between")
+    return names
+
+
+def settings_of(recipe: Mapping[str, Any], given: Mapping[str, Any] | Predict | None = None) -> Predict:
+    """Read how a checkpoint's pictures are predicted: as its recipe says, and over that as given.
+
+    Args:
+        recipe: of the checkpoint.
+        given: keys of a recipe's `predict`; all of them: a `Predict`.
+
+    Raises: CheckpointError for a recipe that cannot be read; RecipeError for keys and values that are none.
+    """
+    if isinstance(given, Predict):
+        return given
+    stored = recipe.get("predict") or {}
+    if not isinstance(stored, Mapping):
+        raise CheckpointError("the checkpoint's recipe has a predict that is no mapping")
+    base = predict_settings(stored, "the checkpoint: predict")
+    return predict_settings({**base.model_dump(), **given}, "predict") if given else base
+
+
+def assembled(
+    engines: Sequence[Engine],
+    labels: LabelSpace,
+    settings: Predict,
+    *,
+    temperatures: Sequence[float] = (1.0,),
+    network: str | None = None,
+) -> tuple[Engine, float]:
+    """Put what settings ask for around one engine, or around several whose mean is taken.
+
+    Args:
+        engines: of the same classes.
+        temperatures: that the scores of each are divided by before they are probabilities.
+        network: its name in the catalogue, where it has one.
+
+    Returns: the engine, and the temperature for its scores.
+
+    Raises: ModelError for what does not go together.
+    """
+    sigmoid, temperature = labels.activation == "sigmoid", temperatures[0]
+    engine = engines[0]
+    if len(engines) > 1:
+        engine, temperature = Ensemble(engines, sigmoid=sigmoid, temperatures=temperatures), 1.0
+    if settings.flip or settings.rotations or tuple(settings.scales) != (1.0,):
+        engine = Averaged(
+            engine,
+            scales=settings.scales,
+            flip=settings.flip,
+            rotations=settings.rotations,
+            how=settings.views,
+            sigmoid=sigmoid,
+            temperature=temperature,
+        )
+    if network in ARCHITECTURES and ARCHITECTURES[network].output is ClassLogits:
+        if not isinstance(settings.window, str):
+            raise ModelError(
+                f"{network} answers of whole pictures, which windows do not see; leave the window out, or make it whole"
+            )
+        return engine, temperature
+    windowed = Windowed(engine, settings.window, settings.overlap, settings.blend, classes=labels.num_classes)
+    return windowed, temperature
+
+
+def described(engine: Engine) -> str:
+    """Say in which windows and views, and with how many models, an engine predicts; "" for one pass over each picture."""
+    told = []
+    if isinstance(engine, Windowed):
+        if not isinstance(engine.size, str):
+            share = f"{engine.overlap:.0%}".replace("%", " %")
+            told.append(f"windows of {engine.size}x{engine.size} pixels that overlap by {share} ({engine.blend})")
+        engine = engine.engine
+    if isinstance(engine, Averaged):
+        parts = [f"scales {', '.join(f'{factor:g}' for factor in engine.scales)}"] if engine.scales != (1.0,) else []
+        parts += ["mirrored"] if engine.flip else []
+        parts += [f"turned by {', '.join(map(str, engine.rotations))} degrees"] if engine.rotations else []
+        count = len(engine.scales) * (1 + engine.flip) * (1 + len(engine.rotations))
+        told.append(f"{engine.how} of {count} views ({'; '.join(parts)})")
+        engine = engine.engine
+    if isinstance(engine, Ensemble):
+        told.append(f"{engine.how} of {len(engine.engines)} models")
+    return "; ".join(told)

@@ -1,0 +1,91 @@
+"""Open checkpoints: one network, or several whose mean is taken, with the windows and views that recipe and user ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from .. import checkpoint as checkpoints
+from ..checkpoint import Checkpoint
+from ..config import Predict
+from ..errors import CheckpointError, ModelError
+from ..models.catalogue import ARCHITECTURES
+from ..postprocess import decision
+from .assemble import assembled, models_in, settings_of
+from .engine import Engine, Torch, device_of, fastest
+from .ensemble import check_alike
+
+
+class Opened(NamedTuple):
+    """What a predictor is made of.
+
+    Args:
+        engine: the networks, with windows and views around them.
+        checkpoint: the first one, without tensors; without calibration where there are several.
+        task: what is answered.
+        decide: options of the decision.
+        temperature: of the engine's scores.
+    """
+
+    engine: Engine
+    checkpoint: Checkpoint
+    task: str
+    decide: dict[str, Any]
+    temperature: float
+
+
+def opened(
+    path: str | Path | Sequence[str | Path],
+    model: nn.Module | None,
+    device: str | torch.device,
+    precision: str | None,
+    task: str,
+    decide: Mapping[str, Any],
+    settings: Mapping[str, Any] | Predict | None,
+) -> Opened:
+    """Build the networks of checkpoints; the arguments are those of `Predictor.load`.
+
+    Raises: as `Predictor.load`.
+    """
+    paths = models_in(path)
+    if model is not None and len(paths) > 1:
+        raise ModelError(f"one network was given for {len(paths)} checkpoints; name one checkpoint")
+    place = fastest() if device == "auto" else device_of(device)
+    first = checkpoints.load(paths[0])
+    wished = settings_of(first.recipe, settings)
+    task, options = task_of(first, task, decide)
+    engines, temperatures = [], []
+    for one in paths:
+        stored = first if not engines else checkpoints.load(one)
+        if engines:
+            check_alike(
+                *((str(name), each.labels, each.in_channels) for name, each in ((paths[0], first), (one, stored)))
+            )
+            task_of(stored, task, {})
+        network = stored.build(model)
+        if model is None and place.type == "cpu":
+            network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
+        engines.append(Torch(network, stored.mean, stored.std, device=place, precision=precision or wished.precision))
+        temperatures.append(float(options.get("temperature", stored.temperature)))
+        first = replace(first, weights={}, state={})
+    engine, temperature = assembled(engines, first.labels, wished, temperatures=temperatures, network=first.model)
+    if "temperature" in options:
+        options["temperature"] = temperature
+    return Opened(engine, first if len(paths) == 1 else replace(first, calibration={}), task, options, temperature)
+
+
+def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The task of a checkpoint and the options of its decision, checked against the output that its network returns."""
+    own, options = stored.recipe.get("task") or "", stored.recipe.get("decide") or {}
+    if not isinstance(own, str) or not isinstance(options, Mapping):
+        raise CheckpointError("the checkpoint's recipe has a task that is no name, or a decide that is no mapping")
+    options = {**(options if task in ("", own) else {}), **given}
+    task = task or own
+    if stored.model in ARCHITECTURES:
+        decision(ARCHITECTURES[stored.model].output, stored.labels, task, options)
+    return task, options
