@@ -94,7 +94,7 @@ def test_every_usual_answer_trains_is_scored_and_exports(
 def test_an_answer_without_logits_is_told_of_in_training_and_prediction(
     tmp_path: Path, answer: Any, words: str
 ) -> None:
-    with pytest.raises(TrainingError, match=rf"the network returns {words}; return SemanticLogits, a tensor"):
+    with pytest.raises(ModelError, match=rf"the network returned {words}; return SemanticLogits, a tensor"):
         start(tmp_path, Answers(answer))
     predictor = intarsia.Predictor.of_network(Answers(answer), LABELS, (0.5,) * 3, (0.5,) * 3)
     with pytest.raises(ModelError, match=rf"Answers returned {words}; return SemanticLogits"):

@@ -4,7 +4,7 @@
 """
 
 from .file import load, save
-from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign
+from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign, output_of
 from .record import Checkpoint
 from .wrapped import bare, fitted, state_of
 
@@ -18,6 +18,7 @@ __all__ = [
     "fitted",
     "load",
     "load_foreign",
+    "output_of",
     "save",
     "state_of",
 ]

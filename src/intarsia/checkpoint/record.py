@@ -121,7 +121,7 @@ class Checkpoint:
         return model
 
     def _architecture(self) -> nn.Module:
-        from .foreign.variants import build  # here, because that room makes checkpoints itself
+        from .foreign.variants import build, output_of  # here, because that room makes checkpoints itself
 
         if self.model is None:
             raise CheckpointError(
@@ -134,7 +134,7 @@ class Checkpoint:
         check_options(options)
         try:
             with _counted(self.weights):
-                return build(self.model, self.labels.head_size, **options)
+                return build(self.model, self.labels.maps(output_of(self.model)), **options)
         except CheckpointError:
             raise
         except IntarsiaError as error:
@@ -167,7 +167,7 @@ class Checkpoint:
             called = self.model or type(model).__name__
             raise CheckpointError(
                 f"the weights of the checkpoint do not fit {called}: {'; '.join(faults)}; "
-                f"build the network as it was trained, with {self.labels.head_size} classes, {self.in_channels} channels and its own options"
+                f"build the network as it was trained, with {self.labels.num_classes} classes, {self.in_channels} channels and its own options"
             )
         return weights
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..documents import yaml_of
 from ..errors import RecipeError, nearest
-from .schema import GIVEN, PLACES, Catalogue, Predict, Recipe
+from .schema import GIVEN, PLACES, UNNAMED_LOSS, Catalogue, Predict, Recipe
 
 BUDGETS = ("steps", "epochs", "minutes")
 
@@ -98,7 +98,7 @@ def override(tree: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, A
             value = yaml_of(text)
         except yaml.YAMLError:
             raise RecipeError(f"{item!r}: {text!r} is no valid YAML value") from None
-        if leaf == "name" and len(parents) == 1 and parents[0] in PLACES and node.get("name") not in (None, value):
+        if leaf == "name" and len(parents) == 1 and parents[0] in PLACES and node.get("name") not in (None, "", value):
             node.clear()  # another model, loss, ... : the options of the one before are not its options
         if not parents and leaf in PLACES and isinstance(value, str):
             value = {"name": value}
@@ -186,11 +186,15 @@ def _choice(
     if not isinstance(node, dict):
         raise RecipeError(f"{where}: expected a name, or a mapping with a name, not {node!r}")
     name = node.get("name", usual)
+    own = set(kind.model_fields) - {"options", "name"}
+    if name == usual == "":  # it follows from the network
+        if node.keys() <= own | {"name"}:
+            return {"name": "", "options": {}, **{key: node[key] for key in own if key in node}}
+        name = UNNAMED_LOSS
     if name is None:
         raise RecipeError(f"{where}: name is missing{nearest('', catalogue)}")
     if not isinstance(name, str) or name not in catalogue:
         raise RecipeError(f"{where}.name: there is no {name!r}{nearest(name, catalogue)}")
-    own = set(kind.model_fields) - {"options", "name"}
     parameters, hints = signature(catalogue[name], skip=given | own)
     options = {}
     for key, value in node.items():

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator,
 from ..errors import RecipeError
 
 Catalogue = Mapping[str, Callable[..., Any]]
+UNNAMED_LOSS = "cross_entropy"  # the loss whose options may be written without its name
 
 
 class _Frozen(BaseModel):
@@ -121,7 +122,7 @@ class Augment(_Frozen):
 class Loss(_Frozen):
     """What is minimized: a loss by name with its own options, and how it is spread over classes and heads."""
 
-    name: str
+    name: str = Field(default="", description="Which one; empty: the usual one of what the network returns.")
     options: dict[str, Any] = {}
     class_weights: Literal["none", "log", "inverse", "median"] | list[Annotated[float, Field(ge=0)]] = Field(
         default="none",
@@ -305,7 +306,7 @@ class Recipe(_Frozen):
         description="How an answer is made of the network's output, such as a threshold; see `intarsia.postprocess`.",
     )
     augment: Augment = Augment()
-    loss: Loss = Loss(name="cross_entropy")
+    loss: Loss = Loss()
     optimizer: Choice = Choice(name="adamw")
     schedule: Schedule = Schedule()
     train: Train
@@ -342,7 +343,7 @@ PLACES: dict[str, type[_Frozen]] = {
 GIVEN = {  # parameters of constructors that the house fills in, and a recipe does not
     "model": {"num_classes", "in_channels"},
     "data": {"root", "split", "labels"},
-    "loss": {"weights", "ignore_index"},
+    "loss": {"weights", "ignore_index", "things"},
     "optimizer": {"parameters", "model"},
     "schedule": set(),
 }

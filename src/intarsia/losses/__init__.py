@@ -1,7 +1,14 @@
-"""(output, labels) -> a number to minimize, or named numbers whose sum is minimized.
+"""(output, truth) -> a number to minimize, or named numbers whose sum is minimized.
 
-    output: SemanticLogits       labels: [B, H, W] class numbers and the ignore index, of any integer type;
-                                 for "bce" and "dice" also [B, K, H, W] of 0, 1 and ignore (several labels a pixel)
+    output: of the type that the annotation of the loss's parameter `output` names, such as SemanticLogits; a recipe that
+            names a loss for another output is refused
+    truth:  a Batch, with whatever parts its data set has; losses of SemanticLogits also take the labels alone,
+            [B, H, W] class numbers and the ignore index, of any integer type, or [B, K, H, W] of 0, 1 and ignore
+
+`LOSSES` is the table: a loss is one file and one row. Its constructor's keyword arguments are the keys of a recipe's
+`loss`; those called `weights` (one a class), `ignore_index`, `things` (numbers of the classes whose objects are told apart)
+and `auxiliary` (the recipe's weight of auxiliary parts, 0.4 unless it says otherwise) are filled in by training.
+Auxiliary heads of SemanticLogits are looked after by `Auxiliary`; losses of other outputs do it themselves.
 
 A head of one map (K = 1) is a sigmoid: labels 0, 1 and ignore. Ignored pixels give no gradient; where all are ignored
 the loss is a zero that can still be propagated. Every loss computes in float32 (float64 when given it).
@@ -11,6 +18,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from ..structures import ClassLogits, DepthMap, PanopticLogits, SemanticLogits
+from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
 from .centers import Centers
@@ -23,6 +32,9 @@ from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 
 __all__ = [
     "LOSSES",
+    "OF_PLANES",
+    "USUAL_LOSS",
+    "USUAL_OF_PLANES",
     "Auxiliary",
     "BerHu",
     "BinaryCrossEntropy",
@@ -35,6 +47,7 @@ __all__ = [
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
     "ScaleInvariantLog",
+    "accepts",
 ]
 
 LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
@@ -50,4 +63,17 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "berhu": BerHu,
     "centers": Centers,
     "detection": Detection,
+}
+
+OF_PLANES = ("bce", "dice", "soft_dice", "dice_bce", "class_bce")  # those that take several labels a pixel
+
+USUAL_LOSS: dict[type, str] = {  # of each output, where a recipe names none
+    SemanticLogits: "cross_entropy",
+    ClassLogits: "class_cross_entropy",
+    DepthMap: "silog",
+    PanopticLogits: "centers",
+}
+USUAL_OF_PLANES: dict[type, str] = {  # the same for several labels a pixel, where it is another
+    SemanticLogits: "dice_bce",
+    ClassLogits: "class_bce",
 }

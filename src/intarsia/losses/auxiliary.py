@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import add
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..structures import SemanticLogits
+from .targets import Truth, labels_of
 
-Loss = Callable[[SemanticLogits, Tensor], Tensor | dict[str, Tensor]]
+Loss = Callable[[SemanticLogits, Truth], Tensor | dict[str, Tensor]]
 
 
 class Auxiliary(nn.Module):
     """{"main", "auxiliary"}: a loss on the main head, and on each auxiliary head resized to the labels.
 
     Args:
-        loss: any loss of this room. One of several terms keeps their names in place of "main".
+        loss: any loss of SemanticLogits; those of other outputs look after auxiliary parts themselves. One of several terms keeps their names in place of "main".
         weight: of every auxiliary head; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
 
     Without auxiliary heads, as in eval mode, there is no "auxiliary" term.
@@ -27,18 +29,19 @@ class Auxiliary(nn.Module):
         self.loss = loss
         self.weight = weight
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> dict[str, Tensor]:
-        main = self.loss(output, labels)
+    def forward(self, output: SemanticLogits, truth: Truth) -> dict[str, Tensor]:
+        main = self.loss(output, truth)
         terms = dict(main) if isinstance(main, dict) else {"main": main}
         if output.auxiliary and self.weight:
-            heads = [total(self.loss(SemanticLogits(_resized(head, labels)), labels)) for head in output.auxiliary]
+            size = labels_of(truth).shape[-2:]
+            heads = [total(self.loss(SemanticLogits(_resized(head, size)), truth)) for head in output.auxiliary]
             terms["auxiliary"] = self.weight * reduce(add, heads)
         return terms
 
 
-def _resized(head: Tensor, labels: Tensor) -> Tensor:
+def _resized(head: Tensor, size: torch.Size) -> Tensor:
     """A head's logits [B, K, h, w] at the labels' size, by the half-pixel rule."""
-    return F.interpolate(head, size=labels.shape[-2:], mode="bilinear", align_corners=False)
+    return F.interpolate(head, size=list(size), mode="bilinear", align_corners=False)
 
 
 def total(terms: Tensor | Mapping[str, Tensor]) -> Tensor:

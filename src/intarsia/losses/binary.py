@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError
 from ..structures import SemanticLogits
-from .targets import class_table, one_map_each, paired
+from .targets import Truth, class_table, one_map_each, paired
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -41,8 +41,8 @@ class BinaryCrossEntropy(nn.Module):
         self.weight = weight
         self.pos_weight = pos_weight
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> Tensor:
-        logits, labels = paired(output.logits, labels)
+    def forward(self, output: SemanticLogits, truth: Truth) -> Tensor:
+        logits, labels = paired(output.logits, truth)
         target, held = one_map_each(logits, labels, self.ignore_index)
         count = held.sum()
         factor = held * _each_map(self.weight, logits, "weight")

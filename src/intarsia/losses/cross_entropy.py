@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError, RecipeError
 from ..structures import SemanticLogits
-from .targets import class_table, one_map_each, paired, refuse
+from .targets import Truth, class_table, one_map_each, paired, refuse
 
 
 class CrossEntropy(nn.Module):
@@ -30,8 +30,8 @@ class CrossEntropy(nn.Module):
         self.ignore_index = ignore_index
         self.smoothing = smoothing
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> Tensor:
-        logits, labels = paired(output.logits, labels)
+    def forward(self, output: SemanticLogits, truth: Truth) -> Tensor:
+        logits, labels = paired(output.logits, truth)
         if logits.shape[1] == 1:
             return self._of_one_map(logits, labels)
         if labels.ndim == 4:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..structures import SemanticLogits
-from .targets import class_table, one_map_each, paired, refuse
+from .targets import Truth, class_table, one_map_each, paired, refuse
 
 TINY = 1e-7  # far below one pixel: only decides what 0 / 0 is, namely full overlap of nothing with nothing
 
@@ -50,8 +50,8 @@ class Dice(nn.Module):
         self.activation = activation
         self.squared = squared
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> Tensor:
-        logits, labels = paired(output.logits, labels)
+    def forward(self, output: SemanticLogits, truth: Truth) -> Tensor:
+        logits, labels = paired(output.logits, truth)
         if logits.shape[1] == 1 or labels.ndim == 4 or self.activation == "sigmoid":
             overlap, drawn, true, any_held = self._of_maps(logits.sigmoid(), labels)
         else:

@@ -12,6 +12,7 @@ from ..structures import SemanticLogits
 from .binary import BinaryCrossEntropy
 from .cross_entropy import CrossEntropy
 from .dice import Dice
+from .targets import Truth
 
 
 class DiceCrossEntropy(nn.Module):
@@ -43,8 +44,8 @@ class DiceCrossEntropy(nn.Module):
         self.dice = Dice(weights=weights, ignore_index=ignore_index, smooth=smooth, per_image=per_image)
         self.cross_entropy = CrossEntropy(weights=weights, ignore_index=ignore_index, smoothing=smoothing)
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> dict[str, Tensor]:
-        return {name: factor * getattr(self, name)(output, labels) for name, factor in self.factors.items()}
+    def forward(self, output: SemanticLogits, truth: Truth) -> dict[str, Tensor]:
+        return {name: factor * getattr(self, name)(output, truth) for name, factor in self.factors.items()}
 
 
 class DiceBinaryCrossEntropy(nn.Module):
@@ -79,5 +80,5 @@ class DiceBinaryCrossEntropy(nn.Module):
         self.dice = overlap
         self.bce = BinaryCrossEntropy(weights=weights, ignore_index=ignore_index, pos_weight=pos_weight)
 
-    def forward(self, output: SemanticLogits, labels: Tensor) -> dict[str, Tensor]:
-        return {name: factor * getattr(self, name)(output, labels) for name, factor in self.factors.items()}
+    def forward(self, output: SemanticLogits, truth: Truth) -> dict[str, Tensor]:
+        return {name: factor * getattr(self, name)(output, truth) for name, factor in self.factors.items()}

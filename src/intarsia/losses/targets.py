@@ -6,17 +6,31 @@ import torch
 from torch import Tensor
 
 from ..errors import LabelError, ModelError
+from ..structures import Batch
+
+Truth = Tensor | Batch
 
 
-def paired(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def labels_of(truth: Truth) -> Tensor:
+    """Take the labels out of a batch: [B, H, W], or, of several labels a pixel, [B, K, H, W] of 0, 1 and ignore."""
+    if isinstance(truth, Tensor):
+        return truth
+    if truth.planes is None:
+        return truth.labels
+    labels = truth.labels[:, None].long()  # 0 where pixels count, else the ignore index
+    return torch.where(labels != 0, labels, truth.planes.long())
+
+
+def paired(logits: Tensor, truth: Truth) -> tuple[Tensor, Tensor]:
     """The logits in full precision, and the labels as 64-bit numbers.
 
     Args:
         logits: [B, K, H, W].
-        labels: [B, H, W], or [B, K, H, W] for several labels a pixel.
+        truth: a batch; or its labels [B, H, W], or [B, K, H, W] for several labels a pixel.
 
     Raises: ModelError when the two do not cover the same pixels.
     """
+    labels = labels_of(truth)
     same = labels.shape == logits.shape or (labels.ndim == 3 and labels.shape == (logits.shape[0], *logits.shape[2:]))
     if not same:
         raise ModelError(

@@ -18,8 +18,8 @@ from ..structures import SemanticLogits
 MAIN = ("out", "logits")  # keys of a mapping that hold the logits
 AUXILIARY = "aux"
 ALLOWED = (
-    "return SemanticLogits, a tensor [B, K, H, W], a mapping with that tensor under 'out' or 'logits', or a tuple "
-    "whose first item it is"
+    "return SemanticLogits, a tensor [B, K, H, W], a mapping with that tensor under 'out' or 'logits', a tuple "
+    "whose first item it is, or another output of intarsia.structures"
 )
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from torch import nn
 
-from ..checkpoint import Checkpoint, bare, build
+from ..checkpoint import Checkpoint, bare, build, output_of
 from ..checkpoint.wrapped import COMPILED
 from ..config import Recipe
 from ..errors import TrainingError
 from ..models import check_trainable
 from .material import Material, first
+from .objective import takes_truth
+from .returned import returned
 from .transplant import head_tensors, transplant
 
 
@@ -25,6 +27,7 @@ class Network:
         model: what is trained and saved, without wrappers around it.
         whole: what runs instead, where the user has compiled the network.
         name, options: of the catalogue; None and nothing for a network of the user's own.
+        output: the kind of output that it returns.
         mean, std: one number for each channel, in units of the full scale.
         remarks: what a person should know of it.
     """
@@ -33,6 +36,7 @@ class Network:
     whole: nn.Module | None
     name: str | None
     options: dict[str, Any]
+    output: type
     mean: tuple[float, ...]
     std: tuple[float, ...]
     remarks: list[str] = field(default_factory=list)
@@ -66,19 +70,23 @@ def network(recipe: Recipe, material: Material, given: nn.Module | None, donor: 
     if model is None:
         assert recipe.model is not None
         name, options = recipe.model.name, {**recipe.model.options, "in_channels": material.channels}
-        model = build(name, material.labels.head_size, **options)
+        output = output_of(name)
+        model = build(name, material.labels.maps(output), **options)
         height, width = recipe.augment.crop or tuple(first(material.train).labels.shape)
-        check_trainable(model, min(recipe.train.batch_size, len(material.train)), material.channels, height, width)
+        if not takes_truth(model):  # such a network does not train without the objects
+            check_trainable(model, min(recipe.train.batch_size, len(material.train)), material.channels, height, width)
+    else:
+        output = returned(bare(model), material, recipe.augment.crop)
     whole = given if given is not None and COMPILED in given._modules else None
     model = bare(model)
     if given is not None and given is not model and whole is None:
         remarks.append(f"{type(given).__name__} is taken off the network: train.devices says what it trains on")
     mean, std = statistics(model, material)
     if donor is not None:
-        heads = head_tensors(partial(build, name), material.labels.head_size, options) if name else set()
+        heads = head_tensors(partial(build, name), material.labels.maps(output), options) if name else set()
         remarks.append(transplant(model, donor, material.labels, heads))
         mean, std = (donor.mean, donor.std) if donor.in_channels == material.channels else (mean, std)
-    return Network(model, whole, name, options, mean, std, remarks)
+    return Network(model, whole, name, options, output, mean, std, remarks)
 
 
 def statistics(model: nn.Module, material: Material) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -3,78 +3,82 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from ..config import Recipe
 from ..data.normalize import normalize
 from ..errors import TrainingError
-from ..losses import LOSSES
-from ..losses.auxiliary import Auxiliary
-from ..postprocess.outputs import ALLOWED, semantic, spelled
-from ..structures import Batch, SemanticLogits
-
-
-def criterion(recipe: Recipe, weights: Sequence[float] | None, ignore_index: int) -> nn.Module:
-    """The recipe's loss, on the main head and on the auxiliary ones.
-
-    Raises: TrainingError when the loss takes no class weights and some are asked for.
-    """
-    constructor = LOSSES[recipe.loss.name]
-    if weights is not None and "weights" not in inspect.signature(constructor).parameters:
-        raise TrainingError(f"loss {recipe.loss.name} takes no class weights; set loss.class_weights=none")
-    given = {} if weights is None else {"weights": weights}
-    return Auxiliary(constructor(**given, ignore_index=ignore_index, **recipe.loss.options), recipe.loss.auxiliary)
+from ..labels import LabelSpace
+from ..postprocess import checked
+from ..postprocess.checked import PARTS
+from ..postprocess.outputs import spelled
+from ..structures import Batch
 
 
 class Objective:
     """A batch to the named terms of its loss; their sum is minimized.
 
     Args:
-        net: returns SemanticLogits, their tensor alone, or a mapping or tuple that holds it (`postprocess/outputs.py`).
-        criterion: (output, labels) -> terms.
+        net: returns one of the outputs of `structures`, or logits in any form that `postprocess/outputs.py` knows. One
+            whose `forward` has a parameter `truth` is handed the batch as well.
+        criterion: (output, batch) -> a number or named numbers.
         mean, std: one number for each channel, in units of the full scale.
-        head_size: how many maps the network must draw.
+        labels: the classes.
+        truthful: whether the network is handed the batch; None: as its `forward` says.
     """
 
     def __init__(
-        self, net: nn.Module, criterion: nn.Module, mean: Sequence[float], std: Sequence[float], head_size: int
+        self,
+        net: nn.Module,
+        criterion: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        labels: LabelSpace,
+        truthful: bool | None = None,
     ) -> None:
-        self.net, self.criterion, self.mean, self.std, self.head_size = net, criterion, mean, std, head_size
+        self.net, self.criterion, self.mean, self.std, self.labels = net, criterion, mean, std, labels
+        self.truthful = takes_truth(net) if truthful is None else truthful
         self.remark = ""  # how the network's last output was read, where that is a choice
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of the loss of one batch, which lies on the network's device.
 
-        Raises: TrainingError when the network's output is no scores of these pixels, or batch norm cannot train on it.
+        Raises: ModelError when the network's output has not the shapes it should; TrainingError when batch norm cannot
+            train on the batch, or the loss returns something else than numbers.
         """
-        height, width = batch.labels.shape[1:]
+        image = normalize(batch.image, self.mean, self.std)
         try:
-            output = self.net(normalize(batch.image, self.mean, self.std))
+            output = self.net(image, truth=batch) if self.truthful else self.net(image)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
+            height, width = image.shape[2:]
             raise TrainingError(
                 f"batch norm cannot train on a batch of {len(batch.names)} image of {width}x{height}: one of its maps is "
                 "a single pixel, which has no spread; raise train.batch_size to 2 or more, or use a larger augment.crop"
             ) from None
-        found = self._read(output)
-        wanted = [len(batch.names), self.head_size, height, width]
-        if list(found.logits.shape) != wanted:
-            raise TrainingError(
-                f"the network returns logits {list(found.logits.shape)}; expected {wanted}: "
-                "one map for each class, at the image's size"
-            )
-        terms = self.criterion(found, batch.labels)
-        return terms if isinstance(terms, dict) else {"loss": terms}
-
-    def _read(self, output: Any) -> SemanticLogits:
-        found = semantic(output)
-        if found is None:
-            raise TrainingError(f"the network returns {spelled(output)}; {ALLOWED}")
-        if not isinstance(output, Tensor | SemanticLogits):
+        found: Any = checked(output, image, self.labels)
+        if not isinstance(output, Tensor) and type(output) not in PARTS:
             heads = f", {len(found.auxiliary)} more for auxiliary heads" if found.auxiliary else ""
             self.remark = f"the network returns {spelled(output)}: one tensor is taken for the logits{heads}"
-        return found
+        return self._terms(self.criterion(found, batch))
+
+    def _terms(self, value: Any) -> dict[str, Tensor]:
+        terms = dict(value) if isinstance(value, Mapping) else {"loss": value}
+        for name, term in terms.items():
+            if not isinstance(term, Tensor) or term.numel() != 1:
+                what = f"a tensor {list(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+                where = "" if name == "loss" else f" under {name!r}"
+                raise TrainingError(
+                    f"the loss returned {what}{where}; return one number as a tensor, or a dict of them"
+                )
+        if not terms:
+            raise TrainingError("the loss returned an empty dict; return one number as a tensor, or a dict of them")
+        return terms
+
+
+def takes_truth(model: nn.Module) -> bool:
+    """Whether the `forward` of a network has a parameter `truth`, for the batch that it is trained on."""
+    return "truth" in inspect.signature(model.forward).parameters

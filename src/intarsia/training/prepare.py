@@ -24,8 +24,10 @@ from ..errors import TrainingError
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..output import cache_folder
+from ..postprocess.decide import decision
 from . import resume as states
 from .class_weights import class_weights
+from .criterion import criterion, with_loss
 from .ema import MovingAverage
 from .folder import write_whole
 from .freeze import Frozen
@@ -33,7 +35,7 @@ from .hardware import engine, hardware
 from .material import Material, collect
 from .memory import keep_freed_memory
 from .network import Network, check_choice, network
-from .objective import Objective, criterion
+from .objective import Objective, takes_truth
 from .optimizers import OPTIMIZERS
 from .run import Run
 
@@ -73,9 +75,13 @@ def prepared(
     fabric = engine(recipe, chosen)
     torch.manual_seed(recipe.seed)
     net = network(recipe, material, model, donor)
+    recipe = with_loss(recipe, net.output, material.labels)
+    decision(net.output, material.labels, recipe.task, recipe.decide)
+    if old is not None:
+        refuse_another(out, old, recipe)
     batches, remarks = loader(recipe, material, augment, fabric)
     weights = class_weights(recipe.loss, material.labels, material.audit)
-    loss = criterion(recipe, weights, material.labels.ignore_index).to(fabric.device)
+    loss = criterion(recipe, net.output, material.labels, weights).to(fabric.device)
     frozen = Frozen(net.model, recipe.train.freeze, recipe.train.unfreeze_at, fabric.world_size > 1)
     if (recipe.train.freeze or model is not None) and (frozen_parts := str(frozen)):
         remarks.append(frozen_parts)
@@ -100,9 +106,10 @@ def prepared(
         stepper=stepper,
         ema=MovingAverage(trained, recipe.train.ema) if recipe.train.ema else None,
         frozen=frozen,
-        objective=Objective(wrapped, loss, net.mean, net.std, material.labels.head_size),
+        objective=Objective(wrapped, loss, net.mean, net.std, material.labels, takes_truth(trained)),
         predictor=Predictor.of_network(
-            trained, material.labels, net.mean, net.std, in_channels=material.channels, device=fabric.device
+            trained, material.labels, net.mean, net.std, in_channels=material.channels, device=fabric.device,
+            task=recipe.task, decide=recipe.decide,
         ),
         shipped=shipped(recipe, material, net),
         remarks=[f"on {fabric.world_size} x {chosen}", *net.remarks, *remarks],
@@ -176,13 +183,22 @@ def found(out: Path, recipe: Recipe, resume: bool) -> Checkpoint | None:
     old = files.load(last, state=True)
     if not old.progress:
         raise TrainingError(f"{last} holds weights but no state to resume from; start from it with --from {last}")
-    changed = [key for key in states.differing(old.recipe, recipe.to_dict()) if key not in MAY_DIFFER]
+    refuse_another(out, old, recipe)
+    return old
+
+
+def refuse_another(out: Path, old: Checkpoint, recipe: Recipe) -> None:
+    """See that a recipe is that of the run to go on with; a loss that it does not name is not compared.
+
+    Raises: TrainingError naming a key that differs.
+    """
+    unnamed = set() if recipe.loss.name else {"loss.name"}
+    changed = [key for key in states.differing(old.recipe, recipe.to_dict()) if key not in MAY_DIFFER | unnamed]
     if changed:
         raise TrainingError(
             f"the run in {out} was started with another {changed[0]}; resume it with its own recipe "
             f"({out / 'recipe.yaml'}), or start a new run with --from"
         )
-    return old
 
 
 def write_down(run: Run) -> None:

@@ -7,6 +7,6 @@ load.py       the network with these weights, and a report of every tensor
 """
 
 from .load import Foreign, Report, load_foreign
-from .variants import NETWORKS, VARIANTS, Variant, build
+from .variants import NETWORKS, VARIANTS, Variant, build, output_of
 
-__all__ = ["NETWORKS", "VARIANTS", "Foreign", "Report", "Variant", "build", "load_foreign"]
+__all__ = ["NETWORKS", "VARIANTS", "Foreign", "Report", "Variant", "build", "load_foreign", "output_of"]

@@ -12,7 +12,7 @@ from torch import nn
 from ....errors import ModelError, nearest
 from ....models import build as build_own
 from ....models import construct
-from ....models.catalogue import CONSTRUCTORS
+from ....models.catalogue import ARCHITECTURES, CONSTRUCTORS
 from .attention import hrnet_ocr
 from .context import (
     RATES,
@@ -29,7 +29,7 @@ from .instances import torchvision_maskrcnn, torchvision_maskrcnn_v2
 from .realtime import torchseg_bisenet, torchvision_lraspp
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
 
-__all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build"]
+__all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build", "output_of"]
 
 
 class Variant(NamedTuple):
@@ -80,3 +80,13 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:
     if name not in NETWORKS:
         raise ModelError(f"there is no architecture {name!r}{nearest(name, NETWORKS)}")
     return build_own(name, num_classes, **options)
+
+
+def output_of(name: str) -> type:
+    """Find the kind of output, of `structures`, that the network of that name returns.
+
+    Raises: ModelError with the nearest name, for an unknown network.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"there is no architecture {name!r}{nearest(name, NETWORKS)}")
+    return ARCHITECTURES[VARIANTS[name].model if name in VARIANTS else name].output
