@@ -20,7 +20,7 @@ class BinaryCrossEntropy(nn.Module):
     """Binary cross entropy over the pixels and maps that count; finite for logits of any size.
 
     Args:
-        weights: one for each class: of a map's terms, or, for a head of one map, of pixels of class 0 and of class 1.
+        weights: one for each class: of a map's terms, or, for one map of two classes, of pixels of class 0 and of class 1.
         ignore_index: the label of pixels that do not count.
         weight: deck 4's w, a further factor: one number, or one for each map.
         pos_weight: deck 4's p, the factor of the positive term: above 1 for recall, below 1 for precision; one number,
@@ -46,7 +46,7 @@ class BinaryCrossEntropy(nn.Module):
         target, held = one_map_each(logits, labels, self.ignore_index)
         count = held.sum()
         factor = held * _each_map(self.weight, logits, "weight")
-        if self.weights is not None and logits.shape[1] == 1:
+        if self.weights is not None and logits.shape[1] == 1 and len(self.weights) != 1:
             table = class_table(self.weights, 2, logits)
             assert table is not None
             factor = factor * torch.where(target > 0, table[1], table[0])

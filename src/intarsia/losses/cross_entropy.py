@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import LabelError, RecipeError
-from ..structures import SemanticLogits
+from ..structures import Batch, SemanticLogits
 from .targets import Truth, class_table, one_map_each, paired, refuse
 
 
@@ -32,10 +32,12 @@ class CrossEntropy(nn.Module):
 
     def forward(self, output: SemanticLogits, truth: Truth) -> Tensor:
         logits, labels = paired(output.logits, truth)
+        if labels.ndim == 4 and (logits.shape[1] > 1 or isinstance(truth, Batch)):
+            raise LabelError(
+                "cross entropy takes one label a pixel, and several were given; use the loss bce, dice, soft_dice or dice_bce"
+            )
         if logits.shape[1] == 1:
             return self._of_one_map(logits, labels)
-        if labels.ndim == 4:
-            raise LabelError("cross entropy takes one label a pixel, and several were given; use the loss bce or dice")
         table = class_table(self.weights, logits.shape[1], logits)
         try:  # ids are checked by torch as it reads them; a check of our own would be one more pass in the hot path
             total = F.cross_entropy(

@@ -31,7 +31,7 @@ def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[f
             f"loss.class_weights={kind} needs the frequencies that the audit counts; "
             "set train.audit=true, or list the weights"
         )
-    share = found.counts / max(found.counts.sum(), 1)
+    share = found.counts / max(_pixels(found) if labels.planes else found.counts.sum(), 1)
     seen = share > 0
     if kind == "log":
         weights = 1 / np.log(1.02 + share)
@@ -41,3 +41,11 @@ def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[f
         weights = np.where(seen, 1 / np.where(seen, share, 1), 0.0)
     weights = weights**wish.weight_power
     return [float(w) for w in weights / weights[seen].mean()]
+
+
+def _pixels(found: Audit) -> float:
+    """About how many pixels of the training set count: where a pixel has several labels, their sum says more or less."""
+    of_all = sum(height * width * count for (height, width), count in found.sizes.items()) / max(
+        sum(found.sizes.values()), 1
+    )
+    return max(of_all * next(iter(found.images.values()), 0) * (1 - found.ignored), float(found.counts.max(initial=0)))

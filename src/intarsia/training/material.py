@@ -9,6 +9,7 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..config import Recipe
+from ..config.schema import Labels
 from ..data import origin
 from ..data.dataset import Dataset, labels_of
 from ..data.faults import check_whole
@@ -16,7 +17,7 @@ from ..data.pairs import Pairs
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
-from ..errors import TrainingError
+from ..errors import TrainingError, counted
 from ..labels import LabelSpace
 from ..output import cache_folder
 from ..structures import Sample
@@ -60,18 +61,8 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
     labels = labels_of(train) or wished
     if labels is None:
         raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
-    if labels.planes:
-        raise TrainingError(
-            f"the data set has several labels a pixel ({', '.join(labels.names[:3])}, ...: labels.planes), and no loss takes "
-            "planes yet; leave labels.planes out to train on one label a pixel"
-        )
-    if recipe.labels and recipe.labels.activation != labels.activation:
-        labels = LabelSpace(labels.names, labels.colors, labels.values, recipe.labels.activation)
-    if labels.num_classes < 2:
-        raise TrainingError(
-            f"{labels.names[0]!r} is the only class, so there is nothing to tell apart; list what is not of it as a class "
-            "of its own under labels.classes, such as background, with its value in labels.values"
-        )
+    if recipe.labels:
+        labels = _as_wished(labels, recipe.labels)
     if recipe.train.until is not None and val is None:
         raise TrainingError(
             f"train.until={recipe.train.until:g} is looked for on a validation set, and there is none; set data.val, or "
@@ -80,7 +71,7 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
     if not recipe.train.audit:
         check_whole(train, val)
         sample = first(train)
-        _check_one_label(sample)
+        _check_planes(sample, labels)
         return Material(train, val, labels, None, len(sample.image))
     sets = [train] if val is None else [train, val]
     quick = _why_quick(recipe, sum(map(len, sets)))
@@ -89,7 +80,8 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
         told = [f"  - {finding.message} {finding.fix}".rstrip() for finding in found.errors]
         raise TrainingError("the label doctor found what training would trip over:", *told)
     if not isinstance(train, Pairs):  # whose samples follow from their label space
-        _check_one_label(first(train))
+        for dataset in filter(None, (train, val)):
+            _check_planes(first(dataset), labels)
     return Material(train, val, labels, found, found.channels, old, quick)
 
 
@@ -102,12 +94,32 @@ def _why_quick(recipe: Recipe, count: int) -> str:
     return ""
 
 
-def _check_one_label(sample: Sample) -> None:
-    """Refuse samples of several labels a pixel whose label space says one.
+def _as_wished(labels: LabelSpace, wish: Labels) -> LabelSpace:
+    """The data set's classes with the activation and the things that the recipe asks for."""
+    activation = labels.activation if labels.planes else wish.activation
+    things = tuple(wish.things) or labels.things
+    if (activation, set(things)) == (labels.activation, set(labels.things)):
+        return labels
+    values = {} if labels.planes else labels.values
+    return LabelSpace(labels.names, labels.colors, values, activation, labels.planes, things)
+
+
+def _check_planes(sample: Sample, labels: LabelSpace) -> None:
+    """See that a sample has several labels a pixel where the label space says so, one plane a class, and else none.
 
     Raises: TrainingError naming the sample.
     """
-    if sample.planes is not None:
+    if labels.planes and sample.planes is None:
+        raise TrainingError(
+            f"{sample.name}: has no planes, but the label space says several labels a pixel (labels.planes); give it planes "
+            "[K, H, W] bool, or leave labels.planes out"
+        )
+    if labels.planes and sample.planes is not None and len(sample.planes) != labels.num_classes:
+        raise TrainingError(
+            f"{sample.name}: has {counted(len(sample.planes), 'plane')} for {labels.num_classes} classes "
+            f"({', '.join(labels.names[:5])}); give one plane a class, in their order"
+        )
+    if sample.planes is not None and not labels.planes:
         raise TrainingError(
             f"{sample.name}: has planes, several labels a pixel, but the data set's label space says one; write "
             "labels.planes: true (planes=True in Python), or leave the planes out"
@@ -145,6 +157,11 @@ def split(data: Any) -> tuple[Any, Any]:
 
 def first(dataset: Dataset) -> Sample:
     """The first sample of a data set, checked."""
+    return sample_of(dataset, 0)
+
+
+def sample_of(dataset: Dataset, index: int) -> Sample:
+    """A sample of a data set, checked."""
     from ..data.samples import as_sample
 
-    return as_sample(dataset[0], 0)
+    return as_sample(dataset[index], index)

@@ -34,6 +34,7 @@ from .freeze import Frozen
 from .hardware import engine, hardware
 from .material import Material, collect
 from .memory import keep_freed_memory
+from .needs import check_needs
 from .network import Network, check_choice, network
 from .objective import Objective, takes_truth
 from .optimizers import OPTIMIZERS
@@ -79,7 +80,9 @@ def prepared(
     decision(net.output, material.labels, recipe.task, recipe.decide)
     if old is not None:
         refuse_another(out, old, recipe)
+    lacking = check_needs(net.output, material)
     batches, remarks = loader(recipe, material, augment, fabric)
+    remarks += lacking
     weights = class_weights(recipe.loss, material.labels, material.audit)
     loss = criterion(recipe, net.output, material.labels, weights).to(fabric.device)
     frozen = Frozen(net.model, recipe.train.freeze, recipe.train.unfreeze_at, fabric.world_size > 1)
@@ -108,8 +111,14 @@ def prepared(
         frozen=frozen,
         objective=Objective(wrapped, loss, net.mean, net.std, material.labels, takes_truth(trained)),
         predictor=Predictor.of_network(
-            trained, material.labels, net.mean, net.std, in_channels=material.channels, device=fabric.device,
-            task=recipe.task, decide=recipe.decide,
+            trained,
+            material.labels,
+            net.mean,
+            net.std,
+            in_channels=material.channels,
+            device=fabric.device,
+            task=recipe.task,
+            decide=recipe.decide,
         ),
         shipped=shipped(recipe, material, net),
         remarks=[f"on {fabric.world_size} x {chosen}", *net.remarks, *remarks],

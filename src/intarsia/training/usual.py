@@ -64,7 +64,7 @@ def usual(known: Described) -> dict[str, Any]:
         "data": dict(known.data),
         **({"labels": tree} if tree else {}),
         "augment": {"crop": crop, "scale": [0.75, 1.5], "flip": True, "brightness": 0.2, "contrast": 0.2},
-        "loss": {"name": "cross_entropy", "class_weights": "log"},
+        "loss": {"name": "dice_bce"} if tree.get("planes") else {"name": "cross_entropy", "class_weights": "log"},
         "optimizer": {"name": "adamw", "lr": 0.002, "weight_decay": 0.01},
         "schedule": {"name": "poly", "power": 0.9, "warmup": 0.05},
         "train": {"minutes": 15, "batch_size": max(2, min(8, known.count or 8)), "ema": 0.99, "workers": 2},
