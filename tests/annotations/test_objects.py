@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from intarsia.data.samples import as_sample
 from intarsia.data.write_shards import shard
 from intarsia.doctor import audit
 from intarsia.errors import DataError
+from intarsia.labels import LabelSpace
 from intarsia.structures import Batch, Sample
 
 H, W = 24, 30
@@ -131,11 +133,38 @@ def test_masks_move_with_their_sample(tmp_path: Path, image: Path) -> None:
         as_sample(sample._replace(masks=sample.masks.float()), 0)
 
 
-def test_a_cache_keeps_them_and_shards_say_that_they_do_not(tmp_path: Path, image: Path) -> None:
+def test_cache_and_shards_keep_them(tmp_path: Path, image: Path) -> None:
     sample = sample_of(tmp_path, image)
     dataset = datasets.open("export", tmp_path / "out", "all", overlaps=True)
-    assert torch.equal(Cached(dataset, tmp_path / "cache")[0].masks, sample.masks)
-    with pytest.raises(
-        DataError, match="masks of objects that overlap, which shards do not hold; leave out data.overlaps"
-    ):
-        shard([dataset], tmp_path / "shards")
+    assert dataset.labels.things == ("bud", "leaf", "frame") and sample.classes.tolist() == [1, 2, 1, 3]
+    shard([dataset], tmp_path / "shards")
+    for other in (Cached(dataset, tmp_path / "cache")[0], datasets.open("shards", tmp_path / "shards", "all")[0]):
+        assert torch.equal(other.masks, sample.masks) and other.masks.dtype == torch.bool
+        assert torch.equal(other.classes, sample.classes) and torch.equal(other.objects, sample.objects)
+
+
+def test_crowds_are_drawn_and_are_no_objects(tmp_path: Path, image: Path) -> None:
+    """The pixels of a crowd have its class and no object number; it has no row among the masks, and rows stay in step."""
+    drawn = project(image)
+    (picture,) = drawn.pictures
+    crowd = Region("leaf", outline(box(16, 6, 20, 14)), crowd=True, object="many")
+    regions = (*picture.regions[:3], crowd, *picture.regions[3:])
+    convert(replace(drawn, pictures=(picture._replace(regions=regions),)), "coco", tmp_path / "out")
+    for overlaps in (False, True):
+        sample = datasets.open("export", tmp_path / "out", "all", overlaps=overlaps)[0]
+        assert (sample.labels[16:20, 6:14] == 2).all() and not sample.objects[16:20, 6:14].any()
+        assert len(sample.objects.unique()) - 1 == 3  # the first lies under others as a whole
+    assert np.array_equal(sample.masks, np.stack(expected())) and sample.classes.tolist() == [1, 2, 1, 3]
+    for number in sample.objects.unique().tolist():
+        assert not number or bool(sample.masks[number - 1][sample.objects == number].all())
+
+
+def test_only_things_are_told_apart(tmp_path: Path, image: Path) -> None:
+    whole = sample_of(tmp_path, image)
+    names = ("background", "bud", "leaf", "frame")
+    for overlaps in (False, True):
+        space = LabelSpace(names, things=("bud",))
+        sample = datasets.open("export", tmp_path / "out", "all", labels=space, overlaps=overlaps)[0]
+        assert torch.equal(sample.objects > 0, (sample.labels == 1)) and torch.equal(sample.labels, whole.labels)
+    assert sample.classes.tolist() == [1, 1] and torch.equal(sample.masks, whole.masks[[0, 2]])
+    assert sample.objects.max() == 2 and sample.masks[1][sample.objects == 2].all()

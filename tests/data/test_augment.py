@@ -30,7 +30,16 @@ def ramp(height: int = 90, width: int = 120, name: str = "ramp") -> Sample:
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     image = torch.stack([100 * x + 50, 100 * y + 50, 0 * x], dim=0).to(torch.int32)
     objects = ((x // 30) + 4 * (y // 30) + 1).to(torch.int32)
-    return Sample(image, x.to(torch.uint8), name, objects, y.float(), planes_at(x, y))
+    masks = torch.stack([objects == n for n in range(1, 13)])
+    return Sample(
+        image, x.to(torch.uint8), name, objects, y.float(), planes_at(x, y), masks,
+        classes=torch.arange(12) % 3, tags=torch.tensor([True, False, True]), previous=before_at(x, y),
+    )  # fmt: skip
+
+
+def before_at(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The objects one frame before: each half as wide as now."""
+    return torch.where(x % 30 < 15, x // 30 + 4 * (y // 30) + 1, 0).int()
 
 
 def planes_at(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -44,6 +53,9 @@ def check_together(made: Sample) -> None:
     x, y = made.labels.int(), made.depth.nan_to_num().int()
     assert torch.equal(made.objects[inside], (x // 30 + 4 * (y // 30) + 1)[inside].int())
     assert torch.equal(made.planes[:, inside], planes_at(x, y)[:, inside])
+    assert torch.equal(made.masks, torch.stack([made.objects == n for n in range(1, 13)]))
+    assert torch.equal(made.classes, torch.arange(12) % 3) and made.tags.tolist() == [True, False, True]
+    assert torch.equal(made.previous[inside], before_at(x, y)[inside])
     assert (
         (made.objects[~inside] == 0).all() and made.depth[~inside].isnan().all() and not made.planes[:, ~inside].any()
     )
@@ -117,7 +129,6 @@ def test_boxes_follow_from_objects() -> None:
 
 def test_flipping_twice_changes_nothing() -> None:
     sample = ramp()
-    sample = sample._replace(masks=torch.stack([sample.objects == n for n in range(1, 13)]))
     for vertical in (False, True):
         once = flipped(sample, vertical=vertical)
         for mine, theirs in zip(flipped(once, vertical=vertical), sample, strict=True):
@@ -206,6 +217,11 @@ def test_mixing_moves_objects_depth_and_planes_with_the_labels(kind: str) -> Non
     for number in made.objects[inside].unique():  # each new number is one object of one sample
         assert number > 0 and len(expected[made.objects[inside] == number].unique()) == 1
     assert torch.equal(made.planes[:, inside], planes_at(x, y)[:, inside])
+    assert torch.equal(made.masks, torch.stack([made.objects == n for n in range(1, len(made.masks) + 1)]))
+    assert len(made.classes) == len(made.masks) == (48 if kind == "mosaic" else 24)
+    assert torch.equal(made.classes[made.objects[inside].long() - 1], (expected - 1) % 3)
+    was = made.previous > 0  # one frame before, an object has the number that it has now
+    assert torch.equal(was[inside], (x % 30 < 15)[inside]) and torch.equal(made.previous[was], made.objects[was])
     assert made.depth[~inside].isnan().all() and not made.planes[:, ~inside].any()
 
 
@@ -225,13 +241,16 @@ def test_classmix_of_planes_moves_whole_classes() -> None:
 
 def test_a_sample_without_labels_goes_with_the_others_and_one_with_labels_must_have_their_parts() -> None:
     """Nothing is known of a picture without a mask, so it has no objects, unknown depth, empty planes."""
-    full = ramp()._replace(image=torch.zeros(3, 90, 120, dtype=torch.uint8))
+    full = ramp()._replace(image=torch.zeros(3, 90, 120, dtype=torch.uint8), tags=None)
     bare = Sample(full.image, torch.full((90, 120), IGNORE, dtype=torch.uint8), "bare")
     batch = next(Loader([full, bare], batch_size=2, ignore_index=IGNORE).stream())
     own, other = batch.names.index("ramp"), batch.names.index("bare")
     assert torch.equal(batch.objects[own], full.objects) and torch.equal(batch.depth[own], full.depth)
     assert torch.equal(batch.planes[own], full.planes)
     assert not batch.objects[other].any() and batch.depth[other].isnan().all() and not batch.planes[other].any()
+    assert batch.masks[other].shape == (0, 90, 120) and not len(batch.classes[other])
+    assert torch.equal(batch.masks[own], full.masks) and torch.equal(batch.classes[own], full.classes)
+    assert torch.equal(batch.previous[own], full.previous) and not batch.previous[other].any()
 
     class Known(list):
         labels = LabelSpace(("a", "b"))
@@ -342,7 +361,16 @@ class PadIfNeeded:
 
 
 def test_a_compose_by_its_looks() -> None:
-    sample = ramp()._replace(image=ramp().image.to(torch.uint8), objects=None, depth=None, planes=None)
+    sample = ramp()._replace(
+        image=ramp().image.to(torch.uint8),
+        objects=None,
+        depth=None,
+        planes=None,
+        masks=None,
+        classes=None,
+        tags=None,
+        previous=None,
+    )
     change = borrowed(Compose(), IGNORE)
     made, again = (change(sample, np.random.default_rng(2)) for _ in range(2))
     assert torch.equal(made.labels, sample.labels.flip(-1)) and torch.equal(made.image, again.image)

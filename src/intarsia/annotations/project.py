@@ -255,6 +255,7 @@ class Painted(NamedTuple):
     objects: np.ndarray  # as `draw_objects` gives them
     covered: tuple[str, ...]  # the label of each object of which less than a tenth is seen
     under: int = 0  # pixels of objects that lie under later ones, counted for each object
+    crowds: tuple[int, ...] = ()  # the numbers of those that are many objects, not told apart
 
 
 def paint(picture: Picture, classes: Sequence[str]) -> Painted:
@@ -271,6 +272,7 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
     areas: list[int] = []
     unions: dict[int, np.ndarray] = {}  # of objects of several regions, whose pieces may overlap
     words = [region.object for region in picture.regions]
+    crowds: set[int] = set()
     for region in picture.regions:
         if region.label not in codes:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
@@ -286,8 +288,9 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
         else:
             areas[number - 1] = int(mask.sum())
         values[mask], objects[mask] = codes[region.label], number
+        crowds |= {number} if region.crowd else set()
     seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
-    return Painted(values, objects, hidden(labels, areas, seen), sum(areas) - sum(seen))
+    return Painted(values, objects, hidden(labels, areas, seen), sum(areas) - sum(seen), tuple(sorted(crowds)))
 
 
 def pixels_of(region: Region, picture: Picture) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Decoded samples in one file on disk, written once and read through the page cache by every worker and every run.
 
-    samples.bin   image and labels of each sample, and its objects, depth and planes (a bit each), one behind the other
+    samples.bin   image and labels of each sample, and all else that it has (planes and masks a bit each), one behind the other
     index.json    the key they were made from; shapes, types and offsets
 
 The key is a hash of this program's version, of path, size and time of every file that a sample is read from, of the label
@@ -30,6 +30,8 @@ from .dataset import holds
 from .files.ahead import ahead
 from .pairs import Pairs
 from .samples import packed, unpacked
+
+_MAPS = ("objects", "depth", "classes", "previous")  # parts of a sample that are written as they are
 
 
 class Cached:
@@ -63,7 +65,7 @@ class Cached:
     def __getitem__(self, index: int) -> Sample:
         entry = self.index["samples"][index]
         image = self._take(entry["image"]).permute(2, 0, 1)
-        maps = {key: self._take(entry[key]) for key in ("objects", "depth") if key in entry}
+        maps = {key: self._take(entry[key]) for key in _MAPS if key in entry}
         planes = unpacked(self._take(entry["planes"]).numpy(), self.labels.num_classes) if "planes" in entry else None
         masks = unpacked(self._take(entry["masks"]).numpy(), entry["objects_drawn"]) if "masks" in entry else None
         tags = self.dataset.tagged(self.items[index])  # which follow from the data set, not from pixels
@@ -134,7 +136,7 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
             for count, sample in enumerate(_read(dataset), 1):
                 entry: dict[str, Any] = {"name": sample.name}
                 held: dict[str, torch.Tensor | None] = {"image": sample.image.permute(1, 2, 0), "labels": sample.labels}
-                held |= {"objects": sample.objects, "depth": sample.depth}
+                held |= {what: getattr(sample, what) for what in _MAPS}
                 arrays = {what: array.numpy() for what, array in held.items() if array is not None}
                 if sample.planes is not None:
                     arrays["planes"] = packed(sample.planes)

@@ -14,6 +14,7 @@ from ..structures import Sample
 from .dataset import Fault, Notes
 from .files.codecs import raw_of, read_image
 from .files.npy import planes_of, whole
+from .things import only_things, thing_rows
 
 
 class Pair(NamedTuple):
@@ -42,6 +43,8 @@ class Raw(NamedTuple):
     ignored: np.ndarray | None = None  # [H, W] bool, pixels that count in no plane; None: all count
     under: int = 0  # pixels of objects that lie under later ones, and that `masks` does not keep
     masks: np.ndarray | None = None  # [M, H, W] bool, row n all pixels of object n + 1; they may overlap
+    kinds: np.ndarray | None = None  # [M] the class of each row of `masks`: a raw value, or with `planes` its place
+    before: "Raw | None" = None  # the frame before, of a video whose object numbers are kept
 
 
 class Pairs:
@@ -155,19 +158,22 @@ class Pairs:
             raise LabelError(f"{self.place(item)}: {error}") from None
         if told := self.misfit(item, image, raw):
             raise DataError(told)
-        objects, depth = raw.objects, raw.depth
-        if objects is not None:
-            objects = whole(objects, self.place(item))
-            objects = objects.astype(np.int32) if raw.kept else numbered(objects, labels != self.labels.ignore_index)
+        try:
+            objects, masks, kinds = self._told_apart(item, raw, labels)
+            previous = None if raw.before is None else self._before(item, raw.before)
+        except LabelError as error:
+            raise LabelError(f"{self.place(item)}: {error}") from None
         return Sample(
             picture,
             as_tensor(labels),
             item.name,
-            None if objects is None else torch.from_numpy(objects),
-            depth=None if depth is None else torch.from_numpy(depth.astype(np.float32)),
-            planes=None if planes is None else torch.from_numpy(planes),
-            masks=None if raw.masks is None else torch.from_numpy(raw.masks),
+            _tensor(objects),
+            depth=None if raw.depth is None else torch.from_numpy(raw.depth.astype(np.float32)),
+            planes=_tensor(planes),
+            masks=_tensor(masks),
+            classes=_tensor(kinds),
             tags=self.tagged(item),
+            previous=_tensor(previous),
         )
 
     def tagged(self, item: Pair) -> torch.Tensor | None:
@@ -178,6 +184,27 @@ class Pairs:
         tags[list(self.tags[item.name])] = True
         return tags
 
+    def _told_apart(
+        self, item: Pair, raw: Raw, labels: np.ndarray
+    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        """The objects that are things: their numbers [H, W] int32, masks [M, H, W] and classes [M]; each None if unknown."""
+        objects, masks = raw.objects, raw.masks
+        if objects is not None:
+            objects = whole(objects, self.place(item))
+            kept = raw.kept or masks is not None  # whose rows the numbers stand for
+            objects = objects.astype(np.int32) if kept else numbered(objects, labels != self.labels.ignore_index)
+        if masks is None or raw.kinds is None:
+            return None if objects is None else only_things(objects, labels, self.labels), masks, None
+        if len(raw.kinds) != len(masks):
+            raise DataError(f"{self.place(item)}: {len(raw.kinds)} classes for {len(masks)} masks; each object has one")
+        kinds = (raw.kinds if self.labels.planes else self.labels.encode(raw.kinds)).astype(np.int64)
+        masks, kinds, objects = thing_rows(masks, kinds, self.labels, objects)
+        return objects, masks, kinds
+
+    def _before(self, item: Pair, raw: Raw) -> np.ndarray | None:
+        """The object numbers of the frame before, [H, W] int32."""
+        return self._told_apart(item, raw, self.labels.ignoring(raw.nodata).encode(raw.classes))[0]
+
     def place(self, item: Pair) -> str:
         """What to call a pair's mask, or its image where it has none: the file, and the pair where others share the file."""
         return self._called(item.mask or item.image, item)
@@ -187,7 +214,16 @@ class Pairs:
         several = self.labels.planes and raw.planes is not None
         first = raw.planes[0] if several and raw.planes is not None else raw.classes
         kind = "planes" if several else "mask"
-        for what, array in ((kind, first), ("objects", raw.objects), ("depth", raw.depth)):
+        masks = None if raw.masks is None or not len(raw.masks) else raw.masks[0]
+        before = None if raw.before is None else raw.before.classes
+        parts = (
+            (kind, first),
+            ("objects", raw.objects),
+            ("depth", raw.depth),
+            ("masks", masks),
+            ("frame before", before),
+        )
+        for what, array in parts:
             if array is not None and array.shape != image.shape[:2]:
                 return mismatch(self._called(item.image, item), self.place(item), image.shape, array.shape, what)
         return ""
@@ -221,6 +257,10 @@ def numbered(codes: np.ndarray, counted: np.ndarray) -> np.ndarray:
     numbers = np.cumsum(known != 0) * (known != 0)
     made: np.ndarray = numbers[places.reshape(kept.shape)].astype(np.int32)
     return made
+
+
+def _tensor(array: np.ndarray | None) -> torch.Tensor | None:
+    return None if array is None else torch.from_numpy(array)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
@@ -262,7 +302,9 @@ def mismatch(image: str, mask: str, size: Sequence[int], other: Sequence[int], w
     hint = " (height and width swapped: is one of them turned?)" if tuple(size[:2]) == (other[1], other[0]) else ""
     if not hint and abs(size[0] * other[1] - size[1] * other[0]) <= 0.01 * size[0] * other[1]:
         hint = " (the same shape: was one of them resized?)"
-    told = "depth is" if what == "depth" else f"{what} {mask} {'are' if what in ('objects', 'planes') else 'is'}"
+    told = (
+        "depth is" if what == "depth" else f"{what} {mask} {'are' if what in ('objects', 'planes', 'masks') else 'is'}"
+    )
     return (
         f"{image} is {size[1]}x{size[0]} pixels, but its {told} {other[1]}x{other[0]}{hint}; they must be of one size"
     )

@@ -15,7 +15,7 @@ from .pairs import as_tensor
 
 
 def as_sample(item: Any, index: int) -> Sample:
-    """Turn an item of a data set into a Sample: labels of whole numbers, objects int32, depth float32, planes bool.
+    """Turn an item of a data set into a Sample: labels of whole numbers, objects int32, depth float32, planes and tags bool.
 
     Args:
         item: a Sample, or a tuple (image [C, H, W], labels [H, W]) or (image, labels, name).
@@ -44,20 +44,51 @@ def as_sample(item: Any, index: int) -> Sample:
     if all(part is None for part in sample[3:]):
         return sample
     _check_masks(sample)
-    return sample._replace(objects=_objects(sample), depth=_depth(sample), planes=_planes(sample))
+    return sample._replace(
+        objects=_numbers(sample, "objects", sample.objects),
+        depth=_depth(sample),
+        planes=_planes(sample),
+        classes=_classes(sample),
+        tags=_tags(sample),
+        previous=_numbers(sample, "objects one frame before", sample.previous),
+    )
 
 
 def _real(values: Tensor) -> bool:
     return values.is_floating_point() or values.is_complex() or values.dtype == torch.bool
 
 
-def _objects(sample: Sample) -> Tensor | None:
-    objects = sample.objects
+def _numbers(sample: Sample, what: str, objects: Tensor | None) -> Tensor | None:
     if objects is None:
         return None
-    if objects.shape != sample.labels.shape or _real(objects):
-        raise DataError(_unfit(sample, "objects", objects, "whole numbers [H, W], 0 where there is none"))
+    if objects.shape != sample.labels.shape or _real(objects) or (objects < 0).any():
+        raise DataError(_unfit(sample, what, objects, "whole numbers [H, W], 0 where there is none"))
     return objects.to(torch.int32)
+
+
+def _classes(sample: Sample) -> Tensor | None:
+    """The class of each object; as many as there are masks, or as the largest object number says."""
+    classes, masks, objects = sample.classes, sample.masks, sample.objects
+    most = 0 if objects is None or not objects.numel() else int(objects.max())
+    count = most if masks is None else len(masks)
+    if masks is not None and most > count:
+        raise DataError(f"{sample.name}: object {most} has no mask, there are {count}; give masks one row an object")
+    if classes is None:
+        return None
+    if classes.ndim != 1 or _real(classes):
+        raise DataError(_unfit(sample, "classes", classes, "whole numbers [M], one an object"))
+    if len(classes) != count if masks is not None else len(classes) < count:
+        raise DataError(
+            f"{sample.name}: {len(classes)} classes for {count} objects; give the class of each "
+            f"{'row of masks' if masks is not None else 'object number from 1 on'}"
+        )
+    return classes.long()
+
+
+def _tags(sample: Sample) -> Tensor | None:
+    if sample.tags is not None and (sample.tags.ndim != 1 or sample.tags.dtype != torch.bool):
+        raise DataError(_unfit(sample, "tags", sample.tags, "bool [K], one a class"))
+    return sample.tags
 
 
 def _depth(sample: Sample) -> Tensor | None:
@@ -93,6 +124,8 @@ def _unfit(sample: Sample, what: str, values: Tensor, wanted: str) -> str:
 def filled(samples: Sequence[Sample], ignore_index: int | None) -> list[Sample]:
     """Give samples without any label the parts that the others have: no objects, unknown depth, empty planes.
 
+    Tags are not made up: a picture without any is refused where others have some.
+
     Args:
         ignore_index: the label of pixels that do not count; None: no sample is changed.
 
@@ -105,17 +138,17 @@ def filled(samples: Sequence[Sample], ignore_index: int | None) -> list[Sample]:
 
 
 def _completed(sample: Sample, model: Sample) -> Sample:
-    size, objects, depth, planes = sample.labels.shape, sample.objects, sample.depth, sample.planes
-    if objects is None and model.objects is not None:
-        objects = torch.zeros(size, dtype=torch.int32)
-    if depth is None and model.depth is not None:
-        depth = torch.full(size, float("nan"))
-    if planes is None and model.planes is not None:
-        planes = torch.zeros((len(model.planes), *size), dtype=torch.bool)
-    masks = sample.masks
-    if masks is None and model.masks is not None:
-        masks = torch.zeros((0, *size), dtype=torch.bool)
-    return sample._replace(objects=objects, depth=depth, planes=planes, masks=masks)
+    size = sample.labels.shape
+    empty: dict[str, Tensor] = {
+        "objects": torch.zeros(size, dtype=torch.int32),
+        "depth": torch.full(size, float("nan")),
+        "planes": torch.zeros((0 if model.planes is None else len(model.planes), *size), dtype=torch.bool),
+        "masks": torch.zeros((0, *size), dtype=torch.bool),
+        "classes": torch.zeros(0, dtype=torch.long),
+        "previous": torch.zeros(size, dtype=torch.int32),
+    }
+    lacking = [what for what in empty if getattr(sample, what) is None and getattr(model, what) is not None]
+    return sample._replace(**{what: empty[what] for what in lacking})
 
 
 def check_alike(samples: Sequence[Sample]) -> None:
@@ -144,6 +177,11 @@ def check_alike(samples: Sequence[Sample]) -> None:
             raise DataError(
                 f"{first.name} has {len(first.planes)} planes and {other.name} has {len(other.planes)}: they fit into no "
                 "batch; give every sample one plane a class"
+            )
+        if first.tags is not None and other.tags is not None and len(first.tags) != len(other.tags):
+            raise DataError(
+                f"{first.name} has {len(first.tags)} tags and {other.name} has {len(other.tags)}: they fit into no batch; "
+                "give every sample one tag a class"
             )
 
 

@@ -4,7 +4,11 @@
                         0001.objects.npy  0001.depth.npy  where they are known; 0003.unlabeled instead of a mask
                         0001.planes.npy   several labels a pixel, a bit each: [ceil(K / 8), H, W]; then 0001.seg.npy
                                           is 0 where pixels count, else the ignore index
-    index.json          where each file lies in its tar, and the label space; written by `intarsia data shard`
+                        0001.masks.npy 0001.kinds.npy   each object with all of its pixels, a bit each, and the raw
+                                          values of their classes: [ceil(M / 8), H, W] and [M]
+                        0001.before.npy   raw values and object numbers of the frame before: [2, H, W]
+    index.json          where each file lies in its tar, the label space, and the classes of whole pictures where they
+                        are known (tags); written by `intarsia data shard`
 
 A tar is read by its members' places, not from front to back: locally with a seek, from a server with a request for
 those bytes alone. So shards are shuffled and resumed exactly as files are, and nothing is kept on the disk.
@@ -108,7 +112,29 @@ def shards(root: str | Path, split: str, *, labels: LabelSpace | None = None) ->
     swept(Path(tempfile.gettempdir()))  # members that killed processes were reading
     tars = Tars(root, stamp, held)
     read, decode = partial(_image, tars), partial(_decode, tars, space)
-    return Pairs(items, space, name="shards", split=split, image=read, decode=decode)
+    tags = _tags(root, index, split, space, items)
+    return Pairs(items, space, name="shards", split=split, image=read, decode=decode, tags=tags)
+
+
+def _tags(
+    root: str, index: dict[str, Any], split: str, space: LabelSpace, items: list[Pair]
+) -> dict[str, list[int]] | None:
+    """The classes of each picture as a whole, by its name; None where the index tells of none.
+
+    Raises: DataError for tags that are no class numbers, or do not tell of every picture.
+    """
+    tags = index.get("tags", {}).get(split) if isinstance(index.get("tags", {}), dict) else index["tags"]
+    if tags is None:
+        return None
+    for item in items:
+        numbers = tags.get(item.name) if isinstance(tags, dict) else None
+        if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < space.num_classes for n in numbers):
+            raise DataError(
+                f"{root}: its index.json has no list of class numbers (0..{space.num_classes - 1}) under tags for "
+                f"{item.name!r}; `intarsia data shard` writes it"
+            )
+    found: dict[str, list[int]] = tags
+    return found
 
 
 def _labels(root: str, index: dict[str, Any]) -> LabelSpace | None:
@@ -134,7 +160,7 @@ def _sorted(shard: str, name: str, members: dict[str, Place]) -> dict[str, Place
     found["mask"] = next((members[e] for e in masks if e in members), None)
     if found["mask"] is None and UNLABELED not in members:
         raise DataError(f"{shard}: {name} has no mask; a mask is called {name}.seg.png")
-    for what in ("objects", "depth", "planes"):
+    for what in ("objects", "depth", "planes", "masks", "kinds", "before"):
         found[what] = members.get(f"{what}.npy")
     return {what: place for what, place in found.items() if place is not None}
 
@@ -145,32 +171,46 @@ def _image(tars: Tars, item: Pair) -> np.ndarray:
 
 
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
-    maps = {what: tars.read(item.name, what, load) for what in ("objects", "depth") if what in tars.places[item.name]}
+    known = [what for what in ("objects", "depth", "kinds") if what in tars.places[item.name]]
+    parts = {what: tars.read(item.name, what, load) for what in known}
+    if "kinds" in parts and (parts["kinds"].ndim != 1 or parts["kinds"].dtype.kind not in "iu"):
+        raise DataError(
+            f"{item.name}: kinds of shape {list(parts['kinds'].shape)}; write a whole number for each object"
+        )
     classes, nodata = tars.read(item.name, "mask", lambda path: raw_of(path, labels.by_color))
+    if "masks" in tars.places[item.name]:
+        count = len(parts["kinds"]) if "kinds" in parts else None
+        parts["masks"] = tars.read(item.name, "masks", partial(_planes, count, "masks"))
+    if "before" in tars.places[item.name]:
+        before = tars.read(item.name, "before", load)
+        if before.ndim != 3 or len(before) != 2 or before.dtype.kind not in "iu":
+            raise DataError(f"{item.name}: before of shape {list(before.shape)}; write whole numbers [2, H, W]")
+        parts["before"] = Raw(before[0], before[1], kept=True)
     if not labels.planes:
-        return Raw(classes, **maps, nodata=nodata, kept=True)
+        return Raw(classes, **parts, nodata=nodata, kept=True)
     if "planes" not in tars.places[item.name]:
         raise DataError(
             f"{item.name}: has one mask and no planes, but labels.planes asks for {labels.num_classes}, one a class; leave "
             "labels.planes out"
         )
-    planes = tars.read(item.name, "planes", partial(_planes, labels.num_classes))
-    return Raw(classes, **maps, kept=True, planes=planes, ignored=classes == labels.ignore_index)
+    planes = tars.read(item.name, "planes", partial(_planes, labels.num_classes, "planes"))
+    return Raw(classes, **parts, kept=True, planes=planes, ignored=classes == labels.ignore_index)
 
 
-def _planes(count: int, path: Path) -> np.ndarray:
-    """The planes [K, H, W] of a member: one bit each, or as bool.
+def _planes(count: int | None, what: str, path: Path) -> np.ndarray:
+    """The planes or masks [count, H, W] of a member: one bit each, or as bool; any number of them as bool where count is None.
 
     Raises: DataError for anything else.
     """
     held = load(path)
-    if held.ndim == 3 and held.dtype == np.uint8 and len(held) == -(-count // 8):
+    if count is not None and held.ndim == 3 and held.dtype == np.uint8 and len(held) == -(-count // 8):
         return unpacked(held, count).numpy()
-    if held.ndim == 3 and held.dtype == bool and len(held) == count:
+    if held.ndim == 3 and held.dtype == bool and count in (len(held), None):
         return held
+    bits = "" if count is None else f", or a bit each in uint8 [{-(-count // 8)}, H, W]"
     raise DataError(
-        f"{path}: {held.dtype} of shape {list(held.shape)} is no {count} planes; write bool [{count}, H, W], or a bit each "
-        f"in uint8 [{-(-count // 8)}, H, W]"
+        f"{path}: {held.dtype} of shape {list(held.shape)} is no {'' if count is None else f'{count} '}{what}; write bool "
+        f"[{'M' if count is None else count}, H, W]{bits}"
     )
 
 

@@ -10,14 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import torch
 
 from ..errors import DataError
 from ..output import renewed
+from ..structures import Sample
 from .dataset import holds
 from .faults import check_whole
 from .files.codecs import read_image
 from .layers import told_covered
-from .pairs import Pair, Pairs
+from .pairs import Pair, Pairs, Raw
 from .samples import packed
 from .shards import UNLABELED, members
 
@@ -33,7 +35,7 @@ def shard(
     """Write splits of a data set as tar files of the very bytes of their files, and an index of them.
 
     Where an image or its raw values are put together from several files, or channels are changed, the result is written;
-    objects, depth and planes are written beside them.
+    objects, depth, planes, masks of objects and the frame before are written beside them.
 
     Args:
         datasets: one a split, of one label space.
@@ -86,6 +88,8 @@ def _written(
                         tell(done, total)
             written.append(path.name)
             index["shards"][path.name] = members(path)
+    if tags := {d.split: {item.name: list(d.tags[item.name]) for item in d.items} for d in datasets if d.tags is not None}:
+        index["tags"] = tags
     index["labels"] = datasets[0].labels.to_dict()
     (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
     if hidden and said is not None:
@@ -108,19 +112,26 @@ def _write(tar: tarfile.TarFile, dataset: Pairs, item: Pair) -> tuple[str, ...]:
         raw = dataset.decode(item)
         assert raw is not None
         sample = dataset.sample(item, dataset.read(item), raw)
-        if sample.masks is not None:
-            raise DataError(
-                f"{item.name}: has masks of objects that overlap, which shards do not hold; leave out data.overlaps"
-            )
         several = sample.planes is not None
         _add(tar, f"{name}.seg.npy", sample.labels.numpy().astype(dataset.labels.dtype) if several else raw.classes)
-        for what, array in (("objects", sample.objects), ("depth", sample.depth)):
-            if array is not None:
-                _add(tar, f"{name}.{what}.npy", array.numpy())
-        if sample.planes is not None:
-            _add(tar, f"{name}.planes.npy", packed(sample.planes))
+        for what, array in _parts(raw, sample).items():
+            _add(tar, f"{name}.{what}.npy", array)
         return raw.covered
     return ()
+
+
+def _parts(raw: Raw, sample: Sample) -> dict[str, np.ndarray]:
+    """What a sample has beside image and mask: as it is, and masks with the raw values of their classes."""
+    parts = {what: part.numpy() for what in ("objects", "depth") if (part := getattr(sample, what)) is not None}
+    if sample.planes is not None:
+        parts["planes"] = packed(sample.planes)
+    if raw.masks is not None:
+        parts |= {} if raw.objects is None else {"objects": raw.objects.astype(np.int32)}
+        parts |= {} if raw.kinds is None else {"kinds": raw.kinds.astype(np.int64)}
+        parts["masks"] = raw.masks if raw.kinds is None else packed(torch.from_numpy(raw.masks))
+    if raw.before is not None and raw.before.objects is not None:
+        parts["before"] = np.stack([raw.before.classes, raw.before.objects]).astype(np.int32)
+    return parts
 
 
 def _add(tar: tarfile.TarFile, name: str, array: np.ndarray) -> None:

@@ -15,14 +15,24 @@ from ..annotations.splits import declared, part, to_train_on
 from ..data.dataset import Fault
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of, role
+from ..data.things import with_things
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace
+from ..structures import Objects
 from .release import held_out
+
+INSTANCES = (
+    "coco",
+    "yolo",
+)  # tools whose annotations are objects, one and all; where others draw, labels.things says which
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Decodes a picture: its regions drawn, later ones over earlier ones, and numbered in their order."""
+    """Decodes a picture: its regions drawn, later ones over earlier ones, and numbered in their order.
+
+    A crowd, many objects that were not told apart, is drawn in its class and has no number.
+    """
 
     source: str
     classes: tuple[str, ...]
@@ -34,10 +44,21 @@ class Drawing:
         picture = self.pictures[item.name]
         table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
         painted = paint(picture, self.classes)
-        raw = Raw(table[painted.values], painted.objects, kept=True, covered=painted.covered, under=painted.under)
+        seen = np.where(np.isin(painted.objects, painted.crowds), 0, painted.objects)
+        raw = Raw(table[painted.values], seen, kept=True, covered=painted.covered, under=painted.under)
         if not self.overlaps:
             return raw
-        return raw._replace(masks=np.asarray(objects_of(picture, self.classes).shapes), under=0)
+        masks, kinds, objects = told_apart(objects_of(picture, self.classes), painted.objects)
+        return raw._replace(objects=objects, masks=masks, kinds=table[kinds + 1], under=0)
+
+
+def told_apart(drawn: Objects, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Masks [M, H, W], classes [M] and object numbers of what is no crowd and has a class; numbers follow the rows."""
+    masks, kinds = np.asarray(drawn.shapes), np.asarray(drawn.classes)
+    stays = (kinds >= 0) & ~np.asarray(drawn.crowd, bool)
+    if numbers is not None:
+        numbers = np.concatenate([[0], np.cumsum(stays) * stays]).astype(np.int32)[numbers]
+    return masks[stays], kinds[stays], numbers
 
 
 @dataclass(frozen=True)
@@ -51,8 +72,11 @@ class Stack:
     def __call__(self, item: Pair) -> Raw:
         picture = self.pictures[item.name]
         held = planes_of(picture, (*self.names, IGNORE))
-        masks = np.asarray(objects_of(picture, self.names).shapes) if self.overlaps else None
-        return Raw(np.zeros(held.shape[1:], np.uint8), planes=held[:-1], ignored=held[-1], masks=masks)
+        raw = Raw(np.zeros(held.shape[1:], np.uint8), planes=held[:-1], ignored=held[-1])
+        if not self.overlaps:
+            return raw
+        masks, kinds, _ = told_apart(objects_of(picture, self.names), None)
+        return raw._replace(masks=masks, kinds=kinds)
 
 
 def stacked(project: Project, labels: LabelSpace, pictures: Sequence[Picture], overlaps: bool) -> Stack:
@@ -144,9 +168,13 @@ def drawn(
     ]
     whole = replace(project, classes=tuple(classes or project.classes))
     space = labels or label_space(whole, uncovered)
+    if project.source in INSTANCES:
+        space = with_things(space, project.classes)
     if labels is None and planes:
         names = tuple(name for name in whole.classes if name != IGNORE)
-        space = LabelSpace(names, tuple(space.colors[space.names.index(name)] for name in names), planes=True)
+        things = space.things if overlaps else ()
+        shown = tuple(space.colors[space.names.index(name)] for name in names)
+        space = LabelSpace(names, shown, planes=True, things=things)
     if planes and not space.planes:
         raise LabelError(
             "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"
@@ -197,7 +225,8 @@ def export(
         planes: several labels a pixel: a plane for each class, so that regions that overlap keep all of their pixels;
             objects are not numbered then. Also where `labels` has `planes`.
         overlaps: whether each object keeps all of its pixels as a mask of its own (`Sample.masks`, [M, H, W]), also those
-            that others are drawn over; labels and object numbers show the last one drawn, as without.
+            that others are drawn over, with its class (`Sample.classes`, [M]); labels and object numbers show the last one
+            drawn, as without.
         holdout: share of the pictures, 0..1, that is "val"; which ones follows from their names alone. Of an export that
             declares splits, a share of those to train on.
         roles: what splits are for whose names do not say so: {batch_7: val}; train, val, test or none.

@@ -66,8 +66,9 @@ def borrowed(transform: Callable[..., Any], ignore_index: int) -> Change:
 def _more(sample: Sample, ignore_index: int) -> list[np.ndarray]:
     """Object numbers, depth and planes, where a sample has them, in types that every library can warp."""
     maps = []
-    if sample.objects is not None:
-        maps.append(sample.objects.numpy().astype(np.uint16 if int(sample.objects.max()) < 65536 else np.float32))
+    for numbers in (sample.objects, sample.previous):
+        if numbers is not None:
+            maps.append(numbers.numpy().astype(np.uint16 if int(numbers.max()) < 65536 else np.float32))
     if sample.depth is not None:
         maps.append(sample.depth.numpy())
     if sample.planes is not None:
@@ -79,10 +80,12 @@ def _more(sample: Sample, ignore_index: int) -> list[np.ndarray]:
 
 def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sample:
     """The sample with the maps of `_more` as they came back; where the masks were filled, there is nothing."""
-    objects, depth, planes, rest = sample.objects, sample.depth, sample.planes, iter(maps)
-    if objects is not None:
-        objects = torch.from_numpy(np.ascontiguousarray(next(rest)).astype(np.int32))
-        objects[(sample.labels == ignore_index) & (objects == ignore_index)] = 0
+    depth, planes, rest = sample.depth, sample.planes, iter(maps)
+    for what in ("objects", "previous"):
+        if getattr(sample, what) is not None:
+            numbers = torch.from_numpy(np.ascontiguousarray(next(rest)).astype(np.int32))
+            numbers[(sample.labels == ignore_index) & (numbers == ignore_index)] = 0
+            sample = sample._replace(**{what: numbers})
     if depth is not None:
         depth = torch.from_numpy(np.ascontiguousarray(next(rest), np.float32))
         depth[(sample.labels == ignore_index) & (depth == ignore_index)] = float("nan")
@@ -93,7 +96,7 @@ def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sam
         masks = torch.from_numpy(np.stack([mask == 1 for mask in rest]))
     elif masks is not None:
         masks = torch.zeros((0, *sample.labels.shape), dtype=torch.bool)
-    return sample._replace(objects=objects, depth=depth, planes=planes, masks=masks)
+    return sample._replace(depth=depth, planes=planes, masks=masks)
 
 
 def _check_fill(transform: Any, ignore_index: int) -> None:

@@ -55,29 +55,24 @@ def place(
         planes = None if sample.planes is None else _cut_map(sample.planes, box, size, angle, False)
         if max_share >= 1 or attempt == 9 or _largest_share(labels, planes, ignore_index) <= max_share:
             break
-    changed = Sample(
-        image=_cut_image(sample.image, box, size, angle),
-        labels=labels,
-        name=sample.name,
-        objects=None if sample.objects is None else _cut_map(sample.objects, box, size, angle, 0),
-        depth=None if sample.depth is None else _cut_map(sample.depth, box, size, angle, math.nan),
-        planes=planes,
-        masks=None if sample.masks is None else _cut_map(sample.masks, box, size, angle, False),
-    )
+    outside = {"objects": 0, "previous": 0, "depth": math.nan, "masks": False}
+    maps = {what: _cut_map(part, box, size, angle, outside[what]) for what, part in _maps(sample) if what in outside}
+    image = _cut_image(sample.image, box, size, angle)
+    changed = sample._replace(image=image, labels=labels, planes=planes, **maps)
     return flipped(changed) if mirror else changed
 
 
 def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
     """Exchange left and right, or top and bottom."""
     axis = -2 if vertical else -1
-    return sample._replace(
-        image=sample.image.flip(axis),
-        labels=sample.labels.flip(axis),
-        objects=None if sample.objects is None else sample.objects.flip(axis),
-        depth=None if sample.depth is None else sample.depth.flip(axis),
-        planes=None if sample.planes is None else sample.planes.flip(axis),
-        masks=None if sample.masks is None else sample.masks.flip(axis),
-    )
+    parts = {what: part.flip(axis) for what, part in _maps(sample)}
+    return sample._replace(image=sample.image.flip(axis), labels=sample.labels.flip(axis), **parts)
+
+
+def _maps(sample: Sample) -> list[tuple[str, Tensor]]:
+    """The parts of a sample, beside image and labels, that have a value for each pixel."""
+    parts = [(what, getattr(sample, what)) for what in ("objects", "previous", "depth", "planes", "masks")]
+    return [(what, part) for what, part in parts if part is not None]
 
 
 def _box(rng: np.random.Generator, inside: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:

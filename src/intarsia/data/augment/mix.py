@@ -86,20 +86,36 @@ def mosaic(samples: list[Sample], rng: np.random.Generator) -> Sample:
 def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
     """`above` where `covered` [H, W], `below` elsewhere; the objects of `above` get numbers after those of `below`.
 
+    A picture has the tags of both, and the objects of the frame before go with those of the frame.
+
     Raises: DataError where one sample has objects, depth or planes, and the other has not.
     """
     check_alike([below, above])
-    objects = depth = planes = masks = None
+    made = below._replace(
+        image=torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1),
+        labels=torch.where(covered, above.labels, below.labels),
+    )
+    for what in ("depth", "planes"):
+        under, over = getattr(below, what), getattr(above, what)
+        if under is not None:
+            made = made._replace(**{what: torch.where(covered, over, under)})
     if below.masks is not None and above.masks is not None:
-        masks = torch.cat([below.masks & ~covered, above.masks & covered])
-    if below.objects is not None and above.objects is not None:
-        last = below.objects.max() if below.masks is None else len(below.masks)
-        lifted = torch.where(above.objects > 0, above.objects + last, 0)
-        objects = torch.where(covered, lifted, below.objects)
-    if below.depth is not None and above.depth is not None:
-        depth = torch.where(covered, above.depth, below.depth)
-    if below.planes is not None and above.planes is not None:
-        planes = torch.where(covered, above.planes, below.planes)
-    image = torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    labels = torch.where(covered, above.labels, below.labels)
-    return Sample(image, labels, below.name, objects, depth, planes, masks)
+        made = made._replace(masks=torch.cat([below.masks & ~covered, above.masks & covered]))
+    last = _last(below)
+    for what in ("objects", "previous"):
+        under, over = getattr(below, what), getattr(above, what)
+        if under is not None:
+            lifted = torch.where(over > 0, over + last, 0).to(under.dtype)
+            made = made._replace(**{what: torch.where(covered, lifted, under)})
+    if below.classes is not None and above.classes is not None:
+        made = made._replace(classes=torch.cat([below.classes[:last], above.classes]))
+    return made if below.tags is None or above.tags is None else made._replace(tags=below.tags | above.tags)
+
+
+def _last(sample: Sample) -> int:
+    """The number after which those of another sample are free."""
+    if sample.masks is not None:
+        return len(sample.masks)
+    if sample.classes is not None:
+        return len(sample.classes)
+    return max((int(part.max()) for part in (sample.objects, sample.previous) if part is not None), default=0)
