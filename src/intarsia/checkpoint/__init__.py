@@ -3,6 +3,7 @@
 `load_foreign` reads those of other libraries; `build` makes their variants of our networks, too.
 """
 
+from .dense import dense
 from .file import load, save
 from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign, output_of
 from .record import Checkpoint
@@ -15,6 +16,7 @@ __all__ = [
     "Foreign",
     "bare",
     "build",
+    "dense",
     "fitted",
     "load",
     "load_foreign",

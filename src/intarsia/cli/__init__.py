@@ -20,6 +20,7 @@ from . import (
     compare,
     data,
     demo,
+    dense,
     evaluate,
     init,
     lab,
@@ -51,6 +52,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("calibrate")(calibrate.calibrate)
+app.command("dense")(dense.dense)
 app.command("predict")(predict.predict)
 app.command("study")(study.study)
 app.command("models")(models.models)
