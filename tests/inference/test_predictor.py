@@ -290,7 +290,7 @@ def test_too_large_a_picture_is_told_in_a_sentence(problem):
 
     with pytest.raises(
         DataError,
-        match="a picture of 7 x 5 pixels does not fit into the memory of cpu with this network; cut it into tiles",
+        match="a picture of 7 x 5 pixels does not fit into the memory of cpu with this network; predict it in smaller windows",
     ):
         Predictor.of_network(Scores(full), COLORS, HALF, HALF)(picture())
 

@@ -177,7 +177,7 @@ def test_a_small_picture_is_seen_whole_and_a_large_one_in_windows_by_itself(monk
     seen.clear()
     windowed(picture(100, 300))
     assert seen == [(100, 128)] * 3
-    assert windowed.note(100, 300) == "predicted in 3 windows of 128x128 pixels that overlap by 25 %"
+    assert windowed.note(100, 300) == "predicted in 3 windows of 128x128 pixels that overlap by at least 25 %"
     seen.clear()
     Windowed(engine, "whole")(picture(100, 300))
     assert seen == [(100, 300)]

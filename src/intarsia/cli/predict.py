@@ -10,10 +10,14 @@ import typer
 
 from ..characters import one_line
 from .terminal import AsJson, Overwrite, answer, console, refuse
+from .views import Flip, Overlap, Scales, Window, settings_of
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run; MODEL,MODEL averages several."),
+    ],
     inputs: Annotated[
         list[str],
         typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or patterns such as 'day*/*.jpg'."),
@@ -29,6 +33,10 @@ def predict(
             "(variances, whose root the picture shows) or sets (how many classes could be true)."
         ),
     ] = None,
+    window: Window = None,
+    overlap: Overlap = None,
+    flip: Flip = None,
+    scales: Scales = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
@@ -41,6 +49,7 @@ def predict(
         out,
         alpha=alpha,
         uncertainty=uncertainty,
+        settings=settings_of(window, overlap, flip, scales),
         device=device,
         workers=workers,
         overwrite=overwrite,

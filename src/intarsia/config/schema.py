@@ -255,7 +255,7 @@ class Evaluate(_Frozen):
 class Predict(_Frozen):
     """How a picture is shown to the network: whole or in windows, once or in several views."""
 
-    window: Annotated[int, Field(gt=0)] | Literal["auto", "whole"] = Field(
+    window: int | Literal["auto", "whole"] = Field(
         default="auto",
         description="Side of the windows in pixels that pictures are predicted in; auto: pictures of more than 4 megapixels "
         "in windows of 1024, or less where memory is short; whole: none.",
@@ -266,8 +266,8 @@ class Predict(_Frozen):
         description="Weights of a window's pixels where several see one; none: that of the window whose middle is nearest.",
     )
     flip: bool = Field(default=False, description="Predict each picture mirrored as well, and average.")
-    scales: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(1.0,), min_length=1, description="Predict each picture in these factors of its size, and average."
+    scales: tuple[float, ...] = Field(
+        default=(1.0,), description="Predict each picture in these factors of its size, and average."
     )
     rotations: tuple[Literal[90, 180, 270], ...] = Field(
         default=(), description="Predict each picture turned by these degrees against the clock as well, and average."
@@ -279,11 +279,26 @@ class Predict(_Frozen):
         default="float32", description="Of the network's arithmetic; the others trade equality for speed."
     )
 
+    @field_validator("window", mode="before")
+    @classmethod
+    def _a_side(cls, given: Any) -> Any:
+        side = int(given) if isinstance(given, str) and given.isdecimal() else given
+        if side in ("auto", "whole") or (isinstance(side, int) and not isinstance(side, bool) and side > 0):
+            return side
+        raise ValueError("give the side of windows in pixels, such as 512, or auto, or whole")
+
     @field_validator("scales", "rotations", mode="before")
     @classmethod
     def _one_is_a_list(cls, given: Any) -> Any:
         """`predict.scales=0.5` on a command line."""
         return [given] if isinstance(given, int | float) else given
+
+    @field_validator("scales")
+    @classmethod
+    def _factors(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if not scales or min(scales) <= 0:
+            raise ValueError("give factors above 0, such as 0.75, 1, 1.25")
+        return scales
 
 
 class Recipe(_Frozen):

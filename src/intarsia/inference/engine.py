@@ -129,7 +129,7 @@ def memory_explained(image: Tensor, device: torch.device) -> Iterator[None]:
         many = f"{count} pictures" if count > 1 else "a picture"
         raise DataError(
             f"{many} of {width} x {height} pixels {'do' if count > 1 else 'does'} not fit into the memory of {device} with this network; "
-            "predict it in smaller windows (window=256), make it smaller, or use a device with more memory"
+            "predict it in smaller windows (window: 256), make it smaller, or use a device with more memory"
         ) from None
 
 

@@ -60,6 +60,7 @@ def predict(
     *,
     alpha: float = 0.5,
     uncertainty: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     device: str | torch.device = "auto",
     workers: int = 1,
     overwrite: bool = False,
@@ -71,11 +72,12 @@ def predict(
     A picture that cannot be read does not stop the others; its line in predictions.jsonl holds the error.
 
     Args:
-        model: a Predictor, a checkpoint, or the folder of a run.
+        model: a Predictor, a checkpoint, or the folder of a run; several models, "a,b", are averaged.
         inputs: pictures, folders of pictures, or patterns such as "day*/*.jpg".
         out: the folder for the results.
         alpha: how strongly the overlay covers the picture, 0..1.
         uncertainty: of `KINDS`; a map of it is written for each picture as well, [H, W] float32 of 0 (sure) to 1.
+        settings: for a model that is loaded: windows and views, as for `Predictor.load`.
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
@@ -96,7 +98,7 @@ def predict(
         say(sentence)
     names = result_names(paths)
     _keep_apart(paths, names, Path(out), uncertainty)
-    predictor = model if isinstance(model, Predictor) else Predictor.load(model, device=device)
+    predictor = model if isinstance(model, Predictor) else Predictor.load(model, device=device, settings=settings)
     every = (target for name in names for target in targets(name, uncertainty))
     results = Output(out, chain([LINES], every), overwrite=overwrite)
     lines = _write_all(predictor, paths, names, results, alpha, workers, uncertainty, done)

@@ -127,7 +127,7 @@ class Windowed:
             return ""
         rows, columns = (len(starts(length, side, self.overlap)) for length in (height, width))
         share = f"{self.overlap:.0%}".replace("%", " %")
-        return f"predicted in {rows * columns} windows of {side}x{side} pixels that overlap by {share}"
+        return f"predicted in {rows * columns} windows of {side}x{side} pixels that overlap by at least {share}"
 
     def _sides(self, height: int, width: int) -> Iterator[int | None]:
         """The sides of windows to try, one after the other; None: the image as a whole."""

@@ -202,7 +202,9 @@ def refuse_another(out: Path, old: Checkpoint, recipe: Recipe) -> None:
     Raises: TrainingError naming a key that differs.
     """
     unnamed = set() if recipe.loss.name else {"loss.name"}
-    changed = [key for key in states.differing(old.recipe, recipe.to_dict()) if key not in MAY_DIFFER | unnamed]
+    differing = states.differing(old.recipe, recipe.to_dict())
+    kept = [key for key in differing if key.split(".")[0] != "predict"]
+    changed = [key for key in kept if key not in MAY_DIFFER | unnamed]
     if changed:
         raise TrainingError(
             f"the run in {out} was started with another {changed[0]}; resume it with its own recipe "

@@ -1,0 +1,43 @@
+"""Options of `predict`, `evaluate` and `compare`: in which windows, and in which views, a picture is predicted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import RecipeError
+
+Window = Annotated[
+    str | None,
+    typer.Option(
+        help="Side of the windows that pictures are predicted in, in pixels; auto: only pictures of more than 4 megapixels; "
+        "whole: none. Without this and the next three, as the model's recipe says.",
+        metavar="PIXELS",
+    ),
+]
+Overlap = Annotated[
+    float | None, typer.Option(help="Share of a window that the next one sees again, 0 up to 1.", metavar="SHARE")
+]
+Flip = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Predict each picture mirrored too, and average.")]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        help="Predict each picture in these factors of its size, and average: 0.75,1,1.25.", metavar="FACTORS"
+    ),
+]
+
+
+def settings_of(window: str | None, overlap: float | None, flip: bool | None, scales: str | None) -> dict[str, Any]:
+    """Gather the options that were given, as keys of a recipe's `predict`.
+
+    Raises: RecipeError for scales that are no numbers.
+    """
+    factors = None
+    if scales is not None:
+        try:
+            factors = [float(part) for part in scales.split(",")]
+        except ValueError:
+            raise RecipeError(f"--scales is {scales!r}; give factors above 0, such as 0.75,1,1.25") from None
+    given = {"window": window, "overlap": overlap, "flip": flip, "scales": factors}
+    return {key: value for key, value in given.items() if value is not None}
