@@ -459,7 +459,7 @@ def test_labels_beyond_255_classes_are_saved_as_16_bit(tmp_path):
 
 def test_places_where_labels_cannot_be_saved(predictor, tmp_path):
     found = predictor(picture())
-    with pytest.raises(DataError, match=r"written as PNG, which loses nothing; name it a\.png"):
+    with pytest.raises(DataError, match=r"labels are written as \.png; name it a\.png"):
         found.save(tmp_path / "a.jpg")
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be made"):

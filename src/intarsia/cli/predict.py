@@ -1,16 +1,20 @@
-"""`intarsia predict`: pictures in; label maps, overlays and one JSON line an image out."""
+"""`intarsia predict`: pictures in; answers, overlays and one JSON line an image out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..characters import one_line
+from ..errors import ModelError, counted, nearest
 from .terminal import AsJson, Overwrite, answer, console, refuse
 from .views import Flip, Overlap, Scales, Window, settings_of
+
+if TYPE_CHECKING:
+    from ..inference import Predictor
 
 
 def predict(
@@ -37,20 +41,60 @@ def predict(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="What is answered: classification, semantic, detection, instance, panoptic, depth; else the model's own."
+        ),
+    ] = "",
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="What must be more probable than this to count, 0..1: of two classes the second one, of objects their score, of "
+            "several labels a pixel each class (also one each: 'lung=0.3,lesion=0.6').",
+            metavar="P",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write DIR/probabilities/<name>: npy ([K, H, W] float32) or tif (a page a class).",
+            metavar="npy|tif",
+        ),
+    ] = None,
+    values: Annotated[
+        bool,
+        typer.Option(
+            "--values", help="Label maps hold the data set's own values, such as 0 and 255, instead of class numbers."
+        ),
+    ] = False,
+    clear: Annotated[
+        str | None,
+        typer.Option(
+            help="Class that overlays leave clear; background where there are two classes; '' for none.",
+            metavar="CLASS",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
-    """Name every pixel of pictures: DIR/<name>.png, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
+    """Answer pictures: DIR/<name>.png or what the task answers with, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
+    from ..inference import Predictor
     from ..inference import predict as run
 
+    settings = settings_of(window, overlap, flip, scales)
+    predictor = Predictor.load(model, device=device, task=task, settings=settings)
+    if threshold is not None:
+        predictor = predictor.deciding(decide={"threshold": threshold_of(threshold, predictor)})
     found = run(
-        model,
+        predictor,
         inputs,
         out,
         alpha=alpha,
+        clear=clear,
         uncertainty=uncertainty,
-        settings=settings_of(window, overlap, flip, scales),
-        device=device,
+        probabilities=probabilities,
+        values=values,
         workers=workers,
         overwrite=overwrite,
         say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),
@@ -72,19 +116,49 @@ def predict(
         refuse(f"{len(failed)} of {len(lines)} pictures could not be read; {rest}", as_json=False)
         return 2
     if not as_json:
-        console().print(
-            f"{len(lines)} pictures: label maps in {out}, overlays in {out / 'overlays'}", markup=False, soft_wrap=True
-        )
+        places = f"{found.told} in {out}, overlays in {out / 'overlays'}"
+        console().print(f"{counted(len(lines), 'picture')}: {places}", markup=False, soft_wrap=True)
     return 0
+
+
+def threshold_of(text: str, predictor: Predictor) -> float | list[float]:
+    """Read a threshold: a number, one for each class in their order, or class=number for some of them.
+
+    Raises: ModelError for what is none of these, a number outside of 0..1, and a name that is no class.
+    """
+    names, parts = predictor.labels.names, text.split(",")
+    if "=" not in text:
+        numbers = [_number(part, text) for part in parts]
+        return numbers[0] if len(numbers) == 1 else numbers
+    usual = predictor.decide.get("threshold", 0.5)
+    limits = dict(zip(names, [usual] * len(names) if isinstance(usual, int | float) else usual, strict=True))
+    for part in parts:
+        name, _, number = part.partition("=")
+        if name.strip() not in names:
+            raise ModelError(f"--threshold names {name.strip()!r}, which is no class{nearest(name.strip(), names)}")
+        limits[name.strip()] = _number(number, text)
+    return list(limits.values())
+
+
+def _number(part: str, text: str) -> float:
+    try:
+        number = float(part)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ModelError(
+            f"--threshold is {text!r}; give a number of 0 to 1, such as 0.3, or one a class, such as lung=0.3,lesion=0.6"
+        )
+    return number
 
 
 def show(line: Mapping[str, Any]) -> None:
     """Print what was found in one picture, a line of predictions.jsonl, or why it cannot be read."""
+    from ..inference.results import main_file, tell
+
     show_failures(line)
     if "error" not in line:
-        largest = sorted(((n, s) for n, s in line["shares"].items() if s >= 0.005), key=lambda item: -item[1])[:3]
-        most = ", ".join(f"{name} {share:.0%}" for name, share in largest)
-        console().print(one_line(f"{line['image']} -> {line['labels']}  ({most})"), markup=False, soft_wrap=True)
+        console().print(one_line(f"{line['image']} -> {main_file(line)}  ({tell(line)})"), markup=False, soft_wrap=True)
 
 
 def show_failures(line: Mapping[str, Any]) -> None:

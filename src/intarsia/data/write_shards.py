@@ -88,7 +88,9 @@ def _written(
                         tell(done, total)
             written.append(path.name)
             index["shards"][path.name] = members(path)
-    if tags := {d.split: {item.name: list(d.tags[item.name]) for item in d.items} for d in datasets if d.tags is not None}:
+    if tags := {
+        d.split: {item.name: list(d.tags[item.name]) for item in d.items} for d in datasets if d.tags is not None
+    }:
         index["tags"] = tags
     index["labels"] = datasets[0].labels.to_dict()
     (out / "index.json").write_text(json.dumps(index), encoding="utf-8")

@@ -22,7 +22,7 @@ from ..data.files.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 from ..naming import distinct, key
 
-RESULTS = ("overlays", "uncertainty")  # folders of results beside the label maps
+RESULTS = ("overlays", "probabilities", "uncertainty")  # folders of results beside the label maps
 
 
 def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:

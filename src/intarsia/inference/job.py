@@ -1,7 +1,7 @@
-"""Predict many pictures into a folder: label maps, overlays, maps of uncertainty, and one JSON line a picture.
+"""Predict many pictures into a folder: answers, overlays, probabilities, maps of uncertainty, and one JSON line a picture.
 
-    inputs - expand - names - Predictor.stream - out/<name>.png, out/overlays/<name>.png, out/uncertainty/<name>.npy and .png
-                                               ` out/predictions.jsonl
+    inputs - expand - names - Predictor.stream - the answers' files (`results.py`), out/overlays/<name>.png,
+                            ` out/predictions.jsonl     out/probabilities/<name>.npy, out/uncertainty/<name>.npy and .png
 
 Files that somebody else made, or changed, are never written over; `..output` knows which.
 """
@@ -13,22 +13,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
+from ..draw.maps import check_alpha, cleared
 from ..errors import DataError, IntarsiaError, ModelError, nearest
+from ..labels import LabelSpace, raw_of
 from ..naming import key
 from ..output import Output
+from ..postprocess import VIEWS
+from ..structures import Labels
 from .inputs import expand, fit_channels, left_out, result_names, to_tensor
 from .prediction import Prediction
 from .predictor import Predictor
+from .results import KINDS as RESULTS
+from .results import Gathered, expected, told_together
 from .uncertainty import KINDS
 from .uncertainty import uncertainty as uncertainty_of
+from .writing import Made, image_ids, write_probabilities
 
-LINES, UNSURE = "predictions.jsonl", "uncertainty"
+LINES, UNSURE, SURE = "predictions.jsonl", "uncertainty", "probabilities"
+FORMS = ("npy", "tif")  # of probabilities
 VARIANCES = ("mc-dropout", "tta")  # kinds of uncertainty whose pictures show the root
 
 
@@ -38,8 +47,10 @@ class Predictions:
 
     Args:
         folder: that the results lie in.
-        lines: one for each picture, in their order, as predictions.jsonl holds them: image, labels, overlay, height, width,
-            shares, and where there are some uncertainty and note; or image and error, for one that cannot be read.
+        lines: one for each picture, in their order, as predictions.jsonl holds them: image, overlay, height, width; by the
+            kind of answer labels, planes, panoptic and segments, objects and results, depth with near and far, or tags and
+            scores; shares where the answer covers pixels; and where there are some probabilities, uncertainty and note. For
+            a picture that cannot be read, image and error.
         left_out: a sentence about files in the folders given whose kind is not read; "" where there are none.
     """
 
@@ -48,9 +59,40 @@ class Predictions:
     left_out: str = ""
 
     @property
+    def told(self) -> str:
+        """What the files of the answers are called together: "label maps"."""
+        return told_together(self.lines)
+
+    @property
     def failed(self) -> list[dict[str, Any]]:
         """The lines of pictures that could not be read."""
         return [line for line in self.lines if "error" in line]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is written of each picture beside its answer.
+
+    Args:
+        alpha: how strongly the overlay covers the picture, 0..1.
+        clear: the class that overlays leave clear; None: "background" where there are two classes, "": none.
+        uncertainty: of `KINDS`; a map of it is written as well, [H, W] float32 of 0 (sure) to 1.
+        probabilities: "npy" or "tif"; those of each class and pixel are written as well, [K, H, W] float32.
+        values: label maps hold the raw values of the data set, such as 0 and 255, instead of class numbers.
+    """
+
+    alpha: float = 0.5
+    clear: str | None = None
+    uncertainty: str | None = None
+    probabilities: str | None = None
+    values: bool = False
+
+    def __post_init__(self) -> None:
+        if self.uncertainty is not None and self.uncertainty not in KINDS:
+            raise ModelError(f"there is no uncertainty {self.uncertainty!r}{nearest(self.uncertainty, KINDS)}")
+        if self.probabilities is not None and self.probabilities not in FORMS:
+            raise DataError(f"probabilities are no {self.probabilities!r}{nearest(self.probabilities, FORMS)}")
+        check_alpha(self.alpha)
 
 
 def predict(
@@ -66,8 +108,13 @@ def predict(
     overwrite: bool = False,
     say: Callable[[str], None] | None = None,
     done: Callable[[Mapping[str, Any]], None] | None = None,
+    task: str = "",
+    decide: Mapping[str, Any] = MappingProxyType({}),
+    clear: str | None = None,
+    probabilities: str | None = None,
+    values: bool = False,
 ) -> Predictions:
-    """Name every pixel of pictures, and write what was found into a folder.
+    """Answer pictures, and write what was found into a folder.
 
     A picture that cannot be read does not stop the others; its line in predictions.jsonl holds the error.
 
@@ -75,21 +122,18 @@ def predict(
         model: a Predictor, a checkpoint, or the folder of a run; several models, "a,b", are averaged.
         inputs: pictures, folders of pictures, or patterns such as "day*/*.jpg".
         out: the folder for the results.
-        alpha: how strongly the overlay covers the picture, 0..1.
-        uncertainty: of `KINDS`; a map of it is written for each picture as well, [H, W] float32 of 0 (sure) to 1.
+        alpha, uncertainty, clear, probabilities, values: as for `Wanted`.
         settings: for a model that is loaded: windows and views, as for `Predictor.load`.
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
         say: is told, in a sentence, what of the inputs is left out, before the first picture.
         done: is given each picture's line once its files are written, in the order of the pictures.
+        task, decide: as for `Predictor`; "" and nothing: the model's own.
 
-    Raises: DataError, ModelError or CheckpointError, before the first picture wherever that is possible.
+    Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
-    if uncertainty is not None and uncertainty not in KINDS:
-        raise ModelError(f"there is no uncertainty {uncertainty!r}{nearest(uncertainty, KINDS)}")
-    if not 0 <= alpha <= 1:
-        raise DataError(f"alpha is {alpha}; give the strength of the overlay, 0 to 1")
+    wanted = Wanted(alpha, clear, uncertainty, probabilities, values)
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -97,33 +141,57 @@ def predict(
     if (sentence := left_out(given)) and say:
         say(sentence)
     names = result_names(paths)
-    _keep_apart(paths, names, Path(out), uncertainty)
-    predictor = model if isinstance(model, Predictor) else Predictor.load(model, device=device, settings=settings)
-    every = (target for name in names for target in targets(name, uncertainty))
-    results = Output(out, chain([LINES], every), overwrite=overwrite)
-    lines = _write_all(predictor, paths, names, results, alpha, workers, uncertainty, done)
+    if isinstance(model, Predictor):
+        predictor = model.deciding(task, decide) if task or decide else model
+    else:
+        predictor = Predictor.load(model, device=device, task=task, decide=decide, settings=settings)
+    _check(predictor, wanted)
+    kind = expected(predictor.task, predictor.labels)
+    ours = [targets(name, uncertainty, kind, predictor.labels, probabilities) for name in names]
+    _keep_apart(paths, ours, Path(out))
+    results = Output(out, chain([LINES, *RESULTS[kind].whole], *ours), overwrite=overwrite)
+    lines = _write_all(predictor, paths, names, results, wanted, workers, done)
     return Predictions(results.folder, lines, sentence)
 
 
-def targets(name: str, unsure: str | None = None) -> list[str]:
-    """List the files that are written of a picture, below the folder of the results: label map, overlay, uncertainty.
+def targets(
+    name: str, unsure: str | None = None, kind: type = Labels, space: LabelSpace | None = None, sure: str | None = None
+) -> list[str]:
+    """List the files that are written of a picture, below the folder of the results: answer, overlay, maps.
 
     Args:
         name: what the picture's results are called, as `result_names` has it.
         unsure: the kind of uncertainty that is written as well.
+        kind: of the answer.
+        space: the classes, where planes are written.
+        sure: the form of the probabilities that are written as well.
     """
+    own = RESULTS[kind].files(name, space or LabelSpace(("any",)))
     maps = [f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"] if unsure is not None else []
-    return [f"{name}.png", f"overlays/{name}.png", *maps]
+    return [*own, f"overlays/{name}.png", *([f"{SURE}/{name}.{sure}"] if sure else []), *maps]
 
 
-def _keep_apart(paths: Sequence[Path], names: Sequence[str], out: Path, unsure: str | None) -> None:
+def _check(predictor: Predictor, wanted: Wanted) -> None:
+    """Refuse what this predictor cannot give, before the first picture."""
+    cleared(predictor.labels, wanted.clear)
+    if wanted.values:
+        if expected(predictor.task, predictor.labels) is not Labels:
+            raise ModelError("raw values are those of label maps, and this model answers with something else")
+        raw_of(np.arange(predictor.labels.num_classes), predictor.labels)
+    asked = "probabilities" if wanted.probabilities else "uncertainty" if wanted.uncertainty else ""
+    if asked and predictor.returns is not None and predictor.returns not in VIEWS:
+        raise ModelError(
+            f"{asked} are of the classes of each pixel, and this model returns {predictor.returns.__name__}, which has none"
+        )
+
+
+def _keep_apart(paths: Sequence[Path], ours: Sequence[Sequence[str]], out: Path) -> None:
     """Refuse results that would be written over the pictures they are made from."""
     given, folder = {key(str(path.resolve())): path for path in paths}, out.resolve()
-    for name in names:
-        for target in targets(name, unsure):
-            picture = given.get(key(str(folder / target)))
-            if picture is not None and (folder / target).exists() and picture.samefile(folder / target):
-                raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
+    for target in chain.from_iterable(ours):
+        picture = given.get(key(str(folder / target)))
+        if picture is not None and (folder / target).exists() and picture.samefile(folder / target):
+            raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
 
 
 def _write_all(
@@ -131,13 +199,13 @@ def _write_all(
     paths: Sequence[Path],
     names: Sequence[str],
     results: Output,
-    alpha: float,
+    wanted: Wanted,
     workers: int,
-    unsure: str | None,
     done: Callable[[Mapping[str, Any]], None] | None,
 ) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
-    with results.growing(LINES) as record:
+    ids = dict(zip(names, image_ids(list(names)), strict=True))
+    with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole:
 
         def note(line: dict[str, Any]) -> None:
             lines.append(line)
@@ -149,35 +217,41 @@ def _write_all(
         def failed(_: str, error: IntarsiaError) -> None:
             note({"image": str(paths[len(lines)]), "error": str(error)})
 
-        for prediction in predictor.stream(paths, workers=workers, failed=failed):
+        keep = wanted.probabilities is not None
+        for prediction in predictor.stream(paths, workers=workers, failed=failed, probabilities=keep):
             # results and failures come in the order of the paths
             path, name = paths[len(lines)], names[len(lines)]
-            line = {"image": str(path), **_write(prediction, name, results, alpha)}
+            line = {"image": str(path), **_write(prediction, name, results, wanted, whole)}
             if prediction.note:
                 line["note"] = prediction.note
-            if unsure is not None:
-                line["uncertainty"] = str(_write_unsure(predictor, prediction, unsure, name, results))
+            if wanted.uncertainty is not None:
+                line["uncertainty"] = str(_write_unsure(predictor, prediction, wanted.uncertainty, name, results))
             note(line)
     return lines
 
 
-def _write(prediction: Prediction, name: str, results: Output, alpha: float) -> dict[str, Any]:
-    """Write one picture's label map and overlay; returns what its line says of them."""
-    labels, overlay = targets(name)
-    with results.file(labels) as file:
-        prediction.save(file)
+def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, whole: Gathered) -> dict[str, Any]:
+    """Write one picture's answer, overlay and probabilities; returns what its line says of them."""
+    made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values)
+    line = RESULTS[type(prediction.answer)].write(made, results)
+    whole(made)
+    overlay = f"overlays/{name}.png"
     with results.file(overlay) as file:
-        prediction.overlay(alpha).save(file)
-    height, width = prediction.labels.shape
-    places = {"labels": str(results.folder / labels), "overlay": str(results.folder / overlay)}
-    return {**places, "height": height, "width": width, "shares": prediction.shares()}
+        prediction.overlay(wanted.alpha, wanted.clear).save(file)
+    if wanted.probabilities:
+        sure = f"{SURE}/{name}.{wanted.probabilities}"
+        with results.file(sure) as file:
+            write_probabilities(file, prediction.probabilities, prediction.space.names)
+        line[SURE] = str(results.folder / sure)
+    height, width = prediction.size
+    return {**line, "overlay": str(results.folder / overlay), "height": height, "width": width}
 
 
 def _write_unsure(predictor: Predictor, prediction: Prediction, kind: str, name: str, results: Output) -> Path:
     """Write one picture's map as numbers and as a gray picture; returns the path of the numbers."""
     image = to_tensor(fit_channels(prediction.image, predictor.in_channels)[0])
     found = uncertainty_of(predictor, image, kind)[0].numpy()
-    numbers, gray = targets(name, kind)[-2:]
+    numbers, gray = f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"
     with results.file(numbers) as file:
         np.save(file, found)
     seen = np.sqrt(found) if kind in VARIANCES else found

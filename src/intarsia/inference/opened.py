@@ -15,7 +15,7 @@ from ..checkpoint import Checkpoint
 from ..config import Predict
 from ..errors import CheckpointError, ModelError
 from ..models.catalogue import ARCHITECTURES
-from ..postprocess import decision
+from ..postprocess import decision, usual_task
 from .assemble import assembled, models_in, settings_of
 from .engine import Engine, Torch, device_of, fastest
 from .ensemble import check_alike
@@ -87,5 +87,7 @@ def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[st
     options = {**(options if task in ("", own) else {}), **given}
     task = task or own
     if stored.model in ARCHITECTURES:
-        decision(ARCHITECTURES[stored.model].output, stored.labels, task, options)
+        returned = ARCHITECTURES[stored.model].output
+        decision(returned, stored.labels, task, options)
+        task = task or usual_task(returned, stored.labels)
     return task, options

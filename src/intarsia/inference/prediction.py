@@ -1,22 +1,33 @@
-"""The answer to one picture, and what to do with it."""
+"""The answer to one picture, and what to do with it: look at it, measure it, write it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from .. import draw
-from ..data.files.codecs import write_labels
-from ..draw.maps import counted
-from ..errors import DataError, ModelError
+from ..errors import ModelError
 from ..labels import LabelSpace
-from ..structures import Answer, Labels
+from ..structures import Answer, Depth, Labels, Objects, Planes, Segments, Tags
+from .measures import label_map, shares_of, tell
+from .writing import save
+
+SHOWN = 1200  # pixels of the longer side of a picture in a notebook, at most
+FIELDS: dict[type, str] = {  # where each kind of answer is found on a prediction
+    Tags: "tags", Labels: "labels", Planes: "planes", Segments: "segments", Objects: "objects", Depth: "depth",
+}  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """The answer to one picture.
 
@@ -27,6 +38,7 @@ class Prediction:
         name: stem of its file, or "image".
         path: its file, where it came from one.
         note: what was done to its channels, in a sentence; empty for nothing.
+        compute: computes the probabilities [K, H, W] when they are asked for.
     """
 
     answer: Answer
@@ -35,41 +47,150 @@ class Prediction:
     name: str = "image"
     path: Path | None = None
     note: str = ""
+    compute: Callable[[], np.ndarray] | None = field(default=None)
 
     @property
     def labels(self) -> np.ndarray:
-        """[H, W] the class of each pixel, of the label space's type.
+        """[H, W] the class of each pixel, of the label space's type; of panoptic segments too, void as the ignore index.
 
         Raises: ModelError where the answer has none.
         """
-        if not isinstance(self.answer, Labels):
-            raise ModelError(f"a prediction of {type(self.answer).__name__} has no labels")
-        return np.asarray(self.answer.classes).astype(self.space.dtype, copy=False)
+        if isinstance(self.answer, Labels | Segments):
+            return label_map(self.answer, self.space)
+        raise self._lack("labels")
 
-    def overlay(self, alpha: float = 0.5) -> Image.Image:
-        """The picture tinted by class, with the legend beside or below it; `alpha` 0..1 is the strength of the tint."""
-        return draw.with_legend(draw.overlay(self.image, self.labels, self.space, alpha), self.labels, self.space)
+    @property
+    def planes(self) -> np.ndarray:
+        """[K, H, W] bool, several labels a pixel.
+
+        Raises: ModelError where the answer has none.
+        """
+        if isinstance(self.answer, Planes):
+            return np.asarray(self.answer.planes)
+        raise self._lack("planes")
+
+    @property
+    def segments(self) -> Segments:
+        """The panoptic segments.
+
+        Raises: ModelError where the answer has none.
+        """
+        if isinstance(self.answer, Segments):
+            return self.answer
+        raise self._lack("segments")
+
+    @property
+    def objects(self) -> Objects:
+        """The objects, best first: shapes, classes, scores.
+
+        Raises: ModelError where the answer has none.
+        """
+        if isinstance(self.answer, Objects):
+            return self.answer
+        raise self._lack("objects")
+
+    @property
+    def depth(self) -> np.ndarray:
+        """[H, W] float32 meters; of panoptic segments too, where the network knows depth.
+
+        Raises: ModelError where the answer has none.
+        """
+        if isinstance(self.answer, Depth):
+            return np.asarray(self.answer.meters)
+        if isinstance(self.answer, Segments) and self.answer.depth is not None:
+            return np.asarray(self.answer.depth, np.float32)
+        raise self._lack("depth")
+
+    @property
+    def tags(self) -> Tags:
+        """The classes of the whole picture, the most probable first, and the probability of each class.
+
+        Raises: ModelError where the answer has none.
+        """
+        if isinstance(self.answer, Tags):
+            return self.answer
+        raise self._lack("tags")
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """[K, H, W] float32, how probable each class of each pixel is, under the predictor's temperature.
+
+        They take four bytes for each pixel and class, so that a prediction does not keep them: the first use runs the
+        network on the picture again.
+
+        Raises: ModelError where the network gives pixels no scores, or the prediction was made by no predictor.
+        """
+        if self.compute is None:
+            raise ModelError("this prediction was made without a predictor, which alone can compute its probabilities")
+        return self.compute()
+
+    def overlay(self, alpha: float = 0.5, clear: str | None = None) -> Image.Image:
+        """The picture under its answer, with a legend beside or below it.
+
+        Args:
+            alpha: strength of the tint, 0..1.
+            clear: the class that is left clear; None: "background" where there are two classes, "": none.
+        """
+        return draw.overlay_answer(self.image, self.answer, self.space, alpha, clear)
 
     def colorize(self) -> Image.Image:
-        """The classes alone, each in its color, in the picture's size."""
-        return draw.colorize(self.labels, self.space)
+        """The answer alone in its colors, in the picture's size."""
+        return draw.colorize_answer(self.answer, self.space, self.size)
 
     def shares(self) -> dict[str, float]:
-        """Class name -> its share of the pixels, 0..1, of every class, in the order of the classes."""
-        counts = counted(self.labels, self.space)
-        return {name: float(counts[n]) / self.labels.size for n, name in enumerate(self.space.names)}
+        """Class name -> its share of the pixels, 0..1, of every class, in the order of the classes.
 
-    def save(self, path: str | Path) -> Path:
-        """Write the label map as a palette PNG of class numbers, or as 16-bit gray beyond 255 classes.
+        Where a pixel may have several classes, the shares may add up to more than 1.
 
-        Raises: DataError when the name does not end in .png, or the file cannot be written.
+        Raises: ModelError for an answer that covers no pixels: boxes, tags, depth.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise DataError(f"{path}: label maps are written as PNG, which loses nothing; name it {path.stem}.png")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{path.parent}: the folder cannot be made ({error.strerror})") from error
-        write_labels(path, self.labels, self.space)
-        return path
+        return shares_of(self.answer, self.space, self.size)
+
+    def save(self, path: str | Path, *, values: bool = False) -> Path:
+        """Write the answer; which form it gets, the ending of the name says.
+
+        labels    .png   palette of class numbers, or 16-bit gray beyond 255 classes
+        planes    a folder of one CLASS.png each; .png of one bit a class, of up to 16; .npy bool [K, H, W]
+        segments  .png of R + 256 G + 65536 B, with a .json beside it, in COCO's panoptic form
+        objects   .json, COCO's results: category, score, box, run lengths
+        depth     .png of 16 bits, 256 a meter, 0 unknown; .npy float32 in meters
+        tags      .json
+
+        Args:
+            values: write label maps with the raw values of the data set, such as 0 and 255, instead of class numbers.
+
+        Returns: the path.
+
+        Raises: DataError for another ending, or when the file cannot be written; LabelError where classes have no raw values.
+        """
+        return save(Path(path), self.answer, self.space, self.size, self.name, values=values)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the picture."""
+        return self.image.shape[0], self.image.shape[1]
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"Prediction({self.name}: {width} x {height} pixels, {FIELDS[type(self.answer)]}: {self._told()})"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the overlay, at most 1200 pixels wide or high."""
+        picture = self.overlay()
+        picture.thumbnail((SHOWN, SHOWN))
+        file = BytesIO()
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+    def _repr_html_(self) -> str:
+        height, width = self.size
+        picture = base64.b64encode(self._repr_png_()).decode()
+        told = " · ".join(filter(None, (f"{self.name}, {width} x {height}", self._told(), self.note)))
+        return f'<figure style="margin:0"><img src="data:image/png;base64,{picture}" alt="{html.escape(self.name)}"><figcaption>{html.escape(told)}</figcaption></figure>'
+
+    def _told(self) -> str:
+        return tell(self.answer, self.space, self.size)
+
+    def _lack(self, wanted: str) -> ModelError:
+        kind: Any = FIELDS[type(self.answer)]
+        return ModelError(f"this prediction has no {wanted}: it answers with {kind}; use .{kind}")

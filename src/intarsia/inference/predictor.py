@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint
 from ..config import Predict
-from ..errors import DataError, IntarsiaError, ModelError
+from ..errors import DataError, IntarsiaError, ModelError, counted
 from ..labels import LabelSpace
-from ..postprocess import check_options, checked, decide, finite, options_of, semantic_view, usual_task
+from ..models.catalogue import ARCHITECTURES
+from ..postprocess import check_options, checked, decide, decision, finite, options_of, semantic_view, usual_task
 from ..structures import Answer, Output
 from .assemble import described
 from .engine import Engine, Torch, memory_explained, name_of, networks_of
@@ -29,6 +30,9 @@ from .inputs import fit_channels, read, to_tensor
 from .opened import opened
 from .prediction import Prediction
 from .windows import Windowed
+
+if TYPE_CHECKING:
+    from .job import Predictions
 
 
 class Predictor:
@@ -68,7 +72,7 @@ class Predictor:
                 f"mean holds {len(engine.mean)} numbers and std {len(engine.std)} for images of {in_channels} channels; "
                 "give one for each channel"
             )
-        check_options(task, decide)
+        check_options(task, decide, labels)
         self.engine = engine
         self.labels = labels
         self.task = task
@@ -76,6 +80,7 @@ class Predictor:
         self.decide = dict(decide)
         self.temperature = float(self.decide.pop("temperature", temperature))  # one, for answers and probabilities
         self.checkpoint: Checkpoint | None = None  # what it was loaded from, without tensors
+        self.returns: type | None = None  # the kind of output, where it is known before the first picture
 
     @classmethod
     def of_network(
@@ -142,7 +147,61 @@ class Predictor:
             temperature=found.temperature,
         )
         predictor.checkpoint = first
+        predictor.returns = ARCHITECTURES[first.model].output if first.model in ARCHITECTURES else None
         return predictor
+
+    def deciding(self, task: str = "", decide: Mapping[str, Any] = MappingProxyType({})) -> Predictor:
+        """The same engine for another task or with other options.
+
+        Args:
+            task: "": the same; another one is decided with its defaults.
+            decide: options of the decision, over those of this predictor.
+
+        Raises: ModelError as the constructor.
+        """
+        options = {**(self.decide if task in ("", self.task) else {}), **decide}
+        made = Predictor(
+            self.engine,
+            self.labels,
+            task=task or self.task,
+            in_channels=self.in_channels,
+            temperature=self.temperature,
+            decide=options,
+        )
+        made.checkpoint, made.returns = self.checkpoint, self.returns
+        if made.returns is not None:
+            decision(made.returns, self.labels, made.task, options)
+        return made
+
+    def write(self, source: str | Path | Iterable[str | Path], out: str | Path, **options: Any) -> Predictions:
+        """Answer pictures, and write what was found into a folder: `intarsia.predict` with this predictor.
+
+        Args:
+            source: pictures, folders of pictures, or patterns such as "day*/*.jpg".
+            out: the folder for the results.
+            options: as for `intarsia.predict`.
+
+        Raises: as `intarsia.predict`.
+        """
+        from .job import predict
+
+        return predict(self, source, out, **options)
+
+    def __repr__(self) -> str:
+        names = self.labels.names
+        classes = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        networks = networks_of(self.engine)
+        size = sum(p.numel() for network in networks for p in network.model.parameters())
+        parts = [
+            name_of(networks[0] if networks else self.engine),
+            f"{size / 1e6:.1f} M parameters" if size >= 50_000 else f"{size:,} parameters" if networks else "",
+            self.task or "its usual task",
+            f"{counted(len(names), 'class') if len(names) == 1 else f'{len(names)} classes'}: {classes}",
+            counted(self.in_channels, "channel"),
+            f"{self.device}, {self.precision}",
+            self.way,
+        ]
+        return f"Predictor({'; '.join(filter(None, parts))})"
 
     @property
     def way(self) -> str:
@@ -192,7 +251,7 @@ class Predictor:
         return next((network.precision for network in networks_of(self.engine)), "float32")
 
     def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:
-        """Name every pixel of one picture.
+        """Answer one picture.
 
         Args:
             image: a file, an image of PIL's, an array [H, W] or [H, W, C], or a tensor [C, H, W]; raw values.
@@ -206,14 +265,18 @@ class Predictor:
         images: Iterable[str | Path | Image.Image | np.ndarray | Tensor],
         workers: int = 1,
         failed: Callable[[str, IntarsiaError], None] | None = None,
+        *,
+        probabilities: bool = False,
     ) -> Iterator[Prediction]:
-        """Name every pixel of many pictures, in order, reading ahead; at most `workers` + 1 pictures wait in memory.
+        """Answer many pictures, in order, reading ahead; at most `workers` + 1 pictures wait in memory.
 
         Args:
             images: what a call takes; drawn one by one, so that it may be endless.
             workers: threads that read ahead; 0 reads each picture when its turn comes.
             failed: called with the path and the error of each picture that cannot be used, which is then left out; without
                 it, the first such picture raises its error once the pictures before it have been handed out.
+            probabilities: predictions hold those of their pixels from the start, [K, H, W] float32, instead of computing them
+                when they are asked for.
         """
         with ThreadPoolExecutor(max(1, workers)) as pool:
             ahead: deque[tuple[str, Future[tuple[np.ndarray, np.ndarray, str, Path | None, str]]]] = deque()
@@ -230,7 +293,7 @@ class Predictor:
                         return
                     name, job = ahead.popleft()
                     try:
-                        prediction = self._predict(*job.result())
+                        prediction = self._predict(*job.result(), keep=probabilities)
                     except IntarsiaError as error:
                         if failed is None:
                             raise
@@ -310,7 +373,9 @@ class Predictor:
 
         Raises: as `output`; ModelError where the network gives pixels no scores.
         """
-        output = self.output(image)
+        return self._scores(self.output(image))
+
+    def _scores(self, output: Output) -> Tensor:
         found = semantic_view(output)
         if found is None:
             raise ModelError(
@@ -353,16 +418,27 @@ class Predictor:
             raise DataError(f"{path}: {error}") from None
         return pixels, fitted, path.stem if path else "image", path, note
 
-    def _predict(self, pixels: np.ndarray, fitted: np.ndarray, name: str, path: Path | None, note: str) -> Prediction:
+    def _predict(
+        self, pixels: np.ndarray, fitted: np.ndarray, name: str, path: Path | None, note: str, keep: bool = False
+    ) -> Prediction:
+        def again() -> np.ndarray:
+            return self.probabilities(to_tensor(fit_channels(pixels, self.in_channels)[0]))[0].cpu().numpy()
+
+        sure: np.ndarray | None = None
         try:
-            answer = self.run(to_tensor(fitted))[0]
+            if keep:
+                output = self.output(to_tensor(fitted))
+                sure = self.scaled(self._scores(output))[0].cpu().numpy()
+                answer = self.answers(output)[0]
+            else:
+                answer = self.run(to_tensor(fitted))[0]
         except DataError as error:
             if path is None:
                 raise
             raise DataError(f"{path}: {error}") from None
         if isinstance(self.engine, Windowed):
             note = "; ".join(filter(None, (note, self.engine.note(*pixels.shape[:2]))))
-        return Prediction(answer, self.labels, pixels, name, path, note)
+        return Prediction(answer, self.labels, pixels, name, path, note, again if sure is None else lambda: sure)
 
 
 def _called(image: object) -> str:

@@ -10,6 +10,7 @@ nobody wrote it down, such as 0 and 255 alone, is decided in `values`, for every
 
 from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
 from .infer import infer
+from .raw import category_ids, raw_of
 from .space import IGNORE, LabelSpace
 from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
@@ -20,12 +21,14 @@ __all__ = [
     "VOID",
     "Color",
     "LabelSpace",
+    "category_ids",
     "distinct_colors",
     "evenly",
     "infer",
     "mixed",
     "pack_colors",
     "parse_color",
+    "raw_of",
     "two_classes",
     "two_ends",
     "unlabeled",

@@ -48,7 +48,8 @@ def is_color(key: int | str) -> bool:
     return isinstance(key, str) and ".." not in key
 
 
-def _span(key: int | str) -> tuple[int, int]:
+def span_of(key: int | str) -> tuple[int, int]:
+    """The first and the last id that a key stands for."""
     if isinstance(key, int):
         return key, key
     first, last = key.split("..")
@@ -64,7 +65,7 @@ def id_table(values: Mapping[int | str, str], numbers: Mapping[str, int]) -> np.
 
     Raises: LabelError where spans of different classes overlap, or hold some values many times over.
     """
-    spans = [(_span(key), numbers[name]) for key, name in values.items()]
+    spans = [(span_of(key), numbers[name]) for key, name in values.items()]
     spans = [(ends, code) for ends, code in spans if ends[0] >= 0]
     if sum(last - first + 1 for (first, last), _ in spans) > 2 * LARGEST:
         raise LabelError("labels.values: the spans hold some values many times over; write each value once")

@@ -60,9 +60,7 @@ def semantic_view(output: Output) -> SemanticLogits | None:
 
     Returns: logits [B, K, H, W].
     """
-    if isinstance(output, PanopticLogits):
-        return SemanticLogits(output.semantic)
-    return output if isinstance(output, SemanticLogits) else None
+    return VIEWS[type(output)](output) if type(output) in VIEWS else None
 
 
 def finite(output: Output, network: str = "the network", hint: str = "") -> None:
@@ -113,4 +111,9 @@ PARTS: dict[type, Callable[[Any, LabelSpace], dict[str, tuple[Tensor | None, Sha
         "masks": (o.masks, ("B", o.scores.shape[1], "m", "m")),
     },
     DepthMap: lambda o, s: {"depth": (o.depth, ("B", 1, "H", "W"))},
+}
+
+VIEWS: dict[type, Callable[[Any], SemanticLogits]] = {  # outputs that have a semantic map
+    SemanticLogits: lambda output: output,
+    PanopticLogits: lambda output: SemanticLogits(output.semantic),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ModelError, nearest
@@ -11,7 +11,7 @@ from ..labels import LabelSpace
 from ..structures import Answer, ClassLogits, DepthMap, Detections, Output, PanopticLogits, SemanticLogits
 from .centers import labels_of_centers, objects_of_centers, segments_of_centers
 from .objects import boxes_of_detections, objects_of_detections
-from .pixels import depth_of_map, labels_of_logits, tags_of_logits
+from .pixels import depth_of_map, labels_of_logits, tags_of_logits, thresholds
 
 Decision = Callable[..., list[Answer]]
 
@@ -69,13 +69,13 @@ def decision(output: type, space: LabelSpace, task: str = "", options: dict[str,
     return chosen
 
 
-def check_options(task: str, options: Iterable[str]) -> None:
+def check_options(task: str, options: Mapping[str, Any], space: LabelSpace) -> None:
     """See that a task exists and that some output's decision of it takes the options, where the output is not known yet.
 
     Args:
         task: of `TASKS`; "": of any.
 
-    Raises: ModelError with the nearest name.
+    Raises: ModelError with the nearest name, and for a threshold that is none.
     """
     if task and task not in TASKS:
         raise ModelError(f"there is no task {task!r}{nearest(task, TASKS)}")
@@ -86,6 +86,13 @@ def check_options(task: str, options: Iterable[str]) -> None:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             of = f"deciding {task}" if task else "deciding"
             raise ModelError(f"{of} takes no option {key!r}{nearest(key, known) or '; ' + takes}")
+    if "threshold" in options:
+        limit = options["threshold"]
+        limits = limit if isinstance(limit, list | tuple) else [limit]
+        if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in limits):
+            raise ModelError(f"threshold is {limit!r}; give a number of 0 to 1, or one for each class")
+        if task in ("semantic", "classification"):
+            thresholds(limit, space)
 
 
 def options_of(task: str, output: type) -> dict[str, Any]:

@@ -19,14 +19,18 @@ def labels_of_logits(
 
     Args:
         threshold: of the sigmoid, 0..1: what is more probable is on. Of several labels a pixel, one number for all classes
-            or one for each. Unused by softmax.
+            or one for each. Of two classes under a softmax it is that of the second one; of more, the most probable class is
+            chosen, and there is no threshold.
         temperature: logits are divided by it before they become probabilities.
 
     Returns: B of `Labels`, or of `Planes` for a label space of planes.
     """
     limits = thresholds(threshold, space)
-    if space.head_size == space.num_classes and not space.planes:  # no temperature changes which is the largest
-        return [Labels(classes) for classes in space.decide(output.logits)]
+    if space.head_size > 1 and not space.planes:
+        if limits[0] == 0.5:  # no temperature changes which is the largest
+            return [Labels(classes) for classes in space.decide(output.logits)]
+        second = (output.logits / temperature).softmax(dim=1)[:, 1]
+        return [Labels(one.to(torch.uint8)) for one in second > limits[0]]
     logits = output.logits / temperature
     if space.planes:
         on = logits.sigmoid() > torch.tensor(limits, device=logits.device)[:, None, None]
@@ -45,9 +49,9 @@ def tags_of_logits(
     Returns: B of `Tags`.
     """
     scores = space.probabilities(output.logits[..., None, None] / temperature)[..., 0, 0].float()
-    if not space.planes and space.head_size > 1:
-        return [Tags(one.argmax()[None], one) for one in scores]
     limits = torch.tensor(thresholds(threshold, space), device=scores.device)
+    if not space.planes and space.head_size > 1 and float(limits[0]) == 0.5:
+        return [Tags(one.argmax()[None], one) for one in scores]
     if not space.planes:
         return [Tags((one[1:] > limits[0]).long(), one) for one in scores]
     return [Tags(_ordered(one, one > limits), one) for one in scores]
@@ -61,13 +65,18 @@ def depth_of_map(output: DepthMap, space: LabelSpace) -> list[Answer]:
 def thresholds(given: float | Sequence[float], space: LabelSpace) -> list[float]:
     """Check thresholds: one for each class of a label space of planes, else a single one.
 
-    Raises: ModelError for numbers outside 0..1, or another number of them.
+    Raises: ModelError for numbers outside 0..1, another number of them, and one that would change nothing.
     """
     many = space.num_classes if space.planes else 1
     limits = [float(given)] * many if isinstance(given, int | float) else [float(limit) for limit in given]
     if len(limits) != many or not all(0 <= limit <= 1 for limit in limits):
         wanted = f"one number of 0 to 1, or {many} of them, one a class" if space.planes else "one number of 0 to 1"
         raise ModelError(f"threshold is {given}; give {wanted}")
+    if space.head_size > 2 and not space.planes and limits[0] != 0.5:
+        raise ModelError(
+            f"threshold is {given}, but of {space.num_classes} classes the most probable one is chosen; a threshold decides "
+            "between two classes, or for each of several labels a pixel"
+        )
     return limits
 
 
