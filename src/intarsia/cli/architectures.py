@@ -13,6 +13,9 @@ FAMILIES = (
     "attention",
     "classification",
     "depth",
+    "panoptic",
+    "instances",
+    "masks",
 )  # in the order of `models.catalogue`
 SHOWN = ("title", "year", "paper", "idea", "parameters", "gflops")
 _MODELS = Path(__file__).parents[1] / "models"

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..structures import ClassLogits, DepthMap, PanopticLogits, SemanticLogits
+from ..structures import ClassLogits, DepthMap, MaskQueries, PanopticLogits, SemanticLogits
 from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
@@ -29,6 +29,7 @@ from .depth import BerHu, ScaleInvariantLog
 from .detection import Detection
 from .dice import Dice, soft_dice
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
+from .set_prediction import SetPrediction
 
 __all__ = [
     "LOSSES",
@@ -47,6 +48,7 @@ __all__ = [
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
     "ScaleInvariantLog",
+    "SetPrediction",
     "accepts",
 ]
 
@@ -62,6 +64,7 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "silog": ScaleInvariantLog,
     "berhu": BerHu,
     "centers": Centers,
+    "set_prediction": SetPrediction,
     "detection": Detection,
 }
 
@@ -72,6 +75,7 @@ USUAL_LOSS: dict[type, str] = {  # of each output, where a recipe names none
     ClassLogits: "class_cross_entropy",
     DepthMap: "silog",
     PanopticLogits: "centers",
+    MaskQueries: "set_prediction",
 }
 USUAL_OF_PLANES: dict[type, str] = {  # the same for several labels a pixel, where it is another
     SemanticLogits: "dice_bce",

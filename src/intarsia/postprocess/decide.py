@@ -8,10 +8,11 @@ from typing import Any
 
 from ..errors import ModelError, nearest
 from ..labels import LabelSpace
-from ..structures import Answer, ClassLogits, DepthMap, Detections, Output, PanopticLogits, SemanticLogits
+from ..structures import Answer, ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
 from .centers import labels_of_centers, objects_of_centers, segments_of_centers
 from .objects import boxes_of_detections, objects_of_detections
 from .pixels import depth_of_map, labels_of_logits, tags_of_logits, thresholds
+from .queries import labels_of_queries, objects_of_queries, segments_of_queries
 
 Decision = Callable[..., list[Answer]]
 
@@ -26,6 +27,9 @@ DECISIONS: dict[tuple[str, type], Decision] = {  # of each output the usual task
     ("semantic", PanopticLogits): labels_of_centers,
     ("instance", Detections): objects_of_detections,
     ("detection", Detections): boxes_of_detections,
+    ("panoptic", MaskQueries): segments_of_queries,
+    ("instance", MaskQueries): objects_of_queries,
+    ("semantic", MaskQueries): labels_of_queries,
 }
 
 

@@ -10,6 +10,7 @@ from .context import CONTEXT
 from .depth import DEPTH
 from .entry import Entry
 from .instances import INSTANCES
+from .masks import MASKS
 from .panoptic import PANOPTIC
 from .realtime import REALTIME
 from .resolution import RESOLUTION
@@ -25,5 +26,6 @@ ARCHITECTURES: dict[str, Entry] = {
     **DEPTH,
     **PANOPTIC,
     **INSTANCES,
+    **MASKS,
 }
 CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}

@@ -114,11 +114,12 @@ class Decoder(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         c2, c3, c5 = features
-        b, _, h, w = c2.shape
-        x = self.pyramid(c5)  # [b, 256, h/4, w/4]
+        b, _, h, w = c5.shape
+        x = self.pyramid(c5)  # [b, 256, h, w]
         for finer, reduce, refine in zip((c3, c2), self.reduce, self.refine, strict=True):
-            x = refine(torch.cat([self.enlarge(x, finer), reduce(finer)], dim=1))
-        return x  # [b, channels, h, w]
+            h, w = finer.shape[-2:]
+            x = refine(torch.cat([self.enlarge(x, finer), reduce(finer)], dim=1))  # [b, channels, h, w]
+        return x
 
 
 class Head(nn.Module):

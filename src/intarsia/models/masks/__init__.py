@@ -1,0 +1,1 @@
+"""Networks of queries: a set of masks, each with a class or with none."""
