@@ -17,6 +17,7 @@ import numpy as np
 from ..data.files.id_maps import read_ids, read_rgb
 from ..data.folders.layout import Layout, nothing, pair
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..documents import json_of, read_json
 from ..errors import DataError
 from ..labels import LabelSpace, parse_color
@@ -56,6 +57,13 @@ NAMES = tuple(" ".join(name.split()) for name in _NAMES.split(","))
 LABELS = LabelSpace(
     NAMES, tuple(parse_color("#" + c) for c in _COLORS.split()), {0: "ignore", **dict(enumerate(NAMES, 1))}
 )
+_STUFF = """
+wall, building, sky, floor, tree, ceiling, road, grass, sidewalk, earth, mountain, plant, water, house, sea, rug,
+field, rock, base, sand, skyscraper, grandstand, path, runway, stairway, river, bridge, blind, hill, bar, hovel,
+tower, dirt track, land, escalator, buffet, poster, stage, conveyer belt, canopy, swimming pool, waterfall, tent,
+cradle, tank, lake, blanket, pier, crt screen, shower
+"""  # what the benchmark of objects leaves out
+THINGS = tuple(name for name in NAMES if name not in [" ".join(stuff.split()) for stuff in _STUFF.split(",")])
 _FOLDERS = {"train": "training", "val": "validation"}
 _BELOW = {"150": ("ADEChallengeData2016",), "full": ("ADE20K_2021_17_01/images/ADE", "images/ADE")}
 _SIGNS = {"150": ("images", "annotations"), "full": ("training",)}
@@ -87,10 +95,11 @@ def ade20k(
         items, left = pair(root, Layout("images/{split}", "annotations/{split}"), _FOLDERS[split])
         if not items:
             raise DataError(f"{root}: {nothing({'images': left[0], 'annotations': left[1]})}")
-        decode = None
+        decode, space = None, labels or LABELS
         if objects:
+            space = with_things(space, THINGS)
             items, decode = [item.also(_instances(item)) for item in items], _with_objects
-        return Pairs(items, labels or LABELS, name="ade20k", split=split, unmatched=left, decode=decode)
+        return Pairs(items, space, name="ade20k", split=split, unmatched=left, decode=decode)
     masks = sorted((root / _FOLDERS[split]).rglob("*_seg.png"))
     items = [
         Pair(m.name.removesuffix("_seg.png"), m.with_name(m.name.removesuffix("_seg.png") + ".jpg"), m) for m in masks

@@ -16,6 +16,7 @@ from ..annotations.coco_panoptic import read as read_panoptic
 from ..data.files.codecs import read_mask
 from ..data.files.id_maps import read_ids
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import LabelSpace, parse_color
 from .release import choice, one_of, top
@@ -45,6 +46,7 @@ CATEGORIES = {  # name -> its classes among the 19
     group: tuple(name for name, of, evaluated, _ in _ROWS if evaluated and of == group) for group in _GROUPS[1:]
 }
 FIRST_THING = 24  # ids from here on are of people and vehicles, which are told apart
+THINGS = (*(row[0] for row in _ROWS[FIRST_THING:]), "human", "vehicle")  # by the names of all spaces
 NAMES = tuple(name for name, _, evaluated, _ in _ROWS if evaluated)
 COLORS = tuple(color for _, _, evaluated, color in _ROWS if evaluated)
 LABELS = LabelSpace(NAMES, COLORS, {n: row[0] if row[2] else "ignore" for n, row in enumerate(_ROWS)})
@@ -81,6 +83,7 @@ def cityscapes(
     root = top(root, ("leftImg8bit", annotations), TREE)
     one_of(split, splits(root, annotations=annotations), root, TREE)
     space = labels or SPACES[classes]
+    space = with_things(space, THINGS) if objects or panoptic else space
     if panoptic:
         if annotations != "gtFine":
             raise DataError("panoptic masks of Cityscapes are made of gtFine; leave out `annotations`")
@@ -116,7 +119,8 @@ def with_objects(data: Pairs) -> Pairs:
     items = [item.also(_instances(item)) for item in data.items if item.mask is not None]
     if lost := [item for item in items if not _instances(item).is_file()]:
         raise DataError(f"{lost[0].mask}: there is no instanceIds.png beside it, which tells objects apart")
-    return Pairs(items, data.labels, name=data.name, split=data.split, unmatched=data.unmatched, decode=_with_objects)
+    space = with_things(data.labels, THINGS)
+    return Pairs(items, space, name=data.name, split=data.split, unmatched=data.unmatched, decode=_with_objects)
 
 
 def splits(root: str | Path, *, annotations: str = "gtFine") -> tuple[str, ...]:

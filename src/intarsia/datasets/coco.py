@@ -14,6 +14,7 @@ from ..annotations.coco import read as read_instances
 from ..annotations.coco_panoptic import label_space as panoptic_labels
 from ..annotations.coco_panoptic import read as read_panoptic
 from ..data.pairs import Pairs
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import LabelSpace
 from .export import drawn
@@ -64,7 +65,8 @@ def coco(
         return path if path.is_file() else None
 
     items, segments, categories = read_panoptic(file, file.with_suffix(""), find)
-    return Pairs(items, labels or panoptic_labels(categories), name="coco", split=split, decode=segments)
+    space = with_things(labels or panoptic_labels(categories), [c.name for c in categories if c.thing])
+    return Pairs(items, space, name="coco", split=split, decode=segments)
 
 
 def splits(root: str | Path, *, masks: str = "instances") -> tuple[str, ...]:

@@ -17,10 +17,12 @@ import numpy as np
 
 from ..data.files.codecs import decode_mask
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..documents import read_text
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from ..naming import climbs
+from .frames import followed
 
 LABELS = LabelSpace(
     ("background", "object"), ((0, 0, 0), (128, 0, 0)), {0: "background", "1..254": "object", 255: "object"}
@@ -28,13 +30,15 @@ LABELS = LabelSpace(
 
 
 def davis(
-    root: str | Path, split: str, *, labels: LabelSpace | None = None, year: Literal[2016, 2017] = 2017, resolution: str = "480p"
+    root: str | Path, split: str, *, labels: LabelSpace | None = None, year: Literal[2016, 2017] = 2017, resolution: str = "480p",
+    previous: bool = False,
 ) -> Pairs:  # fmt: skip
     """DAVIS, frame by frame, with object numbers.
 
     Args:
         split: a list in ImageSets/<year>, such as "train" or "val"; "all" for every sequence that is there.
         resolution: folder below JPEGImages and Annotations.
+        previous: the objects of the frame before as well (`Sample.previous`).
     """
     root = _home(root)
     frames, masks = root / "JPEGImages" / resolution, root / "Annotations" / resolution
@@ -61,7 +65,11 @@ def davis(
         for frame in found:
             mask = masks / sequence / f"{frame.stem}.png"
             items.append(Pair(f"{sequence}/{frame.stem}", frame, mask if mask.is_file() else None))
-    return Pairs(items, labels or LABELS, name="davis", split=split, decode=_decode)
+    space = with_things(labels or LABELS, ("object",))
+    if not previous:
+        return Pairs(items, space, name="davis", split=split, decode=_decode)
+    items, decode = followed(items, _decode, "davis", lambda item: item.image.parent.name)
+    return Pairs(items, space, name="davis", split=split, decode=decode)
 
 
 def splits(root: str | Path, *, year: int = 2017) -> tuple[str, ...]:

@@ -18,9 +18,10 @@ from ..data.files.codecs import read_mask
 from ..data.files.id_maps import read_ids
 from ..data.folders.layout import Layout, nothing, pair
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import LabelSpace
-from .cityscapes import COLORS, FIRST_THING, LABELS, NAMES, SPACES
+from .cityscapes import COLORS, FIRST_THING, LABELS, NAMES, SPACES, THINGS
 from .release import choice, held_out, one_of, top
 
 TREE = """    training/image_2/NNNNNN_10.png
@@ -79,10 +80,11 @@ def kitti(
         raise DataError(f"{root}: {nothing({'training/image_2': left[0], 'training/semantic': left[1]})}")
     if holdout is not None:
         items = held_out(items, holdout, split)
-    decode = None
+    decode, space = None, labels or spaces[classes]
     if objects:
+        space = with_things(space, (*THINGS, "pedestrian", "bicyclist"))
         items, decode = [item.also(_instances(item)) for item in items], _with_objects
-    return Pairs(items, labels or spaces[classes], name="kitti", split=split, unmatched=left, decode=decode)
+    return Pairs(items, space, name="kitti", split=split, unmatched=left, decode=decode)
 
 
 def splits(root: str | Path, *, holdout: float | None = None) -> tuple[str, ...]:

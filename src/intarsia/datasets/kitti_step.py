@@ -12,21 +12,26 @@ import numpy as np
 
 from ..data.files.id_maps import read_rgb
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import LabelSpace
-from .cityscapes import TRAIN_IDS
+from .cityscapes import NAMES, TRAIN_IDS
+from .frames import followed
 from .release import one_of, top
 
+THINGS = ("person", "car")
 TREE = """    images/{train,val,test}/SEQUENCE/FRAME.png
     panoptic_maps/{train,val}/SEQUENCE/FRAME.png"""
 
 
-def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None) -> Pairs:
+def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None, previous: bool = False) -> Pairs:
     """KITTI-STEP, frame by frame in the order of time; people and cars are numbered.
 
     Args:
         split: "train" (12 drives) or "val" (9).
         labels: another meaning of the 19 train ids.
+        previous: the objects of the frame before as well (`Sample.previous`); an object then has one number in all of its
+            drive, and not 1, 2, ... in each frame.
     """
     root = top(root, ("images", "panoptic_maps"), TREE)
     one_of(split, splits(root), root, TREE)
@@ -36,7 +41,11 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
         if not image.is_file():
             raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below", TREE)
         items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
-    return Pairs(items, labels or TRAIN_IDS, name="kitti_step", split=split, decode=_decode)
+    space = with_things(labels or TRAIN_IDS, THINGS)
+    if not previous:
+        return Pairs(items, space, name="kitti_step", split=split, decode=_decode)
+    items, decode = followed(items, _tracks, "kitti_step", lambda item: item.image.parent.name)
+    return Pairs(items, space, name="kitti_step", split=split, decode=decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -49,3 +58,11 @@ def _decode(item: Pair) -> Raw:
     red, green, blue = np.moveaxis(read_rgb(item.mask), 2, 0)
     track = green * 256 + blue
     return Raw(red, np.where(track > 0, red << 16 | track, 0))
+
+
+def _tracks(item: Pair) -> Raw:
+    """The same, with a number for each class and track that all frames of a drive share."""
+    raw = _decode(item)
+    assert raw.objects is not None
+    track, known = raw.objects & 0xFFFF, (raw.objects > 0) & (raw.classes < len(NAMES))
+    return raw._replace(objects=np.where(known, (track - 1) * len(NAMES) + raw.classes + 1, 0), kept=True)

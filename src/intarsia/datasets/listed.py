@@ -34,7 +34,7 @@ LISTED: dict[str, Listed] = {
     "chest_xray": Listed("chest X-rays: JSRT with SCR's organs, Montgomery, Shenzhen", ("source", "planes", "holdout")),
     "nyu_depth": Listed("NYU Depth v2: indoor scenes with depth, 40 classes", ("fused",)),
     "mfnet": Listed("MFNet: streets in color and thermal, 9 classes", ()),
-    "davis": Listed("DAVIS 2016 and 2017: moving objects in video", ("year", "resolution")),
+    "davis": Listed("DAVIS 2016 and 2017: moving objects in video", ("year", "resolution", "previous")),
     "loveda": Listed("LoveDA: land cover in city and country, 7 classes", ("scene",)),
     "isprs": Listed("ISPRS Potsdam and Vaihingen: towns from the air, 6 classes", ("town", "images", "masks")),
     "densepass": Listed("DensePASS: panoramas with Cityscapes' classes", ()),
@@ -43,7 +43,9 @@ LISTED: dict[str, Listed] = {
         "Cityscapes: streets of 50 cities, 19 classes", ("annotations", "classes", "objects", "panoptic")
     ),
     "kitti": Listed("KITTI: 200 street scenes of Karlsruhe, Cityscapes' classes", ("classes", "objects", "holdout")),
-    "kitti_step": Listed("KITTI-STEP: 21 drives of KITTI, every frame labeled, people and cars numbered", ()),
+    "kitti_step": Listed(
+        "KITTI-STEP: 21 drives of KITTI, every frame labeled, people and cars numbered", ("previous",)
+    ),
     "bdd100k": Listed("BDD100K: drives through American cities, day and night, Cityscapes' classes", ()),
     "ade20k": Listed("ADE20K: scenes of all kinds, 150 classes or all 3,688", ("classes", "objects", "names")),
     "coco": Listed(

@@ -18,6 +18,7 @@ from ..annotations.beside import read_json
 from ..data.files.id_maps import read_ids
 from ..data.folders.layout import Layout, nothing, pair
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import Color, LabelSpace, parse_color
 from .release import choice, one_of, top
@@ -132,6 +133,7 @@ def mapillary(
     things = None
     if objects:
         items = [item.also(_instances(item)) for item in items]
+        space = with_things(space, [entry.name for entry in entries if entry.thing])
         things = Things(tuple(n for n, entry in enumerate(entries) if entry.thing))
     return Pairs(items, space, name="mapillary", split=split, unmatched=left, decode=things)
 

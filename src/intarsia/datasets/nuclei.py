@@ -16,6 +16,7 @@ import numpy as np
 from ..annotations.beside import size_of
 from ..data.files.codecs import decode_mask
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..documents import read_lines
 from ..errors import DataError
 from ..labels import LabelSpace
@@ -56,7 +57,8 @@ def nuclei(
         raise DataError(f"{Path(root) / str(table)}: has no line for {missing[0]} ({len(missing)} images in all)")
     if split != "all":
         items = held_out(items, holdout, split)
-    return Pairs(items, labels or LABELS, name="nuclei", split=split, channels=3, decode=partial(_decode, runs))
+    space = with_things(labels or LABELS, ("nucleus",))
+    return Pairs(items, space, name="nuclei", split=split, channels=3, decode=partial(_decode, runs))
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

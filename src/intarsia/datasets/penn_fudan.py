@@ -10,6 +10,7 @@ from pathlib import Path
 from ..data.files.id_maps import read_ids
 from ..data.folders.layout import Layout, pair
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError
 from ..labels import LabelSpace
 from .release import held_out
@@ -30,7 +31,8 @@ def penn_fudan(root: str | Path, split: str, *, labels: LabelSpace | None = None
     items, left = pair(home, Layout("PNGImages", "PedMasks", "", "_mask"), split)
     if split != "all":
         items = held_out(items, holdout, split)
-    return Pairs(items, labels or LABELS, name="penn_fudan", split=split, unmatched=left, decode=_decode)
+    space = with_things(labels or LABELS, ("pedestrian",))
+    return Pairs(items, space, name="penn_fudan", split=split, unmatched=left, decode=_decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..data.files.id_maps import read_ids
 from ..data.folders.layout import Layout, listed
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError, nearest
 from ..labels import Color, LabelSpace
 from . import sbd
@@ -62,10 +63,11 @@ def voc(
     if not (lists / f"{split}.txt").is_file():
         raise DataError(f"{lists}: there is no list {split}.txt{nearest(split, splits(root))}")
     items = listed(home, lists / f"{split}.txt", Layout("JPEGImages", masks))
-    decode = None
+    decode, space = None, labels or LABELS
     if objects:
+        space = with_things(space, NAMES[1:])
         items, decode = [item.also(_instances(item)) for item in items], _with_objects
-    return Pairs(items, labels or LABELS, name="voc", split=split, decode=decode)
+    return Pairs(items, space, name="voc", split=split, decode=decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..data.files.formats import embedded
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.things import with_things
 from ..errors import DataError, extra, nearest
 from ..labels import LabelSpace, parse_color
 from ..limits import check_decoded
@@ -37,6 +38,10 @@ _ROWS = [entry.split() for entry in _TABLE.split(",")]
 NAMES = tuple(" ".join(words[:-1]) for words in _ROWS)
 LABELS = LabelSpace(
     NAMES, tuple(parse_color("#" + words[-1]) for words in _ROWS), {0: "ignore", **dict(enumerate(NAMES, 1))}
+)
+THINGS = (
+    *("car", "truck", "bus", "other large vehicle", "bicycle", "motorcycle", "trailer"),
+    *("pedestrian", "cyclist", "motorcyclist", "bird", "ground animal"),
 )
 CAMERAS = ("front", "front_left", "front_right", "side_left", "side_right")  # CameraName from 1 on
 _FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
@@ -90,7 +95,8 @@ def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cam
     if not items:
         raise DataError(f"{folder}: no labeled image of {', '.join(cameras)}")
     read, decode = partial(_image, images_of), partial(_panoptic, masks_of)
-    return Pairs(items, labels or LABELS, name="waymo", split=split, image=read, decode=decode)
+    space = with_things(labels or LABELS, THINGS)
+    return Pairs(items, space, name="waymo", split=split, image=read, decode=decode)
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
