@@ -104,12 +104,13 @@ class _Maps:
         return {name: turned(part.shape) for name, part in parts.items()}
 
     def _join(self, into: dict[str, Tensor], name: str, part: Tensor) -> None:
+        scores = PARTS[self.kind][name] == "scores"
         if name not in into:
             into[name] = part
-        elif self.how == "max" and PARTS[self.kind][name] == "scores":
-            into[name] = torch.maximum(into[name], part)
+        elif scores and self.how == "max":
+            torch.maximum(into[name], part, out=into[name])
         else:
-            into[name] = into[name] + part
+            into[name] = into[name].add_(part) if scores else into[name] + part  # others may be the engine's own
 
     def _enlarge(self) -> None:
         """Bring what the views of one size say into the picture's size."""
@@ -123,13 +124,15 @@ class _Maps:
         self.near = {}
 
     def _probable(self, scores: Tensor) -> Tensor:
-        return scores.sigmoid() if self.sigmoid or scores.shape[1] == 1 else scores.softmax(dim=1)
+        if self.sigmoid or scores.shape[1] == 1:
+            return scores.sigmoid()
+        return scores.contiguous().softmax(dim=1)  # on channels last the softmax alone takes longer than both
 
     def _scores(self, probabilities: Tensor) -> Tensor:
         tiny = torch.finfo(torch.float32).tiny
         if self.sigmoid or probabilities.shape[1] == 1:
             return probabilities.clamp_min(tiny).log() - (1 - probabilities).clamp_min(tiny).log()
-        return probabilities.clamp_min(tiny).log()
+        return probabilities.clamp_min(tiny).log_()
 
 
 class _Union:

@@ -115,4 +115,4 @@ def scaled(image: Tensor, factor: float) -> Tensor:
         return image
     size = [max(1, round(side * factor)) for side in image.shape[2:]]
     found = nn.functional.interpolate(image.float(), size, mode="bilinear", align_corners=False)
-    return found.round().to(image.dtype)
+    return found.round_().to(image.dtype)
