@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..structures import ClassLogits, DepthMap, MaskQueries, PanopticLogits, SemanticLogits
+from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, PanopticLogits, SemanticLogits
 from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
@@ -76,6 +76,7 @@ USUAL_LOSS: dict[type, str] = {  # of each output, where a recipe names none
     DepthMap: "silog",
     PanopticLogits: "centers",
     MaskQueries: "set_prediction",
+    Detections: "detection",
 }
 USUAL_OF_PLANES: dict[type, str] = {  # the same for several labels a pixel, where it is another
     SemanticLogits: "dice_bce",
