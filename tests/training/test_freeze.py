@@ -258,7 +258,14 @@ def test_what_cannot_be_frozen(tmp_path: Path, train: dict[str, Any], kind: Any,
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("net, told", [(Net().requires_grad_(False), "requires_grad is False for every one"), (nn.Identity(), "no parameters")])  # fmt: skip
+class Brightest(nn.Module):
+    """Two of the image's own channels, without any parameter."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image[:, :2]
+
+
+@pytest.mark.parametrize("net, told", [(Net().requires_grad_(False), "requires_grad is False for every one"), (Brightest(), "no parameters")])  # fmt: skip
 def test_networks_with_nothing_to_train(tmp_path: Path, net: nn.Module, told: str) -> None:
     with pytest.raises(TrainingError, match=told):
         trained(tmp_path, wish(), net, quiet=True)

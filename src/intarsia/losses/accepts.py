@@ -33,7 +33,7 @@ def accepts(loss: Callable[..., Any]) -> tuple[type, ...] | None:
     said = hints.get(name, Any)
     union = typing.get_origin(said) in (typing.Union, types.UnionType)
     kinds = typing.get_args(said) if union else (said,)
-    return kinds if all(inspect.isclass(kind) and kind is not object for kind in kinds) else None
+    return kinds if all(inspect.isclass(kind) and kind not in (Any, object) for kind in kinds) else None
 
 
 def _called(loss: Any) -> Callable[..., Any] | None:

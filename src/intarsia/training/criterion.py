@@ -83,10 +83,10 @@ def criterion(recipe: Recipe, output: type, labels: LabelSpace, weights: Sequenc
     loss: Any = constructor(**given, **recipe.loss.options)
     if output is SemanticLogits:
         return Auxiliary(loss, recipe.loss.auxiliary)
-    return loss if isinstance(loss, nn.Module) else Own(loss)
+    return loss if isinstance(loss, nn.Module) else Plain(loss)
 
 
-def own(loss: Any, output: type) -> nn.Module:
+def own_loss(loss: Any, output: type) -> nn.Module:
     """Take a user's loss, (output, truth) -> a number or named numbers.
 
     Raises: TrainingError when it cannot be called, or its annotation says that it takes another output.
@@ -100,10 +100,10 @@ def own(loss: Any, output: type) -> nn.Module:
             f"loss= takes {_named(kinds)}, as its annotation says, and the network returns {output.__name__}; "
             f"annotate its first parameter with {output.__name__}, and read the parts that this has"
         )
-    return loss if isinstance(loss, nn.Module) else Own(loss)
+    return loss if isinstance(loss, nn.Module) else Plain(loss)
 
 
-class Own(nn.Module):
+class Plain(nn.Module):
     """A plain function as a loss."""
 
     def __init__(self, loss: Criterion) -> None:

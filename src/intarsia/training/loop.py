@@ -12,11 +12,12 @@ A run's folder holds `last.safetensors` (the weights to ship, and everything tha
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..config import Recipe
@@ -24,7 +25,9 @@ from ..losses.auxiliary import total
 from ..structures import Batch
 from . import changes
 from . import recipe as recipes
+from . import resume as states
 from .budget import spoken
+from .events import Finished, Listener, Started, Stepped
 from .folder import check_folder
 from .hardware import first_process
 from .interrupt import Asked, Stopped, interruptible
@@ -32,6 +35,7 @@ from .late import LateLosses
 from .lock import locked
 from .log import Log
 from .optimizers import SCHEDULES, Course, factor
+from .own import Own
 from .prepare import found, prepared, write_down
 from .reading import read
 from .run import Run
@@ -44,6 +48,9 @@ def train(
     model: nn.Module | None = None,
     data: Any = None,
     augment: Any = None,
+    loss: Callable[..., Any] | None = None,
+    optimizer: Callable[..., Any] | None = None,
+    on_event: Listener | None = None,
     resume: bool = False,
     start: str | Path | None = None,
     quiet: bool = False,
@@ -54,13 +61,22 @@ def train(
         recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe.
         overrides: "train.steps=100" and its like; they win over the recipe.
         out: the run's folder; it must not hold another run, unless `resume` continues it.
-        model: a network of your own instead of the recipe's: `forward(image)` returns SemanticLogits, their tensor, or a
-            mapping or tuple that holds it, as torchvision's do. Parameters whose `requires_grad` is False are frozen.
+        model: a network of your own instead of the recipe's: `forward(image)` returns one of the outputs of
+            `intarsia.structures`, a tensor of logits, or a mapping or tuple that holds it, as torchvision's do. Which one is
+            found by running it once. Where `forward` has a parameter `truth`, it gets the batch in training. Parameters
+            whose `requires_grad` is False are frozen.
         data: a data set of your own, or a pair (train, val) of them, instead of the recipe's.
         augment: a function (sample, generator) -> sample of your own, or an albumentations `Compose`; it sees each training
             sample before the recipe's augmentation does.
+        loss: a loss of your own instead of the recipe's: (output, batch) -> one number as a tensor, or a dict of them whose
+            sum is minimized. The output is the network's, the batch an `intarsia.structures.Batch`.
+        optimizer: a function of the network's parameters that returns a torch optimizer, instead of the recipe's; the
+            recipe's schedule scales its learning rate.
+        on_event: is called with each event of `intarsia.training.events` as it happens: Started, Stepped, Validated, Saved,
+            Finished.
         resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so. Another
-            budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget.
+            budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget. A loss
+            or an optimizer of your own has to be handed over again.
         start: a checkpoint whose weights to start from, also when it knows other classes.
         quiet: print nothing.
 
@@ -76,7 +92,8 @@ def train(
         try:
             with asked.at_once():
                 old = found(out, plan, resume)
-                run = prepared(plan, out, old, model, data, start, augment)
+                own = Own(model, data, augment, loss, optimizer)
+                run = prepared(plan, out, old, own, start, on_event)
         except Stopped:
             raise KeyboardInterrupt("stopped before the first step; nothing has changed") from None
         if old is not None:
@@ -91,6 +108,7 @@ def train(
                 log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
                 if run.progress >= 1:
                     log.say(f"the budget of {spoken(plan.to_dict()['train'])} is spent; a larger one trains on")
+            run.tell(Started(run.step, len(run.material.train), len(run.loader), out))
             _steps(run, log, asked)
             _end(run, log, asked)
     return out / "last.safetensors"
@@ -116,6 +134,7 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
     run.fabric.barrier()
     if not done:
         raise KeyboardInterrupt(f"stopped at step {run.step}; {last} is good, and --resume goes on from it")
+    run.tell(Finished(run.step, run.seconds, last, run.best if run.best >= 0 else None))
     log.say(f"{run.step} steps in {run.seconds / 60:.1f} min of training; the model is {last}")
 
 
@@ -137,7 +156,7 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
             parts = read(batches, wish.accumulate, asked, alone=run.fabric.world_size == 1)
         except Stopped:
             break
-        terms = _gradient(run, parts, losses)
+        seen, terms = _gradient(run, parts, losses)
         if run.objective.remark and not run.told:
             log.say(run.objective.remark)
             run.told = True
@@ -145,6 +164,9 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
         run.seconds += time.perf_counter() - clock
         clock = time.perf_counter()
         run.measure()
+        if run.on_event is not None or run.own:  # not on the clock
+            _report(run, log, seen, terms)
+            clock = time.perf_counter()
 
         over = run.progress >= 1
         logging = over or run.step % wish.log_every == 0
@@ -154,9 +176,9 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
             losses.read()  # nothing is logged or saved before every loss so far is known to be a number
         if logging and losses.values:
             rate = len(losses.values) * wish.batch_size * run.fabric.world_size / max(run.seconds - logged, 1e-9)
-            seen = losses.take()
-            log.trained(run.step, run.epoch, run.seconds, seen, terms, run.optimizer.param_groups[0]["lr"], rate)
-            log.progress(min(run.progress, 1.0), run.step, seen, rate, run.seconds)
+            values = losses.take()
+            log.trained(run.step, run.epoch, run.seconds, values, terms, run.optimizer.param_groups[0]["lr"], rate)
+            log.progress(min(run.progress, 1.0), run.step, values, rate, run.seconds)
             logged = run.seconds
         if saving:
             run.save("last.safetensors", with_state=True)
@@ -184,9 +206,10 @@ def _follow_plan(run: Run, log: Log, peaks: Sequence[float]) -> None:
         group["lr"] = peak * share
 
 
-def _gradient(run: Run, parts: Sequence[Batch], losses: LateLosses) -> dict[str, Tensor]:
-    """Accumulate the gradient of one step's batches, and collect their losses; returns the last batch's terms."""
+def _gradient(run: Run, parts: Sequence[Batch], losses: LateLosses) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Accumulate the gradient of one step's batches, and collect their losses; returns these, and the last batch's terms."""
     terms: dict[str, Tensor] = {}
+    seen = []
     for number, part in enumerate(parts, 1):
         batch = part.to(run.fabric.device)
         with run.fabric.no_backward_sync(run.net, enabled=number < len(parts)):  # type: ignore[arg-type]
@@ -194,7 +217,19 @@ def _gradient(run: Run, parts: Sequence[Batch], losses: LateLosses) -> dict[str,
             loss = total(terms)
             run.fabric.backward(loss / len(parts))
         losses.add(loss, batch.names, run.step + 1)
-    return terms
+        seen.append(loss.detach())
+    return seen, terms
+
+
+def _report(run: Run, log: Log, losses: Sequence[Tensor], terms: Mapping[str, Tensor]) -> None:
+    """Tell the user's function of a step, and the user of an optimizer whose state no checkpoint can hold."""
+    if run.on_event is not None:
+        rate = run.optimizer.param_groups[0]["lr"]
+        known = {name: term.detach() for name, term in terms.items()}
+        mean = torch.stack(list(losses)).mean()
+        run.tell(Stepped(run.step, run.epoch, run.seconds, run.progress, mean, known, float(rate)))
+    if "optimizer" in run.own and run.step == 1 and (lost := states.beside(run.optimizer)["lost"]):
+        log.say(f"this run cannot be resumed: its optimizer keeps {', '.join(lost)}, which no checkpoint can hold")
 
 
 def _update(run: Run) -> None:

@@ -27,8 +27,9 @@ from ..output import cache_folder
 from ..postprocess.decide import decision
 from . import resume as states
 from .class_weights import class_weights
-from .criterion import criterion, with_loss
+from .criterion import criterion, own_loss, with_loss
 from .ema import MovingAverage
+from .events import Listener
 from .folder import write_whole
 from .freeze import Frozen
 from .hardware import engine, hardware
@@ -38,6 +39,7 @@ from .needs import check_needs
 from .network import Network, check_choice, network
 from .objective import Objective, takes_truth
 from .optimizers import OPTIMIZERS
+from .own import Own, optimizer_of, refuse_other
 from .run import Run
 
 if TYPE_CHECKING:
@@ -54,39 +56,44 @@ def prepared(
     recipe: Recipe,
     out: Path,
     old: Checkpoint | None,
-    model: nn.Module | None,
-    data: Any,
+    own: Own,
     start: str | Path | None,
-    augment: Any = None,
+    on_event: Listener | None = None,
 ) -> Run:
     """Make a run at its first step: data opened and examined, network built, engine running.
 
     Args:
         old: the run to go on with; its state is not taken yet.
-        model, data, start, augment: as for `train`.
+        own: what the user handed over to `train`.
+        start, on_event: as for `train`.
 
     Raises: RecipeError, DataError, EncoderError, ModelError, CheckpointError or TrainingError; nothing is written yet.
     """
-    check_choice(recipe, model)
+    check_choice(recipe, own.model)
+    remarks = own.remarks(recipe)
     chosen = hardware(recipe)
     if chosen.accelerator == "cpu":
         keep_freed_memory()
     donor = files.load(start) if start is not None and old is None else None
-    material = collect(recipe, data)
+    material = collect(recipe, own.data)
     fabric = engine(recipe, chosen)
     torch.manual_seed(recipe.seed)
-    net = network(recipe, material, model, donor)
-    recipe = with_loss(recipe, net.output, material.labels)
+    net = network(recipe, material, own.model, donor)
+    recipe = recipe if own.loss is not None else with_loss(recipe, net.output, material.labels)
     decision(net.output, material.labels, recipe.task, recipe.decide)
     if old is not None:
+        refuse_other(out, old.progress.get("own", {}), own.names())
         refuse_another(out, old, recipe)
-    lacking = check_needs(net.output, material)
-    batches, remarks = loader(recipe, material, augment, fabric)
-    remarks += lacking
-    weights = class_weights(recipe.loss, material.labels, material.audit)
-    loss = criterion(recipe, net.output, material.labels, weights).to(fabric.device)
+    remarks += check_needs(net.output, material)
+    batches, of_loader = loader(recipe, material, own.augment, fabric)
+    remarks += of_loader
+    if own.loss is None:
+        weights = class_weights(recipe.loss, material.labels, material.audit)
+        loss = criterion(recipe, net.output, material.labels, weights)
+    else:
+        loss = own_loss(own.loss, net.output)
     frozen = Frozen(net.model, recipe.train.freeze, recipe.train.unfreeze_at, fabric.world_size > 1)
-    if (recipe.train.freeze or model is not None) and (frozen_parts := str(frozen)):
+    if (recipe.train.freeze or own.model is not None) and (frozen_parts := str(frozen)):
         remarks.append(frozen_parts)
     trained = net.model
     if chosen.channels_last:
@@ -95,7 +102,11 @@ def prepared(
         fabric.world_size > 1 and chosen.accelerator == "cuda"
     ):  # on CPUs torch has none: each process norms its own part
         trained = nn.SyncBatchNorm.convert_sync_batchnorm(trained)
-    optimizer = OPTIMIZERS[recipe.optimizer.name](trained, **recipe.optimizer.options)
+    if own.optimizer is None:
+        optimizer = OPTIMIZERS[recipe.optimizer.name](trained, **recipe.optimizer.options)
+    else:
+        optimizer, of_optimizer = optimizer_of(own.optimizer, trained)
+        remarks += of_optimizer
     wrapped, stepper = fabric.setup(trained if net.whole is None else net.whole, optimizer, _reapply_compile=False)
     return Run(
         recipe=recipe,
@@ -109,7 +120,7 @@ def prepared(
         stepper=stepper,
         ema=MovingAverage(trained, recipe.train.ema) if recipe.train.ema else None,
         frozen=frozen,
-        objective=Objective(wrapped, loss, net.mean, net.std, material.labels, takes_truth(trained)),
+        objective=Objective(wrapped, loss.to(fabric.device), net.mean, net.std, material.labels, takes_truth(trained)),
         predictor=Predictor.of_network(
             trained,
             material.labels,
@@ -122,6 +133,8 @@ def prepared(
         ),
         shipped=shipped(recipe, material, net),
         remarks=[f"on {fabric.world_size} x {chosen}", *net.remarks, *remarks],
+        own=own.names(),
+        on_event=on_event,
     )
 
 

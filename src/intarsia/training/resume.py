@@ -23,6 +23,8 @@ from ..errors import TrainingError
 from .ema import MovingAverage
 
 OPTIMIZER, RAW = "optimizer/", "raw/"
+KEPT = (Tensor, bool, int, float)  # what of an optimizer's state a checkpoint can hold
+SET_ANEW = ("params", "lr", "initial_lr")  # of a group of parameters: the schedule sets the rate
 ELSE = "resume it with the network it was trained with, or start a new run from its weights with --from (start=)"
 
 
@@ -34,12 +36,38 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage 
     names = {id(parameter): name for name, parameter in _parameters(model).items()}
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
-            if value is not None:
-                tensors[f"{OPTIMIZER}{names[id(parameter)]}/{key}"] = torch.as_tensor(value)
+            if isinstance(value, KEPT) and id(parameter) in names:
+                kind = torch.float64 if isinstance(value, float) else None
+                tensors[f"{OPTIMIZER}{names[id(parameter)]}/{key}"] = torch.as_tensor(value, dtype=kind)
     tensors["rng/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng/cuda"] = torch.cuda.get_rng_state()
     return tensors
+
+
+def beside(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What a user's optimizer keeps beside tensors, as plain data.
+
+    Returns: "numbers", the keys of its state that are plain numbers; "groups", the plain settings of each group of
+        parameters, which some optimizers change as they go; "lost", what no checkpoint can hold.
+    """
+    entries = [(owner, key, value) for owner, state in optimizer.state.items() for key, value in state.items()]
+    lost = {key for owner, key, value in entries if not isinstance(owner, Tensor) or not isinstance(value, KEPT)}
+    kept = {key for _, key, value in entries if value is None}
+    return {
+        "numbers": sorted({key for _, key, value in entries if isinstance(value, bool | int | float)}),
+        "groups": [
+            {key: value for key, value in group.items() if key not in SET_ANEW and _plain(value)}
+            for group in optimizer.param_groups
+        ],
+        "lost": sorted(map(str, lost - kept)),
+    }
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_plain, value))
+    return isinstance(value, bool | int | float | str)
 
 
 def unpack(
@@ -49,17 +77,28 @@ def unpack(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     ema: MovingAverage | None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put a packed state back; `weights` are those the checkpoint ships: the average's, where there is one.
+    """Put a packed state back.
 
-    Raises: TrainingError when the file belongs to another network; nothing has changed then.
+    Args:
+        weights: those the checkpoint ships: the average's, where there is one.
+        more: of an optimizer of the user's, what `beside` gave; None for one of ours.
+
+    Raises: TrainingError when the file belongs to another network, or not all of the state could be kept; nothing has
+        changed then.
     """
+    if more is not None and more["lost"]:
+        raise TrainingError(
+            f"the run cannot be resumed: its optimizer keeps {', '.join(more['lost'])}, which no checkpoint can hold; start a "
+            "new run from its weights with --from (start=)"
+        )
     raw = {name.removeprefix(RAW): t for name, t in state.items() if name.startswith(RAW)}
     if ema and not raw:
         raise TrainingError("the run to resume kept no moving average, but the recipe asks for one; remove train.ema")
     stored = fitted(raw or weights, model)
     _refuse_another(model, stored)
-    found = _by_parameter(model, optimizer, state)
+    found = _by_parameter(model, optimizer, state, any_shape=more is not None)
     model.load_state_dict({**model.state_dict(), **stored})
     if ema:
         plain = plain_names(model)
@@ -68,8 +107,13 @@ def unpack(
         if tensor.shape == parameter.shape:
             like = torch.empty_like(parameter, dtype=tensor.dtype)  # the parameter's own memory layout
             optimizer.state[parameter][key] = like.copy_(tensor)
+        elif more is not None and key in more["numbers"]:
+            optimizer.state[parameter][key] = tensor.item()
         else:
             optimizer.state[parameter][key] = tensor.to(parameter.device)
+    for group, stored_group in zip(optimizer.param_groups, more["groups"] if more else (), strict=False):
+        for key, value in stored_group.items():
+            group[key] = tuple(value) if isinstance(group.get(key), tuple) else value
     torch.set_rng_state(state["rng/cpu"])
     if "rng/cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["rng/cuda"])
@@ -108,9 +152,13 @@ def _refuse_another(model: nn.Module, stored: Mapping[str, Tensor]) -> None:
 
 
 def _by_parameter(
-    model: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]
+    model: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor], any_shape: bool = False
 ) -> list[tuple[nn.Parameter, str, Tensor]]:
-    """(parameter, key, value) of the optimizer's stored state, each value a single number or of its parameter's shape."""
+    """(parameter, key, value) of the optimizer's stored state, each value a single number or of its parameter's shape.
+
+    Args:
+        any_shape: of a user's own optimizer, which may keep other shapes, such as a mean of each row.
+    """
     parameters: dict[str, nn.Parameter] = _parameters(model)
     entries = [name.removeprefix(OPTIMIZER).rpartition("/") for name in state if name.startswith(OPTIMIZER)]
     if entries and not any(name in parameters for name, _, _ in entries):  # from before states were kept by name
@@ -124,7 +172,7 @@ def _by_parameter(
     found = []
     for name, _, key in entries:
         tensor, parameter = state[f"{OPTIMIZER}{name}/{key}"], parameters.get(name)
-        if parameter is None or (tensor.ndim and tensor.shape != parameter.shape):
+        if parameter is None or (tensor.ndim and tensor.shape != parameter.shape and not any_shape):
             here = (
                 "there is no such parameter" if parameter is None else f"the parameter is {list(parameter.shape)} here"
             )

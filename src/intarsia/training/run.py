@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from ..inference import Predictor
 from . import budget
 from . import resume as states
 from .ema import MovingAverage
+from .events import Event, Listener, Saved, Validated
 from .freeze import Frozen
 from .interrupt import Asked, Stopped
 from .material import Material
@@ -54,6 +56,8 @@ class Run:
     validated: int = 0  # the step of the last validation
     progress: float = 0.0  # share of the budget that is spent, 0..1 and a little beyond, as `measure` last found it
     told: bool = False  # how the network's output is read
+    own: Mapping[str, str] = field(default_factory=dict)  # the user's "loss" and "optimizer", by their names
+    on_event: Listener | None = None
 
     @property
     def epoch(self) -> float:
@@ -95,16 +99,30 @@ class Run:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
             where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
             progress = {**where, "scaler": scaler}
+            if self.own:
+                progress["own"] = dict(self.own)
+            if "optimizer" in self.own:
+                progress["optimizer"] = states.beside(self.optimizer)
             stored = dataclasses.replace(
                 stored, state=states.pack(self.model, self.optimizer, self.ema), progress=progress
             )
         files.save(self.out / name, stored)
+        self.tell(Saved(self.step, self.out / name))
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to the user's function, where there is one; in the first process."""
+        if self.on_event is not None and self.fabric.is_global_zero:
+            self.on_event(event)
 
     def restore(self, old: Checkpoint) -> None:
-        """Take back what `save` wrote, to the bit."""
+        """Take back what `save` wrote, to the bit.
+
+        Raises: TrainingError when it belongs to another network or optimizer, or a part of it could not be kept.
+        """
         self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
         self.validated = old.progress.get("validated", self.step)
-        states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema)
+        beside = old.progress.get("optimizer")
+        states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema, beside)
         if scaler := old.progress.get("scaler"):
             self.fabric.strategy.precision.load_state_dict(scaler)
         self.measure()
@@ -117,18 +135,20 @@ class Run:
         Returns: None where there is no validation set, in all processes but the first, and when somebody asked to stop:
         then it has not been made.
         """
-        result = None
+        result, best = None, False
         if self.material.val is not None and self.fabric.is_global_zero:
             wish = self.recipe.evaluate
             with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
                 result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
             if result is not None and (reached := result.standing) > self.best:
-                self.best = reached
+                self.best, best = reached, True
                 self.save("best.safetensors", with_state=False)
         if result is not None or self.material.val is None:
             self.validated = self.step
         self.best, self.validated = self._of_first((self.best, self.validated))
         self.frozen.train()
+        if result is not None:
+            self.tell(Validated(self.step, self.epoch, result, best))
         return result
 
     def _of_first(self, value: Any) -> Any:
