@@ -142,7 +142,7 @@ def test_a_perfect_prediction_breaks_nothing(tmp_path: Path) -> None:
     class Perfect(Scenes):
         def __getitem__(self, index: int):
             sample = super().__getitem__(index)
-            return sample._replace(labels=predictor().run(sample.image[None])[0])
+            return sample._replace(labels=predictor().run(sample.image[None])[0].classes)
 
     found = evaluate(predictor(), Perfect(), out=tmp_path, full=True)
     assert found.miou == 1 and not found.anatomy.confusions

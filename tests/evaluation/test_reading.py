@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from intarsia import datasets, training
+from intarsia import datasets
 from intarsia.errors import DataError, LabelError
 from intarsia.evaluation import MaskFolder, Predictions, compare, evaluate, score_masks
 from intarsia.inference import Predictor
 from intarsia.labels import LabelSpace
 from intarsia.structures import SemanticLogits
+from intarsia.training.usual import init
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -131,7 +132,7 @@ def test_a_folder_of_images_and_masks_is_scored_as_a_whole(run_cli: Run, tmp_pat
         tree = scored(run_cli, write(SEEN, tmp_path / other, other), folder, *given)
         assert list(tree["iou"].values()) == pytest.approx(WANTED, abs=1e-12), (how, other, given, tree["values"])
         assert tree["images"] == 5 and tree["pairs"] == "all 5 pairs"
-    space = training.usual.init(folder)[0]["labels"]
+    space = init(folder)[0]["labels"]
     assert space["classes"] == ["background", "foreground"]
 
 

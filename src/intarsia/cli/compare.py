@@ -36,6 +36,9 @@ def compare(
         bool, typer.Option("--raw", help="Predictions hold the values of the data set's masks, not class numbers.")
     ] = False,
     protocol: Annotated[str, typer.Option(help="What absent classes, ignored pixels and averaging mean.")] = "dataset",
+    task: Annotated[
+        str, typer.Option(help="What both models answer, such as panoptic; none: what the recipe of each says.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.json.", metavar="DIR")] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -53,7 +56,14 @@ def compare(
     if labels is not None and is_recipe(labels) and not Path(labels).is_dir():
         truth = truth_of(labels, root, split or None, names)[0]
     command = shlex.join(["intarsia", *context.obj])
-    options: dict[str, Any] = {"split": split or None, "root": root, "classes": names, "raw": raw, "protocol": protocol}
+    options: dict[str, Any] = {
+        "split": split or None,
+        "root": root,
+        "classes": names,
+        "raw": raw,
+        "protocol": protocol,
+        "task": task,
+    }
     verdict = run(a, b, truth, **options, out=out, command=command, overwrite=overwrite)
     if as_json:
         return answer({**verdict.to_dict(), **({"report": out / "compare.html"} if out else {})})
@@ -66,32 +76,39 @@ def compare(
 def show(verdict: Any) -> None:
     """The verdict for people: one row a class, and the sentence last."""
     a, b = verdict.names
-    changes = [*verdict.classes.items(), ("all classes", verdict.mean)]
     rows = [
         (
             name,
-            *map(percent, verdict.iou.get(name, verdict.miou)),
-            points(change.value.value),
-            f"{points(change.value.low)} to {points(change.value.high)}",
+            *(_value(value, column) for value in values),
+            _value(change.value.value, column, signed=True),
+            f"{_value(change.value.low, column, signed=True)} to {_value(change.value.high, column, signed=True)}",
             "-" if change.p != change.p else f"{change.p:.4f}",
-            "no" if not change.real else f"{b if change.value.value > 0 else a} is better",
+            f"{winner} is better" if (winner := verdict.winner(change, column)) else "no",
         )
-        for name, change in changes
+        for name, values, change, column in verdict.rows()
     ]
     out = console()
     out.print(table(None, ("class", ">A", ">B", ">B - A", ">95 %", ">p", "can be told"), rows))
-    out.print(f"A {a}: mIoU {percent(verdict.miou[0])}   B {b}: mIoU {percent(verdict.miou[1])}", markup=False)
+    name, (one, other) = verdict.measure, verdict.score
+    out.print(f"A {a}: {name} {percent(one)}   B {b}: {name} {percent(other)}", markup=False)
     most = [row for row in verdict.images[:3] if row[1] != row[2]]
     if most:
-        told = ", ".join(f"{name} ({points(other - one)})" for name, one, other in most)
+        told = ", ".join(f"{image} ({points(y - x)})" for image, x, y in most)
         out.print(f"changed most: {told}", markup=False, soft_wrap=True)
     out.print(
-        f"IoU in percent, differences in points; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}",
+        f"{'IoU' if name == 'mIoU' else name} in percent, differences in points; p of the permutation test, of classes after Holm; protocol {verdict.protocol!r}",
         markup=False,
         soft_wrap=True,
     )
     show_source(verdict.source)
     out.print(verdict.sentence, style="bold", markup=False, soft_wrap=True)
+
+
+def _value(value: float, column: Any, signed: bool = False) -> str:
+    """A share in percent or points, anything else with its unit."""
+    if column.unit == "%":
+        return points(value) if signed else percent(value)
+    return "-" if value != value else f"{value:+.3f} {column.unit}" if signed else f"{value:.3f} {column.unit}"
 
 
 def points(value: float) -> str:

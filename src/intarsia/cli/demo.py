@@ -31,6 +31,7 @@ def demo(
 
     Ends with exit code 1 when the network comes out worse than it should: below a mIoU of 90.
     """
+    from ..evaluation import LabelScore
     from ..evaluation import evaluate as score_of
     from ..inference import predict as predict_all
     from ..training import train as run
@@ -54,6 +55,7 @@ def demo(
         return 130
     say("2/4  evaluate: on scenes it has not seen")
     score = score_of(last, out=folder / "report", command="intarsia demo")
+    assert isinstance(score, LabelScore)
     if not as_json:
         show(score)
     say("3/4  predict: a few pictures of their own")

@@ -1,4 +1,4 @@
-"""`intarsia evaluate`: a checkpoint and a data set in; scores under a named protocol and a report out."""
+"""`intarsia evaluate`: a checkpoint and a data set in; scores of what the model answers and a report out."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def evaluate(
             help="What to measure as well: boundary, trimap, boundary_f, surface, categories, iiou, calibration, topk."
         ),
     ] = "",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="What is answered and scored: semantic, instance, panoptic, detection, depth or classification; "
+            "none: what the model's recipe says."
+        ),
+    ] = "",
     full: Annotated[
         bool, typer.Option("--full", help="Also look where the errors are: borders, small objects, confidence.")
     ] = False,
@@ -53,6 +60,7 @@ def evaluate(
 
     if source is not None:
         there(source)
+    from ..evaluation import LabelScore
     from ..evaluation import evaluate as run
     from .source import is_recipe, opened
 
@@ -72,15 +80,19 @@ def evaluate(
         command=command,
         metrics=wanted,
         full=full,
+        task=task,
         overwrite=overwrite,
     )
     if as_json:
         return answer({**score.to_dict(), **({"report": out / "report.html"} if out else {})})
-    show(score)
-    if protocol == "all":
-        show_protocols(score)
-    show_measures(score)
-    show_errors(score)
+    if not isinstance(score, LabelScore):
+        show_tables(score)
+    else:
+        show(score)
+        if protocol == "all":
+            show_protocols(score)
+        show_measures(score)
+        show_errors(score)
     if out:
         console().print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
     return None
@@ -103,6 +115,17 @@ def show(score: Any) -> None:
     out.print(
         f"{score.images} images in {duration(score.seconds)}; {percent(scores.ignored)} % of the pixels are ignored"
     )
+    show_source(score.source)
+
+
+def show_tables(score: Any) -> None:
+    """The scores of any other answer than label maps, for people: its tables, then its main numbers."""
+    out = console()
+    for found in score.tables:
+        first, *rest = found.columns
+        out.print(table(found.title, (first, *(f">{name}" for name in rest)), found.rows))
+    out.print("   ".join(f"{name} {value}" for name, value in score.tiles if value != "-"), markup=False)
+    out.print(f"{score.images} images in {duration(score.seconds)}", markup=False)
     show_source(score.source)
 
 

@@ -22,11 +22,14 @@ from .from_files.tubes import score_tubes
 from .from_files.video import score_video
 from .from_files.volumes import score_volumes
 from .measures import MEASURES
-from .scoring import Score, score
+from .scoring import score
+from .tallies import TALLIES, LabelScore, Score
 from .verdict import Verdict, judge
 
 __all__ = [
     "MEASURES",
+    "TALLIES",
+    "LabelScore",
     "MaskFolder",
     "Predictions",
     "Score",

@@ -8,24 +8,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from .. import report
 from ..data.dataset import labels_of
-from ..errors import CheckpointError, DataError, NoPairs
+from ..errors import CheckpointError, DataError, ModelError, NoPairs
 from ..inference import Predictor
 from ..labels import LabelSpace
-from ..metrics import ImageCounts
+from ..metrics.stored import load as load_records
 from ..output import Output
-from ..structures import Sample
+from ..structures import Answer, Labels, Sample
 from .entry import dataset_of
 from .folders import truth_of
 from .from_files.masks import MaskFolder, Predictions, alone
 from .from_files.semantic import score_masks
 from .reading import told
 from .scoring import read_samples, score
+from .tallies import TALLIES, Wish
 from .verdict import RESAMPLES, Verdict, judge
 
 SHOWN = 6  # images side by side, as many as can be for each of the two
@@ -45,6 +44,7 @@ def compare(
     level: float = 0.95,
     out: str | Path | None = None,
     command: str | None = None,
+    task: str = "",
     overwrite: bool = False,
 ) -> Verdict:
     """Whether B is better than A on the same images; with `out`, compare.html and compare.json as well.
@@ -57,13 +57,15 @@ def compare(
         split: which part of it; None: what is there to validate on, and all pairs of a folder without splits.
         classes: names for a folder of label maps; None: they are called by number.
         raw: folders of label maps hold the values of the data set's own masks instead of class numbers.
+        task: what both models answer, and are scored by; "": what the recipe of each says.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
 
     Raises: DataError, LabelError or CheckpointError, each with what to do.
     """
-    sides = [_opened(Path(source)) for source in (a, b)]
+    sides = [_opened(Path(source), task) for source in (a, b)]
     dataset, pairs = _truth(sides, labels, split, root, classes)
     space = _space(sides, dataset)
+    _one_answer(sides)
     results = Output(out, ("compare.json", "compare.html"), overwrite=overwrite) if out is not None else None
     counted = [_counts(s, dataset, space, raw) for s in sides]
     names = _called(Path(a), Path(b))
@@ -84,28 +86,40 @@ def compare(
     return verdict
 
 
+def _one_answer(sides: Sequence[_Side]) -> None:
+    """See that two models answer one task, as far as both say which.
+
+    Raises: ModelError where they do not.
+    """
+    one, other = (side.predictor for side in sides)
+    if one is not None and other is not None and one.task and other.task and one.task != other.task:
+        raise ModelError(
+            f"A answers the task {one.task!r} and B answers {other.task!r}; say with task (--task) by which both are scored"
+        )
+
+
 class _Side(NamedTuple):
     """One of the two: what it predicts with, or what it counted already."""
 
     path: Path
     predictor: Predictor | None = None
-    counts: ImageCounts | None = None
+    counts: Any = None
 
 
-def _opened(path: Path) -> _Side:
+def _opened(path: Path, task: str = "") -> _Side:
     if not path.exists():
         raise DataError(f"there is no run, checkpoint or folder of predictions {str(path)!r}")
     if (path / "last.safetensors").is_file():
-        return _Side(path, predictor=Predictor.load(path))
+        return _Side(path, predictor=Predictor.load(path, task=task))
     if (path / "images.safetensors").is_file():
-        return _Side(path, counts=ImageCounts.load(path / "images.safetensors"))
+        return _Side(path, counts=load_records(path / "images.safetensors"))
     if path.is_dir():
         return _Side(path)
     try:
-        return _Side(path, predictor=Predictor.load(path))
+        return _Side(path, predictor=Predictor.load(path, task=task))
     except CheckpointError as error:
         try:
-            return _Side(path, counts=ImageCounts.load(path))
+            return _Side(path, counts=load_records(path))
         except DataError:
             raise error from None
 
@@ -174,16 +188,13 @@ def _space(sides: Sequence[_Side], dataset: Any) -> LabelSpace:
     return LabelSpace(counts.classes)
 
 
-def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> ImageCounts:
+def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> Any:
+    """The records of each image, read or counted now."""
     if side.counts is not None:
         return side.counts
     if side.predictor is not None:
-        found = score(side.predictor, dataset)
-        assert found.counts is not None
-        return found.counts
-    found = score_masks(Predictions(side.path, space, raw), dataset)
-    assert found.counts is not None
-    return found.counts
+        return score(side.predictor, dataset).counts
+    return score_masks(Predictions(side.path, space, raw), dataset).counts
 
 
 def _called(a: Path, b: Path) -> tuple[str, str]:
@@ -211,7 +222,8 @@ def _shown(
     for sample in read_samples(dataset, 0):
         if sample.name in by_name:
             row = wanted[by_name[sample.name]]
-            found[by_name[sample.name]] = (_picture(sample, row[1], eyes[0]), _picture(sample, row[2], eyes[1]))
+            one, other = (_picture(sample, row[n + 1], eye(sample), space) for n, eye in enumerate(eyes))
+            found[by_name[sample.name]] = (one, other)
             if len(found) == len(wanted):
                 break
     return [found[n] for n in sorted(found)]
@@ -221,7 +233,7 @@ def telling(images: Sequence[tuple[str, float, float]], shown: int = SHOWN) -> l
     """Places of the images to look at: those that changed most, half of them for A and half for B, as far as there are.
 
     Args:
-        images: (name, mIoU of A, mIoU of B), the largest change first. Neighbors of one video change alike; without the
+        images: (name, score of A, score of B), the largest change first. Neighbors of one video change alike; without the
             halves, they would show one side alone.
     """
     sides = [[n for n, (_, a, b) in enumerate(images) if (b - a) * sign > 0] for sign in (-1, 1)]
@@ -230,13 +242,14 @@ def telling(images: Sequence[tuple[str, float, float]], shown: int = SHOWN) -> l
     return sorted(sides[0][: half + spare[1]] + sides[1][: half + spare[0]])
 
 
-def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Tensor]:
+def _eye(side: _Side, space: LabelSpace, raw: bool) -> Callable[[Sample], Answer]:
     if side.predictor is not None:
         model = side.predictor
-        return lambda sample: model.run(torch.as_tensor(sample.image)[None])[0].classes
-    return Predictions(side.path, space, raw)
+        return lambda sample: model.run(torch.as_tensor(sample.image)[None])[0]
+    maps = Predictions(side.path, space, raw)
+    return lambda sample: Labels(maps(sample))
 
 
-def _picture(sample: Sample, miou: float, eye: Callable[[Sample], Tensor]) -> report.Picture:
-    image = np.array(sample.image.permute(1, 2, 0).numpy(), order="C")
-    return report.Picture(sample.name, miou, image, np.array(sample.labels.numpy()), np.array(eye(sample).numpy()))
+def _picture(sample: Sample, own: float, answer: Answer, space: LabelSpace) -> report.Picture:
+    picture: report.Picture = TALLIES[type(answer)](space, Wish()).picture(sample, answer, own)
+    return picture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from .. import config, report
+from .. import config
 from .. import datasets as sets
 from ..config import Data
 from ..data import origin
@@ -24,8 +25,11 @@ from ..inference import Predictor
 from ..labels import LabelSpace
 from ..metrics import bootstrap
 from ..output import Output
+from ..postprocess import check_options
 from .folders import HOLDOUT, fitted, named, part, scored
-from .scoring import Score, score
+from .scoring import score
+from .tallies import LabelScore, Score
+from .written import called, spelled, write
 
 RESULTS = ("scores.json", "images.safetensors", "report.html")
 KEPT = 4  # worst, and as many best, images in a report
@@ -45,6 +49,7 @@ def evaluate(
     baseline: bool | None = None,
     metrics: Sequence[str] = (),
     full: bool = False,
+    task: str = "",
     overwrite: bool = False,
 ) -> Score:
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when a folder is given.
@@ -66,36 +71,58 @@ def evaluate(
             what shows that color alone does not do. Trained on the split "train".
         metrics: names of `evaluation.MEASURES` to measure as well, such as "boundary" and "calibration".
         full: also look where the errors are (borders, small objects, confusions, confidence), for scores.json and the report.
+        task: what the model answers, and is scored by: "semantic", "instance", "panoptic", "detection", "depth" or
+            "classification"; "": what its recipe says, or the usual task of its output.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
+
+    Returns: a score of the kind of answer: mIoU of label maps and planes, PQ of segments, AP of objects, errors of depth,
+    accuracy of tags; see `evaluation.tallies`.
 
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
-    predictor = _opened(model, labels)
+    predictor = _opened(model, labels, task)
     dataset, source, opener = dataset_of(predictor, data, split, root)
     check_whole(dataset)
-    source = {"model": _called(model), **source}
+    source = {"model": called(model), **source}
     results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0
-    found = score(predictor, dataset, protocol=protocol, batch_size=batch_size, keep=kept, metrics=metrics, full=full)
-    if not found.scores.pixels:
-        raise DataError(
-            f"every pixel of the {found.images} images is ignored; there is nothing to score (are there masks?)"
-        )
-    reached = None
-    if baseline or (baseline is None and source.get("data") == "shapes" and opener is not None):
-        reached = _baseline(opener, dataset, predictor.labels)
-    found = dataclasses.replace(found, source=source, baseline=reached)
+    found: Any = score(
+        predictor, dataset, protocol=protocol, batch_size=batch_size, keep=kept, metrics=metrics, full=full
+    )
+    _something(found)
+    reached = {}
+    if isinstance(found, LabelScore) and (
+        baseline or (baseline is None and source.get("data") == "shapes" and opener is not None)
+    ):
+        reached = {"baseline": _baseline(opener, dataset, predictor.labels)}
+    trust = bootstrap(found.counts, getattr(found, "protocol", "dataset")) if out is not None else None
+    found = dataclasses.replace(found, source=source, trust=trust, **reached)
+    done: Score = found
     if results is not None:
-        command = command or _spelled(model, data, split, root, protocol, batch_size, out, metrics, full)
-        _write(results, found, predictor, model, command)
-    return found
+        command = command or spelled(model, data, split, root, protocol, batch_size, out, metrics, full, task)
+        write(results, done, predictor, model, command)
+    return done
 
 
-def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None) -> Predictor:
+def _something(found: Score) -> None:
+    """See that there was something to score.
+
+    Raises: DataError where there was not.
+    """
+    if isinstance(found, LabelScore):
+        if not found.scores.pixels:
+            raise DataError(
+                f"every pixel of the {found.images} images is ignored; there is nothing to score (are there masks?)"
+            )
+    elif math.isnan(found.standing):
+        raise DataError(f"there is nothing to score in {found.images} images: {found.sentence}")
+
+
+def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None, task: str = "") -> Predictor:
     if isinstance(model, Predictor):
-        return model
+        return model if task in ("", model.task) else of_task(model, task)
     if isinstance(model, str | Path):
-        return Predictor.load(model)
+        return Predictor.load(model, task=task)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"a {type(model).__name__} cannot be evaluated; give a checkpoint, a run's folder, a Predictor or a network"
@@ -110,7 +137,18 @@ def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None
         raise ModelError(
             "this network does not say how its images are normalized; evaluate Predictor.of_network(model, labels, mean, std) instead"
         )
-    return Predictor.of_network(model, labels, mean, std, in_channels=len(mean))
+    return Predictor.of_network(model, labels, mean, std, in_channels=len(mean), task=task)
+
+
+def of_task(predictor: Predictor, task: str) -> Predictor:
+    """The same engine, answering another task with the defaults of its decision.
+
+    Raises: ModelError for an unknown task.
+    """
+    check_options(task, {})
+    other = copy.copy(predictor)
+    other.task, other.decide = task, {}
+    return other
 
 
 def dataset_of(
@@ -237,74 +275,3 @@ def _baseline(opener: Any, dataset: Any, labels: LabelSpace) -> float:
             "the baseline of single pixels is trained on the split 'train', and a data set handed over has none; leave baseline out"
         )
     return pixel_baseline(opener("train"), dataset, labels.num_classes, labels.ignore_index)
-
-
-def _write(results: Output, found: Score, predictor: Predictor, model: Any, command: str) -> None:
-    results.text("scores.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
-    if found.counts is not None:
-        with results.file("images.safetensors") as file:
-            found.counts.save(file)
-    kept = predictor.checkpoint
-    facts = {
-        "model": (kept.model or type(predictor.model).__name__) if kept else type(predictor.model).__name__,
-        "checkpoint": str(model) if isinstance(model, str | Path) else "",
-        "parameters": f"{sum(p.numel() for p in predictor.model.parameters()):,}",
-        "data": " ".join(found.source.get(key, "") for key in ("data", "split")),
-        "folder": found.source.get("root", ""),
-        "training data": kept.data_hash if kept else "",
-        "device": f"{predictor.device}, {predictor.precision}",
-    }
-    with results.file("report.html") as file:
-        report.write(
-            file,
-            scores=found.scores,
-            space=found.space,
-            title=" on ".join(filter(None, (facts["model"], facts["data"]))),
-            command=command,
-            facts={key: value for key, value in facts.items() if value},
-            images=found.per_image,
-            seconds=found.seconds,
-            worst=found.worst,
-            best=found.best,
-            log=_log_of(model),
-            baseline=found.baseline,
-            trust=bootstrap(found.counts, found.scores.protocol) if found.counts is not None else None,
-            anatomy=found.anatomy,
-        )
-
-
-def _log_of(model: Any) -> Path | None:
-    """The run's log, where the checkpoint lies in its folder."""
-    if not isinstance(model, str | Path):
-        return None
-    folder = Path(model) if Path(model).is_dir() else Path(model).parent
-    return folder / "log.jsonl" if (folder / "log.jsonl").is_file() else None
-
-
-def _called(model: Any) -> str:
-    return str(model) if isinstance(model, str | Path) else type(getattr(model, "model", model)).__name__
-
-
-def _spelled(
-    model: Any,
-    data: Any,
-    split: str | None,
-    root: Any,
-    protocol: str,
-    batch_size: int,
-    out: Any,
-    metrics: Sequence[str],
-    full: bool,
-) -> str:
-    """This call, as it would be typed."""
-    given = [repr(str(model)) if isinstance(model, str | Path) else _called(model)]
-    if data is not None:
-        given.append(repr(str(data)) if isinstance(data, str | Path) else type(data).__name__)
-    settings = {"split": split, "root": None if root is None else str(root), "out": str(out)}
-    standard = {"split": None, "root": None}
-    given += [f"{key}={value!r}" for key, value in settings.items() if value != standard.get(key)]
-    given += [f"protocol={protocol!r}"] if protocol != "dataset" else []
-    given += [f"batch_size={batch_size}"] if batch_size != 1 else []
-    given += [f"metrics={list(metrics)}"] if metrics else []
-    given += ["full=True"] if full else []
-    return f"intarsia.evaluate({', '.join(given)})"

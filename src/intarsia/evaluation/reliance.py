@@ -75,6 +75,7 @@ def fit_temperature(predictor: Predictor, dataset: Any, *, pixels: int = PIXELS,
     from scipy.optimize import minimize_scalar
 
     space = predictor.labels
+    _one_label(space)
     same_classes(space, labels_of(dataset))
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     truths: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -155,6 +156,7 @@ def fit_sets(predictor: Predictor, dataset: Any, coverage: float, *, score: str 
     Raises: as `SetFitter.fit`.
     """
     fitter, space = SetFitter(score), predictor.labels
+    _one_label(space)
     same_classes(space, labels_of(dataset))
     for sample in read_samples(dataset, 1):
         found = predictor.probabilities(torch.as_tensor(sample.image)[None])[0].cpu()
@@ -173,6 +175,18 @@ class Part:
 
     def __getitem__(self, index: int) -> Any:
         return self.dataset[self.indices[index]]
+
+
+def _one_label(space: LabelSpace) -> None:
+    """See that a pixel has one label.
+
+    Raises: LabelError where it may have several.
+    """
+    if space.planes:
+        raise LabelError(
+            "the model has several labels a pixel (labels.planes), and a temperature and label sets are fitted where a pixel "
+            "has one"
+        )
 
 
 def _held(predictor: Predictor, dataset: Any) -> Any:

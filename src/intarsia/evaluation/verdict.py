@@ -20,6 +20,7 @@ import numpy as np
 from ..metrics import ImageCounts
 from ..metrics import compare as paired
 from ..metrics.protocols import overlap
+from ..metrics.records import Column, Records
 from ..metrics.significance import Comparison, Interval
 
 RESAMPLES = 10_000
@@ -47,16 +48,17 @@ class Verdict:
 
     Args:
         names: what A and B are called.
-        miou: of A and of B.
-        iou: of each class, of A and of B.
-        mean: of the mIoU; `classes`: of the IoU of each class.
-        images: (name, mIoU of A, mIoU of B) of each image alone, the largest change first.
+        score: the main measure of A and of B.
+        each: the measure of each class, or each error of depth, of A and of B.
+        mean: of the main measure; `classes`: of that of each class.
+        images: (name, score of A, score of B) of each image alone, the largest change first.
+        columns: names, directions and units of the measures; the last is the main one.
         source: what both were held against, as far as it is known: which "pairs", and how "values" of masks were read.
     """
 
     names: tuple[str, str]
-    miou: tuple[float, float]
-    iou: dict[str, tuple[float, float]]
+    score: tuple[float, float]
+    each: dict[str, tuple[float, float]]
     mean: Change
     classes: dict[str, Change]
     images: list[tuple[str, float, float]]
@@ -64,17 +66,45 @@ class Verdict:
     resamples: int
     level: float
     alike: bool
+    columns: tuple[Column, ...] = (Column("mIoU"),)
     source: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measure(self) -> str:
+        """What the main measure is called."""
+        return self.columns[-1].name
+
+    @property
+    def miou(self) -> tuple[float, float]:
+        """The main measure of A and of B, which is the mIoU of label maps and planes."""
+        return self.score
+
+    @property
+    def iou(self) -> dict[str, tuple[float, float]]:
+        """The measure of each class, which is the IoU of label maps and planes."""
+        return self.each
 
     @property
     def better(self) -> str | None:
         """Which of the two is better, if that can be known."""
-        return self.names[self.mean.value.value > 0] if self.mean.real else None
+        return self.winner(self.mean, self.columns[-1])
+
+    def winner(self, change: Change, column: Column) -> str | None:
+        """Which of the two a difference of a measure is in favor of, if that can be known."""
+        return self.names[(change.value.value > 0) != column.lower] if change.real else None
+
+    def rows(self) -> list[tuple[str, tuple[float, float], Change, Column]]:
+        """Each measure: name, values of A and of B, difference, direction and unit; the main one last."""
+        kinds = {column.name: column for column in self.columns[:-1]}
+        found = [(name, self.each[name], change, kinds[name]) for name, change in self.classes.items()]
+        if self.measure in self.classes:  # of depth the main measure is one of them
+            return found
+        return [*found, ("all classes", self.score, self.mean, self.columns[-1])]
 
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        return sentence(*self.names, self.mean, len(self.images), alike=self.alike)
+        return sentence(*self.names, self.mean, len(self.images), alike=self.alike, lower=self.columns[-1].lower)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; None where there is no number."""
@@ -86,8 +116,10 @@ class Verdict:
             "b": self.names[1],
             "sentence": self.sentence,
             "better": self.better,
-            "miou": [_or_none(x) for x in self.miou],
-            "iou": {name: [_or_none(x) for x in values] for name, values in self.iou.items()},
+            "measure": self.measure,
+            "score": [_or_none(x) for x in self.score],
+            "each": {name: [_or_none(x) for x in values] for name, values in self.each.items()},
+            **self._of_pixels(),
             "mean": plain(self.mean),
             "classes": {name: plain(change) for name, change in self.classes.items()},
             "images": len(self.images),
@@ -98,10 +130,17 @@ class Verdict:
             **self.source,
         }
 
+    def _of_pixels(self) -> dict[str, Any]:
+        """The entries that label maps and planes have besides."""
+        if self.measure != "mIoU":
+            return {}
+        each = {name: [_or_none(x) for x in values] for name, values in self.each.items()}
+        return {"miou": [_or_none(x) for x in self.score], "iou": each}
+
 
 def judge(
-    a: ImageCounts,
-    b: ImageCounts,
+    a: ImageCounts | Records,
+    b: ImageCounts | Records,
     *,
     names: tuple[str, str] = ("A", "B"),
     protocol: str = "dataset",
@@ -109,7 +148,11 @@ def judge(
     level: float = 0.95,
     seed: int = 0,
 ) -> Verdict:
-    """The verdict on two models from what they counted on the same images.
+    """The verdict on two models from what they counted on the same images, whatever they answer.
+
+    Args:
+        a, b: `Score.counts` of both.
+        protocol: of `metrics.PROTOCOLS`, where pixels were counted; other measures have their own.
 
     Raises: DataError when the two do not hold the same images and labels.
     """
@@ -122,13 +165,23 @@ def judge(
         for (name, d), p in zip(found.classes.items(), raised, strict=True)
     }
     mean = told_apart(found.mean.value, found.mean.p, found.mean.needed, level, len(a))
-    each = list(zip(a.names, a.each().tolist(), b.each().tolist(), strict=True))
+    each = list(zip(a.names, a.own.tolist(), b.own.tolist(), strict=True))
     each.sort(key=lambda row: -abs(row[2] - row[1]) if not math.isnan(row[2] - row[1]) else 1.0)
-    alike = bool(np.array_equal(a.rows, b.rows))
-    miou = (a.miou(protocol), b.miou(protocol))
-    each_iou = [overlap(*counts.rows.sum(axis=0)).tolist() for counts in (a, b)]
-    iou = dict(zip(a.classes, zip(*each_iou, strict=True), strict=True))
-    return Verdict(names, miou, iou, mean, changes, each, protocol, resamples, level, alike)
+    if isinstance(a, ImageCounts) and isinstance(b, ImageCounts):
+        alike = bool(np.array_equal(a.rows, b.rows))
+        score = (a.miou(protocol), b.miou(protocol))
+        values = [overlap(*counts.rows.sum(axis=0)).tolist() for counts in (a, b)]
+    else:
+        ones = np.ones((1, len(a)))
+        *values_a, score_a = a.measured(ones)[0].tolist()
+        *values_b, score_b = b.measured(ones)[0].tolist()
+        values, score = [values_a, values_b], (score_a, score_b)
+        none = [change.value for change in (*changes.values(), mean) if not math.isnan(change.value.value)]
+        alike = np.array_equal(a.own, b.own, equal_nan=True) and not any(any(interval) for interval in none)
+    by_class = dict(zip(a.classes, zip(*values, strict=True), strict=True))
+    return Verdict(
+        names, score, by_class, mean, changes, each, found.protocol, found.resamples, level, alike, tuple(a.columns)
+    )
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -144,7 +197,7 @@ def holm(values: Sequence[float]) -> list[float]:
     return raised
 
 
-def sentence(a: str, b: str, change: Change, images: int, alike: bool = False) -> str:
+def sentence(a: str, b: str, change: Change, images: int, alike: bool = False, lower: bool = False) -> str:
     """A difference in words: "A is better by 1.8 points [0.6, 3.1]"."""
     many = f"{images} image{'s' if images != 1 else ''}"
     value, low, high = change.value
@@ -153,7 +206,7 @@ def sentence(a: str, b: str, change: Change, images: int, alike: bool = False) -
     if math.isnan(value):
         return f"{a} and {b} cannot be compared: there is no score on {many}"
     if change.real:
-        better, sign = (b, 1) if value > 0 else (a, -1)
+        better, sign = (b if (value > 0) != lower else a), (1 if value > 0 else -1)
         ends = sorted((sign * low, sign * high))
         return f"{better} is better by {100 * abs(value):.1f} points [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
     if change.needed is None:

@@ -51,6 +51,14 @@ class PanopticScores(NamedTuple):
     missed: list[int]
 
 
+class Matching(NamedTuple):
+    """The segments of one picture: (true, predicted, IoU) of the matches, false predicted and missed true ones."""
+
+    matched: list[tuple[int, int, float]]
+    invented: list[int]
+    missed: list[int]
+
+
 class PanopticQuality:
     """PQ, SQ and RQ of any number of pictures.
 
@@ -74,6 +82,20 @@ class PanopticQuality:
         Raises: LabelError when sizes differ, a pixel's segment is not listed, a listed one has no pixels, or its class is
             none of ours.
         """
+        found = self.match(predicted, labels)
+        for true, _, iou in found.matched:
+            self.overlap[labels.classes[true]] += iou
+            self.counts[0, labels.classes[true]] += 1
+        for segment in found.invented:
+            self.counts[1, predicted.classes[segment]] += 1
+        for segment in found.missed:
+            self.counts[2, labels.classes[segment]] += 1
+
+    def match(self, predicted: Segments, labels: Segments) -> Matching:
+        """Match the segments of one picture, without counting them.
+
+        Raises: as `update`.
+        """
         ours, theirs = _array(predicted.ids), _array(labels.ids)
         if ours.shape != theirs.shape or ours.ndim != 2:
             raise LabelError(
@@ -94,14 +116,12 @@ class PanopticQuality:
         iou = quotient(both, area_t[:, None] + area_p - both - void)
         match = free & (iou > 0.5)
         true, found = np.nonzero(match)
-        np.add.at(self.overlap, class_t[true], iou[true, found])
-        np.add.at(self.counts[0], class_t[true], 1)
         missed = (class_t >= 0) & ~crowd & ~match.any(axis=1)
-        np.add.at(self.counts[2], class_t[missed], 1)
         same_crowd = (both * (crowd[:, None] & (class_t[:, None] == class_p))).sum(axis=0)
         excused = 2 * (void + same_crowd) > area_p
         invented = (class_p >= 0) & ~match.any(axis=0) & ~excused
-        np.add.at(self.counts[1], class_p[invented], 1)
+        matched = [(int(ids_t[t]), int(ids_p[p]), float(iou[t, p])) for t, p in zip(true, found, strict=True)]
+        return Matching(matched, ids_p[invented].tolist(), ids_t[missed].tolist())
 
     def merge(self, other: PanopticQuality) -> None:
         """Add the counts of another.

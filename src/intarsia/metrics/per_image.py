@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import DataError, LabelError
 from .protocols import protocol as named
+from .records import Column
 
 _KIND = "intarsia image counts 1"
 
@@ -51,8 +52,17 @@ class ImageCounts:
         """
         if matrix.shape != (self.num_classes, self.num_classes):
             raise LabelError(f"{name}: a confusion matrix of {len(matrix)} classes among {self.num_classes} classes")
+        self.append(name, matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0), ignored)
+
+    def append(self, name: str, hit: Any, truth: Any, predicted: Any, ignored: int = 0) -> None:
+        """Append one image by its counts [K], as of several labels a pixel, which no confusion matrix holds.
+
+        Raises: LabelError for another number of classes.
+        """
+        if any(len(part) != self.num_classes for part in (hit, truth, predicted)):
+            raise LabelError(f"{name}: counts of {len(hit)} classes among {self.num_classes} classes")
         self._grow(1)
-        self._rows[len(self.names)] = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+        self._rows[len(self.names)] = hit, truth, predicted
         self._ignored[len(self.names)] = ignored
         self.names.append(name)
 
@@ -126,6 +136,16 @@ class ImageCounts:
     def ignored(self) -> np.ndarray:
         """[N] ignored pixels."""
         return self._ignored[: len(self)]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What a comparison shows: a column for each class, and the mean last."""
+        return (*map(Column, self.classes), Column("mIoU"))
+
+    @property
+    def own(self) -> np.ndarray:
+        """[N] mean IoU of each image alone."""
+        return self.each()
 
     @property
     def nbytes(self) -> int:

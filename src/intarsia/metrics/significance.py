@@ -19,11 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError
+from .image_matches import ImageMatches
 from .per_image import ImageCounts
 from .protocols import Protocol
 from .protocols import protocol as named
+from .records import Records
 
 _CHUNK = 1 << 22  # weights at once: 32 MB
+_EFFORT = 3_000_000  # detections in all resamples together
 
 
 class Interval(NamedTuple):
@@ -38,7 +41,7 @@ class Interval(NamedTuple):
 
 
 class Bootstrap(NamedTuple):
-    """Percentile intervals of a score: `mean` of the mIoU, `classes` of each class's IoU by name."""
+    """Percentile intervals of a score: `mean` of the main measure, such as mIoU, `classes` of each class's by name."""
 
     mean: Interval
     classes: dict[str, Interval]
@@ -70,7 +73,7 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two models on the same images: `mean` compares their mIoU, `classes` the IoU of each class by name."""
+    """Two models on the same images: `mean` compares their main measure, such as mIoU, `classes` each class's by name."""
 
     mean: Difference
     classes: dict[str, Difference]
@@ -100,30 +103,36 @@ class Seeds(NamedTuple):
 
 
 def bootstrap(
-    counts: ImageCounts, protocol: str = "dataset", *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+    counts: ImageCounts | Records,
+    protocol: str = "dataset",
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Bootstrap:
-    """Intervals of the mIoU and of each class's IoU, from drawing the images again.
+    """Intervals of the main measure and of each class's, from drawing the images again.
 
     Args:
+        counts: `ImageCounts`, for mIoU and IoU under a protocol; or records of another measure, such as `ImageMatches`,
+            whose protocol is their own.
+        resamples: at most; fewer, down to 200, where each takes long, as with average precision of many detections.
         level: share of the resamples within an interval. A class that is in no image of some resamples has the interval
             of the others.
 
     Raises: DataError for no images, fewer than 2 resamples or a level outside 0..1; RecipeError for an unknown protocol.
     """
     _checked(counts, resamples, level)
-    way = named(protocol)
-    parts = _parts(way, counts)
-    values = _found(way, parts.sum(axis=0)[None])[0]
-    drawn = np.concatenate([_found(way, weights @ parts) for weights in _chunks(_draws, len(counts), resamples, seed)])
+    found, resamples = _measure(counts, protocol), _affordable(counts, resamples)
+    values = found(np.ones((1, len(counts))))[0]
+    drawn = np.concatenate([found(weights) for weights in _chunks(_draws, len(counts), resamples, seed)])
     spans = [Interval(*map(float, row)) for row in zip(values, *_range(drawn, level), strict=True)]
-    return Bootstrap(
-        spans[-1], dict(zip(counts.classes, spans, strict=False)), protocol, len(counts), resamples, seed, level
-    )
+    classes = dict(zip(counts.classes, spans, strict=False))
+    return Bootstrap(spans[-1], classes, _called(counts, protocol), len(counts), resamples, seed, level)
 
 
 def compare(
-    a: ImageCounts,
-    b: ImageCounts,
+    a: ImageCounts | Records,
+    b: ImageCounts | Records,
     protocol: str = "dataset",
     *,
     resamples: int = 1000,
@@ -132,22 +141,19 @@ def compare(
 ) -> Comparison:
     """Whether B is better than A on the same images, and how many images it would take to know.
 
+    Args:
+        a, b, resamples: as for `bootstrap`, and both of one sort.
+
     Raises: DataError when the two do not hold the same images and labels.
     """
     _checked(a, resamples, level)
     b = _paired(a, b)
-    way = named(protocol)
-    parts_a, parts_b = _parts(way, a), _parts(way, b)
-    sums_a, sums_b = parts_a.sum(axis=0), parts_b.sum(axis=0)
-    value = (_found(way, sums_b[None]) - _found(way, sums_a[None]))[0]
-    drawn = np.concatenate(
-        [_found(way, w @ parts_b) - _found(way, w @ parts_a) for w in _chunks(_draws, len(a), resamples, seed)]
-    )
-    change = parts_b - parts_a
-    swapped = []
-    for flips in _chunks(_flips, len(a), resamples, seed + 1):
-        moved = flips @ change
-        swapped.append(_found(way, sums_b - moved) - _found(way, sums_a + moved))
+    found_a, found_b, resamples = _measure(a, protocol), _measure(b, protocol), _affordable(a, resamples)
+    ones = np.ones((1, len(a)))
+    value = (found_b(ones) - found_a(ones))[0]
+    drawn = np.concatenate([found_b(w) - found_a(w) for w in _chunks(_draws, len(a), resamples, seed)])
+    swap = _swapping(a, b, protocol)
+    swapped = [swap(flips) for flips in _chunks(_flips, len(a), resamples, seed + 1)]
     extreme = np.abs(np.concatenate(swapped)) >= np.abs(value) - 1e-12  # NaN is not
     p = np.where(np.isnan(value), np.nan, (1 + extreme.sum(axis=0)) / (1 + resamples))
     error = _deviation(drawn)
@@ -155,7 +161,8 @@ def compare(
         Difference(Interval(*map(float, row[:3])), float(row[3]), _needed(len(a), float(row[4]), float(row[0])))
         for row in zip(value, *_range(drawn, level), p, error, strict=True)
     ]
-    return Comparison(found[-1], dict(zip(a.classes, found, strict=False)), protocol, len(a), resamples, seed, level)
+    classes = dict(zip(a.classes, found, strict=False))
+    return Comparison(found[-1], classes, _called(a, protocol), len(a), resamples, seed, level)
 
 
 def over_seeds(values: Sequence[float], level: float = 0.95) -> Seeds:
@@ -178,7 +185,7 @@ def over_seeds(values: Sequence[float], level: float = 0.95) -> Seeds:
     return Seeds(mean, deviation, mean - half, mean + half, count)
 
 
-def _checked(counts: ImageCounts, resamples: int, level: float) -> None:
+def _checked(counts: ImageCounts | Records, resamples: int, level: float) -> None:
     if not len(counts):
         raise DataError("there are no images to draw from")
     if resamples < 2:
@@ -187,8 +194,12 @@ def _checked(counts: ImageCounts, resamples: int, level: float) -> None:
         raise DataError(f"level is {level}; it is a share between 0 and 1, such as 0.95")
 
 
-def _paired(a: ImageCounts, b: ImageCounts) -> ImageCounts:
+def _paired(a: Any, b: Any) -> Any:
     """B's images in A's order."""
+    if type(a) is not type(b) or a.columns[-1] != b.columns[-1]:
+        raise DataError(
+            f"one of the two was scored by {a.columns[-1].name} and the other by {b.columns[-1].name}; compare models of one task"
+        )
     if a.classes != b.classes:
         raise DataError("the two models do not have the same classes; a comparison needs the same labels for both")
     if a.names != b.names:
@@ -204,6 +215,47 @@ def _paired(a: ImageCounts, b: ImageCounts) -> ImageCounts:
         first = a.names[int(np.flatnonzero((a.truth != b.truth).any(axis=1))[0])]
         raise DataError(f"{first}: the two were scored against different labels; score both on one data set")
     return b
+
+
+def _measure(counts: Any, protocol: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights [R, N] of images to the measures [R, K + 1] of the draws: each class's, then the main one."""
+    if not isinstance(counts, ImageCounts):
+        measured: Callable[[np.ndarray], np.ndarray] = counts.measured
+        return measured
+    way = named(protocol)
+    parts = _parts(way, counts)
+    return lambda weights: _found(way, weights @ parts)
+
+
+def _swapping(a: Any, b: Any, protocol: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Flips [R, N] to B - A [R, K + 1] after the flipped images have changed sides."""
+    if not isinstance(a, ImageCounts):
+        both = a.joined(b)
+
+        def of_both(flips: np.ndarray) -> np.ndarray:
+            other: np.ndarray = both.measured(np.concatenate([flips, 1 - flips], axis=1))
+            return other - both.measured(np.concatenate([1 - flips, flips], axis=1))
+
+        return of_both
+    way = named(protocol)
+    parts_a, parts_b = _parts(way, a), _parts(way, b)
+    sums_a, sums_b, change = parts_a.sum(axis=0), parts_b.sum(axis=0), parts_b - parts_a
+
+    def of_sums(flips: np.ndarray) -> np.ndarray:
+        moved = flips @ change
+        return _found(way, sums_b - moved) - _found(way, sums_a + moved)
+
+    return of_sums
+
+
+def _affordable(counts: Any, resamples: int) -> int:
+    """As many resamples as take a few seconds where a draw is no sum, but sorts all detections."""
+    numbers = counts.detections if isinstance(counts, ImageMatches) else 0
+    return min(resamples, max(200, _EFFORT // numbers)) if numbers else resamples
+
+
+def _called(counts: Any, protocol: str) -> str:
+    return protocol if isinstance(counts, ImageCounts) else str(counts.columns[-1].name)
 
 
 def _parts(way: Protocol, counts: ImageCounts) -> np.ndarray:

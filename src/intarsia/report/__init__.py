@@ -1,13 +1,15 @@
 """One HTML file a run that needs nothing beside it: no script, no font, no request.
 
 scores, log.jsonl, a few pictures - write -> report.html
+a score of objects, segments, planes, depth or tags - write_answers -> report.html
 two models on the same images - write_versus -> compare.html
 many runs under one budget - write_study -> study.html
 """
 
+from .answers import write_answers
 from .page import write
 from .pictures import Picture
 from .study import write_study
 from .versus import write_versus
 
-__all__ = ["Picture", "write", "write_study", "write_versus"]
+__all__ = ["Picture", "write", "write_answers", "write_study", "write_versus"]

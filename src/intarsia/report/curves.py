@@ -14,6 +14,17 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30
 POINTS = 400  # more than a chart has pixels for are averaged
 
 
+VALIDATED = (  # key in the log, what it is called, whether less is better
+    ("miou", "mIoU", False),
+    ("pq", "PQ", False),
+    ("mask_ap", "mask AP", False),
+    ("box_ap", "box AP", False),
+    ("abs_rel", "AbsRel", True),
+    ("map", "mAP", False),
+    ("accuracy", "accuracy", False),
+)
+
+
 class Chart(NamedTuple):
     """A chart ready for the page."""
 
@@ -23,7 +34,7 @@ class Chart(NamedTuple):
 
 
 def charts(log: Path) -> list[Chart]:
-    """Loss, learning rate and validation mIoU of a run, as far as its log.jsonl holds them."""
+    """Loss, learning rate and the main validation measure of a run, as far as its log.jsonl holds them."""
     train, val = _lines(log)
     found = []
     loss = _series(train, "loss")
@@ -33,31 +44,28 @@ def charts(log: Path) -> list[Chart]:
         found.append(
             Chart("Training loss", says, _svg("Training loss", says, smooth, faint=loss if len(loss) >= 40 else ()))
         )
-    miou = _series(val, "miou")
-    if miou:
-        best = max(miou, key=lambda point: point[1])
-        says = f"Validation mIoU ends at {100 * miou[-1][1]:.1f} %; the best was {100 * best[1]:.1f} % at step {int(best[0])}."
-        line = [(step, 100 * value) for step, value in miou]
-        found.append(
-            Chart(
-                "Validation mIoU, %",
-                says,
-                _svg(
-                    "Validation mIoU in percent",
-                    says,
-                    line,
-                    dots=len(line) <= 60,
-                    start=loss[0][0] if loss else None,
-                    within=(0, 100),
-                ),
-            )
-        )
+    found += _validation(val, loss[0][0] if loss else None)
     rate = _series(train, "lr")
     if len(rate) > 1:
         peak = max(value for _, value in rate)
         says = f"The learning rate peaks at {_short(peak)} and ends at {_short(rate[-1][1])}."
         found.append(Chart("Learning rate", says, _svg("Learning rate", says, _thinned(rate))))
     return found
+
+
+def _validation(val: list[dict[str, Any]], start: float | None) -> list[Chart]:
+    """The main measure of the validations, the first of `VALIDATED` that the log holds."""
+    for key, name, lower in VALIDATED:
+        points = _series(val, key)
+        if not points:
+            continue
+        best = (min if lower else max)(points, key=lambda point: point[1])
+        says = f"Validation {name} ends at {100 * points[-1][1]:.1f} %; the best was {100 * best[1]:.1f} % at step {int(best[0])}."
+        line = [(step, 100 * value) for step, value in points]
+        bounds = (0, math.inf) if lower else (0, 100)
+        drawn = _svg(f"Validation {name} in percent", says, line, dots=len(line) <= 60, start=start, within=bounds)
+        return [Chart(f"Validation {name}, %", says, drawn)]
+    return []
 
 
 def _lines(log: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

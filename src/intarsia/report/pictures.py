@@ -2,7 +2,7 @@
 
 import base64
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,10 +17,11 @@ class Picture(NamedTuple):
     """An image of the data set that a report shows."""
 
     name: str
-    miou: float  # of this image alone, 0..1
+    score: float  # of this image alone, 0..1, higher is better
     image: np.ndarray  # [H, W, C]
-    truth: np.ndarray  # [H, W] class numbers and the ignore index
-    predicted: np.ndarray  # [H, W] class numbers
+    truth: Any  # [H, W] class numbers and the ignore index; or another answer of `structures`, as it should be
+    predicted: Any  # [H, W] class numbers; or the answer
+    ignored: np.ndarray | None = None  # [H, W] bool: of several labels a pixel, those that do not count
 
 
 class Panel(NamedTuple):

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..labels import LabelSpace
 from ..metrics import PROTOCOLS
+from .answer_panels import KINDS, PANELS
 from .machine import now, versions
 from .pictures import Panel, Picture, panels
 from .spans import spans
@@ -30,14 +33,19 @@ def write_versus(
 
     Raises: OSError when the file cannot be written.
     """
-    changes = [("all classes", verdict.mean), *verdict.classes.items()]
-    rows = [(name, *(100 * x for x in change.value), change.real) for name, change in changes]
+    *each, last = verdict.rows()
+    changes = [last, *each] if verdict.measure not in verdict.classes else [*each, last]
+    rows = [
+        (name, *(100 * x for x in change.value), change.real)
+        for name, _, change, column in changes
+        if column.unit == "%"
+    ]
     says = f"{verdict.sentence}. Differences of each class with their intervals; to the right {verdict.names[1]} is better."
     times = count(verdict.resamples)
     page = render(
         "versus.html",
         verdict=verdict,
-        protocol=PROTOCOLS[verdict.protocol],
+        protocol=PROTOCOLS.get(verdict.protocol),
         chart=spans(rows, "points", says, zero=True),
         changes=changes,
         colors={"all classes": None, **dict(zip(space.names, space.colors, strict=True))},
@@ -60,5 +68,9 @@ def write_versus(
 
 def _views(a: Picture, b: Picture, space: LabelSpace) -> list[Panel]:
     """Image, truth, then prediction and errors of A and of B."""
+    if not isinstance(a.truth, np.ndarray):
+        draw = PANELS[KINDS[type(a.truth)]][0]
+        views = [draw(picture, space) for picture in (a, b)]
+        return [*views[0], *views[1][2:]] if len(views[0]) > 1 else [*views[0], *views[1]]
     one, other = panels(a, space), panels(b, space)
     return [one[0], one[2], one[3], one[1], other[2], other[3]]

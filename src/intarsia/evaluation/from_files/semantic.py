@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...data.dataset import labels_of, names_of
 from ...errors import DataError, RecipeError
-from ...metrics import ConfusionMatrix, ImageCounts
 from ...metrics.protocols import ALL
 from ...metrics.protocols import protocol as named
+from ...structures import Labels
 from ..measures import MEASURES, chosen, with_objects
 from ..reading import both, told
-from ..scoring import Score, counted, read_samples, same_classes
+from ..scoring import read_samples, same_classes
+from ..tallies import LabelScore, LabelTally, Wish
 from .masks import MaskFolder, Predictions
 
 
@@ -25,7 +27,7 @@ def score_masks(
     metrics: Sequence[str] = (),
     only: bool = False,
     surface: Mapping[str, Any] | None = None,
-) -> Score:
+) -> LabelScore:
     """Score a folder of label maps on a data set, holding a few images at a time.
 
     Args:
@@ -43,7 +45,7 @@ def score_masks(
     if not len(dataset):
         raise DataError("the data set is empty; there is nothing to score")
     same_classes(space, labels_of(dataset))
-    measures = chosen(metrics, space, surface)
+    measures = chosen(metrics, space, surface)  # which says what is wrong before anything is read
     dataset = with_objects(dataset, metrics)
     if blind := [name for name in measures if MEASURES[name].looks_at not in ("labels", "objects")]:
         able = ", ".join(name for name, measure in MEASURES.items() if measure.looks_at in ("labels", "objects"))
@@ -53,28 +55,14 @@ def score_masks(
     known = names_of(dataset)
     predict.require(known, only=only and bool(known))
     started = time.perf_counter()
-    whole, counts = ConfusionMatrix(space.num_classes, space.ignore_index), ImageCounts(space.num_classes, space.names)
-    per_image: list[tuple[str, float]] = []
+    tally = LabelTally(space, Wish(protocol, tuple(metrics), surface=surface))
     for sample in read_samples(dataset, 2):
-        labels = predict(sample)
-        own = counted(space, sample, labels)
-        whole.merge(own)
-        counts.update(sample.name, own.matrix, own.ignored)
-        per_image.append((sample.name, own.compute().miou))
-        for name, metric in measures.items():
-            metric.update(labels, sample.labels, *([sample.objects] if MEASURES[name].looks_at == "objects" else []))
-    predict.require(counts.names, only=only)
-    if not whole.matrix.any():
-        raise DataError(f"every pixel of the {len(counts)} images is ignored; there is nothing to score")
-    return Score(
-        whole.compute(protocol, space.names, counts),
-        space,
-        per_image,
-        time.perf_counter() - started,
-        source={"values": read_as(predict, dataset)},
-        counts=counts,
-        measures={name: metric.compute() for name, metric in measures.items()},
-    )
+        tally.update(sample, Labels(predict(sample)))
+    predict.require(tally.records.names, only=only)
+    if not tally.confusion.matrix.any():
+        raise DataError(f"every pixel of the {len(tally.records)} images is ignored; there is nothing to score")
+    seconds = time.perf_counter() - started
+    return replace(tally.compute(), seconds=seconds, source={"values": read_as(predict, dataset)})
 
 
 def read_as(predict: Predictions, dataset: Any) -> str:
