@@ -145,7 +145,7 @@ def of_task(predictor: Predictor, task: str) -> Predictor:
 
     Raises: ModelError for an unknown task.
     """
-    check_options(task, {})
+    check_options(task, {}, predictor.labels)
     other = copy.copy(predictor)
     other.task, other.decide = task, {}
     return other

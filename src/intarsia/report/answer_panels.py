@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..draw import boundaries, viewable
+from ..draw import boundaries, colorize_depth, colorize_segments, viewable
+from ..draw.depth import RAMP
+from ..draw.maps import rim
 from ..labels import Color, LabelSpace
 from ..metrics import PanopticQuality
 from ..metrics.image_matches import paired
@@ -20,6 +22,7 @@ FALSE: Color = (230, 140, 0)
 MISSED: Color = (214, 32, 39)
 VOID: Color = (140, 140, 140)
 WHITE: Color = (255, 255, 255)
+NEAR, FAR = ((int(r), int(g), int(b)) for r, g, b in (RAMP[0], RAMP[-1]))
 
 
 class Key(NamedTuple):
@@ -64,13 +67,18 @@ def segment_panels(picture: Picture, space: LabelSpace) -> list[Panel]:
     ]
     for where, color, strength in groups:
         errors[where] = (1 - strength) * errors[where] + strength * np.array(color)
+    errors[boundaries(np.asarray(true.ids), 1)] = WHITE
     errors[np.asarray(true.ids) == 0] = VOID
     says = f"{len(match.matched)} matched, {len(match.missed)} missed, {len(match.invented)} false"
     name = picture.name
     return [
         _panel("image", f"The image {name}", viewable(picture.image)),
-        _panel(f"truth: {len(true.classes)} segments", f"The true segments of {name}", _segments(true, space)),
-        _panel(f"answer: {len(found.classes)} segments", f"The predicted segments of {name}", _segments(found, space)),
+        _panel(f"truth: {len(true.classes)} segments", f"The true segments of {name}", colorize_segments(true, space)),
+        _panel(
+            f"answer: {len(found.classes)} segments",
+            f"The predicted segments of {name}",
+            colorize_segments(_numbered(found, true, match.matched), space),
+        ),
         _panel(says, f"{name}: {says}", Image.fromarray(errors.round().astype(np.uint8)), Image.Resampling.NEAREST),
     ]
 
@@ -99,16 +107,14 @@ def depth_panels(picture: Picture, space: LabelSpace) -> list[Panel]:
     """Image, true depth and predicted depth on one scale, and the relative error."""
     true, found = (np.asarray(part.meters, np.float64) for part in (picture.truth, picture.predicted))
     known = np.isfinite(true) & (true > 0)
-    low, high = (float(v) for v in np.percentile(true[known], (1, 99))) if known.any() else (0.0, 1.0)
-    scale = lambda meters: (meters - low) / max(high - low, 1e-9)  # noqa: E731
+    low, high = (float(v) for v in np.percentile(true[known], (1, 99))) if known.any() else (1.0, 2.0)
     error = np.abs(found - np.where(known, true, 1)) / np.where(known, true, 1)
     mean = float(error[known].mean()) if known.any() else 0.0
-    every = np.ones_like(known)
     name, ends = picture.name, f"{low:.1f} to {high:.1f} m"
     return [
         _panel("image", f"The image {name}", viewable(picture.image)),
-        _panel(f"truth: {ends}", f"The true depth of {name}, {ends}", _ramp(scale(np.where(known, true, low)), known)),
-        _panel("answer, same scale", f"The predicted depth of {name}", _ramp(scale(found), every)),
+        _panel(f"truth: {ends}", f"The true depth of {name}, {ends}", colorize_depth(true, (low, high))),
+        _panel("answer, same scale", f"The predicted depth of {name}", colorize_depth(found, (low, high))),
         _panel(f"error: mean {100 * mean:.1f} %", f"The relative error of {name}, white none, red 50 % and more", _heat(error / 0.5, known)),
     ]  # fmt: skip
 
@@ -132,26 +138,21 @@ def _planes(base: Image.Image, planes: np.ndarray, space: LabelSpace) -> Image.I
     picture = np.array(base, np.float32)
     picture[count > 0] = 0.5 * picture[count > 0] + 0.5 * tint[count > 0]
     for k in range(len(planes)):
-        edge = boundaries(planes[k].astype(np.uint8), _width(base)) & planes[k]
+        edge = rim(planes[k], _width(base))
         picture[edge] = colors[k]
     return Image.fromarray(picture.round().astype(np.uint8))
 
 
-def _segments(found: Segments, space: LabelSpace) -> Image.Image:
-    """Each segment in the color of its class, things a little lighter or darker by turns, and white lines between."""
-    ids = np.asarray(found.ids)
-    picture = np.full((*ids.shape, 3), VOID, np.uint8)
-    turns = (0.0, 0.35, -0.3, 0.6, -0.5)
-    seen: dict[int, int] = {}
-    for segment, kind in found.classes.items():
-        color = np.array(space.colors[kind], np.float64)
-        if space.names[kind] in space.things:
-            turn = turns[seen.get(kind, 0) % len(turns)]
-            seen[kind] = seen.get(kind, 0) + 1
-            color = color + turn * (255 - color) if turn > 0 else color * (1 + turn)
-        picture[ids == segment] = color.round().clip(0, 255).astype(np.uint8)
-    picture[boundaries(ids, 1)] = WHITE
-    return Image.fromarray(picture)
+def _numbered(found: Segments, true: Segments, matched: Sequence[tuple[int, int, float]]) -> Segments:
+    """The predicted segments, those that match with the numbers of the true ones, so that both have one color."""
+    names = {p: t for t, p, _ in matched}
+    spare = max(true.classes, default=0)
+    for n, segment in enumerate((s for s in found.classes if s not in names), 1):
+        names[segment] = spare + n
+    present, places = np.unique(np.asarray(found.ids), return_inverse=True)
+    table = np.array([names.get(int(s), 0) for s in present], np.int64)
+    ids = table[places].reshape(np.shape(found.ids))
+    return Segments(ids, {names[s]: kind for s, kind in found.classes.items()})
 
 
 def _outlined(base: Image.Image, marks: Sequence[tuple[Objects, int, Color]], fill: bool = False) -> Image.Image:
@@ -162,25 +163,15 @@ def _outlined(base: Image.Image, marks: Sequence[tuple[Objects, int, Color]], fi
         shape = objects.shapes[n]
         if isinstance(shape, CroppedMask):
             rows, columns = shape.box
-            inside = np.pad(shape.inside, width)
-            edge = (boundaries(inside.astype(np.uint8), width) & inside)[width:-width, width:-width]
             part = picture[rows, columns]
             if fill:
                 part[shape.inside] = (0.6 * part[shape.inside] + 0.4 * np.array(color)).astype(np.uint8)
-            part[edge | _rim(shape)] = color
+            part[rim(np.pad(shape.inside, width), width)[width:-width, width:-width]] = color
         else:
             drawn = Image.fromarray(picture)
             ImageDraw.Draw(drawn).rectangle([float(v) for v in shape], outline=color, width=max(1, width))
             picture = np.array(drawn)
     return Image.fromarray(picture)
-
-
-def _rim(shape: CroppedMask) -> np.ndarray:
-    """[h, w] bool: pixels of a mask with a neighbor outside it."""
-    inside = np.pad(shape.inside, 1)
-    inner = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    rim: np.ndarray = shape.inside & ~inner
-    return rim
 
 
 def _color(objects: Objects, n: int, space: LabelSpace) -> Color:
@@ -189,17 +180,6 @@ def _color(objects: Objects, n: int, space: LabelSpace) -> Color:
 
 def _width(image: Image.Image) -> int:
     return max(1, round((image.width * image.height) ** 0.5 / 300))
-
-
-def _ramp(share: np.ndarray, known: np.ndarray) -> Image.Image:
-    """Shares 0..1 from near, light, to far, dark; gray where nothing is known."""
-    stops = np.array([[253, 231, 37], [94, 201, 98], [33, 145, 140], [59, 82, 139], [68, 1, 84]], np.float64)
-    place = share.clip(0, 1) * (len(stops) - 1)
-    below = np.minimum(place.astype(int), len(stops) - 2)
-    part = (place - below)[..., None]
-    colors = stops[below] * (1 - part) + stops[below + 1] * part
-    colors[~known] = VOID
-    return Image.fromarray(colors.round().astype(np.uint8))
 
 
 def _heat(share: np.ndarray, known: np.ndarray) -> Image.Image:
@@ -222,7 +202,7 @@ PANELS: dict[str, tuple[Callable[[Picture, LabelSpace], list[Panel]], Key]] = {
     "planes": (plane_panels, Key(True, (("false", FALSE), ("missed", MISSED), ("ignored", VOID)))),
     "segments": (segment_panels, Key(True, (*MATCHES, ("void", VOID)))),
     "objects": (object_panels, Key(True, MATCHES)),
-    "depth": (depth_panels, Key(False, (("near", (253, 231, 37)), ("far", (68, 1, 84)), ("wrong by 50 % and more", MISSED), ("unknown", VOID)))),
+    "depth": (depth_panels, Key(False, (("near", NEAR), ("far", FAR), ("wrong by 50 % and more", MISSED), ("unknown", VOID)))),
     "tags": (tag_panels, Key(False, ())),
 }  # fmt: skip
 
