@@ -16,12 +16,11 @@ class Detection(nn.Module):
 
     Args:
         corner: of the smooth L1 of boxes: below it the loss is a square (1/9 in the released code).
-        ignore_index: objects of this label are no objects; the network has left them out.
     """
 
-    def __init__(self, *, corner: float = 1 / 9, ignore_index: int = 255) -> None:
+    def __init__(self, *, corner: float = 1 / 9) -> None:
         super().__init__()
-        self.corner, self.ignore_index = corner, ignore_index
+        self.corner = corner
 
     def forward(self, output: Detections, truth: Batch) -> dict[str, Tensor]:
         """Compare what the network has matched with the true objects.
