@@ -139,7 +139,7 @@ def test_it_learns_two_squares_by_heart() -> None:
     data = batch()
     data = data._replace(image=data.image * 0.1 + data.objects[:, None], labels=(data.objects > 0).to(torch.uint8))
     step, loss = torch.optim.Adam(net.parameters(), lr=3e-3), Detection()
-    for _ in range(40):
+    for _ in range(60):
         step.zero_grad()
         sum(loss(net(data.image, data), data).values()).backward()
         step.step()

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 import intarsia
 from intarsia.checkpoint.foreign.torchvision_detection import COCO
+from intarsia.errors import CheckpointError
+from intarsia.labels import LabelSpace
 from intarsia.losses.detection import Detection
 from intarsia.models.instances.maskrcnn import MaskRCNN
 from intarsia.structures import Batch
@@ -164,3 +166,26 @@ def test_the_released_file_is_read(torchvision, at_random, tmp_path: Path) -> No
     features = theirs.eval().backbone(image)
     for mine, peers in zip(found.network.pyramid(found.network.encoder(image)), features.values(), strict=True):
         torch.testing.assert_close(mine, peers, atol=1e-4, rtol=1e-4)
+
+
+def test_coco_s_classes_have_their_names(torchvision, tmp_path: Path) -> None:
+    """Our class n is COCO's category id n + 1; "no object" is none of them."""
+    from torchvision.models.detection import FasterRCNN_ResNet50_FPN_V2_Weights as Weights
+
+    categories = Weights.COCO_V1.meta["categories"]
+    assert [name for name in COCO if not name.startswith("unused ")] == [n for n in categories[1:] if n != "N/A"]
+    assert all(COCO[n - 1] == f"unused {n}" for n in range(1, 91) if categories[n] == "N/A")
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
+    backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None)
+    torch.save(torchvision.models.detection.FasterRCNN(backbone, 91).state_dict(), tmp_path / "peer.pth")
+    known = intarsia.load_foreign(tmp_path / "peer.pth").checkpoint()
+    assert known.labels.names == COCO and len(known.labels.things) == 90
+    torch.save(torchvision.models.detection.FasterRCNN(backbone, 3).state_dict(), tmp_path / "peer.pth")
+    found = intarsia.load_foreign(tmp_path / "peer.pth")
+    with pytest.raises(CheckpointError, match="does not name its 2 classes; give labels"):
+        found.checkpoint()
+    two = LabelSpace(("cat", "dog"))  # softmax of two names is one map of a network of maps, and here two classes
+    assert found.checkpoint(two).build().num_classes == 2
+    with pytest.raises(CheckpointError, match="draws 2 maps, and the labels need 3"):
+        found.checkpoint(LabelSpace(("cat", "dog", "cow")))

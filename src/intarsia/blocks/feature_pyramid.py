@@ -27,6 +27,11 @@ def hand_down(maps: Sequence[Tensor], enlarge: Callable[[Tensor, Tensor], Tensor
     return sums[::-1]
 
 
+def repeat(x: Tensor, reference: Tensor) -> Tensor:
+    """Enlarge a map to the size of another by repeating its pixels, as the paper does."""
+    return resize_like(x, reference, mode="nearest")
+
+
 class FeaturePyramid(nn.Module):
     """The pyramid of an encoder's features, and one coarser level for the largest objects.
 
@@ -51,6 +56,6 @@ class FeaturePyramid(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         maps = [lateral(c) for lateral, c in zip(self.lateral, features, strict=True)]
-        sums = hand_down(maps, lambda x, finer: resize_like(x, finer, mode="nearest"))
+        sums = hand_down(maps, repeat)
         levels = [smooth(p) for smooth, p in zip(self.smooth, sums, strict=True)]
         return [*levels, F.max_pool2d(levels[-1], 1, 2)]

@@ -16,7 +16,7 @@ from ..record import Checkpoint
 from . import segmentation_models_pytorch, torchvision, torchvision_detection
 from .names import STRANGE, Found, fold_biases, rename
 from .tensors import read
-from .variants import build
+from .variants import build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
 PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch)
@@ -64,6 +64,7 @@ class Foreign:
         model, num_classes, in_channels, options: what `build` was given; the model is one of the catalogue, or a peer's
             variant of one, such as "smp_pspnet".
         report: what became of each tensor.
+        classes: their names, where so many are a known data set's: 90 of torchvision's detectors are COCO's.
     """
 
     network: nn.Module
@@ -72,18 +73,23 @@ class Foreign:
     in_channels: int
     options: Mapping[str, Any]
     report: Report
+    classes: tuple[str, ...] = ()
 
-    def checkpoint(self, labels: LabelSpace) -> Checkpoint:
+    def checkpoint(self, labels: LabelSpace | None = None) -> Checkpoint:
         """A checkpoint of ours, for `save`, and then for `Predictor.load`, `intarsia evaluate` and `train --from`.
 
         Args:
-            labels: names of the classes, in the order of the network's maps.
+            labels: names of the classes, in the order of the network's maps; None: `classes`, each of which is a thing.
 
-        Raises: CheckpointError if they are not as many as the network draws.
+        Raises: CheckpointError if they are not as many as the network draws, or nobody knows them.
         """
-        if labels.head_size != self.num_classes:
+        if labels is None:
+            if not self.classes:
+                raise CheckpointError(f"the file does not name its {self.num_classes} classes; give labels")
+            labels = LabelSpace(self.classes, things=self.classes)
+        if (needed := labels.maps(output_of(self.model))) != self.num_classes:
             raise CheckpointError(
-                f"the network draws {self.num_classes} maps, and the labels need {labels.head_size}; name as many classes"
+                f"the network draws {self.num_classes} maps, and the labels need {needed}; name as many classes"
             )
         encoder: Any = self.network.encoder
         return Checkpoint(
@@ -124,7 +130,8 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
     network = build(found.model, classes, in_channels=found.in_channels, **chosen)
     found = found._replace(assumed=tuple(key for key in found.assumed if key not in options))
     report = _fill(network, tensors, found, path, strict)
-    return Foreign(network.eval(), found.model, classes, found.in_channels, chosen, report)
+    known = found.classes if len(found.classes) == classes else ()
+    return Foreign(network.eval(), found.model, classes, found.in_channels, chosen, report, known)
 
 
 def _recognized(path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Found:

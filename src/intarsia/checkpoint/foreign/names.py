@@ -28,6 +28,7 @@ class Found(NamedTuple):
     left: Sequence[Row] = ()  # the peer's name -> why it is of no use here; before `names`
     change: Callable[[str, Tensor], Tensor] | None = None  # (our name, the peer's tensor) -> ours
     assumed: tuple[str, ...] = ()  # of `options`: those that leave no trace in the tensors, at the peer's defaults
+    classes: tuple[str, ...] = ()  # names of the classes, where so many are a known data set's
 
 
 class Renamed(NamedTuple):

@@ -13,7 +13,7 @@ from ...errors import CheckpointError
 from .backbones import resnet
 from .names import Found, Row
 
-COCO = (
+COCO = (  # of the category ids 1 .. 90, some of which the data set does not use
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light", "fire hydrant",
     "unused 12", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear",
     "zebra", "giraffe", "unused 26", "backpack", "umbrella", "unused 29", "unused 30", "handbag", "tie", "suitcase",
@@ -76,10 +76,10 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
         )
     masks = "roi_heads.mask_predictor.mask_fcn_logits.weight" in tensors
     frozen = "backbone.body.bn1.num_batches_tracked" not in tensors
-    released = frozen and not second and len(tensors[CLASS]) == len(COCO) + 1
+    coco = len(tensors[CLASS]) == len(COCO) + 1
     options: dict[str, Any] = {"encoder": encoder, "masks": masks, "frozen_norm": frozen}
     if not second and frozen:
-        options["epsilon"] = 0.0 if released else 1e-5
+        options["epsilon"] = 0.0 if coco else 1e-5
     return Found(
         peer=f"torchvision's {'Mask' if masks else 'Faster'} R-CNN, version {2 if second else 1}",
         model="torchvision_maskrcnn_v2" if second else "torchvision_maskrcnn",
@@ -89,6 +89,7 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
         names=[*NAMES, *(SECOND if second else FIRST)],
         change=_no_object_last,
         assumed=("epsilon",) if "epsilon" in options else (),
+        classes=COCO if coco else (),
     )
 
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from ...blocks.branches import side_by_side
 from ...blocks.conv import ConvNormAct, PixelClassifier
+from ...blocks.feature_pyramid import hand_down
 from ...blocks.pooling import PyramidPooling
 from ...blocks.resize import Resize, resize_like
 from ...encoders import Encoder
@@ -77,10 +78,9 @@ class UPerNet(nn.Module):
         features = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         c2, c3, c4, c5 = [norm(c) for norm, c in zip(self.norm, features, strict=True)]
         p5 = self.scene(c5)  # [B, 512, H/32, W/32]
-        p4 = self.lateral[2](c4) + resize_like(p5, c4)  # [B, 512, H/16, W/16]
-        p3 = self.lateral[1](c3) + resize_like(p4, c3)  # [B, 512, H/8, W/8]
-        p2 = self.lateral[0](c2) + resize_like(p3, c2)  # [B, 512, H/4, W/4]
-        pyramid = [smooth(p) for smooth, p in zip(self.smooth, (p2, p3, p4), strict=True)]
+        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4), strict=True)]
+        *finer, _ = hand_down([*maps, p5], resize_like)  # [B, 512, H/4, W/4], ..., [B, 512, H/32, W/32]
+        pyramid = [smooth(p) for smooth, p in zip(self.smooth, finer, strict=True)]
         x = side_by_side([*pyramid, p5])  # [B, 2048, H/4, W/4]
         x = self.fuse(x)  # [B, 512, H/4, W/4]
         x = self.classify(x)  # [B, K, H/4, W/4]

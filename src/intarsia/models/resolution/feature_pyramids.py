@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
+from ...blocks.feature_pyramid import hand_down, repeat
 from ...blocks.resize import resize_like
 from ...encoders import Encoder
 from ...errors import ModelError
@@ -148,11 +149,9 @@ class TopDown(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
-        x = self.lateral[3](c5)  # [B, 256, H/32, W/32]
-        x = self.lateral[2](c4) + resize_like(x, c4, mode="nearest")  # [B, 256, H/16, W/16]
-        x = self.lateral[1](c3) + resize_like(x, c3, mode="nearest")  # [B, 256, H/8, W/8]
-        x = self.lateral[0](c2) + resize_like(x, c2, mode="nearest")  # [B, 256, H/4, W/4]
-        x = self.predict(x)  # [B, K, H/4, W/4]
+        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)]
+        finest, *_ = hand_down(maps, repeat)  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
+        x = self.predict(finest)  # [B, K, H/4, W/4]
         return SemanticLogits(resize_like(x, image))  # [B, K, H, W]
 
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, Norm, PixelClassifier
+from ...blocks.feature_pyramid import hand_down
 from ...blocks.resize import Resize
 from ...encoders import Encoder
 from ...structures import SemanticLogits
@@ -67,11 +68,9 @@ class FPN(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
-        p5 = self.lateral[3](c5)  # [B, 256, H/32, W/32]
-        p4 = self.lateral[2](c4) + self.descend(p5, c4)  # [B, 256, H/16, W/16]
-        p3 = self.lateral[1](c3) + self.descend(p4, c3)  # [B, 256, H/8, W/8]
-        p2 = self.lateral[0](c2) + self.descend(p3, c2)  # [B, 256, H/4, W/4]
-        pyramid = [smooth(p) for smooth, p in zip(self.smooth, (p2, p3, p4, p5), strict=True)]
+        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)]
+        sums = hand_down(maps, self.descend)  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
+        pyramid = [smooth(p) for smooth, p in zip(self.smooth, sums, strict=True)]
         x = self.branches[0](pyramid[:1])  # [B, 128, H/4, W/4]
         for n in (1, 2, 3):
             x = x + self.branches[n](pyramid[: n + 1])  # [B, 128, H/4, W/4]
