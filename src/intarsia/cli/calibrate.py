@@ -1,4 +1,4 @@
-"""`intarsia calibrate`: held-out images in; a temperature, and on request label sets, into the checkpoint."""
+"""`intarsia calibrate`: held-out images in; a temperature, thresholds by class, and on request label sets, into the checkpoint."""
 
 from __future__ import annotations
 
@@ -29,9 +29,16 @@ def calibrate(
         float | None, typer.Option(help="Fit label sets as well, which hold the truth of so large a share of pixels.")
     ] = None,
     score: Annotated[str, typer.Option(help="Of the label sets: lac (smallest sets) or aps.")] = "lac",
+    thresholds: Annotated[
+        bool | None,
+        typer.Option(
+            "--thresholds/--no-thresholds",
+            help="Fit from which probability on each class is drawn, for the highest Dice (and so IoU); none: for several labels a pixel.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model's probabilities honest on held-out images, and keep that in its checkpoint."""
+    """Make a model's probabilities honest on held-out images, fit thresholds, and keep both in its checkpoint."""
     from .source import there
 
     if source is not None:
@@ -43,6 +50,7 @@ def calibrate(
     from ..errors import counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
+    from ..evaluation.thresholds import fit_thresholds
     from ..inference import Predictor
     from .source import is_recipe, opened
 
@@ -54,8 +62,12 @@ def calibrate(
     found = fit_temperature(predictor, dataset)
     called = [title_of(dataset), said.get("split", split)]
     kept: dict[str, Any] = {**found.to_dict(), "data": " ".join(filter(None, called))}
+    predictor.temperature = found.value
+    cut = None
+    if thresholds or (thresholds is None and predictor.labels.planes):
+        cut = fit_thresholds(predictor, dataset)
+        kept |= {"decide": cut.decide, "thresholds": cut.to_dict()}
     if coverage is not None:
-        predictor.temperature = found.value
         others = Part(dataset, range(1 if len(dataset) > 1 else 0, len(dataset), 2))  # those that T was not fitted on
         kept["sets"] = fit_sets(predictor, others, coverage, score=score).to_dict()
     stored = files.load(model, state=True)
@@ -74,8 +86,42 @@ def calibrate(
             markup=False,
             soft_wrap=True,
         )
-    out.print(f"kept in {path}; no pixel's class changes", markup=False, soft_wrap=True)
+    if cut is not None:
+        show_thresholds(cut)
+        out.print(
+            f"kept in {path}; predict and evaluate use these thresholds from now on", markup=False, soft_wrap=True
+        )
+        return None
+    out.print(f"kept in {path}; no class changes", markup=False, soft_wrap=True)
     return None
+
+
+def show_thresholds(found: Any) -> None:
+    """The threshold of each class, and the Dice at 0.5 and at it, of images that it was not fitted on."""
+    from ..errors import counted
+
+    def percent(share: float) -> str:
+        return "-" if share != share else f"{100 * share:.1f}"
+
+    rows = [
+        (name, f"{value:.2f}", percent(before), percent(after))
+        for name, value, (before, after) in zip(found.names, found.values, found.dice, strict=True)
+    ]
+    out = console()
+    out.print(table(None, ("class", ">threshold", ">Dice at 0.5", ">Dice at it"), rows))
+    fitted, measured = found.images
+    out.print(
+        f"thresholds fitted on {counted(fitted, 'image')} and measured on {counted(measured, 'image')}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if found.refused:
+        told = ", ".join(f"{name} ({value:.2f})" for name, value in found.refused.items())
+        out.print(
+            f"the fitted threshold of these raises nothing there, so they stay at 0.5: {told}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def show(found: Any, others: str) -> None:

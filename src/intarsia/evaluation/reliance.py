@@ -1,6 +1,6 @@
 """What a network's probabilities can be relied on for: their temperature, and sets that hold the truth.
 
-    temperature   one number T fitted on held-out pixels: softmax(logits / T); no pixel changes its class
+    temperature   one number T fitted on held-out pixels or pictures: softmax(logits / T); no class changes
                   (Guo et al., ICML 2017, arXiv:1706.04599)
     label sets    for each pixel the classes that could be true, so that an image's share of pixels whose set misses the
                   truth is at most 1 - coverage on average (conformal risk control, Angelopoulos et al., arXiv:2208.02814)
@@ -27,6 +27,7 @@ from ..inference import Predictor
 from ..inference.sets import SCORES, LabelSets, scores
 from ..labels import LabelSpace
 from ..metrics import Calibration
+from .held import held
 from .scoring import read_samples, same_classes
 
 PIXELS = 2000  # of each image, that the temperature is fitted on
@@ -75,19 +76,18 @@ def fit_temperature(predictor: Predictor, dataset: Any, *, pixels: int = PIXELS,
     from scipy.optimize import minimize_scalar
 
     space = predictor.labels
-    _one_label(space)
     same_classes(space, labels_of(dataset))
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     truths: tuple[list[Tensor], list[Tensor]] = ([], [])
     random = np.random.default_rng(seed)
-    for n, (logits, labels) in enumerate(_held(predictor, dataset)):
+    for n, (logits, labels) in enumerate(held(predictor, dataset)):
         if not len(labels):
             continue
         taken = torch.from_numpy(random.choice(len(labels), min(pixels, len(labels)), replace=False))
         parts[n % 2].append(logits[taken])
         truths[n % 2].append(labels[taken])
     if not parts[0] and not parts[1]:
-        raise DataError("no pixel of the data set has a label; there is nothing to calibrate on")
+        raise DataError("no pixel of the data set has a label, and no picture; there is nothing to calibrate on")
     given = [(torch.cat(p), torch.cat(t)) if p else None for p, t in zip(parts, truths, strict=True)]
     fitted = given[0] or given[1]
     measured = given[1] or given[0]
@@ -156,7 +156,11 @@ def fit_sets(predictor: Predictor, dataset: Any, coverage: float, *, score: str 
     Raises: as `SetFitter.fit`.
     """
     fitter, space = SetFitter(score), predictor.labels
-    _one_label(space)
+    if space.planes:
+        raise LabelError(
+            "label sets say which one class of a pixel could be true, and here a pixel may have several (labels.planes); "
+            "leave coverage out"
+        )
     same_classes(space, labels_of(dataset))
     for sample in read_samples(dataset, 1):
         found = predictor.probabilities(torch.as_tensor(sample.image)[None])[0].cpu()
@@ -177,39 +181,19 @@ class Part:
         return self.dataset[self.indices[index]]
 
 
-def _one_label(space: LabelSpace) -> None:
-    """See that a pixel has one label.
-
-    Raises: LabelError where it may have several.
-    """
-    if space.planes:
-        raise LabelError(
-            "the model has several labels a pixel (labels.planes), and a temperature and label sets are fitted where a pixel "
-            "has one"
-        )
-
-
-def _held(predictor: Predictor, dataset: Any) -> Any:
-    """([N, K or 1] logits, [N] classes) of the labeled pixels of each image."""
-    ignore = predictor.labels.ignore_index
-    for sample in read_samples(dataset, 1):
-        logits = predictor.logits(torch.as_tensor(sample.image)[None])[0].cpu()
-        held = sample.labels != ignore
-        truth = sample.labels[held].long()
-        if bool((truth >= predictor.labels.num_classes).any()):
-            raise LabelError(f"{sample.name}: labels outside the {predictor.labels.num_classes} classes")
-        yield logits[:, held].T, truth
-
-
 def _nll(logits: Tensor, truth: Tensor, temperature: float, space: LabelSpace) -> float:
-    if space.activation == "sigmoid":
+    if space.activation == "sigmoid":  # of several labels a pixel, the mean over classes too
         loss: Callable[..., Tensor] = torch.nn.functional.binary_cross_entropy_with_logits
-        return float(loss(logits[:, 0].double() / temperature, truth.double()))
+        return float(loss((logits if space.planes else logits[:, 0]).double() / temperature, truth.double()))
     return float(torch.nn.functional.cross_entropy(logits.double() / temperature, truth))
 
 
 def _measured(logits: Tensor, truth: Tensor, temperature: float, space: LabelSpace) -> tuple[float, float]:
-    """(NLL, ECE)."""
-    calibration = Calibration(space.num_classes, None)
-    calibration.update(space.probabilities(logits / temperature), truth)
+    """(NLL, ECE); of several labels a pixel, each class is a question of its own with two answers."""
+    calibration = Calibration(2 if space.planes else space.num_classes, None)
+    if space.planes:
+        yes = (logits / temperature).sigmoid().flatten()
+        calibration.update(torch.stack([1 - yes, yes], dim=1), truth.long().flatten())
+    else:
+        calibration.update(space.probabilities(logits / temperature), truth)
     return _nll(logits, truth, temperature, space), calibration.compute().ece

@@ -58,7 +58,8 @@ def opened(
     place = fastest() if device == "auto" else device_of(device)
     first = checkpoints.load(paths[0])
     wished = settings_of(first.recipe, settings)
-    task, options = task_of(first, task, decide)
+    alone = len(paths) == 1  # thresholds that were fitted for one model say nothing of the mean of several
+    task, options = task_of(first if alone else replace(first, calibration={}), task, decide)
     engines, temperatures = [], []
     for one in paths:
         stored = first if not engines else checkpoints.load(one)
@@ -76,7 +77,7 @@ def opened(
     engine, temperature = assembled(engines, first.labels, wished, temperatures=temperatures, network=first.model)
     if "temperature" in options:
         options["temperature"] = temperature
-    return Opened(engine, first if len(paths) == 1 else replace(first, calibration={}), task, options, temperature)
+    return Opened(engine, first if alone else replace(first, calibration={}), task, options, temperature)
 
 
 def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -84,7 +85,10 @@ def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[st
     own, options = stored.recipe.get("task") or "", stored.recipe.get("decide") or {}
     if not isinstance(own, str) or not isinstance(options, Mapping):
         raise CheckpointError("the checkpoint's recipe has a task that is no name, or a decide that is no mapping")
-    options = {**(options if task in ("", own) else {}), **given}
+    fitted = stored.calibration.get("decide") or {}  # thresholds, which were fitted after the recipe was written
+    if not isinstance(fitted, Mapping):
+        raise CheckpointError("the checkpoint's calibration has a decide that is no mapping; calibrate it again")
+    options = {**({**options, **fitted} if task in ("", own) else {}), **given}
     task = task or own
     if stored.model in ARCHITECTURES:
         returned = ARCHITECTURES[stored.model].output

@@ -128,7 +128,7 @@ class Predictor:
             device: "auto" takes a GPU where there is one.
             task: what is answered; "": what the run's recipe says. Another task than the recipe's is decided with the
                 defaults of that task.
-            decide: options of the decision, over those of the recipe.
+            decide: options of the decision, over those of the recipe and those that `intarsia calibrate` fitted.
             settings: windows and views, keys of a recipe's `predict` such as {"window": 512, "flip": True}, over those of the
                 run's recipe.
 
