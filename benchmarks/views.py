@@ -64,7 +64,7 @@ def main() -> None:
     assert isinstance(plain.engine, Windowed)
     several = Predictor.load(chosen.model)
     inner = Timed(plain.engine.engine)
-    several.engine = Averaged(inner, scales=SCALES, flip=True, how=chosen.how, temperature=several.temperature)
+    several.engine = Averaged(inner, scales=SCALES, flip=True, how=chosen.how)
     found = [score(predictor, dataset, readers=1) for predictor in (plain, several)]
     verdict = judge(*(one.counts for one in found), names=("one pass", "views"), protocol="dataset")
     image = dataset[0].image[None]

@@ -86,7 +86,6 @@ def assembled(
             rotations=settings.rotations,
             how=settings.views,
             sigmoid=sigmoid,
-            temperature=temperature,
         )
     if network in ARCHITECTURES and ARCHITECTURES[network].output is ClassLogits:
         if not isinstance(settings.window, str):

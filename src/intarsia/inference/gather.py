@@ -215,13 +215,6 @@ def upright(maps: Tensor, view: View, vectors: bool = False) -> Tensor:
     return maps
 
 
-def reheated(output: Output, temperature: float) -> Output:
-    """Multiply the scores of an output by a temperature, so that they give the same probabilities when divided by it."""
-    scores = [name for name, how in PARTS.get(type(output), {}).items() if how == "scores"]
-    found: Output = output._replace(**{name: getattr(output, name) * temperature for name in scores})
-    return found
-
-
 def _taken(part: Tensor, order: Tensor) -> Tensor:
     index = order.reshape(*order.shape, *(1 for _ in part.shape[2:])).expand(-1, -1, *part.shape[2:])
     return part.gather(1, index)

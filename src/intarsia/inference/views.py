@@ -4,7 +4,7 @@ augmentation).
     image - scale - turn - mirror - engine - mirror - turn - probabilities - mean or maximum - scores
 
 Probabilities are averaged, as the papers do that report such numbers, and the mean is handed out as scores again: their
-softmax, or sigmoid, is that mean.
+softmax, or sigmoid, is that mean. A temperature is for the mean, as `intarsia calibrate` fits it to it.
 
 Hengshuang Zhao et al. "Pyramid Scene Parsing Network." CVPR 2017. arXiv:1612.01105 (six scales, mirrored)
 Liang-Chieh Chen et al. "Encoder-Decoder with Atrous Separable Convolution." ECCV 2018. arXiv:1802.02611 (the same)
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..errors import ModelError, nearest
 from ..structures import Output
 from .engine import Engine
-from .gather import HOWS, View, gathered, reheated, upright
+from .gather import HOWS, View, gathered, upright
 
 ROTATIONS = (90, 180, 270)  # degrees, against the clock
 
@@ -38,7 +38,6 @@ class Averaged:
         rotations: degrees against the clock, of 90, 180 and 270, beside the images as they are.
         how: "mean", or "max" of the probabilities.
         sigmoid: whether scores become probabilities by a sigmoid, as for several labels a pixel, and not by a softmax.
-        temperature: scores are divided by it before they become probabilities, and multiplied by it again.
 
     Raises: ModelError for scales, rotations and ways to average that are none.
     """
@@ -52,12 +51,11 @@ class Averaged:
         rotations: Sequence[int] = (),
         how: str = "mean",
         sigmoid: bool = False,
-        temperature: float = 1.0,
     ) -> None:
         check_views(scales, rotations)
         if how not in HOWS:
             raise ModelError(f"views are averaged by {how!r}{nearest(how, HOWS)}")
-        self.engine, self.how, self.sigmoid, self.temperature = engine, how, sigmoid, temperature
+        self.engine, self.how, self.sigmoid = engine, how, sigmoid
         self.scales, self.flip, self.rotations = tuple(scales), flip, tuple(rotations)
 
     def __call__(self, image: Tensor) -> Output:
@@ -69,9 +67,8 @@ class Averaged:
         """
         height, width = image.shape[2:]
         every = views(image, self.scales, self.flip, self.rotations)
-        seen = ((self.engine(given), view, self.temperature) for view, given in every)
-        found = gathered(seen, (height, width), self.how, sigmoid=self.sigmoid)
-        return found if self.temperature == 1 else reheated(found, self.temperature)
+        seen = ((self.engine(given), view, 1.0) for view, given in every)
+        return gathered(seen, (height, width), self.how, sigmoid=self.sigmoid)
 
 
 def check_views(scales: Sequence[float], rotations: Sequence[int] = ()) -> None:
