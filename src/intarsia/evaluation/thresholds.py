@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from ..data.dataset import labels_of
 from ..errors import DataError, LabelError
 from ..inference import Predictor
 from ..labels import LabelSpace
-from .held import Rows, check_classes, held
+from .held import Rows, held
+from .scoring import same_classes
 
 STEPS = 100  # thresholds that are tried: 0.01, 0.02, ... 0.99
 USUAL = 0.5
@@ -82,7 +84,7 @@ def fit_thresholds(predictor: Predictor, dataset: Any) -> Thresholds:
             "to fit; thresholds are for several labels a pixel (labels.planes) and for two classes under one sigmoid "
             "(labels.activation)"
         )
-    check_classes(space, dataset)
+    same_classes(space, labels_of(dataset))
     return fitted(space, held(predictor, dataset), predictor.temperature)
 
 
