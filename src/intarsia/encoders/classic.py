@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import EncoderError
-from .pyramid import spread
+from .pyramid import imported_timm, spread
 
 VGG16_LAYERS = tuple(f"features.{n}" for n in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))  # timm's, torchvision's
 SIDE = 7  # of the map after pool5 for the 224 pixels that VGG-16 was trained on
@@ -253,10 +253,8 @@ def _initialize(network: nn.Module) -> None:
 
 
 def _weights_of_timm(name: str, in_channels: int) -> dict[str, Tensor]:
-    import timm
-
     try:
-        return timm.create_model(name, pretrained=True, in_chans=in_channels).state_dict()
+        return imported_timm().create_model(name, pretrained=True, in_chans=in_channels).state_dict()
     except Exception as error:  # whatever the network, the hub or its cache come up with
         raise EncoderError(
             f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"

@@ -6,6 +6,7 @@ What a backbone needs is measured, not listed: a copy without weights, on torch'
 it has and at which sizes it works.
 """
 
+import warnings
 from functools import lru_cache
 from math import log2
 from types import ModuleType
@@ -117,7 +118,7 @@ def levels_of(name: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def _levels(name: str) -> tuple[int, ...]:
-    timm = _timm()
+    timm = imported_timm()
     if not timm.is_model(name):
         raise EncoderError(f"timm has no encoder {name!r}{nearest(name, timm.list_models())}")
     strides = [int(s) for s in _skeleton(name).feature_info.reduction()]
@@ -139,8 +140,11 @@ def spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return tuple(values[n % len(values)] for n in range(channels))
 
 
-def _timm() -> ModuleType:
-    import timm  # here, because it imports torchvision: seconds that nobody should pay for `import intarsia`
+def imported_timm() -> ModuleType:
+    """Import timm, when it is needed."""
+    with warnings.catch_warnings():  # of tqdm, in a notebook without widgets, whose bars nobody sees here
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import timm  # here, because it imports torchvision: seconds that nobody should pay for `import intarsia`
 
     return timm
 
@@ -160,7 +164,9 @@ def _create(name: str, indices: tuple[int, ...] | None, output_stride: int, in_c
     if dense:
         del options["output_stride"]
     try:
-        body = _timm().create_model(name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options)
+        body = imported_timm().create_model(
+            name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options
+        )
         return dilate_densenet(body, output_stride) if dense else body
     except (TypeError, AssertionError) as error:
         if output_stride == 32:

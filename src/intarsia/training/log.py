@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
 from ..characters import one_line
 from ..data.dataset import notes_of
 from ..errors import extra
 from ..evaluation import Score
+from .bar import bar_on
 from .folder import write_whole, writing
 from .material import Material
 
@@ -49,16 +49,8 @@ class Log:
             self.file = self.path.open("a", encoding="utf-8", buffering=1)
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.board = _tensorboard(out) if tensorboard else None
-        self.shown, self.miou, self.bar = 0.0, "", None
+        self.shown, self.miou, self.bar = 0.0, "", bar_on(self.console)
         self.marks: list[tuple[float, float]] = []  # (share, seconds) of the first two lines: the pace between them
-        if self.console.is_terminal and not quiet:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:3.0f}%  {task.fields[told]}"),
-            )
-            self.bar = Progress(*columns, console=self.console)
-            self.task = self.bar.add_task("training", total=1.0, told="")
 
     def __enter__(self) -> Log:
         if self.bar:
@@ -142,7 +134,7 @@ class Log:
         left = seconds * (1 - share) / share if share > 0 else 0.0
         told = f"step {step}  loss {loss:.3f}  {rate:.1f} images/s  {_clock(left)} left{self.miou}"
         if self.bar:
-            self.bar.update(self.task, completed=share, told=told)
+            self.bar.update(share, told)
         elif time.monotonic() - self.shown >= 30 or share >= 1:
             self.shown = time.monotonic()
             self.say(f"{100 * share:3.0f}%  {told}")
