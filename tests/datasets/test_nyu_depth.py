@@ -76,5 +76,5 @@ def test_the_real_room(shared_data: Path, tmp_path: Path) -> None:
     sample = nyu_depth(tmp_path, "train")[0]
     assert sample.labels.shape == (480, 640) and set(sample.labels.unique().tolist()) <= {*range(40), 255}
     assert 0.5 < sample.depth.nanmean() < 10
-    with pytest.raises(DataError, match="has no RGB/"):
+    with pytest.raises(DataError, match="has no RGB and Label"):
         nyu_depth(home, "train")  # a list of 795, of which one is there

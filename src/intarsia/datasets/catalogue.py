@@ -29,6 +29,7 @@ from . import (
     mfnet,
     nuclei,
     nyu_depth,
+    panoptic,
     pascal_context,
     penn_fudan,
     pets,
@@ -59,6 +60,7 @@ DATASETS: dict[str, Entry] = {
     "class_folders": Entry(
         open=class_folders.class_folders, splits=class_folders.splits, title=LISTED["class_folders"].title
     ),
+    "panoptic": Entry(open=panoptic.panoptic, splits=panoptic.splits, title=LISTED["panoptic"].title),
     "shapes": Entry(open=drawn.shapes, splits=lambda root: ("train", "val"), title=LISTED["shapes"].title),
     "camvid": Entry(
         open=camvid.camvid,

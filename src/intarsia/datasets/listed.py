@@ -24,6 +24,7 @@ LISTED: dict[str, Listed] = {
         ("tool", "file", "classes", "uncovered", "planes", "overlaps", "holdout", "roles"),
     ),
     "class_folders": Listed("pictures in a folder for each class", ("holdout", "channels")),
+    "panoptic": Listed("your own panoptic masks: PNG and JSON in COCO's format", ("file", "holdout")),
     "shapes": Listed("scenes drawn on the fly", ("size", "count", "objects", "overlaps", "planes")),
     "camvid": Listed("CamVid: frames from a car in Cambridge, 11 or 32 classes", ("classes",)),
     "voc": Listed("PASCAL VOC 2012, 20 classes and background; or anything in its layout", ("masks", "objects")),

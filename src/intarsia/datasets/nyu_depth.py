@@ -34,29 +34,50 @@ def nyu_depth(root: str | Path, split: str, *, labels: LabelSpace | None = None,
         split: "train" or "test".
         fused: give depth to the network as a fourth channel.
     """
-    root = Path(root)
+    root = _home(Path(root))
     file = root / f"{split}.txt"
     if not file.is_file():
         raise DataError(
             f"{root}: there is no list {split}.txt{nearest(split, splits(root))}; expected RGB, Label, Depth and lists of names"
         )
-    items = []
-    for line in filter(str.strip, file.read_text(encoding="utf-8").splitlines()):
+    items, gone = [], []
+    for line in _lines(file):
         name = Path(line.split()[0]).stem  # a line is a name, or the paths of image and label
         image = next((p for end in (".jpg", ".png") if (p := root / "RGB" / f"{name}{end}").is_file()), None)
         mask = root / "Label" / f"{name}.png"
+        if image is None and not mask.is_file():
+            gone.append(name)
+            continue
         if image is None or not mask.is_file():
             raise DataError(f"{file}: {name!r} has no RGB/{name}.jpg or no Label/{name}.png")
         item = Pair(name, image, mask)
         items.append(item.also(_far(item)))
+    if not items:
+        raise DataError(
+            f"{file}: {gone[0] if gone else 'no name'!r} has no RGB and Label, nor has another one that it lists"
+        )
+    remarks = [f"{file.name} lists {len(gone)} names of which no file is there, such as {gone[0]}"] if gone else []
     return Pairs(
-        items, labels or LABELS, name="nyu_depth", split=split, decode=_decode, image=_fused if fused else None
-    )
+        items, labels or LABELS, name="nyu_depth", split=split, decode=_decode, image=_fused if fused else None,
+        remarks=remarks,
+    )  # fmt: skip
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
-    """The splits that have a list."""
-    return tuple(s for s in ("train", "val", "test") if (Path(root) / f"{s}.txt").is_file())
+    """The splits that have a list, and a picture of it."""
+    home = _home(Path(root))
+    there = {path.stem for path in home.glob("RGB/*")}
+    lists = [(s, home / f"{s}.txt") for s in ("train", "val", "test") if (home / f"{s}.txt").is_file()]
+    return tuple(s for s, file in lists if {Path(line.split()[0]).stem for line in _lines(file)} & there)
+
+
+def _home(root: Path) -> Path:
+    """The folder with RGB: exports hold it in one called NYUDepthv2."""
+    return next((h for h in (root, root / "NYUDepthv2", root / "DATA/NYUDepthv2") if (h / "RGB").is_dir()), root)
+
+
+def _lines(file: Path) -> list[str]:
+    return [*filter(str.strip, file.read_text(encoding="utf-8").splitlines())]
 
 
 def depth(item: Pair) -> np.ndarray:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotations.beside import size_of
+from ..annotations.coco import files_of
 from ..annotations.convert import candidates, read
 from ..annotations.project import Project, label_space
 from ..annotations.remarks import said as remarks_of
 from ..annotations.splits import declared, together, untrainable
 from ..data.dataset import Fault
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of
+from ..data.things import with_things
 from ..errors import DataError, counted
 from ..labels import LabelSpace
+from . import panoptic
 from .catalogue import DATASETS
 from .class_folders import class_folders, is_one
 from .class_folders import splits as splits_of_classes
+from .export import INSTANCES
 
 _DEPTH = 3  # folders below the one that was given
 _OTHERS = (
@@ -27,9 +31,11 @@ _OTHERS = (
     "shards",
     "export",
     "shapes",
+    "panoptic",
     "tgs_salt",
     "class_folders",
 )  # these have no layout of their own to be known by
+_RICHER = ("nyu_depth", "penn_fudan")  # layouts that look like plain images and masks, and are more
 _SPLIT = re.compile(r"(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?![a-z])", re.IGNORECASE)
 
 
@@ -112,11 +118,43 @@ def exports(root: Path) -> list[tuple[dict[str, Path], str]]:
     return [(splits, tool) for (tool, _, _), splits in groups.items()]
 
 
-def packed(root: Path) -> list[Known]:
-    """The data sets whose makers' layout a folder has, with at least one split to train on."""
+def richer(root: Path, holdout: float) -> Known | None:
+    """What a folder is where its masks tell more than classes, which nobody sees in them: depth, or objects.
+
+    Args:
+        holdout: share of the images to validate on, where there is no split for that.
+    """
+    if known := packed(root, _RICHER):
+        return known[0]
+    groups: dict[tuple[Path, str], dict[str, Path]] = {}
+    for path in panoptic.files_of(root):
+        if not files_of(path.parent):  # whose instances are more
+            named = _SPLIT.search(path.name)
+            form = _SPLIT.sub("{split}", path.name, count=1) if named else path.name
+            groups.setdefault((path.parent, form), {})[named[0] if named else ""] = path
+    if len(groups) != 1:
+        return None
+    (((folder, form), files),) = groups.items()
+    train, val = next(iter(of(TRAIN, files)), next(iter(files))), next(iter(of(VAL, files)), None)
+    data: dict[str, Any] = {"name": "panoptic", "root": str(root), "file": _where(root, folder / form)}
+    dataset = panoptic.panoptic(root, train or "all", file=data["file"])
+    held = (val is None or val == train) and len(dataset) > 1
+    data |= {"holdout": holdout, "train": TRAIN, "val": VAL} if held else {"train": train or "all", "val": val}
+    said = (_held(holdout, train),) if held else ()
+    sizes = tuple(size_of(item.image) for item in dataset.items[:: max(1, len(dataset) // 50)])
+    title = f"panoptic masks of {_where(root, files[train])} ({counted(len(dataset), 'picture')} to train on)"
+    return Known(title, data, None, sizes, splits=said)
+
+
+def packed(root: Path, names: Sequence[str] = ()) -> list[Known]:
+    """The data sets whose makers' layout a folder has, with at least one split to train on.
+
+    Args:
+        names: of those that are looked for; all that have a layout when absent.
+    """
     known = []
     for name, entry in DATASETS.items():
-        if name in _OTHERS:
+        if name in _OTHERS or (names and name not in names):
             continue
         try:
             splits = entry.splits(root)
@@ -134,8 +172,6 @@ def packed(root: Path) -> list[Known]:
 
 def _files(folder: Path, tool: str) -> list[Path]:
     """The files of COCO's instances, of which a folder may hold several; of any other tool the folder itself."""
-    from ..annotations.coco import files_of
-
     return files_of(folder) if tool == "coco" and len(files_of(folder)) > 1 else [folder]
 
 
@@ -176,7 +212,7 @@ def _export(
     title = f"an export of {project.source}{where} ({counted(len(project.pictures), 'picture')})"
     pictures = tuple((p.height, p.width) for p in project)
     remarks = tuple(remarks_of(project, project.remarks))
-    return Known(title, data, label_space(project), pictures, remarks, tuple(said), refused, project.faults)
+    return Known(title, data, _space(project), pictures, remarks, tuple(said), refused, project.faults)
 
 
 def _of_files(
@@ -214,8 +250,14 @@ def _of_files(
     data |= {"classes": list(classes), **ends}
     title = f"an export of {first.source} in {_where(root, splits[train])} ({counted(len(first.pictures), 'picture')})"
     pictures = tuple((p.height, p.width) for p in first)
-    space = label_space(replace(first, classes=classes))
+    space = _space(replace(first, classes=classes))
     return Known(title, data, space, pictures, remarks, tuple(said), refused, whole.faults)
+
+
+def _space(project: Project) -> LabelSpace:
+    """The label space of an export, with its classes as things where all that its tool knows is objects."""
+    space = label_space(project)
+    return with_things(space, project.classes) if project.source in INSTANCES else space
 
 
 def _held(holdout: float, train: str) -> str:

@@ -15,6 +15,7 @@ from ..data.faults import told_faults
 from ..data.folders.find import find
 from ..data.roles import of
 from ..datasets.catalogue import CONSTRUCTORS, DATASETS
+from ..datasets.recognize import Known, richer
 from ..errors import DataError, LabelError, NoPairs, nearest
 from ..labels import LabelSpace
 from .described import Described
@@ -60,6 +61,9 @@ def describe(
         raise DataError(f"there is no folder, data set or recipe {str(source)!r}{nearest(source, DATASETS) or '; `intarsia data list` names the data sets'}")  # fmt: skip
     if place.is_file():
         return _otherwise(place, classes, holdout, None, roles)
+    rich = None if images or masks else richer(place, holdout)
+    if rich is not None:
+        return _known(place, rich, classes)
     try:
         layout = (None if images or masks else layout_of_planes(place)) or find(place, images, masks)
     except NoPairs as nothing:
@@ -120,6 +124,14 @@ def _otherwise(
         if nothing is None or exports(root):  # an export that cannot be read has nothing to do with masks' names
             raise
         raise NoPairs(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
+    return _known(root, known, classes)
+
+
+def _known(root: Path, known: Known, classes: list[str] | None) -> Described:
+    """What is recognized, as it is described.
+
+    Raises: LabelError where names of classes are given, which it has.
+    """
     refused = known.refused or (alone(known.labels, root) if known.labels is not None else "")
     if classes is not None and not refused:
         raise LabelError(

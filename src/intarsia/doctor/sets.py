@@ -81,8 +81,8 @@ def _samples(dataset: Dataset, quick: bool) -> Iterator[Exam]:
 
 def recognized(source: Path) -> list[Finding]:
     """What an export is recognized as, and what is known of its splits."""
-    from ..datasets.recognize import recognize
+    from ..datasets.recognize import recognize, richer
 
-    known = recognize(source, 0.2)
+    known = richer(source, 0.2) or recognize(source, 0.2)
     lines = [f"{source}: {known.title}.", *(f"{line[0].upper()}{line[1:]}." for line in known.splits)]
     return [Finding("recognized", "note", line) for line in lines]

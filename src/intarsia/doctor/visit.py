@@ -9,9 +9,10 @@ from typing import Any
 
 from ..config import Recipe
 from ..datasets.catalogue import DATASETS
+from ..datasets.recognize import richer
 from ..errors import DataError, NoPairs
 from ..labels import LabelSpace
-from .describe import describe, described, opened
+from .describe import HOLDOUT, describe, described, opened
 from .diagnose import diagnose
 from .diagnosis import Diagnosis
 from .meaning.class_names import labels_file
@@ -48,7 +49,8 @@ def visit(
     undescribed = not isinstance(source, Recipe) and str(source) not in DATASETS and not _is_recipe(Path(source))
     named = labels_file(Path(str(source))) if undescribed else None
     several = named is not None and named.planes  # a folder that says itself that a pixel may have several labels
-    if undescribed and Path(str(source)).is_dir() and not several:
+    place = Path(str(source))
+    if undescribed and place.is_dir() and not several and richer(place, HOLDOUT) is None:
         try:
             return diagnose(str(source), splits, quick, suspect)
         except NoPairs:  # then it may be an export, or a data set as its makers pack it
