@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import intarsia
-from intarsia.evaluation import Score
+from intarsia.evaluation import LabelScore
 from intarsia.labels import LabelSpace
 from intarsia.metrics import ConfusionMatrix
 from intarsia.training.log import _pace
@@ -90,7 +90,7 @@ def test_what_is_chosen_by_orders_steps_alike_under_both_protocols() -> None:
         for last in (2, 1):
             confusion = ConfusionMatrix(3)
             confusion.update(called.clip(max=last), truth.clip(max=last))
-            score = Score(confusion.compute("torchvision", SPACE.names), SPACE, [], 0.0)
+            score = LabelScore(confusion.compute("torchvision", SPACE.names), SPACE, [], 0.0)
             assert np.isnan(score.miou) == (last == 1)
             assert score.standing == pytest.approx(confusion.compute("dataset").miou)
 

@@ -16,6 +16,7 @@ from .. import checkpoint as files
 from ..checkpoint import Checkpoint
 from ..config import Recipe
 from ..data.loader import Loader
+from ..errors import IntarsiaError
 from ..evaluation import Score, score
 from ..inference import Predictor
 from . import budget
@@ -138,8 +139,18 @@ class Run:
         result, best = None, False
         if self.material.val is not None and self.fabric.is_global_zero:
             wish = self.recipe.evaluate
-            with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
-                result = score(self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size)
+            try:
+                with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
+                    result = score(
+                        self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size
+                    )
+            except Exception as error:  # a broken file among them must not cost the steps so far
+                self.save("last.safetensors", with_state=True)
+                kept = f"the {self.step} steps so far are saved, and --resume goes on with this validation"
+                if isinstance(error, IntarsiaError):
+                    raise type(error)(f"{error}; {kept}") from error
+                error.add_note(kept)
+                raise
             if result is not None and (reached := result.standing) > self.best:
                 self.best, best = reached, True
                 self.save("best.safetensors", with_state=False)
