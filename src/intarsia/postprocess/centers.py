@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..labels import LabelSpace
-from ..structures import Answer, Labels, Objects, PanopticLogits, Segments
+from ..structures import Answer, CroppedMask, Labels, Objects, PanopticLogits, Segments, boxes_of
 
 AT_ONCE = 1 << 24  # distances between pixels and peaks that are in memory together
 STUFF_SHARE = 2048 / (1024 * 2048)  # the paper's 2048 pixels, of the pictures that it is about
@@ -96,7 +96,7 @@ def objects_of_centers(
     Args:
         threshold, kernel, top_k: as for `segments_of_centers`.
 
-    Returns: B of `Objects`, shapes [M, H, W] bool.
+    Returns: B of `Objects`, masks as `CroppedMask`.
 
     Raises: ModelError where the label space has no things.
     """
@@ -106,7 +106,8 @@ def objects_of_centers(
     for n in range(len(output.semantic)):
         found = grouped(output, n, space, threshold, kernel, top_k)
         order = found.scores.argsort(descending=True, stable=True)
-        masks = found.number == (order + 1)[:, None, None]  # [M, H, W]
+        boxes = boxes_of(found.number, len(order)).int().tolist()
+        masks = [_cut(found.number, row, boxes[row]) for row in order.tolist()]
         answers.append(Objects(masks, found.classes[order], found.scores[order]))
     return answers
 
@@ -193,6 +194,12 @@ def things_of(space: LabelSpace) -> list[int]:
 
 def _among(label: Tensor, classes: list[int]) -> Tensor:
     return torch.isin(label, label.new_tensor(classes))
+
+
+def _cut(number: Tensor, row: int, box: list[int]) -> CroppedMask:
+    x0, y0, x1, y1 = box
+    place = slice(y0, y1), slice(x0, x1)
+    return CroppedMask(place, (number[place] == row + 1).cpu().numpy(), tuple(number.shape))
 
 
 def _check(threshold: float, kernel: int, top_k: int) -> None:

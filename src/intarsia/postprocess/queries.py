@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..labels import LabelSpace
-from ..structures import Answer, Labels, MaskQueries, Objects, Segments
+from ..structures import Answer, CroppedMask, Labels, MaskQueries, Objects, Segments
 from .centers import things_of
 
 AT_ONCE = 8  # masks of the whole picture that are in memory together, where all of them are added up
@@ -85,7 +85,7 @@ def objects_of_queries(
         threshold: least score, 0..1: the probability of the class times the mean probability of the mask's pixels.
         top_k: how many pairs of a query and a class are looked at, best first.
 
-    Returns: B of `Objects`, shapes [M, H, W] bool.
+    Returns: B of `Objects`, masks as `CroppedMask`.
 
     Raises: ModelError where the label space has no things.
     """
@@ -101,14 +101,23 @@ def objects_of_queries(
         query, label = place // space.num_classes, place % space.num_classes
         kept = torch.isin(label, label.new_tensor(things_of(space))) & (score >= threshold)
         score, query, label = score[kept], query[kept], label[kept]
-        drawn = _enlarged(masks[query], output.size)  # [M, H, W]
-        shapes = drawn > 0
-        area = shapes.flatten(1).sum(dim=1)
-        score = score * (drawn.sigmoid() * shapes).flatten(1).sum(dim=1) / area.clamp(min=1)
+        drawn = [part for few in query.split(AT_ONCE) for part in _drawn(masks[few], output.size)]
+        score = score * torch.tensor([sure for _, sure in drawn], device=score.device)
         order = score.argsort(descending=True, stable=True)
-        order = order[(area[order] > 0) & (score[order] >= threshold)]
-        answers.append(Objects(shapes[order], label[order], score[order]))
+        order = order[(score[order] > 0) & (score[order] >= threshold)]
+        answers.append(Objects([drawn[row][0] for row in order.tolist()], label[order], score[order]))
     return answers
+
+
+def _drawn(masks: Tensor, size: tuple[int, int]) -> list[tuple[CroppedMask, float]]:
+    """The pixels of each mask whose probability is above a half, and the mean probability of these, 0 without any."""
+    found = []
+    for mask in _enlarged(masks, size):
+        y, x = (mask > 0).nonzero(as_tuple=True)
+        place = tuple(slice(int(v.min()), int(v.max()) + 1) if len(v) else slice(0, 0) for v in (y, x))
+        sure = float(mask[y, x].sigmoid().mean()) if len(y) else 0.0
+        found.append((CroppedMask(place, (mask[place] > 0).cpu().numpy(), _sides(size)), sure))
+    return found
 
 
 def _enlarged(masks: Tensor, size: tuple[int, int]) -> Tensor:
