@@ -1,6 +1,6 @@
 """Turn what a data set of the user hands out into a Sample, and see that samples which go together have the same parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,23 +131,27 @@ def filled(samples: Sequence[Sample], ignore_index: int | None) -> list[Sample]:
 
     Returns: the samples in their order; those with labels are as they were.
     """
-    model = next((s for s in samples if any(part is not None for part in s[3:])), None)
-    if model is None or ignore_index is None:
+    models = {what: next((s for s in samples if getattr(s, what) is not None), None) for what in Sample._fields[3:]}
+    if ignore_index is None or not any(models.values()):
         return list(samples)
-    return [_completed(s, model) if bool((s.labels == ignore_index).all()) else s for s in samples]
+    return [_completed(s, models) if bool((s.labels == ignore_index).all()) else s for s in samples]
 
 
-def _completed(sample: Sample, model: Sample) -> Sample:
+def _completed(sample: Sample, models: Mapping[str, Sample | None]) -> Sample:
+    """The sample with empty parts in place of those that it lacks and another has."""
     size = sample.labels.shape
+    planes = models["planes"]
     empty: dict[str, Tensor] = {
         "objects": torch.zeros(size, dtype=torch.int32),
         "depth": torch.full(size, float("nan")),
-        "planes": torch.zeros((0 if model.planes is None else len(model.planes), *size), dtype=torch.bool),
+        "planes": torch.zeros(
+            (len(planes.planes) if planes and planes.planes is not None else 0, *size), dtype=torch.bool
+        ),
         "masks": torch.zeros((0, *size), dtype=torch.bool),
         "classes": torch.zeros(0, dtype=torch.long),
         "previous": torch.zeros(size, dtype=torch.int32),
     }
-    lacking = [what for what in empty if getattr(sample, what) is None and getattr(model, what) is not None]
+    lacking = [what for what in empty if getattr(sample, what) is None and models[what] is not None]
     return sample._replace(**{what: empty[what] for what in lacking})
 
 
