@@ -173,7 +173,7 @@ def test_a_small_picture_is_seen_whole_and_a_large_one_in_windows_by_itself(monk
     monkeypatch.setattr(module, "LARGEST", 128)
     windowed = Windowed(engine)
     windowed(picture(100, 100))
-    assert seen == [(100, 100)] and windowed.note(100, 100) == ""
+    assert seen == [(100, 100)] and windowed.note(100, 100) == "" and windowed.side(100, 100) is None
     seen.clear()
     windowed(picture(100, 300))
     assert seen == [(100, 128)] * 3

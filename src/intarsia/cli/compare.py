@@ -10,6 +10,7 @@ import typer
 
 from .evaluate import show_source
 from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
+from .views import Flip, Overlap, Scales, Window, settings_of
 
 
 def compare(
@@ -40,6 +41,10 @@ def compare(
         str, typer.Option(help="What both models answer, such as panoptic; none: what the recipe of each says.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.json.", metavar="DIR")] = None,
+    window: Window = None,
+    overlap: Overlap = None,
+    flip: Flip = None,
+    scales: Scales = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,6 +68,7 @@ def compare(
         "raw": raw,
         "protocol": protocol,
         "task": task,
+        "settings": settings_of(window, overlap, flip, scales),
     }
     verdict = run(a, b, truth, **options, out=out, command=command, overwrite=overwrite)
     if as_json:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .terminal import AsJson, Overwrite, Root, answer, console, duration, percent, table
+from .views import Flip, Overlap, Scales, Window, settings_of
 
 NOT_SHARES = {  # numbers of measures that are distances, differences or sums of squares
     "hausdorff", "average", "to_truth", "to_prediction", "mean_hausdorff", "mean_average", "ravd", "brier",
@@ -52,6 +53,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, images.safetensors and report.html.", metavar="DIR")
     ] = None,
+    window: Window = None,
+    overlap: Overlap = None,
+    flip: Flip = None,
+    scales: Scales = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,6 +87,7 @@ def evaluate(
         full=full,
         task=task,
         overwrite=overwrite,
+        settings=settings_of(window, overlap, flip, scales),
     )
     if as_json:
         return answer({**score.to_dict(), **({"report": out / "report.html"} if out else {})})
@@ -131,7 +137,7 @@ def show_tables(score: Any) -> None:
 
 def show_source(source: Mapping[str, str]) -> None:
     """Which pairs were scored, and how the values of masks were read, as far as it is known."""
-    for key, label in (("pairs", "scored"), ("values", "values")):
+    for key, label in (("pairs", "scored"), ("values", "values"), ("predicted", "predicted")):
         if key in source:
             console().print(f"{label}: {source[key]}", markup=False, soft_wrap=True)
 

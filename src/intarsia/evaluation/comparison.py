@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,11 +46,12 @@ def compare(
     command: str | None = None,
     task: str = "",
     overwrite: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Whether B is better than A on the same images; with `out`, compare.html and compare.json as well.
 
     Args:
-        a, b: each a run's folder or a checkpoint, which predict; a folder of label maps from any tool; or a folder that
+        a, b: each a run's folder or a checkpoint, which predict, or several, "x,y", whose mean does; a folder of label maps from any tool; or a folder that
             `evaluate` wrote (its images.safetensors), for which no picture can be shown.
         labels: the truth: a data set, its name, or a folder, of images and masks or of label maps alone; None: what the
             first model was trained on.
@@ -59,10 +60,13 @@ def compare(
         raw: folders of label maps hold the values of the data set's own masks instead of class numbers.
         task: what both models answer, and are scored by; "": what the recipe of each says.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
+        settings: windows and views of the models that predict, as for `Predictor.load`; without, as each one's recipe says.
 
     Raises: DataError, LabelError or CheckpointError, each with what to do.
     """
-    sides = [_opened(Path(source), task) for source in (a, b)]
+    sides = [_opened(Path(source), task, settings) for source in (a, b)]
+    if settings and all(side.predictor is None for side in sides):
+        raise DataError(f"{', '.join(settings)} says how models predict, and neither {a} nor {b} is one; leave it out")
     dataset, pairs = _truth(sides, labels, split, root, classes)
     space = _space(sides, dataset)
     _one_answer(sides)
@@ -70,7 +74,7 @@ def compare(
     counted = [_counts(s, dataset, space, raw) for s in sides]
     names = _called(Path(a), Path(b))
     verdict = judge(*counted, names=names, protocol=protocol, resamples=resamples, level=level)
-    source = {"pairs": pairs, "values": _read_as(sides, names, dataset, space, raw)}
+    source = {"pairs": pairs, "values": _read_as(sides, names, dataset, space, raw), "predicted": _ways(sides, names)}
     verdict = dataclasses.replace(verdict, source={key: text for key, text in source.items() if text})
     if results is not None:
         results.text("compare.json", json.dumps(verdict.to_dict(), indent=1, ensure_ascii=False) + "\n")
@@ -106,17 +110,19 @@ class _Side(NamedTuple):
     counts: Any = None
 
 
-def _opened(path: Path, task: str = "") -> _Side:
+def _opened(path: Path, task: str = "", settings: Mapping[str, Any] | None = None) -> _Side:
+    if not path.exists() and "," in str(path):
+        return _Side(path, predictor=Predictor.load(str(path), task=task, settings=settings))
     if not path.exists():
         raise DataError(f"there is no run, checkpoint or folder of predictions {str(path)!r}")
     if (path / "last.safetensors").is_file():
-        return _Side(path, predictor=Predictor.load(path, task=task))
+        return _Side(path, predictor=Predictor.load(path, task=task, settings=settings))
     if (path / "images.safetensors").is_file():
         return _Side(path, counts=load_records(path / "images.safetensors"))
     if path.is_dir():
         return _Side(path)
     try:
-        return _Side(path, predictor=Predictor.load(path, task=task))
+        return _Side(path, predictor=Predictor.load(path, task=task, settings=settings))
     except CheckpointError as error:
         try:
             return _Side(path, counts=load_records(path))
@@ -160,6 +166,14 @@ def _truth(sides: Sequence[_Side], labels: Any, split: str | None, root: Any, cl
     if str(labels) not in DATASETS and folder.is_dir() and (not maps or alone(folder, maps)):
         return MaskFolder(folder, classes, others=maps, more=False), ""
     return truth_of(labels, root, split, None if classes is None else list(classes))
+
+
+def _ways(sides: Sequence[_Side], names: Sequence[str]) -> str:
+    """In which windows and views, and with how many models, each side predicts; empty where each picture is seen once."""
+    ways = {n: side.predictor.way for n, side in zip(names, sides, strict=True) if side.predictor is not None}
+    if not any(ways.values()):
+        return ""
+    return "; ".join(f"{name}: {way or 'one pass over each picture'}" for name, way in ways.items())
 
 
 def _read_as(sides: Sequence[_Side], names: Sequence[str], dataset: Any, space: LabelSpace, raw: bool) -> str:

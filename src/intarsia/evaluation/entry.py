@@ -51,11 +51,12 @@ def evaluate(
     full: bool = False,
     task: str = "",
     overwrite: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Score:
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when a folder is given.
 
     Args:
-        model: a checkpoint, the folder of a run, a Predictor, or, with `labels`, a network whose encoder knows how its
+        model: a checkpoint, the folder of a run, several of them as "a,b", a Predictor, or, with `labels`, a network whose encoder knows how its
             images are normalized.
         data: None for the data the checkpoint was trained on; a data set's name; a folder; or a data set: anything with
             a length whose items are Samples or (image, labels, name).
@@ -74,16 +75,17 @@ def evaluate(
         task: what the model answers, and is scored by: "semantic", "instance", "panoptic", "detection", "depth" or
             "classification"; "": what its recipe says, or the usual task of its output.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
+        settings: for a model that is loaded: windows and views, as for `Predictor.load`; without, as its recipe says.
 
     Returns: a score of the kind of answer: mIoU of label maps and planes, PQ of segments, AP of objects, errors of depth,
     accuracy of tags; see `evaluation.tallies`.
 
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
-    predictor = _opened(model, labels, task)
+    predictor = _opened(model, labels, task, settings)
     dataset, source, opener = dataset_of(predictor, data, split, root)
     check_whole(dataset)
-    source = {"model": called(model), **source}
+    source = {"model": called(model), **source, **({"predicted": predictor.way} if predictor.way else {})}
     results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0
     found: Any = score(
@@ -99,7 +101,7 @@ def evaluate(
     found = dataclasses.replace(found, source=source, trust=trust, **reached)
     done: Score = found
     if results is not None:
-        command = command or spelled(model, data, split, root, protocol, batch_size, out, metrics, full, task)
+        command = command or spelled(model, data, split, root, protocol, batch_size, out, metrics, full, task, settings)
         write(results, done, predictor, model, command)
     return done
 
@@ -118,11 +120,20 @@ def _something(found: Score) -> None:
         raise DataError(f"there is nothing to score in {found.images} images: {found.sentence}")
 
 
-def _opened(model: str | Path | Predictor | nn.Module, labels: LabelSpace | None, task: str = "") -> Predictor:
+def _opened(
+    model: str | Path | Predictor | nn.Module,
+    labels: LabelSpace | None,
+    task: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Predictor:
+    if settings and not isinstance(model, str | Path):
+        raise ModelError(
+            "windows and views are set when a model is loaded; evaluate(Predictor.load(path, settings=...))"
+        )
     if isinstance(model, Predictor):
         return model if task in ("", model.task) else of_task(model, task)
     if isinstance(model, str | Path):
-        return Predictor.load(model, task=task)
+        return Predictor.load(model, task=task, settings=settings)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"a {type(model).__name__} cannot be evaluated; give a checkpoint, a run's folder, a Predictor or a network"

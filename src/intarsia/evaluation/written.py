@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import report
-from ..inference import Predictor, Torch
-from ..inference.engine import name_of
+from ..inference import Predictor
+from ..inference.engine import name_of, networks_of
 from ..output import Output
 from .tallies import LabelScore, Score
 
@@ -46,14 +46,15 @@ def write(results: Output, found: Score, predictor: Predictor, model: Any, comma
 
 def _facts(found: Score, predictor: Predictor, model: Any) -> dict[str, str]:
     """What a report says of how it was made."""
-    kept, network = predictor.checkpoint, predictor.engine
-    weights = network.model if isinstance(network, Torch) else None
+    kept, networks = predictor.checkpoint, networks_of(predictor.engine)
+    count = sum(p.numel() for network in networks for p in network.model.parameters())
     return {
-        "model": (kept.model if kept else "") or name_of(network),
+        "model": (kept.model if kept and len(networks) == 1 else "") or name_of(predictor.engine),
         "checkpoint": str(model) if isinstance(model, str | Path) else "",
-        "parameters": f"{sum(p.numel() for p in weights.parameters()):,}" if weights is not None else "",
+        "parameters": f"{count:,}" if networks else "",
         "data": " ".join(found.source.get(key, "") for key in ("data", "split")).strip(),
         "folder": found.source.get("root", ""),
+        "predicted": predictor.way,
         "training data": kept.data_hash if kept else "",
         "device": f"{predictor.device}, {predictor.precision}",
     }
@@ -85,17 +86,19 @@ def spelled(
     metrics: Sequence[str],
     full: bool,
     task: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> str:
     """Spell the call, as it would be typed."""
     given = [repr(str(model)) if isinstance(model, str | Path) else called(model)]
     if data is not None:
         given.append(repr(str(data)) if isinstance(data, str | Path) else type(data).__name__)
-    settings = {"split": split, "root": None if root is None else str(root), "out": str(out)}
+    places = {"split": split, "root": None if root is None else str(root), "out": str(out)}
     standard = {"split": None, "root": None}
-    given += [f"{key}={value!r}" for key, value in settings.items() if value != standard.get(key)]
+    given += [f"{key}={value!r}" for key, value in places.items() if value != standard.get(key)]
     given += [f"protocol={protocol!r}"] if protocol != "dataset" else []
     given += [f"batch_size={batch_size}"] if batch_size != 1 else []
     given += [f"metrics={list(metrics)}"] if metrics else []
     given += ["full=True"] if full else []
     given += [f"task={task!r}"] if task else []
+    given += [f"settings={dict(settings)}"] if settings else []
     return f"intarsia.evaluate({', '.join(given)})"

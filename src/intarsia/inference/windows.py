@@ -76,6 +76,8 @@ class Windowed:
             raise ModelError(f"blend is {blend!r}{nearest(blend, BLENDS)}")
         self.engine, self.size, self.overlap, self.blend = engine, size, float(overlap), blend
         self.classes, self.minimum = classes, minimum_of(engine)
+        self.largest = LARGEST  # of the sides that memory was not too small for
+        self.used: int | None = None  # the side of the last image's windows
         if not isinstance(size, str) and size < self.minimum:
             raise ModelError(
                 f"windows of {counted(size, 'pixel')} are smaller than {name_of(engine)} works on; give at least {self.minimum}"
@@ -121,8 +123,8 @@ class Windowed:
         return self._tried(image, run)
 
     def note(self, height: int, width: int) -> str:
-        """Say in a sentence in which windows a picture of that size is seen; "" where it is seen whole."""
-        side = self.side(height, width)
+        """Say in a sentence in which windows the last picture was seen, of that size; "" where it was seen whole."""
+        side = self.used
         if side is None:
             return ""
         rows, columns = (len(starts(length, side, self.overlap)) for length in (height, width))
@@ -149,7 +151,7 @@ class Windowed:
 
     def _fitting(self, least: int, width: int) -> int:
         """The largest side whose windows, and the sums kept for later windows, fit into a share of the free memory."""
-        free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, LARGEST)
+        free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, min(self.largest, LARGEST))
         while side > least:
             kept = 4 * self.classes * self.overlap * side * width
             if side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
@@ -161,11 +163,17 @@ class Windowed:
         """Run with each side in turn until memory suffices."""
         sides = list(self._sides(image.shape[2], image.shape[3]))
         for side in sides[:-1]:
+            self.used = side
             try:
                 return run(image, side)
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
+            if side is not None:
+                self.largest = side - GRID  # the next image does not fail again
+            if device_of_engine(self.engine).type == "cuda":
+                torch.cuda.empty_cache()
+        self.used = sides[-1]
         return run(image, sides[-1])
 
     def _output(self, image: Tensor, side: int | None) -> Output:
