@@ -82,7 +82,7 @@ def ramp_legend(limits: tuple[float, float], width: int, font_size: int, unknown
         return sheet
     colors = _colors(np.linspace(0, 1, last - first)[None].repeat(side, axis=0))
     sheet.paste(Image.fromarray(colors), (first, top))
-    free = first
+    free = float(first)
     for meters, anchor in _ticks(near, far):
         share = math.log(meters / near) / math.log(far / near) if far > near else 0.0
         x, half = first + share * (last - 1 - first), font.getlength(_told(meters)) / 2

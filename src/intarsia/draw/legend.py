@@ -33,9 +33,10 @@ OTHER_FONTS = (
 class Row(NamedTuple):
     """One line of a legend."""
 
-    color: Color | tuple[Color, ...] | None  # several: striped; None: hatched
+    color: Color | None  # None: hatched
     name: str
     share: str  # as it is printed; empty for none
+    stripes: tuple[Color, ...] = ()  # of several things under one name, instead of the color
 
 
 def rows(space: LabelSpace, labels: np.ndarray | Tensor | None = None, clear: str | None = "") -> list[Row]:
@@ -167,7 +168,7 @@ def _draw_legend(layout: _Layout, columns: int) -> Image.Image:
         middle = layout.pad + n % max(1, lines) * layout.line + layout.line // 2
         top = middle - layout.swatch // 2
         box = (x, top, x + layout.swatch - 1, top + layout.swatch - 1)
-        _draw_swatch(sheet, draw, box, row.color)
+        _draw_swatch(sheet, draw, box, row.color, row.stripes)
         draw.text((x + layout.indent, middle), name, INK, font, anchor="lm")
         draw.text((x + layout.column, middle), row.share, FAINT, layout.font, anchor="rm")
     return sheet
@@ -177,12 +178,13 @@ def _draw_swatch(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
     box: tuple[int, int, int, int],
-    color: Color | tuple[Color, ...] | None,
+    color: Color | None,
+    stripes: tuple[Color, ...] = (),
 ) -> None:
     side = box[2] - box[0] + 1
-    if color and isinstance(color[0], tuple):
-        for n, one in enumerate(color):
-            first, last = (box[0] + side * place // len(color) for place in (n, n + 1))
+    if stripes:
+        for n, one in enumerate(stripes):
+            first, last = (box[0] + side * place // len(stripes) for place in (n, n + 1))
             draw.rectangle((first, box[1], last - 1, box[3]), fill=one)
         return
     if color is None:

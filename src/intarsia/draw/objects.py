@@ -161,7 +161,8 @@ def write_names(picture: Image.Image, named: Sequence[Named]) -> None:
     Names for which no place is left, because the picture would be hidden under them, are not written.
     """
     pen, size = ImageDraw.Draw(picture), max(11, round(0.62 * usual_font_size(picture)))
-    plain, placed, left = ImageFont.load_default(size), [], COVERED * picture.width * picture.height
+    plain, left = ImageFont.load_default(size), COVERED * picture.width * picture.height
+    placed: list[tuple[int, int, int, int]] = []
     for one in named:
         text, font = font_for(one.text, plain, size)
         wide, high = round(font.getlength(text)) + size // 2, round(size * 1.35)
@@ -219,7 +220,7 @@ def _rows(items: Iterable[tuple[int, Color]], space: LabelSpace) -> list[Row]:
     for kind, color in items:
         held.setdefault(kind, []).append(color)
     ordered = sorted(held.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [Row(tuple(colors[:3]), space.names[kind], str(len(colors))) for kind, colors in ordered] or [
+    return [Row(colors[0], space.names[kind], str(len(colors)), tuple(colors[:3])) for kind, colors in ordered] or [
         Row(WHITE, "no objects", "")
     ]
 

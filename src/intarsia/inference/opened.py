@@ -60,7 +60,8 @@ def opened(
     wished = settings_of(first.recipe, settings)
     alone = len(paths) == 1  # thresholds that were fitted for one model say nothing of the mean of several
     task, options = task_of(first if alone else replace(first, calibration={}), task, decide)
-    engines, temperatures = [], []
+    engines: list[Engine] = []
+    temperatures: list[float] = []
     for one in paths:
         stored = first if not engines else checkpoints.load(one)
         if engines:

@@ -327,7 +327,9 @@ class Predictor:
         hint = "" if narrow == "float32" else f"; {narrow} may be too narrow for it: use precision='float32'"
         output = checked(output, image, self.labels, network)
         finite(output, network, hint)
-        return output._make(map(_wide, output))
+        kind: Any = type(output)
+        wide: Output = kind(*map(_wide, output))
+        return wide
 
     @torch.inference_mode()
     def answers(self, output: Output) -> list[Answer]:
@@ -459,5 +461,6 @@ def _wide(part: Any) -> Any:
 
 
 def _on_cpu(answer: Answer) -> Answer:
-    moved: Answer = type(answer)(*(part.cpu() if isinstance(part, Tensor) else part for part in answer))
+    kind: Any = type(answer)
+    moved: Answer = kind(*(part.cpu() if isinstance(part, Tensor) else part for part in answer))
     return moved

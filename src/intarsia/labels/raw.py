@@ -40,14 +40,16 @@ def raw_of(labels: np.ndarray, space: LabelSpace) -> np.ndarray:
         for number, key in kept.items():
             if key != TRANSPARENT:
                 table[number, :3], table[number, 3:] = parse_color(key), 255
-        return table[labels]
+        colors: np.ndarray = table[labels]
+        return colors
     ids = {number: _one(key) for number, key in kept.items()}
     if odd := next((value for value in ids.values() if not 0 <= value <= 65535), None):
         raise LabelError(f"the raw value {odd} fits into no image of 16 bits; write class numbers instead")
     lookup = np.zeros(space.ignore_index + 1, np.uint8 if max(ids.values(), default=0) <= 255 else np.uint16)
     for number, value in ids.items():
         lookup[number] = value
-    return lookup[labels]
+    raw: np.ndarray = lookup[labels]
+    return raw
 
 
 def category_ids(space: LabelSpace) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ class NotebookBar:
         """Show it."""
         from IPython.display import display  # there: it runs in IPython
 
-        self.handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+        self.handle = display(self, display_id=True)
 
     def update(self, share: float, told: str) -> None:
         """Move it, as `TerminalBar`."""
