@@ -326,3 +326,46 @@ def test_a_predictor_says_what_it_is():
     assert repr(predictor) == (
         "Predictor(Net; 0 parameters; semantic; 3 classes: sky, road, car; 3 channels; cpu, float32)"
     )
+
+
+# on real pictures
+
+
+def test_the_official_panoptic_sample_comes_back_to_the_pixel_and_is_drawn(shared_data, tmp_path):
+    home = shared_data / "panopticapi_sample"
+    tree = json.loads((home / "sample_data" / "panoptic_examples.json").read_text())
+    categories = json.loads((home / "panoptic_coco_categories.json").read_text())
+    names, things = tuple(c["name"] for c in categories), tuple(c["name"] for c in categories if c["isthing"])
+    space = LabelSpace(names, values={c["id"]: c["name"] for c in categories}, things=things)
+    place = {c["id"]: n for n, c in enumerate(categories)}
+    for entry in tree["annotations"]:
+        path = home / "sample_data" / "panoptic_examples" / entry["file_name"]
+        colors = np.asarray(Image.open(path).convert("RGB")).astype(np.int64) @ [1, 256, 65536]
+        kinds = {s["id"]: place[s["category_id"]] for s in entry["segments_info"]}
+        image = np.asarray(Image.open(home / "sample_data" / "input_images" / f"{path.stem}.jpg").convert("RGB"))
+        found = Prediction(Segments(colors.astype(np.int32), kinds), space, image, path.stem)
+        made = found.save(tmp_path / path.name)
+        assert (np.asarray(Image.open(made)) == np.asarray(Image.open(path).convert("RGB"))).all()
+        (own,) = json.loads(made.with_suffix(".json").read_text())["annotations"]
+        wanted = {(s["id"], s["category_id"], s["area"], tuple(s["bbox"])) for s in entry["segments_info"]}
+        assert {(s["id"], s["category_id"], s["area"], tuple(s["bbox"])) for s in own["segments_info"]} == wanted
+        assert own["image_id"] == entry["image_id"]
+        drawn = found.overlay()
+        assert drawn.width >= image.shape[1] and drawn.height >= image.shape[0]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_a_real_depth_map_and_real_overlapping_objects_come_back(shared_data, tmp_path):
+    coco_mask = pytest.importorskip("pycocotools.mask")
+    meters = np.load(shared_data / "nyuv2_1" / "DATA" / "NYUDepthv2" / "Depth" / "0.npy").astype(np.float32)
+    image = np.zeros((*meters.shape, 3), np.uint8)
+    stored = Prediction(Depth(torch.from_numpy(meters)), SPACE, image).save(tmp_path / "depth.png")
+    assert np.abs(np.asarray(Image.open(stored)) / 256 - meters).max() <= 0.5 / 256 + 1e-6
+    folder = next(p for p in sorted((shared_data / "dsb2018_110" / "stage1_train").iterdir()) if (p / "masks").is_dir())
+    masks = np.stack([np.asarray(Image.open(p)) > 0 for p in sorted((folder / "masks").iterdir())])
+    nuclei = Objects(masks, [0] * len(masks), np.linspace(1, 0.2, len(masks)))
+    one = LabelSpace(("nucleus",), things=("nucleus",))
+    found = Prediction(nuclei, one, np.zeros((*masks.shape[1:], 3), np.uint8), "nuclei")
+    results = json.loads(found.save(tmp_path / "objects.json").read_text())
+    assert all((coco_mask.decode(r["segmentation"]) == m).all() for r, m in zip(results, masks, strict=True))
+    assert found.shares()["nucleus"] == pytest.approx(masks.any(axis=0).mean())

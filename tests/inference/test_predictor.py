@@ -404,7 +404,7 @@ def test_a_stream_holds_few_pictures_and_takes_an_endless_source(predictor, work
         known.append(weakref.ref(pixels))
         return pixels
 
-    monkeypatch.setattr("intarsia.inference.predictor.read", read)
+    monkeypatch.setattr("intarsia.inference.reading.read", read)
 
     def endless():
         nonlocal drawn

@@ -5,16 +5,14 @@ picture - engine - output - decide(task) - answer - Prediction
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint
@@ -26,9 +24,10 @@ from ..postprocess import check_options, checked, decide, decision, finite, opti
 from ..structures import Answer, Output
 from .assemble import described
 from .engine import Engine, Torch, memory_explained, name_of, networks_of
-from .inputs import fit_channels, read, to_tensor
+from .inputs import fit_channels, to_tensor
 from .opened import opened
 from .prediction import Prediction
+from .reading import Given, Picture, read_ahead, read_picture
 from .windows import Windowed
 
 if TYPE_CHECKING:
@@ -250,7 +249,7 @@ class Predictor:
         """Precision of the network's arithmetic."""
         return next((network.precision for network in networks_of(self.engine)), "float32")
 
-    def __call__(self, image: str | Path | Image.Image | np.ndarray | Tensor) -> Prediction:
+    def __call__(self, image: Given) -> Prediction:
         """Answer one picture.
 
         Args:
@@ -258,11 +257,11 @@ class Predictor:
 
         Raises: DataError when it cannot be read, or has other channels than the network was trained on.
         """
-        return self._predict(*self._read(image))
+        return self._predict(read_picture(image, self.in_channels))
 
     def stream(
         self,
-        images: Iterable[str | Path | Image.Image | np.ndarray | Tensor],
+        images: Iterable[Given],
         workers: int = 1,
         failed: Callable[[str, IntarsiaError], None] | None = None,
         *,
@@ -278,32 +277,19 @@ class Predictor:
             probabilities: predictions hold those of their pixels from the start, [K, H, W] float32, instead of computing them
                 when they are asked for.
         """
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            ahead: deque[tuple[str, Future[tuple[np.ndarray, np.ndarray, str, Path | None, str]]]] = deque()
-            source = iter(images)
-            try:
-                while True:
-                    while len(ahead) <= workers:
-                        try:
-                            image = next(source)
-                        except StopIteration:
-                            break
-                        ahead.append((_called(image), pool.submit(self._read, image)))
-                    if not ahead:
-                        return
-                    name, job = ahead.popleft()
-                    try:
-                        prediction = self._predict(*job.result(), keep=probabilities)
-                    except IntarsiaError as error:
-                        if failed is None:
-                            raise
-                        failed(name, error)
-                        continue
-                    finally:
-                        del job  # or its picture would stay while the next one is read
-                    yield prediction
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        with closing(read_ahead(images, self.in_channels, workers)) as source:
+            for name, job in source:
+                try:
+                    prediction = self._predict(job.result(), probabilities)
+                except IntarsiaError as error:
+                    if failed is None:
+                        raise
+                    failed(name, error)
+                    continue
+                finally:
+                    del job  # or its picture would stay while the next one is read
+                yield prediction
+                del prediction
 
     @torch.inference_mode()
     def output(self, image: Tensor) -> Output:
@@ -401,50 +387,29 @@ class Predictor:
         """The probabilities [B, K, H, W] of logits, under the predictor's temperature."""
         return self.labels.probabilities(logits / self.temperature)
 
-    def _read(
-        self, image: str | Path | Image.Image | np.ndarray | Tensor
-    ) -> tuple[np.ndarray, np.ndarray, str, Path | None, str]:
-        """(the picture as it is, in the network's channels, its name, its path, what was done to its channels)."""
-        path = Path(image) if isinstance(image, str | Path) else None
-        try:
-            pixels = read(image)
-        except MemoryError:
-            raise DataError(
-                f"{_called(image)}: the picture does not fit into memory; cut it into tiles, or make it smaller"
-            ) from None
-        try:
-            fitted, note = fit_channels(pixels, self.in_channels)
-        except DataError as error:
-            if path is None:
-                raise
-            raise DataError(f"{path}: {error}") from None
-        return pixels, fitted, path.stem if path else "image", path, note
+    def _predict(self, picture: Picture, keep: bool = False) -> Prediction:
+        pixels, path, note = picture.pixels, picture.path, picture.note
 
-    def _predict(
-        self, pixels: np.ndarray, fitted: np.ndarray, name: str, path: Path | None, note: str, keep: bool = False
-    ) -> Prediction:
         def again() -> np.ndarray:
             return self.probabilities(to_tensor(fit_channels(pixels, self.in_channels)[0]))[0].cpu().numpy()
 
         sure: np.ndarray | None = None
         try:
             if keep:
-                output = self.output(to_tensor(fitted))
+                output = self.output(to_tensor(picture.fitted))
                 sure = self.scaled(self._scores(output))[0].cpu().numpy()
                 answer = self.answers(output)[0]
             else:
-                answer = self.run(to_tensor(fitted))[0]
+                answer = self.run(to_tensor(picture.fitted))[0]
         except DataError as error:
             if path is None:
                 raise
             raise DataError(f"{path}: {error}") from None
         if isinstance(self.engine, Windowed):
             note = "; ".join(filter(None, (note, self.engine.note(*pixels.shape[:2]))))
-        return Prediction(answer, self.labels, pixels, name, path, note, again if sure is None else lambda: sure)
-
-
-def _called(image: object) -> str:
-    return str(image) if isinstance(image, str | Path) else "image"
+        return Prediction(
+            answer, self.labels, pixels, picture.name, path, note, again if sure is None else lambda: sure
+        )
 
 
 def _check_image(image: Tensor, channels: int) -> None:
