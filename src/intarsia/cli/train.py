@@ -54,8 +54,8 @@ def train(
         answer({"checkpoint": last, "out": folder, "val": score})
         return 0
     terminal = console()
-    if score:
-        terminal.print(f"val mIoU {100 * score['miou']:.1f} after {score['step']} steps", markup=False)
+    if score and score.get("brief"):
+        terminal.print(f"val {score['brief']} after {score['step']} steps", markup=False)
     terminal.print(
         f"next: intarsia evaluate {shlex.quote(str(folder))} --out {shlex.quote(str(folder / 'report'))}",
         markup=False,

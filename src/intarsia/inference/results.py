@@ -228,10 +228,12 @@ def told_together(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def tell(line: Mapping[str, Any]) -> str:
     """What was found in a picture, by its line, in a few words."""
-    if "tags" in line:
-        return ", ".join(f"{name} {line['scores'][name]:.0%}" for name in line["tags"]) or "no class"
-    if "near" in line:
-        return f"{line['near']:.3g} to {line['far']:.3g} m" if line["far"] else "no depth is known"
-    if "objects" in line:
-        return many(Counter(one["class"] for one in line["objects"]))
-    return largest(line["shares"])
+    return next((told(line) for key, told in TOLD.items() if key in line), "")
+
+
+TOLD: dict[str, Callable[[Mapping[str, Any]], str]] = {  # of a line: what it holds, and how that is told
+    "tags": lambda line: ", ".join(f"{name} {line['scores'][name]:.0%}" for name in line["tags"]) or "no class",
+    "near": lambda line: f"{line['near']:.3g} to {line['far']:.3g} m" if line["far"] else "no depth is known",
+    "objects": lambda line: many(Counter(one["class"] for one in line["objects"])),
+    "shares": lambda line: largest(line["shares"]),
+}

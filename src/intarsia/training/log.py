@@ -143,7 +143,8 @@ class Log:
         """A validation's numbers; None where there is no validation set."""
         if score is None:
             return None
-        self.write("val", step=step, epoch=epoch, seconds=seconds, took=score.seconds, **score.figures)
+        known = {"took": score.seconds, "brief": score.brief, **score.figures}
+        self.write("val", step=step, epoch=epoch, seconds=seconds, **known)
         if score.brief:
             self.miou = f"  val {score.brief}"
         return self.say(f"step {step}: {'val ' if score.brief else ''}{score.sentence}")
