@@ -5,7 +5,9 @@ the promises themselves are tested where the catalogue has no row of a kind.
 """
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytest
@@ -16,6 +18,7 @@ from safetensors.torch import save as to_bytes
 from test_architectures import awakened, picture
 from torch import Tensor, nn
 
+import intarsia
 from intarsia.labels import LabelSpace
 from intarsia.losses import LOSSES, USUAL_LOSS, accepts
 from intarsia.losses.auxiliary import total
@@ -30,6 +33,7 @@ from intarsia.structures import (
     MaskQueries,
     Output,
     PanopticLogits,
+    Sample,
     SemanticLogits,
 )
 
@@ -214,3 +218,37 @@ def test_every_output_of_the_catalogue_has_a_usual_loss_that_takes_it(output: ty
 def test_every_loss_says_which_outputs_it_takes() -> None:
     said: Mapping[str, Any] = {name: accepts(loss) for name, loss in LOSSES.items()}
     assert {name for name, kinds in said.items() if not kinds} == set()
+
+
+class Scenes:
+    """Two pictures of objects and one without any, with classes, depth and tags."""
+
+    labels = SPACE
+
+    def __init__(self, brighter: int = 0) -> None:
+        self.brighter = brighter
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> Sample:
+        whole = truth().sample(index % 2)
+        if index == 2:
+            assert whole.objects is not None
+            ground = torch.where(whole.objects > 0, 1, whole.labels).to(torch.uint8)
+            whole = whole._replace(labels=ground, objects=torch.zeros_like(whole.objects))
+        image = (40 * whole.labels[None] % 251).repeat(3, 1, 1) + index + self.brighter
+        return whole._replace(image=image.to(torch.uint8), name=f"scene{index}")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_recipe_trains_it_and_scores_it_also_on_a_picture_without_objects(name: str, tmp_path: Path) -> None:
+    train = {"steps": 1, "batch_size": 3, "workers": 0, "accelerator": "cpu", "precision": "float32", "audit": False}
+    recipe = {"model": {"name": name, **miniature(name, OTHERS[name].smallest)}, "train": train}
+    last = intarsia.train(recipe, data=(Scenes(), Scenes(20)), out=tmp_path / "run", quiet=True)
+    kept = intarsia.checkpoint.load(last)
+    assert kept.recipe["loss"]["name"] == USUAL_LOSS[OTHERS[name].output]
+    line = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])
+    assert line["kind"] == "val" and line["step"] == 1
+    predictor = intarsia.Predictor.load(last)
+    assert predictor.labels == SPACE and len(predictor.run(Scenes()[2].image[None])) == 1

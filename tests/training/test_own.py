@@ -46,7 +46,7 @@ class Squares:
             f"s{index}",
             objects=numbers if self.objects else None,
             depth=depth if self.depth else None,
-            tags=torch.tensor([True, index % 3 != 2]),
+            tags=torch.tensor([index % 3 == 2, index % 3 != 2]),
         )
 
 
@@ -106,7 +106,7 @@ def far(output: Detections, truth: Batch) -> dict[str, Tensor]:
     ("network", "loss", "name"),
     [
         (partial(Dots, 2), None, "cross_entropy"),
-        (partial(Tagger, 2), "class_bce", "class_bce"),
+        (partial(Tagger, 2), None, "class_cross_entropy"),
         (partial(Ranger, 1), None, "silog"),
         (partial(Centered, 5), None, "centers"),
         (TwoStage, far, ""),
@@ -119,10 +119,9 @@ def test_own_networks_of_any_output_train_with_the_loss_of_their_output(
     torch.manual_seed(0)
     model = network()
     before = [p.detach().clone() for p in model.parameters()]
-    wish = recipe(loss={"name": loss} if isinstance(loss, str) else {})
-    last = intarsia.train(
-        wish, model=model, data=Squares(), loss=loss if callable(loss) else None, out=tmp_path, quiet=True
-    )
+    wish = recipe()
+    last = intarsia.train(wish, model=model, data=(Squares(), Squares(3)), loss=loss, out=tmp_path, quiet=True)
+    assert '"kind": "val"' in (tmp_path / "log.jsonl").read_text()
     assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
     assert intarsia.checkpoint.load(last).recipe["loss"]["name"] == name
 
