@@ -71,8 +71,8 @@ def show(found: Any) -> None:
     rows = [
         (
             e.name,
-            percent(e.miou.value),
-            f"{percent(e.miou.low)} to {percent(e.miou.high)}",
+            percent(e.score.value),
+            f"{percent(e.score.low)} to {percent(e.score.high)}",
             f"{e.parameters / 1e6:.2f} M",
             f"{e.gflops:.2f}",
             f"{e.speed:.1f}",
@@ -80,11 +80,12 @@ def show(found: Any) -> None:
         for e in found.entries
     ]
     out = console()
-    out.print(table(None, ("network", ">mIoU", ">interval", ">parameters", ">GFLOPs", ">images/s"), rows))
+    out.print(table(None, ("network", f">{found.measure}", ">interval", ">parameters", ">GFLOPs", ">images/s"), rows))
     for pair in found.pairs:
         out.print(f"{pair.b} - {pair.a}: {pair.verdict}; {pair.says}", markup=False, soft_wrap=True)
+    protocol = f"; protocol {found.protocol!r}" if found.measure == "mIoU" else ""
     out.print(
-        f"{found.images} images of {found.data}; {found.budget} each; protocol {found.protocol!r}",
+        f"{found.images} images of {found.data}; {found.budget} each{protocol}",
         markup=False,
         soft_wrap=True,
     )

@@ -66,7 +66,7 @@ class Verdict:
     resamples: int
     level: float
     alike: bool
-    columns: tuple[Column, ...] = (Column("mIoU"),)
+    columns: tuple[Column, ...]
     source: dict[str, str] = field(default_factory=dict)
 
     @property

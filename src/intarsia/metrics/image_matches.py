@@ -14,7 +14,7 @@ from .average_precision import AREAS, RECALLS, THRESHOLDS, AveragePrecision, Pre
 from .records import Column, write
 
 SURE = 0.5  # score from which on a detection is shown as one
-_CHUNK = 1 << 22  # numbers at once
+_CHUNK = 1 << 20  # numbers at once
 _BITS = 1 << np.arange(len(THRESHOLDS), dtype=np.uint16)
 
 
@@ -161,6 +161,14 @@ class ImageMatches:
         both = self.take(range(len(self)))
         for n in range(len(other)):
             both._append(other.names[n], *other._parts(n))
+        return both
+
+    def pooled(self, others: Sequence[ImageMatches]) -> ImageMatches:
+        """Count several predictions of the same images together, image by image."""
+        both = ImageMatches(self.classes, self.headline)
+        for n, name in enumerate(self.names):
+            wanted, *found = zip(*(part._parts(n) for part in (self, *others)), strict=True)
+            both._append(name, sum(wanted), *(np.concatenate(part, axis=-1) for part in found))
         return both
 
     def save(self, path: str | Path) -> None:

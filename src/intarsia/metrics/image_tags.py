@@ -154,6 +154,14 @@ class ImageTags:
         both._scores = self._scores + other._scores
         return both
 
+    def pooled(self, others: Sequence[ImageTags]) -> ImageTags:
+        """Take several predictions of the same images for so many images, each named after its prediction."""
+        both = ImageTags(self.classes, self.several)
+        for seed, part in enumerate((self, *others)):
+            both.names += [f"{name} {seed}" for name in part.names] if others else part.names
+            both._rows, both._scores = both._rows + part._rows, both._scores + part._scores
+        return both
+
     def save(self, path: str | Path) -> None:
         """Write the records into one safetensors file."""
         rows, scores = self._arrays()

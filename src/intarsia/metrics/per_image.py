@@ -161,6 +161,11 @@ class ImageCounts:
         taken._ignored = self.ignored[order]
         return taken
 
+    def pooled(self, others: Sequence[ImageCounts]) -> ImageCounts:
+        """Count several predictions of the same images together, image by image."""
+        total = sum((other.rows for other in others), start=self.rows.copy())
+        return ImageCounts.of(total[:, 0], total[:, 1], total[:, 2], self.names, self.classes)
+
     def miou(self, protocol: str = "dataset") -> float:
         """Mean IoU of all images under a protocol."""
         way = named(protocol)

@@ -56,6 +56,9 @@ class Records(Protocol):
     def joined(self, other: Any) -> Any:
         """Put the images of another after these."""
 
+    def pooled(self, others: Sequence[Any]) -> Any:
+        """Count several predictions of the same images together, image by image."""
+
     def save(self, path: str | Path) -> None:
         """Write the records into one safetensors file."""
 
@@ -171,6 +174,15 @@ class ImageSums:
         for part in (self, other):
             for n in range(len(part)):
                 both.update(part.names[n], part._rows[n], part._truth[n], part._own[n])
+        return both
+
+    def pooled(self, others: Sequence[ImageSums]) -> ImageSums:
+        """Count several predictions of the same images together, image by image."""
+        every = [self, *others]
+        both = ImageSums(self.kind, self.classes)
+        for n, name in enumerate(self.names):
+            row, truth = (sum(getattr(part, key)[n] for part in every) for key in ("_rows", "_truth"))
+            both.update(name, np.asarray(row), np.asarray(truth), float(np.mean([part._own[n] for part in every])))
         return both
 
     def save(self, path: str | Path) -> None:

@@ -24,13 +24,13 @@ def write_study(path: str | Path, *, study: Any, command: str = "") -> Path:
 
     Raises: OSError when the file cannot be written.
     """
-    rows = [(e.name, *(100 * x for x in e.miou), True) for e in study.entries]
+    rows = [(e.name, *(100 * x for x in e.score), True) for e in study.entries]
     page = render(
         "study.html",
         study=study,
-        protocol=PROTOCOLS[study.protocol],
-        chart=spans(rows, "%", f"{study.answer}. mIoU of each network with its interval.", label=260),
-        cost=_cost(study.entries),
+        protocol=PROTOCOLS[study.protocol] if study.measure == "mIoU" else None,
+        chart=spans(rows, "%", f"{study.answer}. {study.measure} of each network with its interval.", label=260),
+        cost=_cost(study.entries, study.measure),
         several=len(study.entries[0].runs) > 1,
         command=command,
         facts={
@@ -45,12 +45,12 @@ def write_study(path: str | Path, *, study: Any, command: str = "") -> Path:
     return written(path, page)
 
 
-def _cost(entries: list[Any]) -> str:
-    """mIoU over images a second, with the names beside the points."""
-    held = [e for e in entries if not math.isnan(e.miou.value)]
+def _cost(entries: list[Any], measure: str) -> str:
+    """The main measure over images a second, with the names beside the points."""
+    held = [e for e in entries if not math.isnan(e.score.value)]
     if len(held) < 2:
         return ""
-    xs, ys = ticks(0, max(e.speed for e in held), 5), ticks(*_ends([100 * e.miou.value for e in held]), 4)
+    xs, ys = ticks(0, max(e.speed for e in held), 5), ticks(*_ends([100 * e.score.value for e in held]), 4)
 
     def across(x: float) -> float:
         return LEFT + (x - xs[0]) / (xs[-1] - xs[0]) * (WIDTH - LEFT - RIGHT)
@@ -58,8 +58,8 @@ def _cost(entries: list[Any]) -> str:
     def up(y: float) -> float:
         return HEIGHT - BOTTOM - (y - ys[0]) / (ys[-1] - ys[0]) * (HEIGHT - TOP - BOTTOM)
 
-    says = "mIoU against speed: " + "; ".join(
-        f"{e.name} {100 * e.miou.value:.1f} % at {e.speed:.1f} images a second" for e in held
+    says = f"{measure} against speed: " + "; ".join(
+        f"{e.name} {100 * e.score.value:.1f} % at {e.speed:.1f} images a second" for e in held
     )
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(says)}">']
     for y in ys:
@@ -73,7 +73,7 @@ def _cost(entries: list[Any]) -> str:
         f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">images a second, one at a time</text>'
     )
     for e in held:
-        x, y = across(e.speed), up(100 * e.miou.value)
+        x, y = across(e.speed), up(100 * e.score.value)
         left = x > 0.6 * WIDTH
         parts.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
         parts.append(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..evaluation import judge
 from ..evaluation.verdict import holm, sentence, told_apart
-from ..metrics import ImageCounts
+from ..metrics.records import Column
 from ..metrics.significance import Interval, Seeds
 
 
@@ -23,9 +23,9 @@ class Entry(NamedTuple):
     """One network of a study: its score over its seeds, and what it costs.
 
     Args:
-        miou: of all its predictions together, with the interval over images.
-        seeds: mean and deviation of its runs' own mIoU; `runs`: those.
-        classes: IoU of each class.
+        score: the main measure of all its predictions together, with the interval over images.
+        seeds: mean and deviation of its runs' own scores; `runs`: those.
+        classes: the measure of each class.
         parameters, gflops: of the network, the latter at the size of the first validation image.
         speed: images a second, one image at a time, on this machine.
         steps: optimizer steps of each run within the budget.
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     name: str
     model: str
     encoder: str | None
-    miou: Interval
+    score: Interval
     seeds: Seeds
     runs: tuple[float, ...]
     classes: dict[str, float]
@@ -67,12 +67,19 @@ class Study:
     data: str
     protocol: str
     trained: int  # runs trained in this call; the others were finished before
+    column: Column  # the main measure
+
+    @property
+    def measure(self) -> str:
+        """What the main measure is called."""
+        return self.column.name
 
     @property
     def answer(self) -> str:
         """The result in one or two sentences."""
         best = self.entries[0]
-        told = f"{best.name} scores highest, mIoU {best.miou}"
+        how = f"has the lowest {self.measure}," if self.column.lower else f"scores highest, {self.measure}"
+        told = f"{best.name} {how} {best.score}"
         if len(self.entries) == 1:
             return told
         mine = [p for p in self.pairs if best.name in (p.a, p.b)]
@@ -90,7 +97,7 @@ class Study:
         tree = {
             "answer": self.answer,
             "entries": [
-                {**e._asdict(), "miou": list(e.miou), "seeds": e.seeds._asdict(), "runs": list(e.runs), "steps": list(e.steps)}
+                {**e._asdict(), **self._scored(e), "seeds": e.seeds._asdict(), "runs": list(e.runs), "steps": list(e.steps)}
                 for e in self.entries
             ],
             "pairs": [{**p._asdict(), "value": list(p.value)} for p in self.pairs],
@@ -99,29 +106,34 @@ class Study:
             "budget": self.budget,
             "data": self.data,
             "protocol": self.protocol,
+            "measure": self.measure,
             "trained": self.trained,
         }  # fmt: skip
         plain: dict[str, Any] = plain_json(tree)
         return plain
 
+    def _scored(self, entry: Entry) -> dict[str, Any]:
+        """The main measure of a network, under its own name as well where it is the mIoU."""
+        values = list(entry.score)
+        return {"score": values, **({"miou": values} if self.measure == "mIoU" else {})}
 
-def together(counts: Sequence[ImageCounts]) -> ImageCounts:
+
+def together(counts: Sequence[Any]) -> Any:
     """Several predictions of the same images, counted together, image by image."""
-    first = counts[0]
-    total = sum((other.rows for other in counts[1:]), start=first.rows.copy())
-    return ImageCounts.of(total[:, 0], total[:, 1], total[:, 2], first.names, first.classes)
+    return counts[0].pooled(counts[1:]) if len(counts) > 1 else counts[0]
 
 
-def pairs(entries: Sequence[Entry], pooled: Mapping[str, ImageCounts], protocol: str) -> list[Pair]:
+def pairs(entries: Sequence[Entry], pooled: Mapping[str, Any], protocol: str) -> list[Pair]:
     """Every two networks, the better one last: by how much it is better, and whether that is real; p after Holm."""
     couples = [(a, b) for n, b in enumerate(entries) for a in entries[n + 1 :]]  # b is the better one
     verdicts = [judge(pooled[a.name], pooled[b.name], names=(a.name, b.name), protocol=protocol) for a, b in couples]
     found = []
     for (a, b), verdict, p in zip(couples, verdicts, holm([v.mean.p for v in verdicts]), strict=True):
         change = told_apart(verdict.mean.value, p, verdict.mean.needed, verdict.level, len(verdict.images))
-        apart = min(b.runs) > max(a.runs)
+        lower = verdict.columns[-1].lower
+        apart = max(b.runs) < min(a.runs) if lower else min(b.runs) > max(a.runs)
         word = "not told apart" if not change.real else "real" if apart else "these runs only"
-        says = sentence(a.name, b.name, change, len(verdict.images), alike=verdict.alike)
+        says = sentence(a.name, b.name, change, len(verdict.images), alike=verdict.alike, lower=lower)
         if word == "these runs only":
             says += ", but its seeds overlap with the other's"
         found.append(Pair(a.name, b.name, change.value, p, word, says))

@@ -21,9 +21,10 @@ from ..checkpoint import NETWORKS
 from ..config import Recipe
 from ..doctor.describe import describe
 from ..errors import DataError, ModelError, RecipeError, TrainingError, nearest
-from ..evaluation import score
+from ..evaluation import Score, score
 from ..inference import Predictor
-from ..metrics import ImageCounts, bootstrap, latency, over_seeds
+from ..metrics import bootstrap, latency, over_seeds
+from ..metrics.stored import load as load_records
 from ..models import count_flops
 from ..output import Output
 from ..training import train
@@ -94,7 +95,10 @@ def study(
         train(recipe, out=home, resume=(home / "last.safetensors").exists(), quiet=True)
         _score(home, recipe, overwrite)
         trained += 1
-        tell(f"      mIoU {100 * _result(home)['miou']:.1f} after {time.monotonic() - started:.0f} s")
+        result = _result(home)
+        tell(
+            f"      {result.get('measure', 'mIoU')} {100 * _score_of(result):.1f} after {time.monotonic() - started:.0f} s"
+        )
     found = _answered(folder, plans, trained)
     results.text("study.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
     with results.file("study.html") as file:
@@ -185,7 +189,6 @@ def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     labels = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     dataset = sets.open(recipe.data.name, recipe.data.root, recipe.data.val, labels, **recipe.data.options)
     found = score(predictor, dataset, batch_size=recipe.evaluate.batch_size)
-    assert found.counts is not None
     results = Output(home, (COUNTS, RESULT), overwrite=overwrite)
     with results.file(COUNTS) as file:
         found.counts.save(file)
@@ -194,8 +197,7 @@ def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     height, width = image.shape[2:]
     result = {
         "recipe": recipe.to_dict(),
-        "miou": found.under(recipe.evaluate.protocol).miou,
-        "iou": found.iou,
+        **_measured(found, recipe.evaluate.protocol),
         "steps": int(predictor.checkpoint.notes.get("step", 0)),
         "parameters": sum(p.numel() for p in predictor.model.parameters()),
         "flops": count_flops(predictor.model, height, width, predictor.in_channels),
@@ -205,15 +207,29 @@ def _score(home: Path, recipe: Recipe, overwrite: bool) -> None:
     results.text(RESULT, json.dumps(plain_json(result), indent=1, ensure_ascii=False) + "\n")
 
 
+def _measured(found: Score, protocol: str) -> dict[str, Any]:
+    """The main measure of a run, and that of each class."""
+    trust = bootstrap(found.counts, protocol, resamples=2)  # for its values alone
+    each = {name: interval.value for name, interval in trust.classes.items()}
+    value = trust.mean.value
+    named = {"miou": value, "iou": each} if found.measure == "mIoU" else {}
+    return {"measure": found.measure, "score": value, "each": each, **named}
+
+
+def _score_of(result: Mapping[str, Any]) -> float:
+    """The main measure of a finished run, of an earlier version as well."""
+    return _number(result.get("score", result.get("miou")))
+
+
 def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int) -> Study:
     entries, pooled = [], {}
     protocol = next(iter(plans.values()))[0].evaluate.protocol
     for name, recipes in plans.items():
         homes = [_home(folder, name, seed) for seed in range(len(recipes))]
         results = [_result(home) for home in homes]
-        pooled[name] = together([ImageCounts.load(home / COUNTS) for home in homes])
+        pooled[name] = together([load_records(home / COUNTS) for home in homes])
         whole = bootstrap(pooled[name], protocol)
-        runs = tuple(_number(result["miou"]) for result in results)
+        runs = tuple(map(_score_of, results))
         model = recipes[0].model
         assert model is not None
         entries.append(
@@ -231,7 +247,9 @@ def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int)
                 tuple(result["steps"] for result in results),
             )
         )
-    entries.sort(key=lambda entry: -entry.miou.value if not math.isnan(entry.miou.value) else 1.0)
+    column = next(iter(pooled.values())).columns[-1]
+    sign = 1 if column.lower else -1
+    entries.sort(key=lambda entry: sign * entry.score.value if not math.isnan(entry.score.value) else math.inf)
     first = next(iter(plans.values()))[0]
     assert first.data is not None
     budget = next(
@@ -249,6 +267,7 @@ def _answered(folder: Path, plans: Mapping[str, Sequence[Recipe]], trained: int)
         f"{first.data.name} {first.data.val}",
         protocol,
         trained,
+        column,
     )
 
 
