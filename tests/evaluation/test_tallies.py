@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from intarsia.cli.evaluate import show_tables
 from intarsia.errors import DataError, IntarsiaError, LabelError, ModelError, RecipeError
 from intarsia.evaluation import TALLIES, evaluate, score
 from intarsia.evaluation.tallies import ObjectTally, PlaneTally, SegmentTally, TagTally, Wish
@@ -54,7 +55,7 @@ def test_every_answer_has_its_tally() -> None:
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_a_perfect_model_scores_one(kind: str, tmp_path: Path) -> None:
+def test_a_perfect_model_scores_one(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluate(predictor(kind), world(kind), out=tmp_path)
     assert found.standing == pytest.approx(1)
     assert found.images == len(found.per_image) == 6 and found.seconds > 0
@@ -64,6 +65,9 @@ def test_a_perfect_model_scores_one(kind: str, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page and found.per_image[0][0] in page
     assert "<table>" in found._repr_html_()
+    show_tables(found)
+    told = capsys.readouterr().out
+    assert "6 images in" in told and all(name in told for name, value in found.tiles if value != "-")
 
 
 @pytest.mark.parametrize("kind", RIGHT)

@@ -88,7 +88,9 @@ class ImageMatches:
     @property
     def at_a_glance(self) -> np.ndarray:
         """[3] found, missed and false objects at IoU 0.5, of the detections that score at least `SURE`."""
-        return np.array([self._glance(n) for n in range(len(self))], np.int64).reshape(-1, 3).sum(axis=0)
+        each: np.ndarray = np.array([self._glance(n) for n in range(len(self))], np.int64).reshape(-1, 3)
+        total: np.ndarray = each.sum(axis=0)
+        return total
 
     def _glance(self, n: int) -> tuple[int, int, int]:
         wanted, _, scores, right, excused = self._parts(n)

@@ -204,7 +204,8 @@ def _own(rows: np.ndarray, several: bool) -> np.ndarray:
     if not several:
         return (true == called).all(axis=1).astype(np.float64)
     f1 = quotient(2 * (true & called).sum(axis=1), true.sum(axis=1) + called.sum(axis=1))
-    return np.where(np.isnan(f1), 1.0, f1)
+    own: np.ndarray = np.where(np.isnan(f1), 1.0, f1)
+    return own
 
 
 def _mean(values: np.ndarray) -> float:
