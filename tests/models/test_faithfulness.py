@@ -82,6 +82,7 @@ PINNED: dict[str, tuple[float, float, int]] = {
     "vgg_classifier": (0.127455, 0.334293, 54),
     "cam": (864.112, 2228.63, 80),
     "densedepth": (19955.9, 19955.9, 290),
+    "maskrcnn": (5013.93, 28569.6, 118),
 }
 
 

@@ -154,7 +154,7 @@ def test_it_learns_two_squares_by_heart() -> None:
     ("options", "words"),
     [
         ({"roi": "alight"}, "roi is 'alight'; choose 'align', 'warp' or 'pool'"),
-        ({"sizes": (32, 64)}, "name the anchors' size on each of the five levels"),
+        ({"sizes": (32, 64)}, "name the anchors' size on each of the 5 levels"),
         ({"ratios": ()}, "name at least one ratio"),
         ({"proposals": (0, 5)}, "name how many in training and how many in evaluation"),
     ],

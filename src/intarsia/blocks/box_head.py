@@ -17,18 +17,18 @@ WEIGHTS = (10, 10, 5, 5)  # of the codes: their inverse is about how much true b
 class Found(NamedTuple):
     """The objects of one image, best first."""
 
-    scores: Tensor  # [M]
-    classes: Tensor  # [M]
-    boxes: Tensor  # [M, 4]
+    scores: Tensor  # M probabilities
+    classes: Tensor  # M class numbers
+    boxes: Tensor  # M x 4
 
 
 class Drawn(NamedTuple):
     """Proposals of one image that training looks at, and what they are matched with."""
 
-    boxes: Tensor  # [R, 4] those of objects among them
-    classes: Tensor  # [R] int64  K is no object
-    objects: Tensor  # [R] int64  row of the true object; -1 for none
-    wanted: Tensor  # [R, 4] the code of the true box; zeros for none
+    boxes: Tensor  # R x 4; those of objects among them
+    classes: Tensor  # R class numbers; K is no object
+    objects: Tensor  # R rows of the true object; -1 for none
+    wanted: Tensor  # R x 4, the code of the true box; zeros for none
 
 
 class BoxHead(nn.Module):

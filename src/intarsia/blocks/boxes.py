@@ -87,7 +87,7 @@ def boxes_around(masks: Tensor) -> Tensor:
     Returns: [M, 4] float32; zeros for an empty mask.
     """
     edges = []
-    for on in (masks.any(1), masks.any(2)):  # [M, W], [M, H]
+    for on in (masks.any(1), masks.any(2)):  # columns, rows
         n = torch.arange(on.shape[1], device=masks.device)
         first = torch.where(on, n, on.shape[1]).amin(1) if on.numel() else on.sum(1)
         last = torch.where(on, n + 1, 0).amax(1) if on.numel() else on.sum(1)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
 from .anchors import anchors_of
 from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
 from .matching import match, sampled
@@ -20,19 +21,19 @@ SMALLEST = 1e-3  # side of a box, in pixels, that is kept
 class Proposed(NamedTuple):
     """What the region proposal network says of B images."""
 
-    boxes: list[Tensor]  # each [P, 4], best first, no gradient
-    anchors: Tensor  # [A, 4]
-    objectness: Tensor  # [B, A] logits
-    codes: Tensor  # [B, A, 4] how to move each anchor
+    boxes: list[Tensor]  # each P x 4, best first, no gradient
+    anchors: Tensor  # A x 4
+    objectness: Tensor  # B x A logits
+    codes: Tensor  # B x A x 4: how to move each anchor
 
 
 class Compared(NamedTuple):
     """A few anchors beside what they should have said."""
 
-    objectness: Tensor  # [S] logits
-    is_object: Tensor  # [S] 0 or 1
-    codes: Tensor  # [P, 4] of those that are an object's
-    wanted: Tensor  # [P, 4]
+    objectness: Tensor  # S logits
+    is_object: Tensor  # S of 0 or 1
+    codes: Tensor  # P x 4, of those that are an object's
+    wanted: Tensor  # P x 4
 
 
 class RegionProposals(nn.Module):
@@ -48,6 +49,8 @@ class RegionProposals(nn.Module):
         low, high: anchors are compared as nothing below an IoU of `low`, and as an object's from `high` on.
         count, share: anchors that are compared in each image, and the share of objects' among them at most.
         depth: 3x3 convolutions before the scores.
+
+    Raises: ModelError for sizes, ratios or numbers that make no anchors or no proposals.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class RegionProposals(nn.Module):
         strides: Sequence[int],
         sizes: Sequence[float],
         ratios: Sequence[float] = (0.5, 1, 2),
-        keep: tuple[int, int] = (2000, 1000),
+        keep: Sequence[int] = (2000, 1000),
         overlap: float = 0.7,
         low: float = 0.3,
         high: float = 0.7,
@@ -66,8 +69,19 @@ class RegionProposals(nn.Module):
         depth: int = 1,
     ) -> None:
         super().__init__()
+        if len(sizes) != len(strides) or min(sizes) <= 0:
+            raise ModelError(
+                f"sizes is {list(sizes)}; name the anchors' size on each of the {len(strides)} levels, in pixels, such as "
+                "[32, 64, 128, 256, 512]"
+            )
+        if not ratios or min(ratios) <= 0:
+            raise ModelError(
+                f"ratios is {list(ratios)}; name at least one ratio of height over width, such as [0.5, 1, 2]"
+            )
+        if len(keep) != 2 or min(keep) < 1:
+            raise ModelError(f"proposals is {list(keep)}; name how many in training and how many in evaluation")
         self.strides, self.sizes, self.ratios = tuple(strides), tuple(sizes), tuple(ratios)
-        self.keep, self.overlap, self.low, self.high = tuple(keep), overlap, low, high
+        self.keep, self.overlap, self.low, self.high = (keep[0], keep[1]), overlap, low, high
         self.count, self.share = count, share
         convolutions = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)]
         self.look = nn.Sequential(*(part for conv in convolutions for part in (conv, nn.ReLU(inplace=True))))
@@ -81,7 +95,7 @@ class RegionProposals(nn.Module):
         scores, codes, anchors = [], [], []
         for x, stride, side in zip(pyramid, self.strides, self.sizes, strict=True):
             y = self.look(x)
-            scores.append(in_full(self.score(y).permute(0, 2, 3, 1).flatten(1)))  # [B, h*w*R]
+            scores.append(in_full(self.score(y).permute(0, 2, 3, 1).flatten(1)))
             codes.append(in_full(self.move(y).permute(0, 2, 3, 1).reshape(len(y), -1, 4)))
             anchors.append(anchors_of(x, stride, side, self.ratios).to(scores[-1]))
         boxes = self._best(scores, codes, anchors, size)

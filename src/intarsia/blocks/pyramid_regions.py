@@ -1,11 +1,12 @@
 """Regions of a feature pyramid: each box is cut out of the level that fits its size."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
 from .boxes import areas, rows_of
 from .regions import roi_align, roi_pool, roi_warp
 
@@ -22,6 +23,8 @@ class PyramidRegions(nn.Module):
         cut: "align" rounds nothing, "warp" the box, "pool" the box and its cells.
         samples: points along each side of a cell, of "align" and "warp".
         aligned: of "align": the center of the first pixel lies at 0.5; false: at 0, half a pixel off, as first released.
+
+    Raises: ModelError for another way to cut.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class PyramidRegions(nn.Module):
         aligned: bool = True,
     ) -> None:
         super().__init__()
+        if cut not in get_args(Cut):
+            raise ModelError(f"roi is {cut!r}; choose 'align', 'warp' or 'pool'")
         self.cells, self.strides, self.cut = cells, tuple(strides), cut
         self.samples, self.aligned = samples, aligned
 

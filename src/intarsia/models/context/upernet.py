@@ -78,7 +78,7 @@ class UPerNet(nn.Module):
         features = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         c2, c3, c4, c5 = [norm(c) for norm, c in zip(self.norm, features, strict=True)]
         p5 = self.scene(c5)  # [B, 512, H/32, W/32]
-        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4), strict=True)]
+        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4), strict=True)]  # [B, 512, H/4, W/4], ...
         *finer, _ = hand_down([*maps, p5], resize_like)  # [B, 512, H/4, W/4], ..., [B, 512, H/32, W/32]
         pyramid = [smooth(p) for smooth, p in zip(self.smooth, finer, strict=True)]
         x = side_by_side([*pyramid, p5])  # [B, 2048, H/4, W/4]

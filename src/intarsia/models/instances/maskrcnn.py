@@ -22,6 +22,7 @@ the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; di
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +31,9 @@ from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_bo
 from ...blocks.boxes import boxes_around, in_full
 from ...blocks.conv import ConvNormAct
 from ...blocks.feature_pyramid import FeaturePyramid
-from ...blocks.proposals import Proposed, RegionProposals
+from ...blocks.proposals import RegionProposals
 from ...blocks.pyramid_regions import Cut, PyramidRegions, cut_masks
 from ...encoders import Encoder
-from ...errors import ModelError
 from ...structures import Batch, Detections, Matches, objects_in
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -78,14 +78,11 @@ class MaskRCNN(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        check_options(roi, sizes, ratios, proposals)
         self.num_classes, self.samples = num_classes, samples
         self.score, self.overlap, self.limit, self.frozen_norm = score, overlap, limit, frozen_norm
         self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
         self.pyramid = FeaturePyramid(self.encoder.channels, channels)
-        self.propose = RegionProposals(
-            channels, strides=STRIDES, sizes=sizes, ratios=ratios, keep=(proposals[0], proposals[1])
-        )
+        self.propose = RegionProposals(channels, strides=STRIDES, sizes=sizes, ratios=ratios, keep=proposals)
         self.cut = PyramidRegions(7, cut=roi)
         self.judge = BoxHead(channels, num_classes, cells=7, width=width)
         self.cut_finer = PyramidRegions(14, cut=roi)
@@ -106,28 +103,32 @@ class MaskRCNN(nn.Module):
         return [m for m in self.encoder.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
-        size = (image.shape[2], image.shape[3])
-        pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ..., [B, 256, H/64, W/64]
-        proposed = self.propose(pyramid, size)
-        if truth is not None and self.training:
-            return self.matched(pyramid, proposed, truth, size)
-        boxes, images = joined(proposed.boxes)
+        pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ...
+        find = self.detected if truth is None or not self.training else partial(self.matched, truth)
+        return find(pyramid, (image.shape[2], image.shape[3]))
+
+    def detected(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
+        """Judge the proposals, keep the best boxes, and draw what is in them."""
+        proposed = self.propose(pyramid, size).boxes
+        boxes, images = joined(proposed)
         cells = self.cut(pyramid, boxes, images)
         logits, codes = self.judge(cells)
-        counts = [len(part) for part in proposed.boxes]
-        judged = zip(logits.split(counts), codes.split(counts), proposed.boxes, strict=True)
+        counts = [len(part) for part in proposed]
+        judged = zip(logits.split(counts), codes.split(counts), proposed, strict=True)
         limits = {"score": self.score, "overlap": self.overlap, "limit": self.limit}
         found = [final_boxes(*one, size, **limits) for one in judged]
-        scores, classes, boxes = (fill_up(part, self.limit) for part in zip(*found, strict=True))
+        boxes, images = joined([one.boxes for one in found])
         masks = None
         if self.draw is not None:
-            places, images = joined([one.boxes for one in found])
-            drawn = self.draw(self.cut_finer(pyramid, places, images), torch.cat([one.classes for one in found]))
+            cells = self.cut_finer(pyramid, boxes, images)
+            drawn = self.draw(cells, torch.cat([one.classes for one in found]))
             masks = fill_up(drawn.split([len(one.boxes) for one in found]), self.limit)
-        return Detections(scores, classes, boxes, masks, size)
+        rows = (fill_up(part, self.limit) for part in zip(*found, strict=True))
+        return Detections(*rows, masks, size)
 
-    def matched(self, pyramid: list[Tensor], proposed: Proposed, truth: Batch, size: tuple[int, int]) -> Detections:
+    def matched(self, truth: Batch, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
         """Compare both stages with the true objects, for the loss alone; nothing is detected."""
+        proposed = self.propose(pyramid, size)
         objects = [self._objects(truth, n) for n in range(len(truth.names))]
         first = self.propose.compare(proposed, [boxes for boxes, _, _ in objects])
         drawn = [
@@ -145,7 +146,9 @@ class MaskRCNN(nn.Module):
             masks = self.draw(self.cut_finer(pyramid, boxes[hit], images[hit]), known)
             targets = torch.cat([self._masks(one, true) for one, (_, _, true) in zip(drawn, objects, strict=True)])
         found_by = Matches(*first, logits, classes, codes[hit, known], wanted, masks, targets)
-        return Detections(*no_objects(pyramid[0], len(objects), masks), size, found_by)
+        scores, boxes = pyramid[0].new_zeros(len(objects), 0), pyramid[0].new_zeros(len(objects), 0, 4)
+        drawn_masks = None if masks is None else masks.new_zeros(len(objects), 0, MaskHead.side, MaskHead.side)
+        return Detections(scores, scores.long(), boxes, drawn_masks, size, found_by)
 
     def _masks(self, drawn: Drawn, true: Tensor) -> Tensor:
         """What the masks [Q, 28, 28] of the proposals of objects should show, of the true ones [M, H, W]."""
@@ -175,30 +178,7 @@ class MaskHead(nn.Module):
 
     def forward(self, cells: Tensor, classes: Tensor) -> Tensor:
         """Draw the mask [M, 28, 28] of each object, logits, from cells [M, C, 14, 14] and its class [M]."""
-        x = self.enlarge(self.convolve(cells)).relu()
-        x = self.score(x)
-        return in_full(x[torch.arange(len(x), device=x.device), classes])
-
-
-def no_objects(like: Tensor, b: int, masks: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Scores, classes, boxes and masks of images without any object."""
-    scores, boxes = like.new_zeros(b, 0), like.new_zeros(b, 0, 4)
-    drawn = None if masks is None else like.new_zeros(b, 0, *masks.shape[1:])
-    return scores, scores.long(), boxes, drawn
-
-
-def check_options(roi: str, sizes: Sequence[float], ratios: Sequence[float], proposals: Sequence[int]) -> None:
-    """Refuse options that make no network.
-
-    Raises: ModelError.
-    """
-    if roi not in ("align", "warp", "pool"):
-        raise ModelError(f"roi is {roi!r}; choose 'align', 'warp' or 'pool'")
-    if len(sizes) != len(STRIDES) or min(sizes) <= 0:
-        raise ModelError(
-            f"sizes is {list(sizes)}; name the anchors' size on each of the five levels, such as [32, 64, 128, 256, 512]"
-        )
-    if not ratios or min(ratios) <= 0:
-        raise ModelError(f"ratios is {list(ratios)}; name at least one ratio of height over width, such as [0.5, 1, 2]")
-    if len(proposals) != 2 or min(proposals) < 1:
-        raise ModelError(f"proposals is {list(proposals)}; name how many in training and how many in evaluation")
+        m = len(classes)
+        x = self.enlarge(self.convolve(cells)).relu()  # [m, 256, 28, 28]
+        x = self.score(x)  # [m, K, 28, 28]
+        return in_full(x[torch.arange(m, device=x.device), classes])

@@ -149,7 +149,9 @@ class TopDown(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
-        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)]
+        maps = [
+            lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)
+        ]  # [B, 256, H/4, W/4], ...
         finest, *_ = hand_down(maps, repeat)  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
         x = self.predict(finest)  # [B, K, H/4, W/4]
         return SemanticLogits(resize_like(x, image))  # [B, K, H, W]

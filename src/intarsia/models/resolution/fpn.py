@@ -68,7 +68,9 @@ class FPN(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
-        maps = [lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)]
+        maps = [
+            lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)
+        ]  # [B, 256, H/4, W/4], ...
         sums = hand_down(maps, self.descend)  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
         pyramid = [smooth(p) for smooth, p in zip(self.smooth, sums, strict=True)]
         x = self.branches[0](pyramid[:1])  # [B, 128, H/4, W/4]
