@@ -162,3 +162,13 @@ def test_it_learns_two_squares_by_heart() -> None:
 def test_options_that_make_no_network_are_refused(options: dict, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         build("maskrcnn", 3, **{**SMALL, **options})
+
+
+def test_bfloat16_trains_and_answers() -> None:
+    net, data = network(), batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = Detection()(net(data.image.contiguous(memory_format=torch.channels_last), data), data)
+        sum(terms.values()).backward()
+        output = net.eval()(data.image)
+    assert all(term.isfinite() and term.dtype == torch.float32 for term in terms.values())
+    assert output.scores.dtype == output.boxes.dtype == output.masks.dtype == torch.float32
