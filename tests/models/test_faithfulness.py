@@ -78,6 +78,7 @@ PINNED: dict[str, tuple[float, float, int]] = {
     "exfuse": (-57.563, 528.577, 172),
     "fcn_resnet": (1802.75, 2507.36, 140),
     "panoptic_deeplab": (8670.82, 21463.8, 440),
+    "maskformer": (-808.761, 815.924, 100),
     "classifier": (0.138259, 0.352601, 80),
     "vgg_classifier": (0.127455, 0.334293, 54),
     "cam": (864.112, 2228.63, 80),

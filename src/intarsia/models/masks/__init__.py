@@ -1,1 +1,1 @@
-"""Networks of queries: a set of masks, each with a class or with none."""
+"""Architectures that answer with a set of masks, each with a class or with none."""

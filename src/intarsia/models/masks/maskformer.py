@@ -16,7 +16,9 @@ object is left to the truth that they are matched with.
 Departures from the paper: none for its FPN decoder and ResNets; encoders are timm's. For panoptic maps the paper puts six
 layers of attention on c5 before the pyramid, which are left out.
 
-Compared with facebookresearch/MaskFormer: COMPARISON (docs/faithfulness.md).
+Compared with facebookresearch/MaskFormer: pixel decoder, transformer and heads behind the same features of a ResNet-50, all
+six layers; difference 2e-6 (1.9); 17,799,831 : 17,799,831. Loss and answers: transformers' MaskFormer, by a test
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Networks that find objects by their centers: classes of pixels, and where the center of its object lies from each."""
+"""Architectures that find objects by their centers, and let each pixel point to the center of its own."""
