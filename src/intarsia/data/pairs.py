@@ -194,7 +194,8 @@ class Pairs:
             kept = raw.kept or masks is not None  # whose rows the numbers stand for
             objects = objects.astype(np.int32) if kept else numbered(objects, labels != self.labels.ignore_index)
         if masks is None or raw.kinds is None:
-            return None if objects is None else only_things(objects, labels, self.labels), masks, None
+            told = objects is not None and not self.labels.planes  # of planes, no label says the class of an object
+            return only_things(objects, labels, self.labels) if told and objects is not None else objects, masks, None
         if len(raw.kinds) != len(masks):
             raise DataError(f"{self.place(item)}: {len(raw.kinds)} classes for {len(masks)} masks; each object has one")
         kinds = (raw.kinds if self.labels.planes else self.labels.encode(raw.kinds)).astype(np.int64)

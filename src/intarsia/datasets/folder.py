@@ -7,7 +7,7 @@ train.txt with two paths, or one name, a line      list: "{split}.txt"
 masks/CLASS/NAME.png, masks/NAME/CLASS.png         masks: masks/{class}, masks/{name}/{class}; see `planes`
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,12 +17,14 @@ import numpy as np
 from ..data.files.ahead import ahead
 from ..data.files.codecs import raw_of, stored_mask
 from ..data.files.formats import told_unread, unread
+from ..data.folders.beside import Beside, beside
 from ..data.folders.find import find
 from ..data.folders.layout import Layout, ending, image_of, listed, nothing, pair
 from ..data.folders.nodata import settle
 from ..data.folders.planes import files_of, home, known, numbered, numbers, read, read_stack, stacked
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
+from ..data.things import with_things
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, LabelSpace, infer
 from .release import held_out
@@ -41,6 +43,8 @@ def folder(
     holdout: float | None = None,
     channels: Literal[1, 3, 4] | None = None,
     alpha: bool = False,
+    objects: str | None = None,
+    depth: str | None = None,
 ) -> Pairs:
     """Your own images and masks.
 
@@ -57,6 +61,11 @@ def folder(
         holdout: share of the pairs, 0..1, that is "val"; which ones follows from their names alone.
         channels: read every image as gray (1), RGB (3) or RGBA (4) where that loses nothing.
         alpha: read the ids of masks from their alpha channel.
+        objects: folder of maps below root, named as the masks are, that number the objects of each image from 1 on, 0 where
+            there is none; the folder of the masks itself where their values are object numbers. {split} as above. Where
+            `labels` names no things, they are all classes but "background".
+        depth: folder of maps below root, named as the masks are, of meters (fractions, such as .npy or TIFF) or of
+            millimeters (whole numbers, such as 16-bit PNG); 0 where unknown. {split} as above.
 
     Raises: DataError when something is missing; LabelError when the masks do not fit the class names.
     """
@@ -88,11 +97,18 @@ def folder(
         items = held_out(items, held, split)
     kinds = told_unread(unread([p.parent for i in items for p in (i.image, i.mask) if p and p.is_file()]))
     inferred, decode = "", _alpha if alpha else None
+    several = any(item.files for item in items) and not stacked(layout.masks if layout else "")
+    image: Callable[[Pair], np.ndarray] | None = image_of if several else None
     if stacked(layout.masks if layout else ""):
         assert layout is not None
         labels, inferred, decode = _planes(root, layout, source if "{split}" in layout.masks else "", labels)
     elif not labels.explicit and not labels.by_color and not labels.planes:
         labels, inferred = _inferred(root, labels, layout, list)
+    if objects is not None or depth is not None:
+        items, decode = _with_maps(root, items, source, labels, objects, depth, decode)
+        image = partial(_without_maps, (objects, depth).count(None) - 2) if several else None
+    if objects is not None or (isinstance(decode, partial) and decode.func is read and decode.args[-1]):
+        labels = with_things(labels, [name for name in labels.names if name != "background"])
     return Pairs(
         items,
         labels,
@@ -101,10 +117,43 @@ def folder(
         inferred=inferred,
         unmatched=left,
         channels=channels,
-        image=image_of if any(item.files for item in items) and not stacked(layout.masks if layout else "") else None,
+        image=image,
         decode=decode,
         remarks=[kinds] if kinds else [],
     )
+
+
+def _with_maps(
+    root: Path, items: Sequence[Pair], split: str, labels: LabelSpace, objects: str | None, depth: str | None,
+    decode: Callable[[Pair], Raw] | None,
+) -> tuple[Sequence[Pair], Beside]:  # fmt: skip
+    """The pairs with the maps that lie beside their masks, and what decodes them."""
+    if labels.planes and decode is None:
+        raise DataError("data.objects and data.depth lie beside masks of one map; leave labels.planes out")
+    maps = [
+        None if folder is None else beside(root, folder.replace("{split}", split), items, what)
+        for folder, what in ((objects, "objects"), (depth, "depth"))
+    ]
+    known = []
+    for item in items:
+        files = item.files if item.files is not None else tuple(filter(None, (item.image, item.mask)))
+        known.append(
+            item._replace(files=(*files, *(found[item.name] for found in maps if found and item.name in found)))
+        )
+    return known, Beside(labels.by_color, maps[0], maps[1], _spelled(decode), decode)
+
+
+def _spelled(decode: Callable[[Pair], Raw] | None) -> str:
+    """What decodes masks, in the same words in every process."""
+    if isinstance(decode, partial):
+        return f"{decode.func.__qualname__} {decode.args!r}"
+    return "" if decode is None else decode.__qualname__
+
+
+def _without_maps(start: int, item: Pair) -> np.ndarray:
+    """The image of a pair of several files, of which the last ones from `start` on are maps beside its mask."""
+    assert item.files is not None
+    return image_of(item._replace(files=item.files[:start]))
 
 
 def _alpha(item: Pair) -> Raw:
@@ -268,4 +317,6 @@ def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str |
     space, sentence = infer(labels.names, seen, labels.activation, views)
     values: dict[int | str, str] = {**space.values}
     values.update(dict.fromkeys(nodata.ignored, IGNORE))
-    return LabelSpace(space.names, labels.colors, values, space.activation), "; ".join([sentence, *nodata.said])
+    return LabelSpace(space.names, labels.colors, values, space.activation, things=labels.things), "; ".join(
+        [sentence, *nodata.said]
+    )

@@ -16,7 +16,7 @@ class Listed(NamedTuple):
 LISTED: dict[str, Listed] = {
     "folder": Listed(
         "your own images and masks",
-        ("images", "masks", "image_suffix", "mask_suffix", "list", "holdout", "channels", "alpha"),
+        ("images", "masks", "image_suffix", "mask_suffix", "list", "holdout", "channels", "alpha", "objects", "depth"),
     ),
     "shards": Listed("your own samples in tar files, here or on a server", ()),
     "export": Listed(
