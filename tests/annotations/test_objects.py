@@ -12,6 +12,7 @@ from PIL import Image
 
 from intarsia import datasets
 from intarsia.annotations.convert import convert, read
+from intarsia.annotations.from_datasets import project as of_datasets
 from intarsia.annotations.objects import objects_of, overlapping
 from intarsia.annotations.project import Picture, Project, Region, draw_objects
 from intarsia.annotations.regions import outline
@@ -157,6 +158,24 @@ def test_crowds_are_drawn_and_are_no_objects(tmp_path: Path, image: Path) -> Non
     assert np.array_equal(sample.masks, np.stack(expected())) and sample.classes.tolist() == [1, 2, 1, 3]
     for number in sample.objects.unique().tolist():
         assert not number or bool(sample.masks[number - 1][sample.objects == number].all())
+
+
+def test_what_overlaps_goes_from_a_data_set_into_a_tool(tmp_path: Path, image: Path) -> None:
+    """COCO to a data set to COCO again: all masks, classes and the crowd."""
+    drawn = project(image)
+    (picture,) = drawn.pictures
+    crowd = Region("leaf", outline(box(16, 6, 20, 14)), crowd=True, object="many")
+    regions = (*picture.regions[:3], crowd, *picture.regions[3:])
+    convert(replace(drawn, pictures=(picture._replace(regions=regions),)), "coco", tmp_path / "out")
+    for more in ({}, {"planes": True}):
+        dataset = datasets.open("export", tmp_path / "out", "all", overlaps=True, **more)
+        convert(of_datasets([dataset]), "coco", tmp_path / "again" / str(len(more)))
+        again = datasets.open("export", tmp_path / "again" / str(len(more)), "all", overlaps=True, **more)
+        assert torch.equal(again[0].masks, dataset[0].masks) and torch.equal(again[0].labels, dataset[0].labels)
+        names = [[d.labels.names[k] for k in d[0].classes] for d in (dataset, again)]
+        assert names[0] == names[1] and len(names[0]) == 4
+        (told,) = read(tmp_path / "again" / str(len(more)), "coco").pictures
+        assert [r.label for r in told.regions if r.crowd] == ["leaf"]
 
 
 def test_only_things_are_told_apart(tmp_path: Path, image: Path) -> None:

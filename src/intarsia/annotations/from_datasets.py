@@ -17,6 +17,7 @@ from ..data.layers import told_covered
 from ..data.pairs import Pairs
 from ..errors import DataError
 from ..labels import IGNORE, LabelSpace
+from ..structures import Sample
 from .beside import scratch
 from .project import Bitmap, Picture, Pictures, Project, Region
 
@@ -79,30 +80,65 @@ def _sample(datasets: Sequence[Pairs], starts: Sequence[int], folder: Path, numb
         pixels = sample.image.permute(1, 2, 0).numpy()
         write_image(image, pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16))
     name = f"{dataset.split}/{item.name}" if len(datasets) > 1 else item.name
-    objects = None if sample.objects is None else sample.objects.numpy()
     height, width = sample.labels.shape
-    if sample.planes is None:
-        found = regions(sample.labels.numpy(), objects, dataset.labels)
-    else:
-        found = regions_of_planes(sample.planes.numpy(), sample.labels.numpy(), dataset.labels)
+    found = _regions_of(sample, dataset.labels)
     return Picture(name, image, height, width, found, dataset.split if len(datasets) > 1 else "")
 
 
-def regions_of_planes(planes: np.ndarray, labels: np.ndarray, space: LabelSpace) -> tuple[Region, ...]:
-    """Planes [K, H, W] as regions that may overlap, one a class."""
+def _regions_of(sample: Sample, space: LabelSpace) -> tuple[Region, ...]:
+    """All that a sample knows, as regions: objects with masks of their own keep all of their pixels."""
+    objects = None if sample.objects is None else sample.objects.numpy()
+    labels = sample.labels.numpy()
+    if sample.masks is None or sample.classes is None:
+        if sample.planes is None:
+            return regions(labels, objects, space)
+        return regions_of_planes(sample.planes.numpy(), labels, space)
+    masks, kinds = sample.masks.numpy(), sample.classes.tolist()
+    if sample.planes is None:
+        rest = regions(np.where(masks.any(axis=0), _background(space), labels), None, space, objects is not None)
+    else:
+        planes = sample.planes.numpy().copy()
+        for kind, mask in zip(kinds, masks, strict=True):
+            planes[kind] &= ~mask
+        rest = regions_of_planes(planes, labels, space, space.things)
+    single = [(space.names[kind], mask, n) for n, (kind, mask) in enumerate(zip(kinds, masks, strict=True), 1)]
+    return (*rest, *(_region(name, mask, str(n)) for name, mask, n in single if mask.any()))
+
+
+def _background(space: LabelSpace) -> int:
+    """The label of pixels that no region covers."""
+    return space.names.index(BACKGROUND) if BACKGROUND in space.names else space.ignore_index
+
+
+def _region(name: str, inside: np.ndarray, number: str = "", crowd: bool = False) -> Region:
+    """A region of the pixels [H, W] that are on, of which there is one at least."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    pixels = inside[top : rows[-1] + 1, left : columns[-1] + 1]
+    return Region(name, bitmap=Bitmap(top, left, pixels.copy()), crowd=crowd, object=number)
+
+
+def regions_of_planes(
+    planes: np.ndarray, labels: np.ndarray, space: LabelSpace, crowds: Sequence[str] = ()
+) -> tuple[Region, ...]:
+    """Planes [K, H, W] as regions that may overlap, one a class; those of the classes `crowds` are of many objects."""
     found = []
     for name, inside in zip((*space.names, IGNORE), (*planes, labels == space.ignore_index), strict=True):
         if not inside.any() or name == BACKGROUND or (name == IGNORE and BACKGROUND not in space.names):
             continue
-        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-        top, left = int(rows[0]), int(columns[0])
-        pixels = inside[top : rows[-1] + 1, left : columns[-1] + 1]
-        found.append(Region(name, bitmap=Bitmap(top, left, pixels.copy())))
+        found.append(_region(name, inside, crowd=name in crowds))
     return tuple(found)
 
 
-def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -> tuple[Region, ...]:
-    """A label map [H, W] and its object numbers [H, W] as regions that do not overlap, background left out."""
+def regions(
+    labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace, known: bool = False
+) -> tuple[Region, ...]:
+    """A label map [H, W] and its object numbers [H, W] as regions that do not overlap, background left out.
+
+    Args:
+        known: whether objects are known that `objects` does not show; pixels of a thing that belong to none are a crowd's.
+    """
+    known = known or objects is not None
     names = {**dict(enumerate(space.names)), space.ignore_index: IGNORE}
     numbers = np.zeros(labels.shape, np.int64) if objects is None else objects.astype(np.int64)
     codes = numbers * (space.ignore_index + 1) + labels
@@ -112,8 +148,6 @@ def regions(labels: np.ndarray, objects: np.ndarray | None, space: LabelSpace) -
         if (name := names[value]) == BACKGROUND or (name == IGNORE and BACKGROUND not in space.names):
             continue
         inside = codes == code
-        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-        top, left = int(rows[0]), int(columns[0])
-        pixels = inside[top : rows[-1] + 1, left : columns[-1] + 1]
-        found.append(Region(name, bitmap=Bitmap(top, left, pixels.copy()), object=str(number) if number else ""))
+        crowd = known and not number and name in space.things
+        found.append(_region(name, inside, str(number) if number else "", crowd))
     return tuple(found)
