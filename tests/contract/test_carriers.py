@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kinds import HIGH, NAMES, WIDE, blobs, coco_panoptic, nyu_depth, photo, planes, put
+from kinds import HIGH, NAMES, WIDE, blobs, cityscapes, coco_panoptic, nyu_depth, photo, planes, put
 from test_datasets import same, samples
 
 import intarsia.data
@@ -18,7 +18,8 @@ from intarsia.annotations.regions import outline
 from intarsia.data.cache import Cached
 from intarsia.data.loader import Loader
 from intarsia.data.write_shards import shard
-from intarsia.doctor import visit
+from intarsia.doctor import mend, visit
+from intarsia.doctor.describe import describe
 from intarsia.errors import DataError
 from intarsia.structures import Sample
 
@@ -114,6 +115,26 @@ def test_through_the_audit(carried: tuple[Any, set[str]]) -> None:
     dataset, parts = carried
     if parts != {"tags"}:  # whose pictures have no masks to look at
         assert [finding.message for finding in visit(dataset).audit.errors] == []
+
+
+@pytest.mark.parametrize(("kind", "part"), [(cityscapes, "objects"), (coco_panoptic, "objects"), (nyu_depth, "depth")])
+def test_through_a_clean_copy_and_init(kind: Callable[[Path], Any], part: str, tmp_path: Path) -> None:
+    """What `init` writes for the clean copy of a set with objects or depth reads them again."""
+    dataset = kind(tmp_path / "data")
+    mend(visit(dataset), tmp_path / "clean")
+    known = describe(tmp_path / "clean")
+    options = {
+        key: value for key, value in known.data.items() if key not in ("name", "root", "train", "val", "holdout")
+    }
+    split = next(iter(intarsia.datasets.splits("folder", tmp_path / "clean")))
+    again = intarsia.datasets.open("folder", tmp_path / "clean", split, known.labels, **options)
+    assert again.labels.things == dataset.labels.things
+    held = {sample.name.rpartition("/")[2]: sample for sample in samples(dataset)}
+    assert len(again) == 4
+    for sample in samples(again):
+        its = held[sample.name.rpartition("/")[2]]
+        assert torch.equal(sample.labels, its.labels)
+        assert torch.equal(getattr(sample, part).nan_to_num(-1), getattr(its, part).nan_to_num(-1))
 
 
 def test_things_of_other_labels_are_told_apart_in_shards_too(tmp_path: Path) -> None:

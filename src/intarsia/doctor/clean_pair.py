@@ -47,6 +47,10 @@ def write_pair(case: Case, name: str, plan: Plan) -> list[Step]:
         mask = plan.out / "masks" / f"{name}.png"
         mask.parent.mkdir(parents=True, exist_ok=True)
         write_labels(mask, labels, plan.plain)
+        maps, lost = _maps(case, labels)
+        told += lost
+        for what, array in maps.items():
+            _write_map(plan.out / what / name, array)
     _write_picture(case, image, bool(done), plan.out / "images" / name)
     steps = [step_of(case.item.image, ", ".join(done))] if done else []
     return [*steps, *([step_of(case.item.mask, ", ".join(told))] if told else [])]
@@ -90,7 +94,7 @@ def _mask(case: Case, image: np.ndarray, plan: Plan) -> tuple[np.ndarray, list[s
     if labels.shape != image.shape[:2]:
         labels, how = _refit(labels, image, case.item.image, turned, plan.usual)
         told.append(how)
-    return labels, [*told, *_hooked(case)]
+    return labels, told
 
 
 def _write_planes(case: Case, name: str, image: np.ndarray, plan: Plan) -> list[str]:
@@ -110,6 +114,34 @@ def _write_planes(case: Case, name: str, image: np.ndarray, plan: Plan) -> list[
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(plane.astype(np.uint8) * np.uint8(255)).save(place)
     return _hooked(case)
+
+
+def _maps(case: Case, labels: np.ndarray) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The object numbers and depth of a pair that its data set reads in its own way, and what is lost of it."""
+    dataset = case.dataset
+    if dataset is None or dataset.mask_hook is None:
+        return {}, []
+    try:
+        sample = dataset.sample(case.item, dataset.read(case.item), dataset.decode(case.item))
+    except (DataError, LabelError):  # the mask had to be mended, which the maps cannot be
+        return {}, _hooked(case)
+    if tuple(sample.labels.shape) != labels.shape:
+        return {}, _hooked(case)
+    parts = {"objects": sample.objects, "depth": sample.depth}
+    more = (("masks of objects that overlap", sample.masks), ("the objects of the frame before", sample.previous))
+    lost = [what for what, part in more if part is not None]
+    without = f", without {' and '.join(lost)}" if lost else ""
+    maps = {what: part.numpy() for what, part in parts.items() if part is not None}
+    return maps, [f"written as its data set reads it{without}"]
+
+
+def _write_map(target: Path, array: np.ndarray) -> None:
+    """Write object numbers as PNG of 16 bits where they fit, and all else as .npy, under a name that its type is added to."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if array.dtype.kind == "i" and array.max(initial=0) < 1 << 16:
+        Image.fromarray(array.astype(np.uint16)).save(target.with_name(target.name + ".png"))
+    else:
+        np.save(target.with_name(target.name + ".npy"), array)
 
 
 def _hooked(case: Case) -> list[str]:

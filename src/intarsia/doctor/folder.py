@@ -19,6 +19,7 @@ from ..data.folders.nodata import ignoring, of_images
 from ..data.folders.planes import files_of, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, of
+from ..data.things import with_things
 from ..errors import DataError, LabelError, OddMode, counted
 from ..labels import LabelSpace
 from .described import Described
@@ -56,6 +57,15 @@ def folder(root: Path, layout: Layout, classes: list[str] | None, holdout: float
     if len(items) < 2 and not layout.splits and not ends.lists:
         ends = Ends("all", None, None)
     data = _data(root, layout, ends, channels) | ({"alpha": True} if alpha else {})
+    if (
+        known := labels_file(root)
+    ) is not None and classes is None:  # of a clean copy, which keeps what its source knew
+        data |= {
+            what: layout.masks.replace("masks", what, 1)
+            for what in ("objects", "depth")
+            if (root / what).is_dir() and layout.masks.startswith("masks")
+        }
+        space = with_things(space, known.things)
     if layout.rivals:
         said.insert(0, f"masks could also be {', '.join(layout.rivals)}; name the folder in the recipe's data.masks if it is one of them")  # fmt: skip
     refused = alone(space, root)
