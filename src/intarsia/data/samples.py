@@ -151,8 +151,10 @@ def _completed(sample: Sample, models: Mapping[str, Sample | None]) -> Sample:
         "classes": torch.zeros(0, dtype=torch.long),
         "previous": torch.zeros(size, dtype=torch.int32),
     }
-    lacking = [what for what in empty if getattr(sample, what) is None and models[what] is not None]
-    return sample._replace(**{what: empty[what] for what in lacking})
+    lacking: dict[str, Any] = {
+        what: part for what, part in empty.items() if getattr(sample, what) is None and models[what] is not None
+    }
+    return sample._replace(**lacking)
 
 
 def check_alike(samples: Sequence[Sample]) -> None:

@@ -172,7 +172,7 @@ def _image(tars: Tars, item: Pair) -> np.ndarray:
 
 def _decode(tars: Tars, labels: LabelSpace, item: Pair) -> Raw:
     known = [what for what in ("objects", "depth", "kinds") if what in tars.places[item.name]]
-    parts = {what: tars.read(item.name, what, load) for what in known}
+    parts: dict[str, Any] = {what: tars.read(item.name, what, load) for what in known}
     if "kinds" in parts and (parts["kinds"].ndim != 1 or parts["kinds"].dtype.kind not in "iu"):
         raise DataError(
             f"{item.name}: kinds of shape {list(parts['kinds'].shape)}; write a whole number for each object"

@@ -168,13 +168,13 @@ def drawn(
     ]
     whole = replace(project, classes=tuple(classes or project.classes))
     space = labels or label_space(whole, uncovered)
-    if project.source in INSTANCES:
+    if project.source in INSTANCES and (overlaps or not (planes or space.planes)):
         space = with_things(space, project.classes)
     if labels is None and planes:
         names = tuple(name for name in whole.classes if name != IGNORE)
         things = space.things if overlaps else ()
-        shown = tuple(space.colors[space.names.index(name)] for name in names)
-        space = LabelSpace(names, shown, planes=True, things=things)
+        colors = tuple(space.colors[space.names.index(name)] for name in names)
+        space = LabelSpace(names, colors, planes=True, things=things)
     if planes and not space.planes:
         raise LabelError(
             "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"

@@ -126,7 +126,7 @@ def folder(
 def _with_maps(
     root: Path, items: Sequence[Pair], split: str, labels: LabelSpace, objects: str | None, depth: str | None,
     decode: Callable[[Pair], Raw] | None,
-) -> tuple[Sequence[Pair], Beside]:  # fmt: skip
+) -> tuple[list[Pair], Beside]:  # fmt: skip
     """The pairs with the maps that lie beside their masks, and what decodes them."""
     if labels.planes and decode is None:
         raise DataError("data.objects and data.depth lie beside masks of one map; leave labels.planes out")
@@ -134,13 +134,13 @@ def _with_maps(
         None if folder is None else beside(root, folder.replace("{split}", split), items, what)
         for folder, what in ((objects, "objects"), (depth, "depth"))
     ]
-    known = []
+    pairs: list[Pair] = []
     for item in items:
         files = item.files if item.files is not None else tuple(filter(None, (item.image, item.mask)))
-        known.append(
+        pairs.append(
             item._replace(files=(*files, *(found[item.name] for found in maps if found and item.name in found)))
         )
-    return known, Beside(labels.by_color, maps[0], maps[1], _spelled(decode), decode)
+    return pairs, Beside(labels.by_color, maps[0], maps[1], _spelled(decode), decode)
 
 
 def _spelled(decode: Callable[[Pair], Raw] | None) -> str:

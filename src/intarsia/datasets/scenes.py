@@ -65,7 +65,7 @@ def scene(dice: Dice, size: int, *, glass: bool = False) -> Scene:
         woven = fabric(dice, columns, rows, 5 * thing.radius, color, WEAVES[KINDS[thing.kind]])
         meters = np.float32(METERS * size / thing.radius)
         woven = _hazy(woven * light[mask][:, None], np.full(len(rows), meters, np.float32))
-        behind: np.ndarray = masks[: number - 1, mask].any(axis=0) if glass else np.zeros(len(rows), bool)
+        behind = np.asarray(masks[: number - 1, mask].any(axis=0) if glass else np.zeros(len(rows), bool))
         image[mask] = np.where(behind[:, None], (woven + image[mask]) / 2, woven)
         depth[mask] = meters
     image = image + dice.noise(size, size, 3) * np.float32(dice.uniform(0.01, 0.03))

@@ -85,7 +85,8 @@ def _with_more(sample: Sample, maps: list[np.ndarray], ignore_index: int) -> Sam
         if getattr(sample, what) is not None:
             numbers = torch.from_numpy(np.ascontiguousarray(next(rest)).astype(np.int32))
             numbers[(sample.labels == ignore_index) & (numbers == ignore_index)] = 0
-            sample = sample._replace(**{what: numbers})
+            part: dict[str, Any] = {what: numbers}
+            sample = sample._replace(**part)
     if depth is not None:
         depth = torch.from_numpy(np.ascontiguousarray(next(rest), np.float32))
         depth[(sample.labels == ignore_index) & (depth == ignore_index)] = float("nan")

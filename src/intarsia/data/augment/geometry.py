@@ -9,6 +9,7 @@ shows the same scene from the same place.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,9 @@ def place(
         if max_share >= 1 or attempt == 9 or _largest_share(labels, planes, ignore_index) <= max_share:
             break
     outside = {"objects": 0, "previous": 0, "depth": math.nan, "masks": False}
-    maps = {what: _cut_map(part, box, size, angle, outside[what]) for what, part in _maps(sample) if what in outside}
+    maps: dict[str, Any] = {
+        what: _cut_map(part, box, size, angle, outside[what]) for what, part in _maps(sample) if what in outside
+    }
     image = _cut_image(sample.image, box, size, angle)
     changed = sample._replace(image=image, labels=labels, planes=planes, **maps)
     return flipped(changed) if mirror else changed
@@ -65,7 +68,7 @@ def place(
 def flipped(sample: Sample, *, vertical: bool = False) -> Sample:
     """Exchange left and right, or top and bottom."""
     axis = -2 if vertical else -1
-    parts = {what: part.flip(axis) for what, part in _maps(sample)}
+    parts: dict[str, Any] = {what: part.flip(axis) for what, part in _maps(sample)}
     return sample._replace(image=sample.image.flip(axis), labels=sample.labels.flip(axis), **parts)
 
 

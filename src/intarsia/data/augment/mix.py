@@ -7,6 +7,7 @@ one sample and names another.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,7 +99,8 @@ def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
     for what in ("depth", "planes"):
         under, over = getattr(below, what), getattr(above, what)
         if under is not None:
-            made = made._replace(**{what: torch.where(covered, over, under)})
+            part: dict[str, Any] = {what: torch.where(covered, over, under)}
+            made = made._replace(**part)
     if below.masks is not None and above.masks is not None:
         made = made._replace(masks=torch.cat([below.masks & ~covered, above.masks & covered]))
     last = _last(below)
@@ -106,7 +108,8 @@ def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
         under, over = getattr(below, what), getattr(above, what)
         if under is not None:
             lifted = torch.where(over > 0, over + last, 0).to(under.dtype)
-            made = made._replace(**{what: torch.where(covered, lifted, under)})
+            part = {what: torch.where(covered, lifted, under)}
+            made = made._replace(**part)
     if below.classes is not None and above.classes is not None:
         made = made._replace(classes=torch.cat([below.classes[:last], above.classes]))
     return made if below.tags is None or above.tags is None else made._replace(tags=below.tags | above.tags)

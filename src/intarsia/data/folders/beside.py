@@ -74,9 +74,9 @@ def beside(root: Path, folder: str, items: Sequence[Pair], what: str) -> dict[st
     maps = {}
     for item in items:
         names = (item.name, item.mask.stem if item.mask else "", item.image.stem)
-        path = next((found[name] for name in names if name in found), None)
-        if path is None and item.mask is not None:
+        fitting = next((found[name] for name in names if name in found), None)
+        if fitting is None and item.mask is not None:
             raise DataError(f"{home}: holds no map of {item.name}; data.{what} needs one for each mask")
-        if path is not None:
-            maps[item.name] = path
+        if fitting is not None:
+            maps[item.name] = fitting
     return maps
