@@ -180,11 +180,32 @@ def test_what_is_no_view_is_refused(options: dict, sentence: str) -> None:
         Averaged(pointwise, **options)
 
 
-def test_queries_are_not_averaged_and_say_so() -> None:
-    queries = lambda image: MaskQueries(torch.zeros(1, 1, 4), torch.zeros(1, 1, 2, 2), (2, 2))  # noqa: E731
-    assert MaskQueries not in GATHERED
-    with pytest.raises(ModelError, match="MaskQueries of several views or networks cannot be averaged; leave out flip"):
-        Averaged(queries, flip=True)(picture())
+def questioner(image: Tensor) -> Output:
+    """Queries of three classes, each with the pixels whose red is its own, at half of the size; the last finds nothing."""
+    red = torch.nn.functional.interpolate(image[:, :1].float(), scale_factor=0.5, mode="nearest")
+    masks = torch.cat([(red == value).float() * 20 - 10 for value in (50, 100, 50, 200)], dim=1)
+    classes = torch.tensor([[[9.0, 0, 0, 0], [0, 8, 0, 0], [0, 0, 2, 0], [0, 0, 0, 9]]])
+    return MaskQueries(classes, masks, (image.shape[2], image.shape[3]))
+
+
+def test_queries_of_all_views_are_put_together_and_the_best_of_each_is_kept() -> None:
+    image = torch.zeros(1, 3, 40, 60, dtype=torch.uint8)
+    image[:, 0, 4:20, 6:26], image[:, 0, 24:36, 30:58] = 50, 100
+    plain = questioner(image)
+    for options in ({"flip": True}, {"rotations": (90, 180)}, {"flip": True, "rotations": ROTATIONS}):
+        found = Averaged(questioner, **options)(image)
+        assert isinstance(found, MaskQueries) and found.size == (40, 60)
+        kept = found.classes[0].argmax(-1) < 3
+        assert found.classes[0][kept].argmax(-1).sort().values.tolist() == [0, 1, 2]
+        assert torch.equal(found.masks[0][kept], plain.masks[0, :3])
+    sizes = Averaged(questioner, scales=(1.0, 2.0))(image)
+    assert sizes.masks.shape == (1, 8, 20, 30) and int((sizes.classes[0].argmax(-1) < 3).sum()) == 3
+
+
+def test_an_output_of_an_unknown_kind_is_not_averaged_and_says_so() -> None:
+    assert set(GATHERED) == {ClassLogits, SemanticLogits, MaskQueries, PanopticLogits, Detections, DepthMap}
+    with pytest.raises(ModelError, match="Tensor of several views or networks cannot be averaged; leave out flip"):
+        Averaged(lambda image: image, flip=True)(picture())
 
 
 def test_an_ensemble_averages_probabilities_each_under_its_own_temperature() -> None:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..structures import ClassLogits, DepthMap, Detections, Output, PanopticLogits, SemanticLogits
+from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
 
 HOWS = ("mean", "max")
-OVERLAP = 0.5  # objects of a class whose boxes have at least this IoU are one
+OVERLAP = 0.5  # objects of a class whose boxes, or masks, have at least this IoU are one
+NONE = 30.0  # the score of "no object" of a query that is one of another view as well
 
 
 class View(NamedTuple):
@@ -174,6 +175,36 @@ class _Union:
         return Detections(scores, classes, boxes, masks, self.size)
 
 
+class _Queries:
+    """The queries of all outputs; of those of one class whose masks overlap, all but the best find no object."""
+
+    def __init__(self, size: tuple[int, int], how: str, sigmoid: bool) -> None:
+        self.size = size
+        self.classes: list[Tensor] = []
+        self.masks: list[Tensor] = []
+
+    def add(self, output: MaskQueries, view: View, temperature: float) -> None:
+        masks = upright(output.masks.float(), view)
+        if self.masks and masks.shape[2:] != self.masks[0].shape[2:]:
+            masks = nn.functional.interpolate(masks, self.masks[0].shape[2:], mode="bilinear", align_corners=False)
+        self.classes.append(output.classes.float())
+        self.masks.append(masks)
+
+    def output(self) -> MaskQueries:
+        classes, masks = torch.cat(self.classes, dim=1), torch.cat(self.masks, dim=1)
+        scores, labels = classes.softmax(dim=-1)[..., :-1].max(dim=-1)
+        none = torch.zeros_like(classes[0, 0])
+        none[-1] = NONE
+        for own, score, label, drawn in zip(classes, scores, labels, masks.flatten(2) > 0, strict=True):
+            both = drawn.float() @ drawn.float().T
+            area = both.diagonal()
+            close = (both >= OVERLAP * (area[:, None] + area - both)) & (both > 0) & (label[:, None] == label)
+            kept = torch.zeros_like(score, dtype=torch.bool)
+            kept[_best(score.argsort(descending=True, stable=True), close)] = True
+            own[~kept] = none
+        return MaskQueries(classes, masks, self.size)
+
+
 def kept_of(scores: Tensor, classes: Tensor, boxes: Tensor, overlap: float = OVERLAP) -> Tensor:
     """Suppress what overlaps something better of its class.
 
@@ -185,17 +216,21 @@ def kept_of(scores: Tensor, classes: Tensor, boxes: Tensor, overlap: float = OVE
     Returns: the rows that are kept, best first.
     """
     order = scores.argsort(descending=True, stable=True)
-    order = order[scores[order] > 0]
-    low = torch.maximum(boxes[order, None, :2], boxes[None, order, :2])
-    high = torch.minimum(boxes[order, None, 2:], boxes[None, order, 2:])
+    low = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     both = (high - low).clamp_min(0).prod(dim=-1)
-    area = (boxes[order, 2:] - boxes[order, :2]).prod(dim=-1)
-    alike = classes[order, None] == classes[None, order]
-    close = ((both >= overlap * (area[:, None] + area - both)) & alike & (both > 0)).cpu()
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=-1)
+    close = (both >= overlap * (area[:, None] + area - both)) & (both > 0) & (classes[:, None] == classes)
+    return _best(order[scores[order] > 0], close)
+
+
+def _best(order: Tensor, close: Tensor) -> Tensor:
+    """The rows of `order` without those that are close [N, N] to one that comes before them and is kept itself."""
+    near = close[order][:, order].cpu()
     alive = torch.ones(len(order), dtype=torch.bool)
     for n in range(len(order)):
         if alive[n]:
-            alive[n + 1 :] &= ~close[n, n + 1 :]
+            alive[n + 1 :] &= ~near[n, n + 1 :]
     return order[alive.to(order.device)]
 
 
@@ -238,4 +273,5 @@ GATHERED: dict[type, Callable[[tuple[int, int], str, bool], Any]] = {
     DepthMap: _Maps,
     PanopticLogits: _Maps,
     Detections: _Union,
+    MaskQueries: _Queries,
 }

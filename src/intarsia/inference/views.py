@@ -29,7 +29,7 @@ class Averaged:
     """An engine that runs another one on several views of the images, and joins what it says.
 
     Scores of classes become probabilities, of which the mean or the maximum is taken; depth, centers and offsets their mean;
-    objects of all views are put together, and of those that overlap the best is kept.
+    objects and queries of all views are put together, and of those that overlap the best is kept.
 
     Args:
         engine: raw integers [B, C, H, W] to an output.
