@@ -285,7 +285,7 @@ class Predict(_Frozen):
         side = int(given) if isinstance(given, str) and given.isdecimal() else given
         if side in ("auto", "whole") or (isinstance(side, int) and not isinstance(side, bool) and side > 0):
             return side
-        raise ValueError("give the side of windows in pixels, such as 512, or auto, or whole")
+        raise RecipeError("give the side of windows in pixels, such as 512, or auto, or whole")
 
     @field_validator("scales", "rotations", mode="before")
     @classmethod
@@ -297,7 +297,7 @@ class Predict(_Frozen):
     @classmethod
     def _factors(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
         if not scales or min(scales) <= 0:
-            raise ValueError("give factors above 0, such as 0.75, 1, 1.25")
+            raise RecipeError("give factors above 0, such as 0.75, 1, 1.25")
         return scales
 
 
