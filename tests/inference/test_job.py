@@ -16,7 +16,16 @@ from intarsia.evaluation.from_files.panoptic import score_panoptic
 from intarsia.inference import Predictor, predict
 from intarsia.inference.job import targets
 from intarsia.labels import LabelSpace
-from intarsia.structures import ClassLogits, DepthMap, Objects, Output, PanopticLogits, SemanticLogits
+from intarsia.structures import (
+    Answer,
+    ClassLogits,
+    DepthMap,
+    Objects,
+    Output,
+    PanopticLogits,
+    Segments,
+    SemanticLogits,
+)
 
 
 class Bright(nn.Module):
@@ -188,6 +197,32 @@ def test_panoptic_maps_of_all_pictures_have_one_file_that_scores(two: Path, tmp_
     same = score_panoptic(found.folder / "panoptic", found.folder / "panoptic.json")
     assert same.images == 2 and same.scores.all.pq == 1.0
     assert {s["class"] for s in found.lines[0]["segments"]} >= {"car"}
+
+
+@pytest.mark.parametrize("kind", ["panoptic", "results"])
+def test_the_file_of_all_pictures_is_whole_when_the_work_breaks_off(
+    two: Path, tmp_path: Path, monkeypatch, kind: str
+) -> None:
+    answer = {
+        "panoptic": Segments(np.ones((4, 8), np.int32), {1: 1}),
+        "results": Objects(np.ones((1, 4, 8), bool), [1], [0.5]),
+    }
+    answers = iter([[answer[kind]]])
+
+    def broken(*_: object) -> list[Answer]:
+        found = next(answers, None)
+        if found is None:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Predictor, "answers", broken)
+    predictor = of(SemanticLogits(torch.zeros(1, 2, 4, 8)), LabelSpace(("sky", "car"), things=("car",)))
+    with pytest.raises(KeyboardInterrupt):
+        predictor.write(two, tmp_path / "out")
+    tree = json.loads((tmp_path / "out" / f"{kind}.json").read_text())
+    entries = tree["annotations"] if kind == "panoptic" else tree
+    assert [entry["image_id"] for entry in entries] == [7]
+    assert kind == "results" or [image["id"] for image in tree["images"]] == [7]
 
 
 def test_depth_goes_to_16_bits_or_to_floats_where_it_is_too_far(two: Path, tmp_path: Path) -> None:

@@ -98,15 +98,17 @@ def _all_segments(whole: Gathered) -> Iterator[Callable[[Made], None]]:
     images: list[dict[str, Any]] = []
     head = f'{{"categories": {json.dumps(writing.categories_of(whole.space), ensure_ascii=False)},\n"annotations": [\n'
     with whole.results.growing("panoptic.json") as file:
-        with _listed(file, head, "\n],\n") as put:
+        try:
+            with _listed(file, head, "\n],\n") as put:
 
-            def add(made: Made) -> None:
-                image_id, (height, width) = whole.ids[made.name], made.size
-                images.append({"id": image_id, "file_name": made.name, "height": height, "width": width})
-                put(writing.panoptic_entry(made.answer, made.space, image_id, f"{made.name}.png"))
+                def add(made: Made) -> None:
+                    image_id, (height, width) = whole.ids[made.name], made.size
+                    images.append({"id": image_id, "file_name": made.name, "height": height, "width": width})
+                    put(writing.panoptic_entry(made.answer, made.space, image_id, f"{made.name}.png"))
 
-            yield add
-        file.write(f'"images": {json.dumps(images, ensure_ascii=False)}}}\n')
+                yield add
+        finally:
+            file.write(f'"images": {json.dumps(images, ensure_ascii=False)}}}\n')
 
 
 @contextmanager
