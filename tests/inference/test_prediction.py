@@ -2,6 +2,7 @@
 
 import json
 from io import BytesIO
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,12 +11,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from intarsia.data.files.codecs import read_labels
+from intarsia.draw.answers import COLORS, OVERLAYS
 from intarsia.errors import DataError, LabelError, ModelError
 from intarsia.evaluation.from_files.depth import read_depth, score_depth
 from intarsia.evaluation.from_files.instances import score_instances
 from intarsia.evaluation.from_files.panoptic import score_panoptic
 from intarsia.inference import Prediction, Predictor
+from intarsia.inference.measures import WORDS
+from intarsia.inference.prediction import FIELDS
+from intarsia.inference.results import ANSWERS, KINDS
+from intarsia.inference.writing import FORMS
 from intarsia.labels import LabelSpace, category_ids, raw_of
+from intarsia.postprocess import DECISIONS, TASKS
 from intarsia.structures import Answer, CroppedMask, Depth, Labels, Objects, Planes, Segments, SemanticLogits, Tags
 
 SPACE = LabelSpace(("sky", "road", "car"), values={7: "sky", 9: "road", 26: "car"}, things=("car",))
@@ -369,3 +376,10 @@ def test_a_real_depth_map_and_real_overlapping_objects_come_back(shared_data, tm
     results = json.loads(found.save(tmp_path / "objects.json").read_text())
     assert all((coco_mask.decode(r["segmentation"]) == m).all() for r, m in zip(results, masks, strict=True))
     assert found.shares()["nucleus"] == pytest.approx(masks.any(axis=0).mean())
+
+
+def test_every_kind_of_answer_and_every_task_stands_in_every_table():
+    kinds = set(get_args(Answer))
+    for table in (FIELDS, WORDS, FORMS, KINDS, OVERLAYS, COLORS):
+        assert set(table) == kinds
+    assert set(ANSWERS) == set(TASKS) and {task for task, _ in DECISIONS} <= set(TASKS)
