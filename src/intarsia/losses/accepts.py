@@ -41,12 +41,11 @@ def _called(loss: Any) -> Callable[..., Any] | None:
     if isinstance(loss, partial):
         return _called(loss.func)
     if inspect.isclass(loss):
-        function = loss.forward if issubclass(loss, nn.Module) else loss.__call__
-        return typing.cast(Callable[..., Any], function)
+        return loss.forward if issubclass(loss, nn.Module) else loss.__call__
     if isinstance(loss, nn.Module):
         return loss.forward
     if not inspect.isroutine(loss):
-        return typing.cast(Callable[..., Any], type(loss).__call__) if callable(loss) else None
+        return type(loss).__call__ if callable(loss) else None
     try:
         made = typing.get_type_hints(loss).get("return")
     except (NameError, TypeError):
