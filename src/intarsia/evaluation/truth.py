@@ -48,7 +48,7 @@ def true_objects(sample: Sample, space: LabelSpace) -> Objects:
     found = objects_in(sample, space.ignore_index)
     shapes: list[CroppedMask] = [crop(np.asarray(mask.cpu().numpy())) for mask in found.shapes]
     classes = [int(k) for k in found.classes]
-    if (outside := [k for k in classes if not 0 <= k < space.num_classes]) and not sample.planes:
+    if outside := [k for k in classes if not 0 <= k < space.num_classes]:
         raise DataError(f"{sample.name}: an object has class {outside[0]}, outside the {space.num_classes} classes")
     lonely = _lonely(sample)
     crowds = []
