@@ -88,6 +88,8 @@ class Centers(nn.Module):
             raise
         each = torch.where(small, self.small_weight * each, each).flatten()
         counted = (labels != self.ignore_index).flatten()
+        if self.hardest == 1:
+            return _mean(each, counted)
         most = max(1, int(self.hardest * int(counted.sum())))
         return torch.where(counted, each, 0).topk(most).values.mean()
 

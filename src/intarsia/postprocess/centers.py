@@ -158,12 +158,11 @@ def peaks_of(heat: Tensor, threshold: float, kernel: int, top_k: int) -> tuple[T
     Returns: [M, 2] (y, x), highest first, and their heights [M], at most 1. Of points of one height in one window the first
         counts, so that a flat top is one center.
     """
-    around = {"kernel_size": kernel, "stride": 1, "padding": kernel // 2}
-    top = (heat > threshold) & (heat == F.max_pool2d(heat[None, None], **around)[0, 0])
+    top = (heat > threshold) & (heat == _highest(heat, kernel))
     if int(top.sum()) > 1:
         last = heat.numel()
         order = torch.arange(last, 0, -1, device=heat.device, dtype=torch.float64).view_as(heat) * top
-        top &= order == F.max_pool2d(order[None, None], **around)[0, 0]
+        top &= order == _highest(order, kernel)
     y, x = top.nonzero(as_tuple=True)
     height, kept = heat[y, x].sort(descending=True, stable=True)
     return torch.stack([y, x], dim=1)[kept[:top_k]], height[:top_k].clamp(max=1)
@@ -182,7 +181,7 @@ def nearest_peak(points: Tensor, peaks: Tensor) -> Tensor:
     # not by products, which lose the small differences of large coordinates
     parts = [
         torch.cdist(part, places, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=1)
-        for part in points.split(max(1, AT_ONCE // len(places)))
+        for part in torch.split(points, max(1, AT_ONCE // len(places)))
     ]
     return torch.cat(parts)
 
@@ -190,6 +189,10 @@ def nearest_peak(points: Tensor, peaks: Tensor) -> Tensor:
 def things_of(space: LabelSpace) -> list[int]:
     """List the numbers of the classes whose objects are told apart."""
     return [space.names.index(name) for name in space.things]
+
+
+def _highest(values: Tensor, kernel: int) -> Tensor:
+    return F.max_pool2d(values[None, None], kernel, stride=1, padding=kernel // 2)[0, 0]
 
 
 def _among(label: Tensor, classes: list[int]) -> Tensor:
