@@ -246,7 +246,7 @@ def _told(error: ValidationError, where: str, model: type[BaseModel]) -> str:
         return f"{where}: {place}: unknown key{nearest(first['loc'][-1], [k for k in kind.model_fields if k != 'options'])}"
     if first["type"] == "missing":
         return f"{where}: {place}: is required and missing"
-    return f"{where}: {place}: {_says(first, first['input'])}"
+    return f"{where}: {place + ': ' if place else ''}{_says(first, first['input'])}"
 
 
 def _says(first: Any, value: Any) -> str:

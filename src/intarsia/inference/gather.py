@@ -159,7 +159,9 @@ class _Union:
 
     def output(self) -> Detections:
         most = self.found[0].scores.shape[1]
-        scores, classes, boxes = (torch.cat([found[n] for found in self.found], dim=1) for n in range(3))
+        scores = torch.cat([found.scores for found in self.found], dim=1)
+        classes = torch.cat([found.classes for found in self.found], dim=1)
+        boxes = torch.cat([found.boxes for found in self.found], dim=1)
         masks = None
         if self.found[0].masks is not None:
             masks = torch.cat([found.masks for found in self.found if found.masks is not None], dim=1)

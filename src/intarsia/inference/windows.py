@@ -255,7 +255,8 @@ class Windowed:
 def minimum_of(engine: Engine) -> int:
     """The smallest side in pixels that the encoders of an engine's networks work on; 1 where none says."""
     modules = (module for network in networks_of(engine) for module in network.model.modules())
-    return max([1, *(m.minimum for m in modules if isinstance(getattr(m, "minimum", None), int))])
+    said = (getattr(module, "minimum", None) for module in modules)
+    return max([1, *(side for side in said if isinstance(side, int))])
 
 
 def device_of_engine(engine: Engine) -> torch.device:

@@ -230,8 +230,8 @@ def _pieces(part: Placed) -> list[_Piece]:
             box = (shape.box[0].start, shape.box[1].start, shape.box[0].stop, shape.box[1].stop)
             mask = shape.inside
         elif shape.ndim == 2:
-            whole = np.asarray(shape)
-            rows, columns = whole.any(axis=1).nonzero()[0], whole.any(axis=0).nonzero()[0]
+            whole: np.ndarray = np.asarray(shape)
+            rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
             box = (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1) if len(rows) else (0, 0, 0, 0)
             box, mask = tuple(map(int, box)), whole[_slices(box)].copy()
         else:
