@@ -58,5 +58,6 @@ def test_mistakes_are_named() -> None:
         TopK(7).update(scores, labels.index_put((torch.tensor(1),) * 3, torch.tensor(7)))
     with pytest.raises(DataError, match="do not fit labels"):
         TopK(7).update(scores, labels[0])
-    with pytest.raises(LabelError, match="k is"):
-        TopK(7, k=(0, 1))
+    for k in ((0, 1), (1, 8), ()):
+        with pytest.raises(LabelError, match="give numbers from 1 to 7, the number of classes"):
+            TopK(7, k=k)

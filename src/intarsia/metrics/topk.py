@@ -12,6 +12,8 @@ from torch import Tensor
 from ..errors import DataError, LabelError
 from .confusion import ConfusionMatrix
 
+USUAL = (1, 5)  # as ImageNet's
+
 
 class TopKScores(NamedTuple):
     """Share of right answers for each k, and, by k, the share among the pixels (or images) of each class."""
@@ -28,15 +30,17 @@ class TopK:
     Among equal scores the class of the lower number stands first, so that top-1 is what argmax says.
 
     Args:
-        k: which numbers of guesses to count, 1 to K each; larger ones than K are left out.
+        k: which numbers of guesses to count, 1 to K each; None: 1, and 5 where there are five classes.
+
+    Raises: LabelError for a number below 1, or above the number of classes, among which every class would be.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int | None = 255, *, k: Sequence[int] = (1, 5)) -> None:
+    def __init__(self, num_classes: int, ignore_index: int | None = 255, *, k: Sequence[int] | None = None) -> None:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
-        self.k = tuple(n for n in k if n <= num_classes)
-        if not self.k or min(self.k) < 1:
-            raise LabelError(f"k is {tuple(k)}; give numbers from 1 to the {num_classes} classes")
+        self.k = tuple(n for n in USUAL if n <= num_classes) if k is None else tuple(k)
+        if not self.k or min(self.k) < 1 or max(self.k) > num_classes:
+            raise LabelError(f"top-k for k = {self.k}: give numbers from 1 to {num_classes}, the number of classes")
         self.ranks: np.ndarray = np.zeros((num_classes, num_classes), np.int64)
         """[K, K]: pixels of each true class whose score stood at each rank."""
         self.ignored = 0
