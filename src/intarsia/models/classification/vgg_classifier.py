@@ -55,7 +55,7 @@ class VGGClassifier(nn.Module):
         with torch.no_grad():
             for layer, kernel in ((self.fc6, whole.fc6), (self.fc7, whole.fc7)):
                 layer.weight.copy_(kernel.weight.flatten(1))
-                layer.bias.copy_(kernel.bias)
+                layer.bias.copy_(kernel.bias)  # type: ignore[arg-type]
         self.act, self.dropout = nn.ReLU(inplace=True), nn.Dropout(dropout)
         self.score = nn.Linear(wide, num_classes)
         nn.init.normal_(self.score.weight, std=0.01)
