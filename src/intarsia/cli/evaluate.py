@@ -130,7 +130,9 @@ def show_tables(score: Any) -> None:
     for found in score.tables:
         first, *rest = found.columns
         out.print(table(found.title, (first, *(f">{name}" for name in rest)), found.rows))
-    out.print("   ".join(f"{name} {value}" for name, value in score.tiles if value != "-"), markup=False)
+    out.print(
+        "   ".join(f"{name} {value}" for name, value in score.tiles if value != "-"), markup=False, soft_wrap=True
+    )
     out.print(f"{score.images} images in {duration(score.seconds)}", markup=False)
     show_source(score.source)
 
