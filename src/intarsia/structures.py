@@ -59,7 +59,7 @@ class Detections(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What both stages of a detector said in training beside what they should have said; only its loss reads it."""
+    """The answers of both stages of a detector in training, and what is wanted of each; only its loss reads it."""
 
     objectness: Tensor  # [S] logits of a few anchors
     is_object: Tensor  # [S] 0 or 1

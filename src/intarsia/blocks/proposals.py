@@ -19,7 +19,7 @@ SMALLEST = 1e-3  # side of a box, in pixels, that is kept
 
 
 class Proposed(NamedTuple):
-    """What the region proposal network says of B images."""
+    """The proposals of B images, and the scores and codes of all anchors."""
 
     boxes: list[Tensor]  # each P x 4, best first, no gradient
     anchors: Tensor  # A x 4
@@ -28,7 +28,7 @@ class Proposed(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A few anchors beside what they should have said."""
+    """A few anchors, and what is wanted of each."""
 
     objectness: Tensor  # S logits
     is_object: Tensor  # S of 0 or 1
