@@ -235,8 +235,8 @@ def _shown(
         return []
     for sample in read_samples(dataset, 0):
         if sample.name in by_name:
-            row = wanted[by_name[sample.name]]
-            one, other = (_picture(sample, row[n + 1], eye(sample), space) for n, eye in enumerate(eyes))
+            own = wanted[by_name[sample.name]][1:]
+            one, other = (_picture(sample, value, eye(sample), space) for value, eye in zip(own, eyes, strict=True))
             found[by_name[sample.name]] = (one, other)
             if len(found) == len(wanted):
                 break

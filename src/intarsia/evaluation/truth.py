@@ -17,7 +17,7 @@ from ..errors import DataError
 from ..labels import LabelSpace
 from ..metrics import segments
 from ..metrics.average_precision import crop
-from ..structures import CroppedMask, Objects, Sample, Segments, objects_in
+from ..structures import Objects, Sample, Segments, objects_in
 
 
 def needs(sample: Sample, part: Any, what: str, advice: str) -> None:
@@ -46,7 +46,8 @@ def true_objects(sample: Sample, space: LabelSpace) -> Objects:
         "objects are scored on data that tells them apart; for labels alone evaluate with task 'semantic'",
     )
     found = objects_in(sample, space.ignore_index)
-    shapes: list[CroppedMask] = [crop(np.asarray(mask.cpu().numpy())) for mask in found.shapes]
+    assert isinstance(found.shapes, Tensor)
+    shapes = [crop(mask.cpu().numpy()) for mask in found.shapes]
     classes = [int(k) for k in found.classes]
     if outside := [k for k in classes if not 0 <= k < space.num_classes]:
         raise DataError(f"{sample.name}: an object has class {outside[0]}, outside the {space.num_classes} classes")

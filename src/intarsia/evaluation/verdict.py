@@ -172,6 +172,7 @@ def judge(
         score = (a.miou(protocol), b.miou(protocol))
         values = [overlap(*counts.rows.sum(axis=0)).tolist() for counts in (a, b)]
     else:
+        assert not isinstance(a, ImageCounts) and not isinstance(b, ImageCounts)  # both measure the same
         ones = np.ones((1, len(a)))
         *values_a, score_a = a.measured(ones)[0].tolist()
         *values_b, score_b = b.measured(ones)[0].tolist()

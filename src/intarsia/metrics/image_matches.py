@@ -170,7 +170,7 @@ class ImageMatches:
         both = ImageMatches(self.classes, self.headline)
         for n, name in enumerate(self.names):
             wanted, *found = zip(*(part._parts(n) for part in (self, *others)), strict=True)
-            both._append(name, sum(wanted), *(np.concatenate(part, axis=-1) for part in found))
+            both._append(name, np.sum(wanted, axis=0), *(np.concatenate(part, axis=-1) for part in found))
         return both
 
     def save(self, path: str | Path) -> None:
@@ -268,7 +268,8 @@ def _places(tp: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     steps = (wanted.max() + 2) * np.arange(rows)[:, None]  # whole numbers apart, so that one search serves all rows
     need = (RECALLS * wanted[:, None] - 1e-6).clip(0) + steps
     places = np.searchsorted((tp + steps).ravel(), need.ravel(), side="left").reshape(rows, -1)
-    return (places - count * np.arange(rows)[:, None]).clip(0, count)
+    found: np.ndarray = (places - count * np.arange(rows)[:, None]).clip(0, count)
+    return found
 
 
 def _packed(flags: np.ndarray) -> np.ndarray:

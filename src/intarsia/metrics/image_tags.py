@@ -202,7 +202,8 @@ def _topk(true: np.ndarray, scores: np.ndarray, k: int) -> float:
 def _own(rows: np.ndarray, several: bool) -> np.ndarray:
     true, called = rows[:, 0], rows[:, 1]
     if not several:
-        return (true == called).all(axis=1).astype(np.float64)
+        exact: np.ndarray = (true == called).all(axis=1).astype(np.float64)
+        return exact
     f1 = quotient(2 * (true & called).sum(axis=1), true.sum(axis=1) + called.sum(axis=1))
     own: np.ndarray = np.where(np.isnan(f1), 1.0, f1)
     return own

@@ -234,7 +234,7 @@ def _swapping(a: Any, b: Any, protocol: str) -> Callable[[np.ndarray], np.ndarra
 
         def of_both(flips: np.ndarray) -> np.ndarray:
             other: np.ndarray = both.measured(np.concatenate([flips, 1 - flips], axis=1))
-            return other - both.measured(np.concatenate([1 - flips, flips], axis=1))
+            return np.asarray(other - both.measured(np.concatenate([1 - flips, flips], axis=1)))
 
         return of_both
     way = named(protocol)
@@ -243,7 +243,7 @@ def _swapping(a: Any, b: Any, protocol: str) -> Callable[[np.ndarray], np.ndarra
 
     def of_sums(flips: np.ndarray) -> np.ndarray:
         moved = flips @ change
-        return _found(way, sums_b - moved) - _found(way, sums_a + moved)
+        return np.asarray(_found(way, sums_b - moved) - _found(way, sums_a + moved))
 
     return of_sums
 

@@ -146,7 +146,8 @@ class PlaneScore:
         return html(self)
 
     def _by_class(self, ratio: str) -> dict[str, float]:
-        values = overlap(*self.counts.rows.sum(axis=0), ratio).tolist()
+        hit, truth, predicted = self.counts.rows.sum(axis=0)
+        values = overlap(hit, truth, predicted, ratio).tolist()
         return dict(zip(self.counts.classes, values, strict=True))
 
 
