@@ -181,8 +181,9 @@ def test_every_parameter_gets_a_gradient_under_the_usual_loss(case: str, network
     network.zero_grad(set_to_none=True)
     constructor, batch = LOSSES[USUAL_LOSS[CASES[case].output]], truth()
     wanted = inspect.signature(constructor).parameters
-    things = {"things": tuple(SPACE.names.index(name) for name in SPACE.things)} if "things" in wanted else {}
-    loss = total(constructor(ignore_index=255, **things)(trained(network, batch), batch))
+    known = {"ignore_index": 255, "things": tuple(SPACE.names.index(name) for name in SPACE.things)}
+    given: dict[str, Any] = {key: value for key, value in known.items() if key in wanted}
+    loss = total(constructor(**given)(trained(network, batch), batch))
     assert loss.isfinite() and loss > 0
     loss.backward()
     silent = [key for key, p in network.named_parameters() if p.requires_grad and p.grad is None]
