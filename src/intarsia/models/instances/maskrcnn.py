@@ -115,16 +115,17 @@ class MaskRCNN(nn.Module):
         logits, codes = self.judge(cells)
         counts = [len(part) for part in proposed]
         judged = zip(logits.split(counts), codes.split(counts), proposed, strict=True)
-        limits = {"score": self.score, "overlap": self.overlap, "limit": self.limit}
-        found = [final_boxes(*one, size, **limits) for one in judged]
+        found = [
+            final_boxes(a, b, c, size, score=self.score, overlap=self.overlap, limit=self.limit) for a, b, c in judged
+        ]
         boxes, images = joined([one.boxes for one in found])
         masks = None
         if self.draw is not None:
             cells = self.cut_finer(pyramid, boxes, images)
             drawn = self.draw(cells, torch.cat([one.classes for one in found]))
             masks = fill_up(drawn.split([len(one.boxes) for one in found]), self.limit)
-        rows = (fill_up(part, self.limit) for part in zip(*found, strict=True))
-        return Detections(*rows, masks, size)
+        scores, classes, boxes = (fill_up(part, self.limit) for part in zip(*found, strict=True))
+        return Detections(scores, classes, boxes, masks, size)
 
     def matched(self, truth: Batch, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
         """Compare both stages with the true objects, for the loss alone; nothing is detected."""
