@@ -93,9 +93,9 @@ class VGG16(nn.Module):
         full = (
             ("classifier.0", "classifier.3") if "classifier.0.weight" in state else ("pre_logits.fc1", "pre_logits.fc2")
         )
+        _load(_convolutions(self.stages), VGG16_LAYERS, state, "VGG-16")
         if self.full:
             _load([self.fc6, self.fc7], full, state, "VGG-16")
-        _load(_convolutions(self.stages), VGG16_LAYERS, state, "VGG-16")
 
 
 class AtrousVGG16(nn.Module):
