@@ -20,6 +20,7 @@ The command line prints the message of any of these and ends with exit code 2; e
 import difflib
 import importlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -104,6 +105,25 @@ def nearest(word: object, known: Iterable[object]) -> str:
     if 0 < len(names) <= 12:
         return "; choose from " + ", ".join(map(repr, names))
     return ""
+
+
+def not_a_folder(path: Path) -> str:
+    """Say that a folder is not there, or is a file, and what to do: the nearest name beside it, or where the path ends.
+
+    Returns: a sentence without a full stop, such as "data/imgs: there is no such folder; did you mean 'images'?"
+    """
+    if path.exists():
+        return f"{path}: is a file, not a folder; name a folder"
+    above = next((folder for folder in path.parents if folder.is_dir()), None)
+    told = f"{path}: there is no such folder"
+    if above is None:
+        return told
+    if above != path.parent:
+        return f"{told}; of its path, {above} is the last that is there"
+    with suppress(OSError):
+        near = nearest(path.name, (folder.name for folder in above.iterdir() if folder.is_dir()))
+        return told + (near or f"; look at what {above} holds")
+    return told
 
 
 def extra(module: str, name: str) -> ModuleType:

@@ -23,7 +23,7 @@ import numpy as np
 from ..data.files.codecs import decode_mask, read_image
 from ..data.layers import hidden_planes
 from ..data.pairs import Pair, Pairs, Raw
-from ..errors import DataError, nearest
+from ..errors import DataError, nearest, not_a_folder
 from ..labels import LabelSpace
 from .release import held_out
 
@@ -52,7 +52,7 @@ def chest_xray(
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder")
+        raise DataError(not_a_folder(root))
     if labels is not None and planes and not labels.planes:
         raise DataError(
             "data.planes asks for several labels a pixel; write labels.planes: true too, or leave labels out"

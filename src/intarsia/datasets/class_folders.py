@@ -17,7 +17,7 @@ from typing import Literal
 from ..data.files.formats import SUFFIXES
 from ..data.pairs import Pair, Pairs
 from ..data.roles import TEST, TRAIN, VAL, of, role
-from ..errors import DataError, nearest
+from ..errors import DataError, nearest, not_a_folder
 from ..labels import LabelSpace
 from .release import held_out
 
@@ -52,7 +52,7 @@ def class_folders(
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
+        raise DataError(not_a_folder(root))
     if holdout is not None and not 0 < holdout < 1:
         raise DataError(f"data.holdout is {holdout}; give the share of pictures to validate on, between 0 and 1")
     home = root / _source(root, split, holdout)

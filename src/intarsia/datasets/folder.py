@@ -25,7 +25,7 @@ from ..data.folders.planes import files_of, home, known, numbered, numbers, read
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..data.things import with_things
-from ..errors import DataError, LabelError, nearest
+from ..errors import DataError, LabelError, nearest, not_a_folder
 from ..labels import IGNORE, LabelSpace, infer
 from .release import held_out
 
@@ -71,7 +71,7 @@ def folder(
     """
     root = Path(root)
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
+        raise DataError(not_a_folder(root))
     if labels is None:
         raise DataError(
             f"{root}: a folder of your own has no class names yet; list them under labels.classes, or let `intarsia init {root}` write them"

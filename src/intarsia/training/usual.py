@@ -8,7 +8,7 @@ from typing import Any
 
 from ..doctor.describe import HOLDOUT, describe
 from ..doctor.described import Described
-from ..errors import DataError, LabelError
+from ..errors import DataError, LabelError, not_a_folder
 
 OF_DATA: dict[str, dict[str, Any]] = {  # what is usual otherwise, by the name of the data set
     "class_folders": {
@@ -41,7 +41,7 @@ def init(
         when the masks hold no classes, not as many as named, or one alone, or when they are stored in several ways.
     """
     if not Path(folder).exists():
-        raise DataError(f"{folder}: there is no such folder")
+        raise DataError(not_a_folder(Path(folder)))
     known = describe(
         Path(folder), classes=classes, images=images, masks=masks, holdout=holdout, roles=roles, refuse=True
     )

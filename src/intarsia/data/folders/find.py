@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DataError, NoPairs
+from ...errors import DataError, NoPairs, not_a_folder
 from ..files.codecs import read_image
 from ..files.formats import LOSSY, SUFFIXES, told_unread, unread
 from ..pairs import Pair
@@ -37,7 +37,7 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     Raises: DataError when the folder is missing; NoPairs when it holds none, with five names of each side.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such folder" if not root.exists() else f"{root}: is a file, not a folder")
+        raise DataError(not_a_folder(root))
     folders = _walk(root)
     if not folders:
         other = told_unread(unread([root, *(path for path in sorted(root.rglob("*")) if path.is_dir())]))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...data.files.id_maps import read_ids
 from ...data.files.npy import read_npy
-from ...errors import DataError, IntarsiaError, RecipeError, nearest
+from ...errors import DataError, IntarsiaError, RecipeError, nearest, not_a_folder
 from ...metrics import DepthErrors
 from ...metrics.depth import DepthScores
 
@@ -104,7 +104,7 @@ def depth_files(folder: Path) -> dict[str, Path]:
     Raises: DataError when there is none, or two of one name.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
+        raise DataError(not_a_folder(folder))
     found: dict[str, Path] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".npy")):
         name = path.relative_to(folder).with_suffix("").as_posix()

@@ -19,7 +19,7 @@ from torch import Tensor
 from ...data.files.codecs import SUFFIXES, read_labels, read_mask
 from ...data.folders.find import find
 from ...doctor.meaning.classes import Scan
-from ...errors import DataError, LabelError, nearest
+from ...errors import DataError, LabelError, nearest, not_a_folder
 from ...labels import IGNORE, LabelSpace
 from ...structures import Sample
 from ..reading import look, reads, told, truth_space
@@ -157,7 +157,7 @@ def files(folder: Path) -> dict[str, Path]:
     Raises: DataError when there is none, or two share a stem.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
+        raise DataError(not_a_folder(folder))
     found: dict[str, Path] = {}
     for path in _pictures(folder.iterdir()) or _pictures(folder.rglob("*")):
         name = path.relative_to(folder).with_suffix("").as_posix()

@@ -15,7 +15,7 @@ import numpy as np
 from ...data.files.id_maps import read_ids, read_rgb
 from ...data.files.npy import read_npy
 from ...datasets.cityscapes import TRAIN_IDS
-from ...errors import DataError, IntarsiaError, LabelError, nearest
+from ...errors import DataError, IntarsiaError, LabelError, nearest, not_a_folder
 from ...metrics import Frame, TrackingQuality
 from ...metrics.video import TrackingScores
 
@@ -105,7 +105,7 @@ def frames_of(folder: Path) -> dict[tuple[str, str], Path]:
     Raises: DataError when there is no folder, or no frame in it.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
+        raise DataError(not_a_folder(folder))
     found = {("", path.stem): path for path in sorted(folder.glob("*.png"))}
     found |= {(path.parent.name, path.stem): path for path in sorted(folder.glob("*/*.png"))}
     if not found:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...data.files.npy import load
-from ...errors import DataError, IntarsiaError, LabelError, extra
+from ...errors import DataError, IntarsiaError, LabelError, extra, not_a_folder
 from ...limits import check_decoded
 from ...metrics import ConfusionMatrix, ImageCounts, Scores, SurfaceDistances
 from ...metrics.surface import Rule, SurfaceScores
@@ -141,7 +141,7 @@ def read_volume(path: Path) -> Volume:
 def _files(folder: Path) -> dict[str, Path]:
     """The volumes of a folder by name without suffix, in order."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder" if not folder.exists() else f"{folder}: is no folder")
+        raise DataError(not_a_folder(folder))
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
