@@ -123,11 +123,11 @@ def coco(root: Path, random: Random, points: int) -> Diagnosis:
 
 
 def layout(root: Path, random: Random) -> Diagnosis:
-    for n, path in enumerate(masks(folder(root / "all", random, 8, 0))):  # as Penn-Fudan is packed
-        (root / "PNGImages").mkdir(exist_ok=True)
-        (root / "PedMasks").mkdir(exist_ok=True)
-        of(path).rename(root / "PNGImages" / f"FudanPed{n:05}.png")
-        path.rename(root / "PedMasks" / f"FudanPed{n:05}_mask.png")
+    for n, path in enumerate(masks(folder(root / "all", random, 8, 0))):  # as KITTI is packed
+        for name in ("image_2", "semantic"):
+            (root / "training" / name).mkdir(parents=True, exist_ok=True)
+        of(path).rename(root / "training/image_2" / f"{n:06}_10.png")
+        path.rename(root / "training/semantic" / f"{n:06}_10.png")
     return visit(root)
 
 

@@ -83,7 +83,8 @@ def test_whatever_is_imported_is_declared() -> None:
         if not inside and target[0] not in sys.stdlib_module_names
     }
     assert used >= {"torch", "numpy", "typer"}
-    assert {called.get(name.lower(), name.lower()) for name in used} <= declared
+    hosts = {"ipython"}  # imported only where it is what runs us
+    assert {called.get(name.lower(), name.lower()) for name in used} - hosts <= declared
 
 
 @pytest.mark.parametrize(
