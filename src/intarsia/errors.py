@@ -8,6 +8,7 @@
         TwiceNamed      two files of one name, of which one can be kept
         PartError       one of several files that a mask is made of
         LabelError      label values: outside the label space, or a label space that contradicts itself
+          OddValues     a mask holds what the label space does not know
       ModelError        an unknown architecture, or options that it does not take
         EncoderError    an encoder that cannot do what was asked of it
       CheckpointError   a file that is no checkpoint of ours, is damaged, or does not fit
@@ -69,6 +70,20 @@ class PartError(DataError):
 
 
 class LabelError(DataError): ...
+
+
+class OddValues(LabelError):
+    """A mask holds what the label space does not know; a message alone makes one too, as in `TwiceNamed`.
+
+    Args:
+        found: what the mask holds, and what is allowed.
+        remedy: what to do about it, where a recipe may say what values mean.
+        where: the mask's file.
+    """
+
+    def __init__(self, *told: object, found: str = "", remedy: str = "", where: str = "") -> None:
+        super().__init__(*(told or (f"{where}: {found}; {remedy}" if where else f"{found}; {remedy}",)))
+        self.found = found or str(self)
 
 
 class ModelError(IntarsiaError): ...

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..characters import HIDDEN
-from ..errors import LabelError, counted, nearest
+from ..errors import LabelError, OddValues, counted, nearest
 from .colors import CLEAR, TRANSPARENT, Color, distinct_colors, parse_color
-from .keys import color_table, id_table, is_color, near_color, parse_value, spelled_colors, spelled_ids
+from .keys import color_table, id_table, is_color, parse_value
+from .stray import outside, things_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +76,7 @@ class LabelSpace:
             raise LabelError(f"one sigmoid map tells two classes apart, but {len(names)} are listed; use softmax")
         if self.colors and len(self.colors) != len(names):
             raise LabelError(f"{len(self.colors)} colors for {len(names)} classes; give one for each, or none")
-        object.__setattr__(self, "things", self._known_things())
+        object.__setattr__(self, "things", things_of(self.things, names))
         object.__setattr__(self, "colors", tuple(map(parse_color, self.colors)) or distinct_colors(len(names)))
         object.__setattr__(self, "explicit", bool(self.values) and not self.planes)
         object.__setattr__(self, "values", self._checked(self.values))
@@ -86,15 +87,6 @@ class LabelSpace:
             )
         if not self.by_color:
             self._id_table()  # spans that overlap show here, not at the first mask
-
-    def _known_things(self) -> tuple[str, ...]:
-        """The things in the order of the classes."""
-        if isinstance(self.things, str) or not all(isinstance(name, str) for name in self.things):
-            raise LabelError(f"labels.things is a list of class names, not {self.things!r}")
-        for name in self.things:
-            if name not in self.names:
-                raise LabelError(f"labels.things names {name!r}, which is no class{nearest(name, self.names)}")
-        return tuple(name for name in self.names if name in self.things)
 
     def _checked(self, values: Mapping[int | str, str]) -> dict[int | str, str]:
         if not values:
@@ -175,7 +167,8 @@ class LabelSpace:
         codes = self._codes(raw)
         if codes.min(initial=0) < 0:
             values, counts = np.unique(raw[codes < 0], return_counts=True)
-            raise LabelError(self.describe_stray({int(v): int(c) for v, c in zip(values, counts, strict=True)}))
+            found, remedy = outside(self, {int(v): int(c) for v, c in zip(values, counts, strict=True)})
+            raise OddValues(found=found, remedy=remedy)
         return codes.astype(self.dtype)
 
     def encode_planes(self, planes: np.ndarray, ignored: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -249,18 +242,7 @@ class LabelSpace:
 
     def describe_stray(self, stray: Mapping[int, int]) -> str:
         """One sentence about values outside the label space: which, how often, what is allowed, what to do."""
-        allowed = spelled_colors(self.values) if self.by_color else spelled_ids(self.values, self._id_table())
-        ranked = sorted(stray.items(), key=lambda item: -item[1])
-        show = [f"{self.spell(value)} ({count} px)" for value, count in ranked[:5]]
-        more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""
-        first = self.spell(ranked[0][0])
-        if ranked[0][0] < 0:
-            return f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes ({allowed}); add `{first}: ignore` to labels.values"
-        guess = f", likely {near!r}" if (near := near_color(self.values, ranked[0][0]) if self.by_color else "") else ""
-        return (
-            f"the mask holds {', '.join(show)}{more}, outside the {len(self.names)} classes "
-            f"({allowed}); add `{first}: <class or ignore>` to labels.values{guess}"
-        )
+        return "; ".join(outside(self, stray))
 
     def spell(self, value: int) -> str:
         """A raw value as it is written in a recipe: `7`, or `"#804080"`."""

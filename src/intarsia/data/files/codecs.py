@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ...errors import DataError, LabelError
+from ...errors import DataError, LabelError, OddValues
 from ...labels import LabelSpace, pack_colors
 from .decoding import exif_orientation, read_picture
 from .formats import SUFFIXES as SUFFIXES
@@ -176,7 +176,8 @@ def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, wh
             array = palette[array]
         elif array.ndim == 2 or array.shape[2] == 2:
             if array.dtype != np.uint8:
-                raise LabelError(f"{where}: the mask holds {array.dtype} ids, but labels.values lists colors; list ids")
+                found = f"the mask holds {array.dtype} ids, but labels.values lists colors"
+                raise OddValues(found=found, remedy="list ids", where=where)
             gray = array if array.ndim == 2 else array[..., 0]
             array = np.dstack([gray, gray, gray] if array.ndim == 2 else [gray, gray, gray, array[..., 1]])
         return pack_colors(array)
@@ -184,14 +185,11 @@ def raw_values(array: np.ndarray, palette: np.ndarray | None, by_color: bool, wh
         return array
     color = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
     if (array.shape[2] in (2, 4)) and (array[..., -1] != 255).any():
-        raise LabelError(
-            f"{where}: the mask has transparent pixels, but labels.values lists ids; list colors and `transparent`"
-        )
+        found = "the mask has transparent pixels, but labels.values lists ids"
+        raise OddValues(found=found, remedy="list colors and `transparent`", where=where)
     if (color != color[..., :1]).any():
-        raise LabelError(
-            f"{where}: the mask is a color image, but the labels are ids; say in labels.values which color is which class "
-            '("#804080": road), or let `intarsia init` write it'
-        )
+        remedy = 'say in labels.values which color is which class ("#804080": road), or let `intarsia init` write it'
+        raise OddValues(found="the mask is a color image, but the labels are ids", remedy=remedy, where=where)
     return color[..., 0]
 
 

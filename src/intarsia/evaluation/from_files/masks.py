@@ -19,7 +19,7 @@ from torch import Tensor
 from ...data.files.codecs import SUFFIXES, read_labels, read_mask
 from ...data.folders.find import find
 from ...doctor.meaning.classes import Scan
-from ...errors import DataError, LabelError, nearest, not_a_folder
+from ...errors import DataError, LabelError, OddValues, nearest, not_a_folder
 from ...labels import IGNORE, LabelSpace
 from ...structures import Sample
 from ..reading import look, reads, told, truth_space
@@ -126,12 +126,11 @@ class Predictions:
         path = self.files[key]
         try:
             labels = self.reads.encode(read_mask(path, self.reads))
-        except LabelError as error:
-            said = str(error)
-            if not self.raw:
-                what = said.split(";")[0].removeprefix(f"{path}: ")
-                said = f"{what}; predictions hold class numbers, or with --raw the values of the data set's masks"
-            raise LabelError(f"{path}: {said}") from None
+        except OddValues as error:
+            remedy = "predictions hold class numbers, or with --raw the values of the data set's masks"
+            if self.raw:
+                remedy = "with --raw, predictions hold the values of the data set's masks"
+            raise LabelError(f"{path}: {error.found}; {remedy}") from None
         if labels.shape != tuple(sample.labels.shape):
             height, width = sample.labels.shape
             raise DataError(
