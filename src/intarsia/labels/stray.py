@@ -1,4 +1,4 @@
-"""What is said of names and values that a label space does not know."""
+"""Sentences about names and values that a label space does not know."""
 
 from __future__ import annotations
 
