@@ -13,7 +13,7 @@ def test_the_document_lists_the_catalogue(root: Path, run_cli) -> None:
 
 
 def test_every_key_of_augmentation_is_told(root: Path) -> None:
-    from intarsia.config.schema import Augment
+    from intarsia.config.pictures import Augment
 
     section = (
         (root / "docs" / "data.md").read_text(encoding="utf-8").partition("## Augmentation")[2].partition("\n## ")[0]

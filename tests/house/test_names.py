@@ -8,7 +8,14 @@ import source_tree
 from source_tree import PACKAGE, ROOT, where
 
 NOTHING = {"utils", "util", "common", "helpers", "helper", "base", "core", "misc", "manager", "managers"}
-FAMILIES = {"errors.py", "config/schema.py"}  # the family of errors, and the recipe's frozen schema
+FAMILIES = {  # the family of errors, and the sections of a recipe, all frozen alike
+    "errors.py",
+    "config/answers.py",
+    "config/frozen.py",
+    "config/learning.py",
+    "config/pictures.py",
+    "config/schema.py",
+}
 BUILTIN = {"ValueError", "RuntimeError", "Exception", "AssertionError", "NotImplementedError", "IOError"}
 BRITISH = re.compile(
     r"\b(colours?|coloured|normalis\w+|initialis\w+|behaviour\w*|centres?|greys?|greyscale|optimis\w+|"

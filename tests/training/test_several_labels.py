@@ -14,7 +14,7 @@ from torch import nn
 import intarsia
 from intarsia import LabelSpace, Sample
 from intarsia.cli import main
-from intarsia.config.schema import Loss
+from intarsia.config.learning import Loss
 from intarsia.doctor import audit
 from intarsia.errors import LabelError, TrainingError
 from intarsia.losses import LOSSES, OF_PLANES

@@ -304,7 +304,7 @@ def test_refused_at_the_door(tmp_path: Path, changes: dict[str, Any], kind: Any,
 def test_class_weights_follow_their_formulas() -> None:
     from types import SimpleNamespace
 
-    from intarsia.config.schema import Loss
+    from intarsia.config.learning import Loss
     from intarsia.training.class_weights import class_weights
 
     labels = intarsia.LabelSpace(("a", "b", "c"))

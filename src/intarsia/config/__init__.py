@@ -7,9 +7,12 @@ keys, their defaults are the defaults. The catalogues of what can be chosen are 
     file or dict  --read-->  tree  --override "train.steps=100"-->  tree  --parse-->  Recipe
 """
 
+from .answers import Predict
 from .explain import explain
+from .frozen import Choice
 from .parse import override, parse, predict_settings, read, signature
-from .schema import GIVEN, PLACES, Catalogue, Choice, Data, Predict, Recipe
+from .pictures import Data
+from .schema import GIVEN, PLACES, Catalogue, Recipe
 
 __all__ = [
     "GIVEN",

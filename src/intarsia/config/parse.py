@@ -15,7 +15,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..documents import yaml_of
 from ..errors import RecipeError, nearest
-from .schema import GIVEN, PLACES, UNNAMED_LOSS, Catalogue, Predict, Recipe
+from .answers import Predict
+from .schema import GIVEN, PLACES, UNNAMED_LOSS, Catalogue, Recipe
 
 BUDGETS = ("steps", "epochs", "minutes")
 

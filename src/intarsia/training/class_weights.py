@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..config.schema import Loss
+from ..config.learning import Loss
 from ..doctor import Audit
 from ..errors import TrainingError
 from ..labels import LabelSpace

@@ -9,7 +9,7 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..config import Recipe
-from ..config.schema import Labels
+from ..config.pictures import Labels
 from ..data import origin
 from ..data.dataset import Dataset, labels_of
 from ..data.faults import check_whole

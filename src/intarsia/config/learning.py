@@ -1,0 +1,132 @@
+"""The sections of a recipe on how a network learns: the loss, the learning rate's course, the budget and the machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, field_validator
+
+from .frozen import Frozen
+
+
+class Loss(Frozen):
+    """What is minimized: a loss by name with its own options, and how it is spread over classes and heads."""
+
+    name: str = Field(default="", description="Which one; empty: the usual one of what the network returns.")
+    options: dict[str, Any] = Field(default={}, description="Keyword arguments of its constructor.")
+    class_weights: Literal["none", "log", "inverse", "median"] | list[Annotated[float, Field(ge=0)]] = Field(
+        default="none",
+        description="Weight of each class: a list, or from the frequencies the audit counted: "
+        "log is 1/ln(1.02 + f) (Paszke et al. 2016, section 5.2), median is median(f)/f, inverse is 1/f; scaled to mean 1.",
+    )
+    weight_power: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Exponent on the class weights: 1 takes them as they are, 0.5 softens them, 0 is none. "
+        "Strong weights find rare classes and pay in precision; IoU is often best in between.",
+    )
+    auxiliary: float = Field(
+        default=0.4, ge=0, description="Weight of each auxiliary head of the network, where it has any."
+    )
+
+
+class Schedule(Frozen):
+    """The learning rate's course over the budget, whatever the budget is counted in."""
+
+    name: str = "poly"
+    options: dict[str, Any] = Field(default={}, description="Keyword arguments of its constructor.")
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the budget in which the rate rises linearly from zero."
+    )
+
+
+class Train(Frozen):
+    """How long, how much at once, and on what."""
+
+    steps: int | None = Field(
+        default=None, gt=0, description="Budget in optimizer steps. Give one of steps, epochs, minutes."
+    )
+    epochs: float | None = Field(default=None, gt=0, description="Budget in passes over the training set.")
+    minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Budget in minutes of training and loading; start-up, audit and validation are not counted.",
+    )
+    until: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Stop before the budget is spent, once a validation (see evaluate.every) reaches this mIoU, 0..1; "
+        "null: spend all of it.",
+    )
+    batch_size: int = Field(default=8, gt=0, description="Images in a step on each device.")
+    accumulate: int = Field(default=1, gt=0, description="Batches whose gradients are added up before a step.")
+    clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient; null: not clipped.")
+    ema: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Decay of the moving average of weights; it is what is evaluated and shipped. null: none.",
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="auto: bfloat16 where the processor or GPU has units for it."
+    )
+    channels_last: Literal["auto"] | bool = Field(
+        default="auto", description="Memory layout of images and weights; auto: yes, with reduced precision."
+    )
+    workers: int = Field(
+        default=2, ge=0, description="Processes that read and augment images; 0: the main process does."
+    )
+    balance: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the samples that are drawn for a class, all classes alike, so that rare ones come often.",
+    )
+    cache: bool | Literal["disk"] = Field(
+        default=False,
+        description="true: keep decoded images in memory, once in each worker; disk: in one file under cache_dir, "
+        "written once and shared by all workers and runs.",
+    )
+    cache_dir: str | None = Field(
+        default=None, description="Where disk caches and audits lie; null: intarsia in the user's cache folder."
+    )
+    devices: PositiveInt | Literal["auto"] = Field(
+        default="auto", description="How many devices; several machines through torchrun or SLURM."
+    )
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Kind of device.")
+    log_every: int = Field(
+        default=10, gt=0, description="Steps between two lines of log.jsonl; the loss in a line is their mean."
+    )
+    tensorboard: bool = Field(default=False, description="Write TensorBoard files into the run's folder as well.")
+    checkpoint_every: int = Field(default=500, gt=0, description="Steps between two saves of the resume file.")
+    freeze: list[str] = Field(
+        default=[],
+        description="Parts of the network that are not trained, by name: encoder, classify.score; their norms keep the "
+        "statistics they have. A resumed run may freeze others.",
+    )
+    unfreeze_at: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the budget after which what `freeze` names is trained as well; null: never.",
+    )
+    audit: bool | Literal["full", "quick"] = Field(
+        default=True,
+        description="Run the label doctor before the first step, unless no file has changed since it last did. `quick` looks "
+        "at values, sizes, unreadable files and exact copies only; true is `full`, and `quick` for more than 10,000 samples, "
+        "and the log says so; false or `off` skips it, and the report says so.",
+    )
+
+    @field_validator("audit", mode="before")
+    @classmethod
+    def _off_is_false(cls, audit: Any) -> Any:
+        """`off` in quotes; without, it is false in YAML already, as `on` is true."""
+        return {"off": False, "on": True}.get(audit, audit) if isinstance(audit, str) else audit
+
+    @field_validator("freeze", mode="before")
+    @classmethod
+    def _one_part_is_a_list(cls, parts: Any) -> Any:
+        """`train.freeze=encoder` on a command line."""
+        return [parts] if isinstance(parts, str) else parts
