@@ -3,13 +3,17 @@
 Symbols, here and everywhere: B images, K classes, C channels, H W an image's size, h w a feature map's.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class ClassLogits(NamedTuple):
@@ -34,7 +38,7 @@ class MaskQueries(NamedTuple):
     classes: Tensor  # [B, Q, K + 1]  logits; the last is "no object"
     masks: Tensor  # [B, Q, h, w]  logits; whoever decides enlarges them
     size: tuple[int, int]  # (H, W) of the image
-    auxiliary: tuple["MaskQueries", ...] = ()  # of earlier layers; empty in eval mode
+    auxiliary: tuple[MaskQueries, ...] = ()  # of earlier layers; empty in eval mode
 
 
 class PanopticLogits(NamedTuple):
@@ -137,8 +141,10 @@ class Batch(NamedTuple):
     tags: Tensor | None = None  # [B, K] bool
     previous: Tensor | None = None  # [B, H, W] int32
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> Batch:
         """Copy the batch to another device."""
+
+        from torch import Tensor
 
         def moved(part: Any) -> Any:
             if isinstance(part, Tensor):
@@ -162,6 +168,8 @@ def boxes_of(objects: Tensor, count: int | None = None) -> Tensor:
 
     Returns: [M, 4] float32 x0, y0, x1, y1 in pixels; row n is object n + 1's, zeros where it is not in view.
     """
+    import torch
+
     count = int(objects.max()) if count is None else count
     boxes = torch.zeros(count, 4, device=objects.device)
     y, x = objects.nonzero(as_tuple=True)
@@ -247,6 +255,8 @@ def objects_in(truth: Sample, ignore_index: int) -> Objects:
 
     Returns: M objects, shapes [M, H, W] bool, classes [M] int64, on the sample's device.
     """
+    import torch
+
     masks = truth.masks
     if masks is None:
         numbers = truth.objects if truth.objects is not None else torch.zeros_like(truth.labels, dtype=torch.int32)
@@ -264,4 +274,6 @@ def objects_in(truth: Sample, ignore_index: int) -> Objects:
 
 
 def _commonest(values: Tensor) -> Tensor:
+    import torch
+
     return values.long().mode().values if len(values) else torch.zeros((), dtype=torch.long, device=values.device)

@@ -1,5 +1,8 @@
 """Large sets: what is near is found without comparing all, little is held in memory, and a quick audit looks at less."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +156,20 @@ def test_a_quick_exam_holds_no_pictures() -> None:
         for exam in visit(Made(), quick=quick).splits[0].exams:
             held = sum(view.nbytes for view in (exam.thumb, exam.edges, exam.borders, exam.colors)) + exam.grid.nbytes
             assert (held == 0) is quick and exam.closely is not quick
+
+
+def test_an_audit_of_files_needs_no_torch(tmp_path: Path) -> None:
+    """Its maps would be most of what an audit takes of memory: of a folder and of an export alike."""
+    root = folder(tmp_path / "loose", np.random.default_rng(3), 4, 2)
+    shapes = [{"label": "disk", "shape_type": "polygon", "points": [[2, 2], [30, 4], [20, 30]]}]
+    for image in images(root, "train"):
+        save(tmp_path / "export" / image.name, load(image))
+        document = {"imagePath": image.name, "imageHeight": 64, "imageWidth": 64, "shapes": shapes, "imageData": None}
+        (tmp_path / "export" / f"{image.stem}.json").write_text(json.dumps(document))
+    code = (
+        "import sys; from intarsia.doctor import visit; "
+        "print([len(visit(root).splits) for root in sys.argv[1:]], 'torch' in sys.modules)"
+    )
+    ask = [sys.executable, "-c", code, str(root), str(tmp_path / "export")]
+    done = subprocess.run(ask, check=True, capture_output=True, text=True)
+    assert done.stdout.split("\n")[0] == "[2, 2] False"

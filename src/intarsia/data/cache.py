@@ -26,10 +26,10 @@ from ..errors import DataError
 from ..output import begun, swept
 from ..structures import Sample
 from ..version import __version__
+from .bits import packed, unpacked
 from .dataset import holds
 from .files.ahead import ahead
 from .pairs import Pairs
-from .samples import packed, unpacked
 
 _MAPS = ("objects", "depth", "classes", "previous")  # parts of a sample that are written as they are
 
@@ -66,10 +66,13 @@ class Cached:
         entry = self.index["samples"][index]
         image = self._take(entry["image"]).permute(2, 0, 1)
         maps = {key: self._take(entry[key]) for key in _MAPS if key in entry}
-        planes = unpacked(self._take(entry["planes"]).numpy(), self.labels.num_classes) if "planes" in entry else None
-        masks = unpacked(self._take(entry["masks"]).numpy(), entry["objects_drawn"]) if "masks" in entry else None
+        planes = self._planes(entry["planes"], self.labels.num_classes) if "planes" in entry else None
+        masks = self._planes(entry["masks"], entry["objects_drawn"]) if "masks" in entry else None
         tags = self.dataset.tagged(self.items[index])  # which follow from the data set, not from pixels
         return Sample(image, self._take(entry["labels"]), entry["name"], **maps, planes=planes, masks=masks, tags=tags)
+
+    def _planes(self, where: dict[str, Any], count: int) -> torch.Tensor:
+        return torch.from_numpy(unpacked(self._take(where).numpy(), count))
 
     def _take(self, where: dict[str, Any]) -> torch.Tensor:
         """One array of a sample: read, not mapped, so that what was read before is no memory of this process."""
@@ -139,9 +142,9 @@ def _build(dataset: Pairs, folder: Path, key: str, tell: Callable[[int, int], No
                 held |= {what: getattr(sample, what) for what in _MAPS}
                 arrays = {what: array.numpy() for what, array in held.items() if array is not None}
                 if sample.planes is not None:
-                    arrays["planes"] = packed(sample.planes)
+                    arrays["planes"] = packed(sample.planes.numpy())
                 if sample.masks is not None:
-                    arrays["masks"], entry["objects_drawn"] = packed(sample.masks), len(sample.masks)
+                    arrays["masks"], entry["objects_drawn"] = packed(sample.masks.numpy()), len(sample.masks)
                 for what, array in arrays.items():
                     raw = np.ascontiguousarray(array)
                     entry[what] = {"offset": offset, "shape": list(raw.shape), "dtype": raw.dtype.str}

@@ -1,12 +1,13 @@
 """Image and mask files side by side, and the data set that reads them."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from ..errors import DataError, LabelError
 from ..labels import LabelSpace
@@ -15,6 +16,9 @@ from .dataset import Fault, Notes
 from .files.codecs import raw_of, read_image
 from .files.npy import planes_of, whole
 from .things import only_things, thing_rows
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Pair(NamedTuple):
@@ -25,7 +29,7 @@ class Pair(NamedTuple):
     mask: Path | None
     files: tuple[Path, ...] | None = None  # all that the sample is read from, where that is not these two alone
 
-    def also(self, *files: Path) -> "Pair":
+    def also(self, *files: Path) -> Pair:
         """The same pair, read from more files than its own two."""
         return self._replace(files=(self.image, *([self.mask] if self.mask else []), *files))
 
@@ -44,7 +48,7 @@ class Raw(NamedTuple):
     under: int = 0  # pixels of objects that lie under later ones, and that `masks` does not keep
     masks: np.ndarray | None = None  # [M, H, W] bool, row n all pixels of object n + 1; they may overlap
     kinds: np.ndarray | None = None  # [M] the class of each row of `masks`: a raw value, or with `planes` its place
-    before: "Raw | None" = None  # the frame before, of a video whose object numbers are kept
+    before: Raw | None = None  # the frame before, of a video whose object numbers are kept
 
 
 class Pairs:
@@ -143,6 +147,8 @@ class Pairs:
 
         Raises: LabelError for values without a meaning; DataError when the sizes differ.
         """
+        import torch
+
         picture = as_tensor(image).permute(2, 0, 1)
         if raw is None:
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
@@ -180,6 +186,8 @@ class Pairs:
         """The classes of a pair's image as a whole, [K] bool; None where nothing is known of that."""
         if self.tags is None:
             return None
+        import torch
+
         tags = torch.zeros(self.labels.num_classes, dtype=torch.bool)
         tags[list(self.tags[item.name])] = True
         return tags
@@ -261,11 +269,15 @@ def numbered(codes: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def _tensor(array: np.ndarray | None) -> torch.Tensor | None:
+    import torch
+
     return None if array is None else torch.from_numpy(array)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """The same numbers; 16-bit ones as int32, which torch can compute with."""
+    import torch
+
     array = array.astype(np.int32) if array.dtype == np.uint16 else array
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 

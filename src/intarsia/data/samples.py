@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -189,16 +188,6 @@ def check_alike(samples: Sequence[Sample]) -> None:
                 f"{first.name} has {len(first.tags)} tags and {other.name} has {len(other.tags)}: they fit into no batch; "
                 "give every sample one tag a class"
             )
-
-
-def packed(planes: Tensor) -> np.ndarray:
-    """Planes [K, H, W] as one bit each: [ceil(K / 8), H, W] uint8, the first class in the highest bit."""
-    return np.packbits(planes.numpy(), axis=0)
-
-
-def unpacked(bits: np.ndarray, count: int) -> Tensor:
-    """The planes [K, H, W] bool that `packed` made [ceil(K / 8), H, W] uint8 of; `count` is K."""
-    return torch.from_numpy(np.unpackbits(bits, axis=0, count=count).view(bool))
 
 
 def shown_labels(sample: Sample, space: LabelSpace) -> Tensor:

@@ -36,11 +36,11 @@ from ..errors import DataError, IntarsiaError, LabelError, nearest
 from ..labels import LabelSpace
 from ..limits import ANSWER, MEMBER
 from ..output import begun, swept
+from .bits import unpacked
 from .files.codecs import raw_of, read_image
 from .files.formats import SUFFIXES
 from .files.npy import load
 from .pairs import Pair, Pairs, Raw
-from .samples import unpacked
 
 MASKS = ("seg", "mask", "label")  # what stands between a sample's name and its mask's type
 UNLABELED = "unlabeled"  # an empty member instead of a mask: nothing in the image has a label
@@ -204,7 +204,7 @@ def _planes(count: int | None, what: str, path: Path) -> np.ndarray:
     """
     held = load(path)
     if count is not None and held.ndim == 3 and held.dtype == np.uint8 and len(held) == -(-count // 8):
-        return unpacked(held, count).numpy()
+        return unpacked(held, count)
     if held.ndim == 3 and held.dtype == bool and count in (len(held), None):
         return held
     bits = "" if count is None else f", or a bit each in uint8 [{-(-count // 8)}, H, W]"

@@ -10,17 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-import torch
 
 from ..errors import DataError
 from ..output import renewed
 from ..structures import Sample
+from .bits import packed
 from .dataset import holds
 from .faults import check_whole
 from .files.codecs import read_image
 from .layers import told_covered
 from .pairs import Pair, Pairs, Raw
-from .samples import packed
 from .shards import UNLABELED, members
 
 
@@ -126,11 +125,11 @@ def _parts(raw: Raw, sample: Sample) -> dict[str, np.ndarray]:
     """What a sample has beside image and mask: as it is, and masks with the raw values of their classes."""
     parts = {what: part.numpy() for what in ("objects", "depth") if (part := getattr(sample, what)) is not None}
     if sample.planes is not None:
-        parts["planes"] = packed(sample.planes)
+        parts["planes"] = packed(sample.planes.numpy())
     if raw.masks is not None:
         parts |= {} if raw.objects is None else {"objects": raw.objects.astype(np.int32)}
         parts |= {} if raw.kinds is None else {"kinds": raw.kinds.astype(np.int64)}
-        parts["masks"] = raw.masks if raw.kinds is None else packed(torch.from_numpy(raw.masks))
+        parts["masks"] = raw.masks if raw.kinds is None else packed(raw.masks)
     if raw.before is not None and raw.before.objects is not None:
         parts["before"] = np.stack([raw.before.classes, raw.before.objects]).astype(np.int32)
     return parts

@@ -11,7 +11,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
@@ -48,6 +47,8 @@ class Rooms:
             objects.append(np.full(len(rows), number, np.int32))
         if not parts:
             raise DataError(f"{room}: its Annotations hold no file")
+        import torch
+
         rows = np.concatenate(parts)
         raw = self.labels.encode(np.concatenate(labels))
         return Cloud(

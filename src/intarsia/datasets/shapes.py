@@ -10,10 +10,11 @@ distances that size and haze show; every pixel counts.
 A scene depends on (version, size, split, index) and nothing else, on any machine; see brush.py.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..data.things import thing_rows, with_things
 from ..errors import DataError, nearest
@@ -43,7 +44,7 @@ def shapes(
     objects: bool = False,
     overlaps: bool = False,
     planes: bool = False,
-) -> "Shapes":
+) -> Shapes:
     """The built-in set of drawn scenes; it needs no files and no root.
 
     Args:
@@ -104,6 +105,8 @@ class Shapes:
         return self.count
 
     def __getitem__(self, index: int) -> Sample:
+        import torch
+
         if not -self.count <= index < self.count:
             raise IndexError(f"shapes holds {self.count} scenes, number {index} was asked for")
         index %= self.count
@@ -115,6 +118,8 @@ class Shapes:
         return self._sample(scene(dice, self.size, glass=self.shown != "objects"), name)
 
     def _sample(self, made: Scene, name: str) -> Sample:
+        import torch
+
         image, classes = torch.from_numpy(made.image).permute(2, 0, 1), torch.from_numpy(made.classes)
         if self.shown == "planes":
             planes = np.stack([made.masks[made.kinds == kind].any(axis=0) for kind in range(1, len(NAMES))])

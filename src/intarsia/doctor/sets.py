@@ -14,7 +14,6 @@ from ..labels import LabelSpace
 from .diagnosis import Diagnosis
 from .exam.examine import Exam, examine, spooled
 from .exam.reading import Case, Split
-from .exam.samples import examine_sample
 from .exam.views import Spool
 from .finding import Finding
 from .findings.duplicates import copies
@@ -75,6 +74,8 @@ def _examined(dataset: Dataset, name: str, labels: LabelSpace | None, spool: Spo
 
 
 def _samples(dataset: Dataset, quick: bool) -> Iterator[Exam]:
+    from .exam.samples import examine_sample  # which alone needs PyTorch
+
     step = -(-len(dataset) // _CLOSELY) or 1
     return (examine_sample(dataset, n, n % step == 0, quick) for n in range(len(dataset)))
 
