@@ -92,9 +92,7 @@ def score(
     tolerance: Annotated[
         float | None, typer.Option(help="Of surfaces: the distance that surface Dice allows; none: 1.")
     ] = None,
-    rule: Annotated[
-        str, typer.Option(help="Of surfaces: whose definitions, monai (none), medpy or (no volumes) deepmind.")
-    ] = "",
+    rule: Annotated[str, typer.Option(help="Of surfaces: whose definitions, monai (none), medpy or deepmind.")] = "",
     k: Annotated[str, typer.Option("--k", help="Of classification: numbers of guesses; none: 1,5.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder for scores.json, and images.safetensors of label maps.", metavar="DIR")

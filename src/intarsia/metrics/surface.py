@@ -14,9 +14,8 @@ Three programs measure otherwise, and `rule` names whose numbers are wanted:
     monai          as above
     medpy          Hausdorff 95 is the percentile of a -> b and b -> a pooled (its average is as above since July 2024; before it was
                    the mean of the two directions' means)
-    deepmind       surfaces are the contour that runs midway between inner and outer pixels, cut into one element at each
-                   corner of pixels; shares, means and percentiles weigh elements by their length. Pictures only: in volumes
-                   the area of an element depends on how each of 256 cases is cut into triangles
+    deepmind       surfaces run midway between inner and outer pixels and are cut into one element at each corner of
+                   pixels; shares, means and percentiles weigh elements by their length, in volumes by their area
 
 Distances are of images with the class in both maps. A class that is in one of them alone has none; `missed` and `invented`
 count such images, and there surface Dice is 0 (all three programs agree) and RAVD -1, or not defined.
@@ -38,6 +37,7 @@ from ..errors import LabelError, nearest
 from .boundary import around
 from .ids import maps, mean, per_class
 from .protocols import quotient
+from .surface_elements import elements
 
 Rule = Literal["monai", "medpy", "deepmind"]
 RULES = ("monai", "medpy", "deepmind")
@@ -92,8 +92,6 @@ class SurfaceDistances:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.spacing = _sizes(spacing)
-        if rule == "deepmind" and len(self.spacing) == 3:
-            raise LabelError("rule 'deepmind' is for pictures [H, W]; measure volumes by 'monai' or 'medpy'")
         self.percentile = percentile
         self.tolerance = tolerance
         self.rule = rule
@@ -153,9 +151,9 @@ class SurfaceDistances:
         place = around(called | truth)  # every surface lies within
         masks = called[place], truth[place]
         if self.rule == "deepmind":
-            lengths = [elements(mask, spacing) for mask in masks]
-            ours, theirs = (length > 0 for length in lengths)
-            weights = [length[length > 0] for length in lengths]
+            sizes = [elements(mask, spacing) for mask in masks]
+            ours, theirs = (size > 0 for size in sizes)
+            weights = [size[size > 0] for size in sizes]
         else:
             ours, theirs = (surface(mask) for mask in masks)
             weights = [np.ones(np.count_nonzero(s)) for s in (ours, theirs)]
@@ -171,23 +169,6 @@ class SurfaceDistances:
         average = distances @ weight / weight.sum()
         dice = weight[distances <= self.tolerance].sum() / weight.sum()
         return float(hausdorff), float(average), float(sides[0]), float(sides[1]), float(dice)
-
-
-def elements(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-    """Lengths [H + 1, W + 1] of the contour around the corners of pixels of a mask [H, W]; 0 where none runs.
-
-    The contour crosses midway between an inner and an outer neighbor. Of the four pixels around a corner, one or three
-    inside: it cuts the corner off, half a diagonal. Two beside each other: it runs straight. Two across: two corners.
-    """
-    padded = np.pad(mask, 1)
-    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    odd = a ^ b ^ c ^ d
-    level = (a == b) & (c == d) & (a != c)
-    upright = (a == c) & (b == d) & (a != b)
-    across = (a == d) & (b == c) & (a != b)
-    half = math.hypot(*spacing) / 2
-    lengths: np.ndarray = odd * half + level * spacing[1] + upright * spacing[0] + across * 2 * half
-    return lengths
 
 
 def _weighted(distances: np.ndarray, weights: np.ndarray, percentile: float) -> float:
