@@ -31,7 +31,10 @@ LARGEST_HEADER = 100_000_000  # bytes; what the safetensors format allows
 KEY = "intarsia"
 PLAIN: dict[str, Any] = {"model": (str, type(None)), "options": dict, "labels": dict, "in_channels": int, "mean": list, "std": list,
          "recipe": dict, "protocol": str, "data_hash": str, "notes": dict, "progress": dict}  # fmt: skip
-LATER: dict[str, Any] = {"calibration": dict}  # added without a new format: files that lack them have the default
+LATER: dict[str, Any] = {
+    "calibration": dict,
+    "resize": dict,
+}  # added without a new format: files that lack them have the default
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> Path:

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
 from ..limits import MEMBER, OPTION, OPTIONS, PARTS
+from .resizing import resizing_of
 from .wrapped import fitted
 
 FILLING = {"normal_", "uniform_", "trunc_normal_", "constant_", "fill_", "zero_", "mul_", "add_", "clamp_", "erfinv_",
@@ -44,6 +45,7 @@ class Checkpoint:
         notes: anything a person or a tool wants to keep with it; plain data.
         state: further tensors needed to train on: of optimizer, moving average and random generators.
         progress: further plain data needed to train on.
+        resize: the size in which the network wants its pictures, as `Resizing.to_dict` gives it; empty: their own.
     """
 
     model: str | None
@@ -60,6 +62,7 @@ class Checkpoint:
     state: Mapping[str, Tensor] = field(default_factory=dict)
     progress: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    resize: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(float(m) for m in self.mean))
@@ -73,6 +76,7 @@ class Checkpoint:
                 )
         if not all(s > 0 for s in self.std):
             raise CheckpointError(f"std is {list(self.std)}; each must be above 0, or images cannot be normalized")
+        resizing_of(self.resize)
         if not 0 < self.temperature < float("inf"):
             raise CheckpointError(f"calibration.temperature is {self.temperature}; it must be a number above 0")
 

@@ -15,6 +15,7 @@ from ...labels import LabelSpace
 from ..record import Checkpoint
 from . import segmentation_models_pytorch, torchvision, torchvision_detection
 from .names import STRANGE, Found, fold_biases, rename
+from .pipeline import AS_IT_IS, Pipeline
 from .tensors import read
 from .variants import build, output_of
 
@@ -65,6 +66,8 @@ class Foreign:
             variant of one, such as "smp_pspnet".
         report: what became of each tensor.
         classes: their names, where so many are a known data set's: 90 of torchvision's detectors are COCO's.
+        labels: the classes with their colors, where the file names them.
+        pipeline: what the peer does with a picture first: mean, deviation, size, windows.
     """
 
     network: nn.Module
@@ -74,15 +77,19 @@ class Foreign:
     options: Mapping[str, Any]
     report: Report
     classes: tuple[str, ...] = ()
+    labels: LabelSpace | None = None
+    pipeline: Pipeline = AS_IT_IS
 
     def checkpoint(self, labels: LabelSpace | None = None) -> Checkpoint:
         """A checkpoint of ours, for `save`, and then for `Predictor.load`, `intarsia evaluate` and `train --from`.
 
         Args:
-            labels: names of the classes, in the order of the network's maps; None: `classes`, each of which is a thing.
+            labels: names of the classes, in the order of the network's maps; None: as the file names them, or `classes`,
+                each of which is a thing.
 
         Raises: CheckpointError if they are not as many as the network draws, or nobody knows them.
         """
+        labels = labels or self.labels
         if labels is None:
             if not self.classes:
                 raise CheckpointError(f"the file does not name its {self.num_classes} classes; give labels")
@@ -92,14 +99,17 @@ class Foreign:
                 f"the network draws {self.num_classes} maps, and the labels need {needed}; name as many classes"
             )
         encoder: Any = self.network.encoder
+        prepared = self.pipeline
         return Checkpoint(
             model=self.model,
             options=self.options,
             labels=labels,
             in_channels=self.in_channels,
-            mean=encoder.mean,
-            std=encoder.std,
+            mean=encoder.mean if prepared.mean is None else prepared.mean,
+            std=encoder.std if prepared.std is None else prepared.std,
             weights=self.network.state_dict(),
+            recipe={"predict": dict(prepared.predict)} if prepared.predict else {},
+            resize=prepared.resize.to_dict() if prepared.resize else {},
             notes={"weights": self.report.peer, "assumed": dict(self.report.assumed)},
         )
 
@@ -131,7 +141,10 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
     found = found._replace(assumed=tuple(key for key in found.assumed if key not in options))
     report = _fill(network, tensors, found, path, strict)
     known = found.classes if len(found.classes) == classes else ()
-    return Foreign(network.eval(), found.model, classes, found.in_channels, chosen, report, known)
+    named = found.labels if classes == found.num_classes else None
+    return Foreign(
+        network.eval(), found.model, classes, found.in_channels, chosen, report, known, named, found.pipeline
+    )
 
 
 def _recognized(path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Found:

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ...labels import LabelSpace
+from .pipeline import AS_IT_IS, Pipeline
+
 Row = tuple[str, str]
 STRANGE = "no part of the network it was taken for"
 
@@ -29,6 +32,8 @@ class Found(NamedTuple):
     change: Callable[[str, Tensor], Tensor] | None = None  # (our name, the peer's tensor) -> ours
     assumed: tuple[str, ...] = ()  # of `options`: those that leave no trace in the tensors, at the peer's defaults
     classes: tuple[str, ...] = ()  # names of the classes, where so many are a known data set's
+    labels: LabelSpace | None = None  # the classes with their colors, where the file or its config.json names them
+    pipeline: Pipeline = AS_IT_IS  # what the peer does with a picture first, where the file or its config.json tells
 
 
 class Renamed(NamedTuple):
