@@ -42,6 +42,11 @@ NEEDS: dict[type, Need] = {  # of each kind of output; one that is not here lear
     Detections: OBJECTS,
     DepthMap: Need(("depth",), "depth", "give each sample its depth, [H, W] in meters, nan where unknown"),
 }
+OF_TWO_CLASSES = (
+    SemanticLogits,
+    ClassLogits,
+    PanopticLogits,
+)  # these give each pixel one of the classes, "none" is none
 WITH_THINGS: dict[type, Need] = {MaskQueries: OBJECTS}  # further ones where the label space has things
 
 
@@ -56,10 +61,11 @@ def check_needs(output: type, material: Material) -> list[str]:
     Raises: TrainingError naming what is missing.
     """
     labels = material.labels
-    if output in (SemanticLogits, ClassLogits) and labels.num_classes < 2 and not labels.planes:
+    if labels.num_classes < 2 and not labels.planes and output in OF_TWO_CLASSES:
+        detectors = "; or choose a network that finds objects, such as maskrcnn" if labels.things else ""
         raise TrainingError(
             f"{labels.names[0]!r} is the only class, so there is nothing to tell apart; list what is not of it as a class "
-            "of its own under labels.classes, such as background, with its value in labels.values"
+            f"of its own under labels.classes, such as background, with its value in labels.values{detectors}"
         )
     need = NEEDS.get(output) or (WITH_THINGS.get(output) if labels.things else None)
     if need is None:

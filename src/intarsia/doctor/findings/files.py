@@ -100,8 +100,8 @@ def blank(splits: Sequence[str], exams: Sequence[Sequence[Exam]]) -> Iterable[Fi
 
 
 def single(space: LabelSpace | None) -> Iterable[Finding]:
-    """A label space of one class."""
-    if space is not None and space.num_classes == 1 and not space.planes:
+    """A label space of one class, unless its objects are told apart: those a network can learn."""
+    if space is not None and space.num_classes == 1 and not space.planes and not space.things:
         yield Finding(
             "one_class",
             "error",
