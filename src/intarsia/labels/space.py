@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..characters import HIDDEN
 from ..errors import LabelError, OddValues, counted, nearest
+from .checks import IGNORE, checked_names, checked_planes, checked_values
 from .colors import CLEAR, TRANSPARENT, Color, distinct_colors, parse_color
 from .keys import color_table, id_table, is_color, parse_value
+from .planes import laid
 from .stray import outside, things_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -49,23 +47,8 @@ class LabelSpace:
     explicit: bool = field(init=False, compare=False, repr=False, default=False)  # whether `values` were written out
 
     def __post_init__(self) -> None:
-        if isinstance(self.names, str) or not all(isinstance(n, str) and n.strip() for n in self.names):
-            raise LabelError(f"class names are a list of words, not {self.names!r}")
-        names = tuple(self.names)
+        names = checked_names(self.names)
         object.__setattr__(self, "names", names)
-        if not names:
-            raise LabelError("a label space needs at least one class name; list them under labels.classes")
-        if repeated := [name for name, count in Counter(names).items() if count > 1]:
-            raise LabelError(f"class {min(repeated)!r} is listed twice; class names must differ")
-        if hidden := next((n for n in names if HIDDEN.search(n) or "\n" in n or "\t" in n), None):
-            raise LabelError(
-                f"class {hidden!a} holds a character that is not shown (a control, or one that turns the direction of "
-                "writing); write the name without it"
-            )
-        if IGNORE in (name.lower() for name in names):
-            raise LabelError(f"{IGNORE!r} cannot be a class name: it stands for pixels that do not count")
-        if len(names) > 65535:
-            raise LabelError(f"{len(names)} classes given; at most 65535 fit into a 16-bit mask")
         if self.activation not in ("softmax", "sigmoid"):
             raise LabelError(
                 f"labels.activation is {self.activation!r}{nearest(self.activation, ('softmax', 'sigmoid'))}"
@@ -79,38 +62,15 @@ class LabelSpace:
         object.__setattr__(self, "things", things_of(self.things, names))
         object.__setattr__(self, "colors", tuple(map(parse_color, self.colors)) or distinct_colors(len(names)))
         object.__setattr__(self, "explicit", bool(self.values) and not self.planes)
-        object.__setattr__(self, "values", self._checked(self.values))
-        if self.planes and self.values != self._checked({}):
+        positions = {**dict(enumerate(names)), self.ignore_index: IGNORE}
+        object.__setattr__(self, "values", checked_values(self.values, names) if self.values else positions)
+        if self.planes and self.values != positions:
             raise LabelError(
                 "labels.values says what the values of one mask mean, but with labels.planes each class is a mask of its "
                 "own, on or off; leave labels.values out"
             )
         if not self.by_color:
             self._id_table()  # spans that overlap show here, not at the first mask
-
-    def _checked(self, values: Mapping[int | str, str]) -> dict[int | str, str]:
-        if not values:
-            return {**dict(enumerate(self.names)), self.ignore_index: IGNORE}
-        checked: dict[int | str, str] = {}
-        known = {*self.names, IGNORE}
-        for raw, name in values.items():
-            key = parse_value(raw)
-            if not isinstance(name, str) or name not in known:
-                raise LabelError(
-                    f"labels.values: {raw} stands for {name!r}, which is no class{nearest(name, (*self.names, IGNORE))}"
-                )
-            if isinstance(key, int) and key < 0 and name != IGNORE:
-                raise LabelError(
-                    f"labels.values: {raw} stands for {name!r}, but a negative number is no raw value of a class; write `{raw}: ignore`, or renumber the masks"
-                )
-            if key in checked and checked[key] != name:
-                raise LabelError(
-                    f"labels.values: {raw} stands for {checked[key]!r} and for {name!r}; a value has one meaning"
-                )
-            checked[key] = name
-        if len({is_color(key) for key in checked}) > 1:
-            raise LabelError("labels.values mixes ids and colors; a data set's masks are read as one or the other")
-        return checked
 
     @property
     def num_classes(self) -> int:
@@ -182,17 +142,12 @@ class LabelSpace:
 
         Raises: LabelError for another number of planes, or values other than 0 and 1.
         """
-        if planes.ndim != 3 or len(planes) != len(self.names):
-            raise LabelError(
-                f"planes of shape {list(planes.shape)} for {counted(len(self.names), 'class')}; give [K, H, W], one plane a class"
-            )
-        if planes.dtype != bool and ((planes != 0) & (planes != 1)).any():
-            raise LabelError(f"the planes hold {planes.dtype} values other than 0 and 1; a plane is on or off")
+        planes = checked_planes(planes, len(self.names))
         labels = np.zeros(planes.shape[1:], self.dtype)
         if ignored is None:
-            return planes.astype(bool), labels
+            return planes, labels
         labels[ignored] = self.ignore_index
-        return planes.astype(bool) & ~ignored, labels
+        return planes & ~ignored, labels
 
     def flattened(self, planes: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Lay planes over each other for a picture: what several classes share shows the last of them alone.
@@ -203,9 +158,7 @@ class LabelSpace:
 
         Returns: [H, W] of `dtype`: class numbers, and the ignore index where no class is.
         """
-        top = len(planes) - 1 - planes[::-1].argmax(axis=0)
-        seen = planes.any(axis=0) & (labels != self.ignore_index)
-        return np.where(seen, top, self.ignore_index).astype(self.dtype)
+        return laid(planes, labels == self.ignore_index, self.ignore_index).astype(self.dtype)
 
     @property
     def plain(self) -> LabelSpace:
