@@ -32,7 +32,7 @@ def score(
         str,
         typer.Option(
             "--as",
-            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; bdd100k, video, vps, davis, volumes, depth and classification are named.",
+            help="semantic, panoptic, instances or cityscapes, told from TRUTH by itself; bdd100k, bdd100k_instances, video, vps, davis, volumes, depth and classification are named.",
             metavar="KIND",
         ),
     ] = "",

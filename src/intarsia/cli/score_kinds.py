@@ -60,6 +60,12 @@ def _bitmasks(asked: Asked) -> Any:
     return score_bitmasks(asked.predictions, asked.truth)
 
 
+def _bitmask_instances(asked: Asked) -> Any:
+    from ..evaluation import score_bitmask_instances
+
+    return score_bitmask_instances(asked.predictions, asked.truth)
+
+
 def _instances(asked: Asked) -> Any:
     """AP of masks and boxes, and of boundaries where they are asked for."""
     from ..evaluation import score_instances
@@ -241,6 +247,7 @@ KINDS: dict[str, Kind] = {
     "semantic": Kind(_semantic, score_tables.show_semantic, MAPS),
     "panoptic": Kind(_panoptic, score_tables.show_panoptic),
     "bdd100k": Kind(_bitmasks, score_tables.show_panoptic),
+    "bdd100k_instances": Kind(_bitmask_instances, score_tables.show_instances),
     "instances": Kind(_instances, score_tables.show_instances, frozenset({"--metrics"})),
     "cityscapes": Kind(_cityscapes, score_tables.show_cityscapes),
     "video": Kind(_video, score_tables.show_video, frozenset({"--classes", "--things", "--weights"})),

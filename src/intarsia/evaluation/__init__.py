@@ -2,13 +2,14 @@
 
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
-predictions of any tool: score_masks -> Score; score_panoptic, score_bitmasks -> PQ; score_instances -> AP; score_video -> STQ;
+predictions of any tool: score_masks -> Score; score_panoptic, score_bitmasks -> PQ; score_instances, score_bitmask_instances -> AP; score_video -> STQ;
 score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ;
 score_volumes -> overlap and surface distances in mm; score_ranking -> top-k
 """
 
 from .comparison import compare
 from .entry import evaluate
+from .from_files.bitmask_instances import score_bitmask_instances
 from .from_files.bitmasks import score_bitmasks
 from .from_files.cityscapes import score_cityscapes
 from .from_files.davis import score_davis
@@ -38,6 +39,7 @@ __all__ = [
     "evaluate",
     "judge",
     "score",
+    "score_bitmask_instances",
     "score_bitmasks",
     "score_cityscapes",
     "score_davis",

@@ -104,13 +104,25 @@ class AveragePrecision:
         for k in np.union1d(kinds, truth):
             mine, real = np.flatnonzero(kinds == k), np.flatnonzero(truth == k)
             mine = mine[np.argsort(-scores[mine], kind="stable")][: MOST[-1]]
-            self.wanted[:, k] += (~outside[:, real]).sum(axis=1)
-            if len(mine):
-                iou = self._iou(ours, mine, theirs, real, crowd[real])
-                right, excused = _matched(iou, outside[:, real], crowd[real])
-                strange = (own[mine] < ends[:, :1]) | (own[mine] > ends[:, 1:])
-                excused |= ~right & strange[:, None]
-                self.found[k].append(_Found(scores[mine], right, excused))
+            iou = self._iou(ours, mine, theirs, real, crowd[real]) if len(mine) else np.zeros((0, len(real)))
+            right, excused = _matched(iou, outside[:, real], crowd[real])
+            strange = (own[mine] < ends[:, :1]) | (own[mine] > ends[:, 1:])
+            excused |= ~right & strange[:, None]
+            self.add(int(k), scores[mine], right, excused, (~outside[:, real]).sum(axis=1))
+
+    def add(self, k: int, scores: np.ndarray, right: np.ndarray, excused: np.ndarray, wanted: np.ndarray) -> None:
+        """Count the detections of class `k` in one image, which were matched by other rules.
+
+        Args:
+            scores: [D], falling.
+            right: [A, T, D] whether a detection is right, for each of `AREAS` and `THRESHOLDS`.
+            excused: [A, T, D] whether it counts neither as right nor as wrong.
+            wanted: [A] true objects that are to be found.
+        """
+        self.wanted[:, k] += wanted
+        if len(scores):
+            most = MOST[-1]
+            self.found[k].append(_Found(scores[:most], right[..., :most], excused[..., :most]))
 
     def _iou(self, ours: _Shapes, mine: np.ndarray, theirs: _Shapes, real: np.ndarray, crowd: np.ndarray) -> np.ndarray:
         """[D, G] overlaps of some detections with some true objects."""

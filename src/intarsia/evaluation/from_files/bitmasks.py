@@ -31,15 +31,16 @@ STUFF = (
 ).split(",")
 THINGS = "person,rider,bicycle,bus,car,caravan,motorcycle,trailer,train,truck".split(",")
 NAMES = (*STUFF, *THINGS)  # of categories 1, 2, ...
-_LEFT_OUT = 1 | 2  # ignored, crowd
+IGNORED, CROWD = 1, 2  # attributes
 
 
-class _Cut(NamedTuple):
-    """The segments of one picture: the place of each pixel's among them (0: none), their classes, and which count."""
+class Cut(NamedTuple):
+    """The segments of one picture by rising number, and the place of each pixel's among them (0: none)."""
 
     place: np.ndarray  # [H, W]
-    classes: np.ndarray  # [M]
-    counts: np.ndarray  # [M]
+    numbers: np.ndarray  # [M]
+    categories: np.ndarray  # [M]
+    attributes: np.ndarray  # [M]
 
 
 def score_bitmasks(predictions: str | Path, truth: str | Path) -> Panoptic:
@@ -52,21 +53,29 @@ def score_bitmasks(predictions: str | Path, truth: str | Path) -> Panoptic:
     both(ours, theirs, predictions, truth, "masks")
     metric = PanopticQuality(len(NAMES), range(len(STUFF), len(NAMES)))
     for name, path in theirs.items():
-        true, found = _cut(path), _cut(ours[name])
-        if true.place.shape != found.place.shape:
-            (h, w), (height, width) = found.place.shape, true.place.shape
-            raise DataError(
-                f"{ours[name]}: the prediction is {w}x{h} pixels, but the truth is {width}x{height}; predict in its size"
-            )
-        _count(metric, found, true)
+        found, true = cut_alike(ours[name], path)
+        _count(metric, _Valid.of(found, ours[name]), _Valid.of(true, path))
     return Panoptic(metric.compute(), NAMES, metric.things, len(theirs))
 
 
-def _count(metric: PanopticQuality, found: _Cut, true: _Cut) -> None:
+class _Valid(NamedTuple):
+    """The segments of one picture with classes from 0, and which of them count."""
+
+    place: np.ndarray  # [H, W]
+    classes: np.ndarray  # [M]
+    counts: np.ndarray  # [M]
+
+    @classmethod
+    def of(cls, found: Cut, path: Path) -> _Valid:
+        """Raises: DataError for categories outside of 1 to 40."""
+        if wrong := [int(k) for k in found.categories if not 1 <= k <= len(NAMES)]:
+            raise DataError(f"{path}: category {wrong[0]} is outside of BDD100K's 1 to {len(NAMES)}")
+        return cls(found.place, found.categories - 1, (found.attributes & (IGNORED | CROWD)) == 0)
+
+
+def _count(metric: PanopticQuality, found: _Valid, true: _Valid) -> None:
     """Match one picture."""
-    shape = len(true.classes) + 1, len(found.classes) + 1
-    joint = np.bincount((true.place * shape[1] + found.place).ravel(), minlength=shape[0] * shape[1]).reshape(shape)
-    shared, size, area = joint[1:, 1:], joint.sum(axis=1)[1:], joint.sum(axis=0)[1:]
+    shared, size, area = overlaps(true.place, found.place, len(true.classes), len(found.classes))
     same = true.classes[:, None] == found.classes
     iou = same * shared / (size[:, None] + area - shared)
     match = (iou > 0.5) & true.counts[:, None] & found.counts
@@ -79,7 +88,27 @@ def _count(metric: PanopticQuality, found: _Cut, true: _Cut) -> None:
     np.add.at(metric.counts[1], found.classes[invented], 1)
 
 
-def _cut(path: Path) -> _Cut:
+def overlaps(one: np.ndarray, other: np.ndarray, m: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(pixels that two segments share [M, N], pixels of each segment of the one [M] and of the other [N])."""
+    joint = np.bincount((one * (n + 1) + other).ravel(), minlength=(m + 1) * (n + 1)).reshape(m + 1, n + 1)
+    return joint[1:, 1:], joint.sum(axis=1)[1:], joint.sum(axis=0)[1:]
+
+
+def cut_alike(prediction: Path, truth: Path) -> tuple[Cut, Cut]:
+    """Both bit masks, taken apart.
+
+    Raises: DataError for sizes that differ, files that are no RGBA, and segments of two categories.
+    """
+    found, true = _cut(prediction), _cut(truth)
+    if true.place.shape != found.place.shape:
+        (h, w), (height, width) = found.place.shape, true.place.shape
+        raise DataError(
+            f"{prediction}: the prediction is {w}x{h} pixels, but the truth is {width}x{height}; predict in its size"
+        )
+    return found, true
+
+
+def _cut(path: Path) -> Cut:
     """A bit mask, taken apart."""
     array, _ = decode_mask(path)
     if array.ndim != 3 or array.shape[2] != 4:
@@ -97,8 +126,5 @@ def _cut(path: Path) -> _Cut:
         raise DataError(
             f"{path}: segment {twice} has several categories or attributes; give each segment its own number"
         )
-    classes = (held >> 8 & 255) - 1
-    if wrong := [int(k) + 1 for k in classes if not 0 <= k < len(NAMES)]:
-        raise DataError(f"{path}: category {wrong[0]} is outside of BDD100K's 1 to {len(NAMES)}")
     place = place.reshape(numbers.shape) + (0 if (keys == 0).any() else 1)
-    return _Cut(place, classes, (held & _LEFT_OUT) == 0)
+    return Cut(place, of, held >> 8 & 255, held & 255)

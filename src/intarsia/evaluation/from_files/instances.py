@@ -73,7 +73,7 @@ def score_instances(predictions: str | Path, truth: str | Path, *, dilation_rati
     results = _results(path, {name: c["id"] for name, c in zip(names, categories, strict=True)})
     real = _by_image(annotations, images, number, f"{file}: annotation")
     found = _by_image(results, images, number, f"{path}: result")
-    scored = [f"{path}: result {n}" for n, r in enumerate(results) if not _is_number(r.get("score"))]
+    scored = [f"{path}: result {n}" for n, r in enumerate(results) if not is_number(r.get("score"))]
     if scored:
         raise DataError(f"{scored[0]} has no score, a number; {len(scored)} of {len(results)} lack one")
     with_masks = _all_or_none(results, "segmentation", str(path), needs="bbox")
@@ -128,7 +128,7 @@ class _Shape:
     def box(self) -> list[float]:
         """(x0, y0, x1, y1): as given, else around the mask."""
         if given := self.described.get("bbox"):
-            if len(given) != 4 or not all(map(_is_number, given)) or min(given[2:]) < 0:
+            if len(given) != 4 or not all(map(is_number, given)) or min(given[2:]) < 0:
                 raise DataError(f"{self.where}: bbox is {given}; give x, y, width and height, in pixels")
             x, y, width, height = map(float, given)
             return [x, y, x + width, y + height]
@@ -230,13 +230,14 @@ def _mask(segmentation: Any, height: int, width: int) -> np.ndarray:
         return mask_of(segmentation.get("counts", []), height, width)
     mask = np.zeros((height, width), bool)
     for ring in segmentation:
-        if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(_is_number, ring)):
+        if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6 or not all(map(is_number, ring)):
             raise DataError("a polygon is a list of x and y, three points at least")
         mask |= fill(np.array(ring, np.float64).reshape(-1, 2), height, width)
     return mask
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of a JSON file is a finite number that a float holds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -_LARGEST < value < _LARGEST  # neither NaN nor infinite, nor an integer that no float holds
