@@ -9,6 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from .errors import DataError
+
+LONGEST = 240  # bytes of a file's or folder's name, endings left out; disks hold 255
 _ENDING = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|npy|webp|jp2|json|geojson|xml|txt)$")  # of files that are written
 
 
@@ -37,6 +40,28 @@ def fresh(name: str, taken: dict[str, int]) -> str:
     taken[own] = last
     taken[key(made)] = 1
     return made
+
+
+def check(name: str) -> str:
+    """A name, if a disk can hold a file that is called so.
+
+    Raises: DataError for zero characters, halves of characters, and names and paths that are too long.
+    """
+    why = ""
+    try:
+        parts = [len(part.encode()) for part in name.split("/")]
+        if "\0" in name:
+            why = "it has a character of code 0"
+        elif max(parts) > LONGEST:
+            why = f"it takes {max(parts):,} bytes, and {LONGEST} are allowed"
+        elif sum(parts) > 10 * LONGEST:
+            why = f"with its folders it takes {sum(parts):,} bytes, and {10 * LONGEST:,} are allowed"
+    except UnicodeEncodeError:
+        why = "it has half of a character"
+    if why:
+        short = name if len(name) <= 60 else f"{name[:60]}..."
+        raise DataError(f"no file can be called {short!r}: {why}; rename the picture")
+    return name
 
 
 def climbs(called: str) -> bool:

@@ -152,7 +152,8 @@ def renewed(folder: Path, kind: str, refusal: str) -> Iterator[Path]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         try:
-            yield place
+            with _told(folder):
+                yield place
         except IntarsiaError as error:
             raise type(error)(str(error).replace(str(place), str(folder))) from error
         with _told(folder):

@@ -6,6 +6,7 @@ import json
 import os
 import tracemalloc
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -437,3 +438,14 @@ def test_pixel_limit_of_pillow_stays_its_own() -> None:
     import intarsia.annotations.geojson  # noqa: F401
 
     assert Image.MAX_IMAGE_PIXELS == limits.PIXELS // 2
+
+
+@pytest.mark.parametrize(
+    ("called", "words"), [("a\0b.png", "a character of code 0"), ("a" * 300, "it takes 300 bytes")]
+)
+def test_a_picture_that_no_file_can_be_called_after_is_named(tmp_path: Path, called: str, words: str) -> None:
+    project = read(laid(tmp_path / "x", {"a.jpg": PHOTO, "x.json": coco({})}))
+    pictures = [picture._replace(name=called, image=None) for picture in project]
+    with pytest.raises(DataError, match=f"no file can be called .*{words}"):
+        convert(replace(project, pictures=tuple(pictures)), "masks", tmp_path / "out")
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from intarsia.errors import DataError, MissingExtra
-from intarsia.naming import climbs, distinct, fresh, key
+from intarsia.naming import check, climbs, distinct, fresh, key
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,14 @@ def test_a_message_is_no_longer_than_a_page_and_can_be_printed() -> None:
 )
 def test_paths_that_lead_out(path: str) -> None:
     assert climbs(path) and not climbs("a/b..c/.d") and not climbs("")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a\0b", "a character of code 0"), ("a" * 300, "it takes 300 bytes"), ("\ud800", "half of a"), ("ab/" * 1500, "with its folders")],
+)  # fmt: skip
+def test_names_that_no_file_can_have(name: str, words: str) -> None:
+    with pytest.raises(DataError, match="no file can be called") as caught:
+        check(name)
+    assert words in str(caught.value) and len(str(caught.value)) < 200
+    assert check("d/\u00e9" + "a" * 190) == "d/\u00e9" + "a" * 190

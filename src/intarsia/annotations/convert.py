@@ -136,7 +136,7 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
     with renewed(out, to, "is not empty; a converted data set is written into a new folder") as here:
         real = out.resolve()
         for picture in project:
-            names.append(naming.fresh(picture.name, taken))
+            names.append(naming.fresh(naming.check(picture.name), taken))
             if picture.image is not None:
                 if picture.image.resolve().is_relative_to(real):
                     raise DataError(f"{out}: holds the images that are converted; name another folder")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..labels import LabelSpace
-from ..naming import distinct
+from ..naming import check, distinct
 from .diagnosis import Diagnosis
 from .exam.reading import Split
 from .findings.duplicates import AGREE, Found
@@ -64,7 +64,7 @@ def planned(found: Diagnosis, out: Path, accept: Collection[str]) -> Plan:
         f"{folders[s]}/{name}".lstrip("/")
         for (s, _), name in zip(keys, _foldered(keys, found.labels.planes), strict=True)
     ]
-    names = dict(zip(keys, distinct(wished), strict=True))
+    names = dict(zip(keys, distinct([check(name) for name in wished]), strict=True))
     fits = [e.fit[0] for e in exams if e.fit]
     return Plan(
         root=found.root or _home(found.splits),
