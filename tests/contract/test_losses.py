@@ -13,6 +13,7 @@ from intarsia.structures import SemanticLogits
 
 HEADS = (1, 4)
 SEMANTIC = [name for name in LOSSES if inspect.signature(LOSSES[name]().forward).parameters["output"].annotation is SemanticLogits]  # fmt: skip
+OF_SOME = ("ohem", "lovasz_softmax", "lovasz_hinge")  # in which pixels that are right enough have no say either
 CASES = [(name, maps) for name in SEMANTIC for maps in HEADS]
 
 
@@ -55,7 +56,7 @@ def test_ignored_pixels_have_no_say(name: str, maps: int) -> None:
     ignored = (labels == 255)[:, None].expand_as(logits)
     assert logits.grad is not None
     assert (logits.grad[ignored] == 0).all()
-    assert (logits.grad[~ignored] != 0).all()
+    assert (logits.grad[~ignored] != 0).all() or name in OF_SOME
     other = torch.where(ignored, torch.randn_like(logits) * 50, logits.detach())
     assert torch.equal(total(LOSSES[name]()(SemanticLogits(other), labels)), value.detach())
 

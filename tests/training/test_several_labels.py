@@ -70,7 +70,9 @@ def test_losses_take_planes_of_a_batch_and_ignored_pixels_have_no_say(name: str)
     of_batch, of_labels = (v if isinstance(v, torch.Tensor) else sum(v.values(), torch.zeros(())) for v in values)
     assert torch.equal(of_batch, of_labels)
     of_batch.backward()
-    assert logits.grad is not None and (logits.grad[:, :, -1] == 0).all() and (logits.grad[:, :, :-1] != 0).all()
+    assert logits.grad is not None and (logits.grad[:, :, -1] == 0).all()
+    of_some = name in ("ohem", "lovasz_softmax", "lovasz_hinge")  # what is right enough has no say either
+    assert (logits.grad[:, :, :-1] != 0).all() or of_some
     sure = SemanticLogits(torch.where(truth.planes, 40.0, -40.0))
     best = LOSSES[name]()(sure, truth)
     assert (best if isinstance(best, torch.Tensor) else sum(best.values(), torch.zeros(()))) < 1e-5

@@ -310,8 +310,8 @@ def test_class_weights_follow_their_formulas() -> None:
     labels = intarsia.LabelSpace(("a", "b", "c"))
     found = SimpleNamespace(counts=np.array([90, 10, 0]))
 
-    def weights(kind: Any, power: float = 1.0) -> list[float] | None:
-        wish = Loss(name="cross_entropy", class_weights=kind, weight_power=power)
+    def weights(kind: Any, power: float = 1.0, beta: float | None = None) -> list[float] | None:
+        wish = Loss(name="cross_entropy", class_weights=kind, weight_power=power, effective_beta=beta)
         return class_weights(wish, labels, found)  # type: ignore[arg-type]
 
     log = 1 / np.log(1.02 + np.array([0.9, 0.1, 0.0]))
@@ -321,6 +321,12 @@ def test_class_weights_follow_their_formulas() -> None:
     soft = np.sqrt([1 / 0.9, 1 / 0.1])
     assert weights("inverse", 0.5) == pytest.approx([*(soft / soft.mean()), 0.0])
     assert weights([4, 9, 0], 0.5) == pytest.approx([2, 3, 0])
+    effective = np.array([(1 - 0.9) / (1 - 0.9**90), (1 - 0.9) / (1 - 0.9**10), 0])  # Cui et al. 2019, equation 6
+    assert weights("effective", beta=0.9) == pytest.approx(list(effective / effective[:2].mean()))
+    assert weights("effective", beta=0.0) == pytest.approx([1, 1, 0])
+    assert weights("effective", beta=1 - 1e-12) == pytest.approx(weights("inverse"), rel=1e-3)
+    effective = np.array([(1 - 0.98) / (1 - 0.98**90), (1 - 0.98) / (1 - 0.98**10), 0])  # the median of 90 and 10 is 50
+    assert weights("effective") == pytest.approx(list(effective / effective[:2].mean()))
     assert weights("none") is None
     with pytest.raises(TrainingError, match="all zero"):
         weights([0, 0, 0])

@@ -14,10 +14,20 @@ class Loss(Frozen):
 
     name: str = Field(default="", description="Which one; empty: the usual one of what the network returns.")
     options: dict[str, Any] = Field(default={}, description="Keyword arguments of its constructor.")
-    class_weights: Literal["none", "log", "inverse", "median"] | list[Annotated[float, Field(ge=0)]] = Field(
-        default="none",
-        description="Weight of each class: a list, or from the frequencies the audit counted: "
-        "log is 1/ln(1.02 + f) (Paszke et al. 2016, section 5.2), median is median(f)/f, inverse is 1/f; scaled to mean 1.",
+    class_weights: Literal["none", "log", "inverse", "median", "effective"] | list[Annotated[float, Field(ge=0)]] = (
+        Field(
+            default="none",
+            description="Weight of each class: a list, or from the frequencies the audit counted: "
+            "log is 1/ln(1.02 + f) (Paszke et al. 2016, section 5.2), median is median(f)/f, inverse is 1/f, effective is "
+            "(1 - b)/(1 - b^n) of n pixels (Cui et al. 2019; see effective_beta); scaled to mean 1.",
+        )
+    )
+    effective_beta: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="b of class_weights=effective: classes of fewer than 1/(1 - b) pixels weigh as by inverse, larger ones "
+        "nearly alike; null: 1/(1 - b) is the median of the classes' pixels.",
     )
     weight_power: float = Field(
         default=1.0,

@@ -22,14 +22,20 @@ from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, Panopti
 from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
+from .boundary import Boundary
 from .centers import Centers
 from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
 from .depth import BerHu, ScaleInvariantLog
 from .detection import Detection
 from .dice import Dice, soft_dice
+from .focal import Focal
+from .hard_pixels import HardCrossEntropy
+from .lovasz import LovaszHinge, LovaszSoftmax
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
+from .region_information import RegionMutualInformation
 from .set_prediction import SetPrediction
+from .tversky import Tversky
 
 __all__ = [
     "LOSSES",
@@ -39,6 +45,7 @@ __all__ = [
     "Auxiliary",
     "BerHu",
     "BinaryCrossEntropy",
+    "Boundary",
     "Centers",
     "ClassBinaryCrossEntropy",
     "ClassCrossEntropy",
@@ -47,8 +54,14 @@ __all__ = [
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
+    "Focal",
+    "HardCrossEntropy",
+    "LovaszHinge",
+    "LovaszSoftmax",
+    "RegionMutualInformation",
     "ScaleInvariantLog",
     "SetPrediction",
+    "Tversky",
     "accepts",
 ]
 
@@ -59,6 +72,13 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "soft_dice": soft_dice,
     "dice_ce": DiceCrossEntropy,
     "dice_bce": DiceBinaryCrossEntropy,
+    "focal": Focal,
+    "ohem": HardCrossEntropy,
+    "tversky": Tversky,
+    "lovasz_softmax": LovaszSoftmax,
+    "lovasz_hinge": LovaszHinge,
+    "boundary": Boundary,
+    "rmi": RegionMutualInformation,
     "class_cross_entropy": ClassCrossEntropy,
     "class_bce": ClassBinaryCrossEntropy,
     "silog": ScaleInvariantLog,
@@ -68,7 +88,10 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "detection": Detection,
 }
 
-OF_PLANES = ("bce", "dice", "soft_dice", "dice_bce", "class_bce")  # those that take several labels a pixel
+OF_PLANES = (  # those that take several labels a pixel
+    "bce", "dice", "soft_dice", "dice_bce", "focal", "ohem", "tversky", "lovasz_softmax", "lovasz_hinge", "boundary", "rmi",
+    "class_bce",
+)  # fmt: skip
 
 USUAL_LOSS: dict[type, str] = {  # of each output, where a recipe names none
     SemanticLogits: "cross_entropy",

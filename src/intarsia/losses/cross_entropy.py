@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError, RecipeError
 from ..structures import Batch, SemanticLogits
-from .targets import Truth, class_table, one_map_each, paired, refuse
+from .targets import Truth, above_zero, class_table, one_map_each, paired, refuse
 
 
 class CrossEntropy(nn.Module):
@@ -48,7 +48,7 @@ class CrossEntropy(nn.Module):
             raise
         held = labels != self.ignore_index
         weight = held.sum() if table is None else (table[torch.where(held, labels, 0)] * held).sum()
-        return total / _above_zero(weight.to(total.dtype))
+        return total / above_zero(weight.to(total.dtype))
 
     def _of_one_map(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The same for two classes under one sigmoid, [B, 1, H, W]."""
@@ -56,14 +56,9 @@ class CrossEntropy(nn.Module):
         table = class_table(self.weights, 2, logits)
         soft = target * (1 - self.smoothing) + self.smoothing / 2
         if table is None:
-            return F.binary_cross_entropy_with_logits(logits, soft, held, reduction="sum") / _above_zero(held.sum())
+            return F.binary_cross_entropy_with_logits(logits, soft, held, reduction="sum") / above_zero(held.sum())
         # -sum_c w_c soft_c log p_c, with w the weight of the class a log belongs to and not of the pixel: what torch
         # does for more maps
         yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
         total = -((table[1] * soft * yes + table[0] * (1 - soft) * no) * held).sum()
-        return total / _above_zero((torch.where(target > 0, table[1], table[0]) * held).sum())
-
-
-def _above_zero(weight: Tensor) -> Tensor:
-    """A divisor: nothing to divide by becomes one, so that 0 / 0 is a zero with a graph."""
-    return torch.where(weight > 0, weight, torch.ones_like(weight))
+        return total / above_zero((torch.where(target > 0, table[1], table[0]) * held).sum())

@@ -9,11 +9,11 @@ Sums run over the pixels that count, p is a probability (softmax, or sigmoid), a
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from ..structures import SemanticLogits
-from .targets import Truth, class_table, one_map_each, paired, refuse
+from .overlap import overlap
+from .targets import Truth, mean_of_classes, paired
 
 TINY = 1e-7  # far below one pixel: only decides what 0 / 0 is, namely full overlap of nothing with nothing
 
@@ -52,42 +52,10 @@ class Dice(nn.Module):
 
     def forward(self, output: SemanticLogits, truth: Truth) -> Tensor:
         logits, labels = paired(output.logits, truth)
-        if logits.shape[1] == 1 or labels.ndim == 4 or self.activation == "sigmoid":
-            overlap, drawn, true, any_held = self._of_maps(logits.sigmoid(), labels)
-        else:
-            overlap, drawn, true, any_held = self._of_classes(logits.softmax(dim=1), labels)
-        if not self.per_image:
-            overlap, drawn, true = (part.sum(dim=0, keepdim=True) for part in (overlap, drawn, true))  # [1, K]
-            any_held = any_held.any(dim=0, keepdim=True)
-        loss = 1 - (2 * overlap + self.smooth + TINY) / (drawn + true + self.smooth + TINY)  # [B or 1, K]
-        table = class_table(self.weights, loss.shape[1], loss) if loss.shape[1] > 1 else None
-        each = loss.mean(dim=1) if table is None else (loss * table).sum(dim=1) / table.sum()  # [B or 1]
-        return (each * any_held).sum() / any_held.sum().clamp(min=1)
-
-    def _of_classes(self, probability: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(overlap, size of what was drawn, size of the truth), each [B, K], and [B]: whether any pixel counts."""
-        images, classes = probability.shape[:2]
-        held = labels != self.ignore_index  # [B, H, W]
-        label = torch.where(held, labels, 0)
-        try:
-            right = probability.gather(1, label[:, None])[:, 0] * held  # [B, H, W]
-        except RuntimeError:
-            refuse(labels, classes, self.ignore_index)
-            raise
-        # a sum over the pixels of each class, without K masks in memory
-        place = (label + classes * torch.arange(images, device=label.device)[:, None, None]).flatten()
-        zeros = probability.new_zeros(images * classes)
-        overlap = zeros.index_add(0, place, right.flatten()).view(images, classes)
-        true = zeros.index_add(0, place, held.to(probability.dtype).flatten()).view(images, classes)
-        drawn = ((probability * probability if self.squared else probability) * held[:, None]).sum(dim=(2, 3))
-        return overlap, drawn, true, held.flatten(1).any(dim=1)
-
-    def _of_maps(self, probability: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The same for maps that are questions of their own."""
-        target, held = one_map_each(probability, labels, self.ignore_index)
-        drawn = probability * probability if self.squared else probability
-        sums = ((probability * target).sum(dim=(2, 3)), (drawn * held).sum(dim=(2, 3)), target.sum(dim=(2, 3)))
-        return *sums, held.flatten(1).any(dim=1)
+        sums = overlap(logits, labels, self.ignore_index, sigmoid=self.activation == "sigmoid", squared=self.squared)
+        sums = sums if self.per_image else sums.of_batch()
+        loss = 1 - (2 * sums.both + self.smooth + TINY) / (sums.drawn + sums.true + self.smooth + TINY)  # [B or 1, K]
+        return mean_of_classes(loss, sums.counted, self.weights)
 
 
 def soft_dice(

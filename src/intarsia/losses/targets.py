@@ -98,5 +98,23 @@ def class_table(weights: Sequence[float] | None, count: int, like: Tensor) -> Te
     return torch.tensor(list(weights), dtype=like.dtype, device=like.device)
 
 
+def mean_of_classes(each: Tensor, counted: Tensor, weights: Sequence[float] | None = None) -> Tensor:
+    """Average a loss over classes, then over the images that count.
+
+    Args:
+        each: [B, K], of each image and class.
+        counted: [B] bool.
+        weights: one for each class; those of a head of one map, whose mean has one class, change nothing.
+    """
+    table = class_table(weights, each.shape[1], each) if each.shape[1] > 1 else None
+    mean = each.mean(dim=1) if table is None else (each * table).sum(dim=1) / table.sum()  # [B]
+    return (mean * counted).sum() / counted.sum().clamp(min=1)
+
+
+def above_zero(weight: Tensor) -> Tensor:
+    """A divisor: nothing to divide by becomes one, so that 0 / 0 is a zero with a graph."""
+    return torch.where(weight > 0, weight, torch.ones_like(weight))
+
+
 def _size(tensor: Tensor) -> str:
     return " x ".join(map(str, tensor.shape))

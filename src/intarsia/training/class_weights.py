@@ -37,10 +37,30 @@ def class_weights(wish: Loss, labels: LabelSpace, found: Audit | None) -> list[f
         weights = 1 / np.log(1.02 + share)
     elif kind == "median":
         weights = np.where(seen, np.median(share[seen]) / np.where(seen, share, 1), 0.0)
+    elif kind == "effective":
+        weights = np.where(seen, 1 / np.where(seen, effective_numbers(found.counts, wish.effective_beta), 1), 0.0)
     else:
         weights = np.where(seen, 1 / np.where(seen, share, 1), 0.0)
     weights = weights**wish.weight_power
     return [float(w) for w in weights / weights[seen].mean()]
+
+
+def effective_numbers(counts: np.ndarray, beta: float | None = None) -> np.ndarray:
+    """How many pixels that say something new each class has: (1 - beta^n) / (1 - beta).
+
+    Cui et al. "Class-Balanced Loss Based on Effective Number of Samples." CVPR 2019. arXiv:1901.05555, section 3.2. It is n
+    where n is far below 1 / (1 - beta), and that number where n is far above.
+
+    Args:
+        counts: n of each class.
+        beta: None for one minus one in the median of the counts above zero.
+    """
+    many = counts.astype(np.float64)
+    new = 1 / np.median(many[many > 0]) if beta is None else 1 - beta
+    if new >= 1:  # every pixel says the same
+        return np.minimum(many, 1.0)
+    numbers: np.ndarray = -np.expm1(many * np.log1p(-new)) / new  # 1 - beta^n, to the last digit also for beta near 1
+    return numbers
 
 
 def _pixels(found: Audit) -> float:
