@@ -242,7 +242,9 @@ class TestBadFiles:
         for suffix in ("gif", "tif"):
             frames[0].save(tmp_path / f"x.{suffix}", save_all=True, append_images=frames[1:])
             with pytest.raises(DataError, match="holds 3 pages, one image is needed"):
-                read_image(tmp_path / f"x.{suffix}")
+                (read_image if suffix == "gif" else read_mask)(
+                    tmp_path / f"x.{suffix}", *([] if suffix == "gif" else [TWO])
+                )
 
     def test_half_transparent_mask(self, tmp_path: Path) -> None:
         Image.fromarray(np.full((2, 2, 4), 128, np.uint8)).save(tmp_path / "x.png")

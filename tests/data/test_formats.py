@@ -6,15 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, features
 
 from intarsia.data.files.codecs import read_image, read_mask
 from intarsia.data.files.formats import SUFFIXES, loses, unread
+from intarsia.data.shards import shards
+from intarsia.data.write_shards import shard
 from intarsia.datasets.folder import folder
+from intarsia.doctor import describe, visit
+from intarsia.doctor.described import opened
 from intarsia.doctor.diagnose import diagnose
 from intarsia.doctor.exam.storage import natural
 from intarsia.errors import DataError
 from intarsia.inference import left_out
+from intarsia.inference.reading import read_picture
 from intarsia.labels import LabelSpace
 from intarsia.training.usual import init
 
@@ -173,3 +179,46 @@ def test_16_bit_png_of_every_filter_equals_a_loop_over_bytes(tmp_path: Path, kin
     (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
     truth = plain[1:, depth:].astype(np.uint8).reshape(height, width, depth).view(">u2")
     assert (read_image(tmp_path / "x.png") == truth).all()
+
+
+def paged(path: Path, pages: np.ndarray, **how: object) -> Path:
+    """A TIFF of gray pages [C, H, W]."""
+    first, *rest = map(Image.fromarray, pages)
+    first.save(path, save_all=True, append_images=rest, **how)
+    return path
+
+
+def test_pages_of_a_tiff_are_the_channels_of_an_image(tmp_path: Path) -> None:
+    """As cameras of several bands write them; slices, frames, many pages and those of two sizes are no channels."""
+    deep = np.random.default_rng(0).integers(0, 65536, (4, 6, 9)).astype(np.uint16)
+    assert np.array_equal(read_image(paged(tmp_path / "bands.tif", deep)), np.moveaxis(deep, 0, 2))
+    turned = read_image(paged(tmp_path / "turned.tif", deep, tiffinfo={274: 3}))
+    assert np.array_equal(turned, np.moveaxis(deep, 0, 2)[::-1, ::-1])
+    with pytest.raises(DataError, match="holds 4 pages"):
+        read_mask(tmp_path / "bands.tif", THREE)
+    for name, pages, told in (
+        ("stack", deep, "ImageJ=1.54\nimages=4\nslices=4\n"),
+        ("volume", deep, '<OME><Pixels SizeC="1" SizeT="1" SizeZ="4"/></OME>'),
+        ("many", np.zeros((17, 4, 4), np.uint8), ""),
+    ):
+        with pytest.raises(DataError, match=f"holds {len(pages)} pages, one image is needed"):
+            read_image(paged(tmp_path / f"{name}.tif", pages, tiffinfo={270: told}))
+    Image.new("L", (9, 6)).save(tmp_path / "two.tif", save_all=True, append_images=[Image.new("L", (4, 3))])
+    with pytest.raises(DataError, match="holds 2 pages"):
+        read_image(tmp_path / "two.tif")
+
+
+def test_every_verb_reads_pages_as_channels(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for n in range(5):
+        for part in ("images", "masks"):
+            (tmp_path / part).mkdir(exist_ok=True)
+        paged(tmp_path / f"images/{n}.tif", random.integers(0, 256, (5, 40, 48)).astype(np.uint8))
+        Image.fromarray(np.tri(40, 48, 3 * n, dtype=np.uint8)).save(tmp_path / f"masks/{n}.png")
+    found = visit(tmp_path)
+    assert found.audit.channels == 5 and not found.audit.errors
+    dataset = opened(describe(tmp_path), ["train"])[0]
+    assert dataset[0].image.shape == (5, 40, 48)
+    assert read_picture(tmp_path / "images/0.tif", 5).fitted.shape == (40, 48, 5)
+    shard([dataset], tmp_path / "shards")
+    assert torch.equal(shards(tmp_path / "shards", "train")[1].image, dataset[1].image)

@@ -11,6 +11,7 @@ from ... import limits
 from ...errors import DataError, OddMode
 from ...limits import check_decoded
 from .formats import SUFFIXES, depth_of_jpeg2000, kind_of, opened
+from .page_bands import read_bands
 from .sixteen_bit import check_single, read_png16, read_tiff
 from .tags import is_tiff
 
@@ -49,6 +50,8 @@ def _pixels(path: Path, image: Image.Image, as_mask: bool) -> tuple[np.ndarray, 
     kind, mode = image.format, image.mode
     if kind == "TIFF" and (tags := image.tag_v2).get(277, 1) > 1 and max(tags.get(258, (8,))) > 8:  # type: ignore[attr-defined]
         return (*read_tiff(path), None)
+    if kind == "TIFF" and not as_mask and (bands := read_bands(path, image)) is not None:
+        return bands.astype(bands.dtype.newbyteorder("="), copy=False), exif_orientation(image), None
     check_single(path, image)
     check_decoded(image.width * image.height * _MODES.get(mode, 2), path)
     if kind == "PNG" and mode in ("RGB", "RGBA", "LA") and any(";16" in str(tile[3]) for tile in image.tile):  # type: ignore[attr-defined]
