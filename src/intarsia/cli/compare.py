@@ -10,7 +10,7 @@ import typer
 
 from .evaluate import show_source
 from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
-from .views import Flip, Overlap, Scales, Window, settings_of
+from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 
 def compare(
@@ -45,6 +45,7 @@ def compare(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    decide: Decide = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +70,7 @@ def compare(
         "protocol": protocol,
         "task": task,
         "settings": settings_of(window, overlap, flip, scales),
+        "decide": decisions_of(decide),
     }
     verdict = run(a, b, truth, **options, out=out, command=command, overwrite=overwrite)
     if as_json:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .terminal import AsJson, Overwrite, Root, answer, console, duration, percent, table
-from .views import Flip, Overlap, Scales, Window, settings_of
+from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 NOT_SHARES = {  # numbers of measures that are distances, differences or sums of squares
     "hausdorff", "average", "to_truth", "to_prediction", "mean_hausdorff", "mean_average", "ravd", "brier",
@@ -57,6 +57,7 @@ def evaluate(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    decide: Decide = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -88,6 +89,7 @@ def evaluate(
         task=task,
         overwrite=overwrite,
         settings=settings_of(window, overlap, flip, scales),
+        decide=decisions_of(decide),
     )
     if as_json:
         return answer({**score.to_dict(), **({"report": out / "report.html"} if out else {})})

@@ -11,7 +11,7 @@ import typer
 from ..characters import one_line
 from ..errors import ModelError, counted, nearest
 from .terminal import AsJson, Overwrite, answer, console, refuse
-from .views import Flip, Overlap, Scales, Window, settings_of
+from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 if TYPE_CHECKING:
     from ..inference import Predictor
@@ -41,6 +41,7 @@ def predict(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    decide: Decide = None,
     task: Annotated[
         str,
         typer.Option(
@@ -84,8 +85,10 @@ def predict(
 
     settings = settings_of(window, overlap, flip, scales)
     predictor = Predictor.load(model, device=device, task=task, settings=settings)
+    chosen = decisions_of(decide)
     if threshold is not None:
-        predictor = predictor.deciding(decide={"threshold": threshold_of(threshold, predictor)})
+        chosen["threshold"] = threshold_of(threshold, predictor)
+    predictor = predictor.deciding(decide=chosen) if chosen else predictor
     found = run(
         predictor,
         inputs,

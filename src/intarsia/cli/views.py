@@ -1,10 +1,11 @@
-"""Options of `predict`, `evaluate` and `compare`: in which windows, and in which views, a picture is predicted."""
+"""Options of `predict`, `evaluate` and `compare`: in which windows and views a picture is predicted, and how it is decided."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from ..errors import RecipeError
 
@@ -26,6 +27,33 @@ Scales = Annotated[
         help="Predict each picture in these factors of its size, and average: 0.75,1,1.25.", metavar="FACTORS"
     ),
 ]
+
+Decide = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="How an answer is made of the network's output: threshold=0.3; again for the next option. Over the model's own; "
+        "see `intarsia recipe explain decide`.",
+        metavar="KEY=VALUE",
+    ),
+]
+
+
+def decisions_of(given: list[str] | None) -> dict[str, Any]:
+    """Gather options of the decision as they were given, KEY=VALUE with a YAML value.
+
+    Raises: RecipeError for what is no KEY=VALUE.
+    """
+    options = {}
+    for item in given or ():
+        key, equals, text = (part.strip() for part in item.partition("="))
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        if not equals or not key or value is None:
+            raise RecipeError(f"--decide is {item!r}; write KEY=VALUE, such as threshold=0.3")
+        options[key] = value
+    return options
 
 
 def settings_of(window: str | None, overlap: float | None, flip: bool | None, scales: str | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def compare(
     task: str = "",
     overwrite: bool = False,
     settings: Mapping[str, Any] | None = None,
+    decide: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Whether B is better than A on the same images; with `out`, compare.html and compare.json as well.
 
@@ -61,12 +62,14 @@ def compare(
         task: what both models answer, and are scored by; "": what the recipe of each says.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
         settings: windows and views of the models that predict, as for `Predictor.load`; without, as each one's recipe says.
+        decide: options of both models' decisions, such as {"threshold": 0.3}, over their own.
 
     Raises: DataError, LabelError or CheckpointError, each with what to do.
     """
-    sides = [_opened(Path(source), task, settings) for source in (a, b)]
-    if settings and all(side.predictor is None for side in sides):
-        raise DataError(f"{', '.join(settings)} says how models predict, and neither {a} nor {b} is one; leave it out")
+    sides = [_opened(Path(source), task, settings, decide) for source in (a, b)]
+    given = {**(settings or {}), **(decide or {})}
+    if given and all(side.predictor is None for side in sides):
+        raise DataError(f"{', '.join(given)} says how models predict, and neither {a} nor {b} is one; leave it out")
     dataset, pairs = _truth(sides, labels, split, root, classes)
     space = _space(sides, dataset)
     _one_answer(sides)
@@ -110,19 +113,24 @@ class _Side(NamedTuple):
     counts: Any = None
 
 
-def _opened(path: Path, task: str = "", settings: Mapping[str, Any] | None = None) -> _Side:
+def _opened(
+    path: Path, task: str = "", settings: Mapping[str, Any] | None = None, decide: Mapping[str, Any] | None = None
+) -> _Side:
+    def loaded(model: str | Path) -> _Side:
+        return _Side(path, predictor=Predictor.load(model, task=task, settings=settings, decide=decide or {}))
+
     if not path.exists() and "," in str(path):
-        return _Side(path, predictor=Predictor.load(str(path), task=task, settings=settings))
+        return loaded(str(path))
     if not path.exists():
         raise DataError(f"there is no run, checkpoint or folder of predictions {str(path)!r}")
     if (path / "last.safetensors").is_file():
-        return _Side(path, predictor=Predictor.load(path, task=task, settings=settings))
+        return loaded(path)
     if (path / "images.safetensors").is_file():
         return _Side(path, counts=load_records(path / "images.safetensors"))
     if path.is_dir():
         return _Side(path)
     try:
-        return _Side(path, predictor=Predictor.load(path, task=task, settings=settings))
+        return loaded(path)
     except CheckpointError as error:
         try:
             return _Side(path, counts=load_records(path))

@@ -52,6 +52,7 @@ def evaluate(
     task: str = "",
     overwrite: bool = False,
     settings: Mapping[str, Any] | None = None,
+    decide: Mapping[str, Any] | None = None,
 ) -> Score:
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when a folder is given.
 
@@ -76,6 +77,7 @@ def evaluate(
             "classification"; "": what its recipe says, or the usual task of its output.
         overwrite: also replace files in `out` that this program did not write, or that were changed since.
         settings: for a model that is loaded: windows and views, as for `Predictor.load`; without, as its recipe says.
+        decide: options of the decision that makes an answer of an output, such as {"threshold": 0.3}, over the model's own.
 
     Returns: a score of the kind of answer: mIoU of label maps and planes, PQ of segments, AP of objects, errors of depth,
     accuracy of tags; see `evaluation.tallies`.
@@ -83,6 +85,7 @@ def evaluate(
     Raises: ModelError, DataError, LabelError or CheckpointError, each with what to do.
     """
     predictor = _opened(model, labels, task, settings)
+    predictor = predictor.deciding(decide=decide) if decide else predictor
     dataset, source, opener = dataset_of(predictor, data, split, root)
     check_whole(dataset)
     source = {"model": called(model), **source, **({"predicted": predictor.way} if predictor.way else {})}
@@ -101,7 +104,9 @@ def evaluate(
     found = dataclasses.replace(found, source=source, trust=trust, **reached)
     done: Score = found
     if results is not None:
-        command = command or spelled(model, data, split, root, protocol, batch_size, out, metrics, full, task, settings)
+        command = command or spelled(
+            model, data, split, root, protocol, batch_size, out, metrics, full, task, settings, decide
+        )
         write(results, done, predictor, model, command)
     return done
 

@@ -87,6 +87,7 @@ def spelled(
     full: bool,
     task: str = "",
     settings: Mapping[str, Any] | None = None,
+    decide: Mapping[str, Any] | None = None,
 ) -> str:
     """Spell the call, as it would be typed."""
     given = [repr(str(model)) if isinstance(model, str | Path) else called(model)]
@@ -101,4 +102,5 @@ def spelled(
     given += ["full=True"] if full else []
     given += [f"task={task!r}"] if task else []
     given += [f"settings={dict(settings)}"] if settings else []
+    given += [f"decide={dict(decide)}"] if decide else []
     return f"intarsia.evaluate({', '.join(given)})"
