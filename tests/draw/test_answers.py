@@ -76,12 +76,24 @@ def test_masks_of_every_form_are_tinted_and_outlined_the_best_on_top(form):
         ],
         "tensor": torch.from_numpy(np.stack(masks)),
     }[form]
-    objects = Objects(shapes, [2, 2], [0.4, 0.9])
+    objects = Objects(shapes, [2, 2], [0.6, 0.9])
     seen = pixels(draw.colorize_objects(objects, (60, 80)))
     assert tuple(seen[12, 12]) == draw.color_of(1) and tuple(seen[25, 25]) == draw.color_of(2)
     assert (seen[50:, 50:] == 255).all()
     picture = draw.overlay_objects(GRAY, objects, SPACE)
     assert pixels(picture)[4 * 58, 4 * 78].tolist() == [100, 100, 100], "a small picture is enlarged four times"
+
+
+def test_what_is_hardly_probable_is_counted_and_not_drawn() -> None:
+    objects = Objects(np.stack([square(5, 5, 20), square(30, 40, 20)]), [2, 2], [0.9, 0.2])
+    seen = pixels(draw.colorize_objects(objects, (60, 80)))
+    assert tuple(seen[15, 15]) == draw.color_of(1) and (seen[40, 50] == 255).all()
+    usual, all_ = draw.overlay_objects(GRAY, objects, SPACE), draw.overlay_objects(GRAY, objects, SPACE, min_score=0.2)
+    assert (pixels(usual)[4 * 40, 4 * 50] == 100).all() and not (pixels(all_)[4 * 40, 4 * 50] == 100).all()
+    first = draw.overlay_objects(GRAY, Objects(objects.shapes[:1], [2]), SPACE)
+    assert usual.size != first.size or pixels(usual)[4 * 60 :].min() < 255, "the legend says that one is below"
+    with pytest.raises(DataError, match="min_score is 1.5; give the score from which on"):
+        draw.overlay_objects(GRAY, objects, SPACE, min_score=1.5)
 
 
 def test_boxes_alone_are_framed_and_what_hangs_over_the_edge_is_cut_there():

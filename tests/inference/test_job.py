@@ -15,6 +15,7 @@ from intarsia.errors import DataError, IntarsiaError, ModelError
 from intarsia.evaluation.from_files.panoptic import score_panoptic
 from intarsia.inference import Predictor, predict
 from intarsia.inference.job import targets
+from intarsia.inference.results import tell
 from intarsia.labels import LabelSpace
 from intarsia.structures import (
     Answer,
@@ -179,7 +180,12 @@ def test_objects_of_all_pictures_are_one_file_of_results(two: Path, tmp_path: Pa
     assert [(r["image_id"], r["category_id"], r["score"]) for r in results] == [(7, 9, 0.75), (12, 9, 0.75)]
     assert [c["id"] for c in json.loads((found.folder / "categories.json").read_text())] == [3, 9]
     assert found.lines[0]["objects"] == [{"class": "car", "score": 0.75, "box": [0.0, 0.0, 8.0, 4.0]}]
-    assert found.told == "objects (results.json)"
+    assert found.told == "objects (results.json)" and tell(found.lines[0]) == "1 car"
+    less = of(SemanticLogits(torch.zeros(1, 2, 4, 8)), space).write(two, tmp_path / "less", min_score=0.8)
+    assert tell(less.lines[0]) == "no objects; 1 below 0.8"
+    assert json.loads((less.folder / "results.json").read_text()) == results, "files hold all that was found"
+    with pytest.raises(DataError, match="min_score is 2; give the score"):
+        of(SemanticLogits(torch.zeros(1, 2, 4, 8)), space).write(two, tmp_path / "none", min_score=2)
     monkeypatch.setattr(Predictor, "answers", lambda *_: [Objects([], [], [])])
     none = of(SemanticLogits(torch.zeros(1, 2, 4, 8)), space).write(two, tmp_path / "none")
     assert json.loads((none.folder / "results.json").read_text()) == []

@@ -97,7 +97,9 @@ def test_shares_count_pixels_and_answers_without_pixels_have_none():
     assert made(segments()).shares() == {"sky": 0.25, "road": 0.0, "car": pytest.approx(900 / 2400)}
     held = objects()
     union = np.asarray(held.shapes)[[0, 2]].any(axis=0).mean()
-    assert made(held).shares()["car"] == pytest.approx(union)
+    assert made(held).shares(0.1)["car"] == pytest.approx(union)
+    assert made(held).shares()["car"] == pytest.approx(np.asarray(held.shapes)[0].mean()), "one car scores 0.125"
+    assert "1 car, 1 sky; 1 below 0.5" in repr(made(held)), "the third object is counted, not named"
     assert made(planes(), PLANES).shares()["heart"] == pytest.approx(random_mask(1).mean())
     for answer in (tags(), depth(), Objects(np.zeros((1, 4)), [0], [1.0])):
         with pytest.raises(ModelError, match="covers no pixels"):
@@ -375,7 +377,9 @@ def test_a_real_depth_map_and_real_overlapping_objects_come_back(shared_data, tm
     found = Prediction(nuclei, one, np.zeros((*masks.shape[1:], 3), np.uint8), "nuclei")
     results = json.loads(found.save(tmp_path / "objects.json").read_text())
     assert all((coco_mask.decode(r["segmentation"]) == m).all() for r, m in zip(results, masks, strict=True))
-    assert found.shares()["nucleus"] == pytest.approx(masks.any(axis=0).mean())
+    assert found.shares(0)["nucleus"] == pytest.approx(masks.any(axis=0).mean())
+    sure = masks[np.linspace(1, 0.2, len(masks)) >= 0.5]
+    assert found.shares()["nucleus"] == pytest.approx(sure.any(axis=0).mean()), "of those that pictures show"
 
 
 def test_every_kind_of_answer_and_every_task_stands_in_every_table():

@@ -60,9 +60,9 @@ def test_rows_below_the_score_and_padding_are_left_out() -> None:
     assert isinstance(all_, Objects) and len(all_.shapes) == 3
     assert all_.scores.tolist() == pytest.approx([0.9, 0.6, 0.3]) and all_.classes.tolist() == [0, 1, 2]
     assert torch.equal(all_.boxes, output.boxes[0, :3])
-    (few,) = decide(output, SPACE, "instance", score=0.5)
+    (few,) = decide(output, SPACE, "instance", threshold=0.5)
     assert len(few.shapes) == 2 and all(isinstance(shape, CroppedMask) for shape in few.shapes)
-    (none,) = decide(output, SPACE, "instance", score=0.95)
+    (none,) = decide(output, SPACE, "instance", threshold=0.95)
     assert len(none.shapes) == len(none.classes) == 0
     (wide,) = decide(output, SPACE, "instance", mask_threshold=0.1)
     assert sum(m.inside.sum() for m in wide.shapes) > sum(m.inside.sum() for m in all_.shapes)
@@ -84,7 +84,7 @@ def test_answers_can_be_scored_also_where_nothing_is_found() -> None:
     assert tally.compute().ap50 == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["score", "mask_threshold"])
+@pytest.mark.parametrize("name", ["threshold", "mask_threshold"])
 @pytest.mark.parametrize("value", [-0.1, 1.5, True])
 def test_thresholds_outside_of_0_to_1_are_refused(name: str, value: float) -> None:
     with pytest.raises(ModelError, match=f"{name} is .*; give a number of 0 to 1"):

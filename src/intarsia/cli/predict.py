@@ -76,6 +76,14 @@ def predict(
             metavar="CLASS",
         ),
     ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Overlays and counts show objects that score at least this; results.json has all.",
+        ),
+    ] = 0.5,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
@@ -98,6 +106,7 @@ def predict(
         uncertainty=uncertainty,
         probabilities=probabilities,
         values=values,
+        min_score=min_score,
         workers=workers,
         overwrite=overwrite,
         say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),

@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import counted
 from ..labels import Color, LabelSpace
+from ..metrics.image_matches import SURE
 from ..structures import Objects, Segments
 from .legend import INK, Row, enlarged, font_for, percent, usual_font_size, with_rows
 from .maps import WHITE, check_alpha, cleared, hatched, line_width, rim, same_size, viewable
-from .shapes import found, whole
+from .shapes import drawn_of, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +41,11 @@ def color_of(number: int) -> Color:
 
 
 def overlay_objects(
-    image: np.ndarray | Tensor | Image.Image, objects: Objects, space: LabelSpace, alpha: float = 0.5
+    image: np.ndarray | Tensor | Image.Image,
+    objects: Objects,
+    space: LabelSpace,
+    alpha: float = 0.5,
+    min_score: float = SURE,
 ) -> Image.Image:
     """The picture under its objects: masks tinted and outlined, boxes, names and scores; a legend counts the classes.
 
@@ -48,11 +53,12 @@ def overlay_objects(
         image: as `viewable` takes it.
         objects: of the image's size. Object n has the color of number n + 1; the best scores are on top.
         alpha: strength of the tint, 0..1.
+        min_score: objects that score less are only counted, in the legend's last line.
 
     Returns: an RGB image that starts with the picture, enlarged by a whole factor where it is small.
     """
     check_alpha(alpha)
-    picture, parts = viewable(image), found(objects)
+    picture, (parts, left) = viewable(image), drawn_of(objects, min_score)
     colors = [color_of(n + 1) for n in range(len(parts.classes))]
     order = range(len(colors)) if parts.scores is None else np.argsort(-parts.scores, kind="stable").tolist()
     pixels = np.array(picture)
@@ -71,7 +77,8 @@ def overlay_objects(
         for one in reversed(named):
             _frame(pen, one, drawn.size)
         write_names(drawn, named)
-    return with_rows(drawn, _rows(zip(parts.classes.tolist(), colors, strict=True), space))
+    rows = _rows(zip(parts.classes.tolist(), colors, strict=True), space)
+    return with_rows(drawn, [*rows, *([Row(WHITE, f"below {min_score:g}", str(left))] if left else [])])
 
 
 def overlay_segments(
@@ -126,13 +133,14 @@ def colorize_segments(segments: Segments, space: LabelSpace) -> Image.Image:
     return Image.fromarray(hatched(table[places.reshape(segments.ids.shape)], segments.ids == 0))
 
 
-def colorize_objects(objects: Objects, size: tuple[int, int]) -> Image.Image:
+def colorize_objects(objects: Objects, size: tuple[int, int], min_score: float = SURE) -> Image.Image:
     """Each object in its color on white; of boxes alone, their frames.
 
     Args:
         size: (H, W) of the picture.
+        min_score: objects that score less are not drawn.
     """
-    parts = found(objects)
+    parts, _ = drawn_of(objects, min_score)
     pixels = np.full((*size, 3), 255, np.uint8)
     order = range(len(parts.classes)) if parts.scores is None else np.argsort(-parts.scores, kind="stable").tolist()
     if parts.masks is not None:

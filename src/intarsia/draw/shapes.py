@@ -6,8 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import DataError
 from ..metrics.average_precision import crop
+from ..metrics.image_matches import SURE
 from ..structures import CroppedMask, Objects
+
+
+def check_min_score(score: float) -> None:
+    """Raises: DataError for a score outside 0..1."""
+    if not 0 <= score <= 1:
+        raise DataError(f"min_score is {score}; give the score from which on objects are drawn, 0 to 1")
 
 
 class Found(NamedTuple):
@@ -41,6 +49,26 @@ def found(objects: Objects) -> Found:
     else:
         boxes = np.array([_around(mask) for mask in masks], np.float64)
     return Found(masks, boxes.reshape(-1, 4), classes, scores)
+
+
+def drawn_of(objects: Objects, min_score: float = SURE) -> tuple[Found, int]:
+    """Choose the objects that pictures show: a detector also returns what is hardly probable, for its curves alone.
+
+    Args:
+        min_score: 0..1; objects that score less are left out; those without a score stay.
+
+    Returns: the objects that stay, in their order, and how many are left out.
+
+    Raises: DataError for a score outside 0..1.
+    """
+    check_min_score(min_score)
+    parts = found(objects)
+    if parts.scores is None:
+        return parts, 0
+    rows = np.flatnonzero(parts.scores >= min_score)
+    masks = None if parts.masks is None else [parts.masks[n] for n in rows]
+    left = len(parts.classes) - len(rows)
+    return Found(masks, parts.boxes[rows], parts.classes[rows], parts.scores[rows]), left
 
 
 def whole(mask: CroppedMask) -> np.ndarray:

@@ -21,8 +21,10 @@ import torch
 from PIL import Image
 
 from ..draw.maps import check_alpha, cleared
+from ..draw.shapes import check_min_score
 from ..errors import DataError, IntarsiaError, ModelError, nearest
 from ..labels import LabelSpace, raw_of
+from ..metrics.image_matches import SURE
 from ..naming import key
 from ..output import Output
 from ..postprocess import VIEWS
@@ -36,7 +38,7 @@ from .uncertainty import KINDS
 from .uncertainty import uncertainty as uncertainty_of
 from .writing import Made, image_ids, write_probabilities
 
-LINES, UNSURE, SURE = "predictions.jsonl", "uncertainty", "probabilities"
+LINES, UNSURE, PROBABLE = "predictions.jsonl", "uncertainty", "probabilities"
 FORMS = ("npy", "tif")  # of probabilities
 VARIANCES = ("mc-dropout", "tta")  # kinds of uncertainty whose pictures show the root
 
@@ -48,7 +50,7 @@ class Predictions:
     Args:
         folder: that the results lie in.
         lines: one for each picture, in their order, as predictions.jsonl holds them: image, overlay, height, width; by the
-            kind of answer labels, planes, panoptic and segments, objects and results, depth with near and far, or tags and
+            kind of answer labels, planes, panoptic and segments, objects, results and min_score, depth with near and far, or tags and
             scores; shares where the answer covers pixels; and where there are some probabilities, uncertainty and note. For
             a picture that cannot be read, image and error.
         left_out: a sentence about files in the folders given whose kind is not read; "" where there are none.
@@ -79,6 +81,7 @@ class Wanted:
         uncertainty: of `KINDS`; a map of it is written as well, [H, W] float32 of 0 (sure) to 1.
         probabilities: "npy" or "tif"; those of each class and pixel are written as well, [K, H, W] float32.
         values: label maps hold the raw values of the data set, such as 0 and 255, instead of class numbers.
+        min_score: overlays show the objects that score at least this, 0..1; files hold all that the model found.
     """
 
     alpha: float = 0.5
@@ -86,6 +89,7 @@ class Wanted:
     uncertainty: str | None = None
     probabilities: str | None = None
     values: bool = False
+    min_score: float = SURE
 
     def __post_init__(self) -> None:
         if self.uncertainty is not None and self.uncertainty not in KINDS:
@@ -93,6 +97,7 @@ class Wanted:
         if self.probabilities is not None and self.probabilities not in FORMS:
             raise DataError(f"probabilities are no {self.probabilities!r}{nearest(self.probabilities, FORMS)}")
         check_alpha(self.alpha)
+        check_min_score(self.min_score)
 
 
 def predict(
@@ -113,6 +118,7 @@ def predict(
     clear: str | None = None,
     probabilities: str | None = None,
     values: bool = False,
+    min_score: float = SURE,
 ) -> Predictions:
     """Answer pictures, and write what was found into a folder.
 
@@ -122,7 +128,7 @@ def predict(
         model: a Predictor, a checkpoint, or the folder of a run; several models, "a,b", are averaged.
         inputs: pictures, folders of pictures, or patterns such as "day*/*.jpg".
         out: the folder for the results.
-        alpha, uncertainty, clear, probabilities, values: as for `Wanted`.
+        alpha, uncertainty, clear, probabilities, values, min_score: as for `Wanted`.
         settings: for a model that is loaded: windows and views, as for `Predictor.load`.
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
@@ -133,7 +139,7 @@ def predict(
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
-    wanted = Wanted(alpha, clear, uncertainty, probabilities, values)
+    wanted = Wanted(alpha, clear, uncertainty, probabilities, values, min_score)
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -168,7 +174,7 @@ def targets(
     """
     own = RESULTS[kind].files(name, space or LabelSpace(("any",)))
     maps = [f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"] if unsure is not None else []
-    return [*own, f"overlays/{name}.png", *([f"{SURE}/{name}.{sure}"] if sure else []), *maps]
+    return [*own, f"overlays/{name}.png", *([f"{PROBABLE}/{name}.{sure}"] if sure else []), *maps]
 
 
 def _check(predictor: Predictor, wanted: Wanted) -> None:
@@ -232,17 +238,17 @@ def _write_all(
 
 def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, whole: Gathered) -> dict[str, Any]:
     """Write one picture's answer, overlay and probabilities; returns what its line says of them."""
-    made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values)
+    made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values, wanted.min_score)
     line = RESULTS[type(prediction.answer)].write(made, results)
     whole(made)
     overlay = f"overlays/{name}.png"
     with results.file(overlay) as file:
-        prediction.overlay(wanted.alpha, wanted.clear).save(file)
+        prediction.overlay(wanted.alpha, wanted.clear, wanted.min_score).save(file)
     if wanted.probabilities:
-        sure = f"{SURE}/{name}.{wanted.probabilities}"
+        sure = f"{PROBABLE}/{name}.{wanted.probabilities}"
         with results.file(sure) as file:
             write_probabilities(file, prediction.probabilities, prediction.space.names)
-        line[SURE] = str(results.folder / sure)
+        line[PROBABLE] = str(results.folder / sure)
     height, width = prediction.size
     return {**line, "overlay": str(results.folder / overlay), "height": height, "width": width}
 

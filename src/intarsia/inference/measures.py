@@ -10,9 +10,10 @@ import numpy as np
 
 from ..draw.depth import limits_of
 from ..draw.maps import counted as pixels_of
-from ..draw.shapes import found
+from ..draw.shapes import drawn_of
 from ..errors import ModelError
 from ..labels import LabelSpace
+from ..metrics.image_matches import SURE
 from ..structures import Answer, Depth, Labels, Objects, Planes, Segments, Tags
 
 Size = tuple[int, int]
@@ -28,12 +29,12 @@ def label_map(answer: Labels | Segments, space: LabelSpace) -> np.ndarray:
     return found_at
 
 
-def shares_of(answer: Answer, space: LabelSpace, size: Size) -> dict[str, float]:
-    """Class name -> its share of the pixels, 0..1, of every class.
+def shares_of(answer: Answer, space: LabelSpace, size: Size, min_score: float = SURE) -> dict[str, float]:
+    """Class name -> its share of the pixels, 0..1, of every class; of objects, of those that score at least `min_score`.
 
     Raises: ModelError for an answer that covers no pixels.
     """
-    counts = COUNTS[type(answer)](answer, space) if type(answer) in COUNTS else None
+    counts = COUNTS[type(answer)](answer, space, min_score) if type(answer) in COUNTS else None
     if counts is None:
         raise ModelError(
             f"an answer of {type(answer).__name__} without masks covers no pixels, so that it has no shares"
@@ -46,9 +47,9 @@ def tell(answer: Answer, space: LabelSpace, size: Size) -> str:
     return WORDS[type(answer)](answer, space, size)
 
 
-def _of_objects(answer: Objects, space: LabelSpace) -> list[int] | None:
+def _of_objects(answer: Objects, space: LabelSpace, min_score: float) -> list[int] | None:
     """The pixels that at least one object of a class covers."""
-    parts = found(answer)
+    parts, _ = drawn_of(answer, min_score)
     if parts.masks is None:
         return None
     counts = [0] * space.num_classes
@@ -72,7 +73,8 @@ def _largest(answer: Any, space: LabelSpace, size: Size) -> str:
 
 
 def _objects(answer: Objects, space: LabelSpace, _: Size) -> str:
-    return many(Counter(space.names[int(n)] for n in np.asarray(answer.classes).reshape(-1)))
+    parts, left = drawn_of(answer)
+    return many(Counter(space.names[int(n)] for n in parts.classes), left)
 
 
 def _segments(answer: Segments, space: LabelSpace, size: Size) -> str:
@@ -82,12 +84,13 @@ def _segments(answer: Segments, space: LabelSpace, size: Size) -> str:
     return many(things) if things else _largest(answer, space, size)
 
 
-def many(counts: Mapping[str, int]) -> str:
-    """How many of each class, in a few words."""
+def many(counts: Mapping[str, int], left: int = 0, min_score: float = SURE) -> str:
+    """How many of each class, in a few words, and how many more score less than those."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     more = len(ordered) - 3
     rest = f" and {more} more class{'es' if more > 1 else ''}" if more > 0 else ""
-    return ", ".join(f"{count} {name}" for name, count in ordered[:3]) + rest or "no objects"
+    told = ", ".join(f"{count} {name}" for name, count in ordered[:3]) + rest or "no objects"
+    return told + (f"; {left} below {min_score:g}" if left else "")
 
 
 def _depth(answer: Depth, _: LabelSpace, __: Size) -> str:
@@ -99,10 +102,10 @@ def _tags(answer: Tags, space: LabelSpace, _: Size) -> str:
     return ", ".join(f"{space.names[int(n)]} {float(answer.scores[n]):.0%}" for n in answer.classes) or "no class"
 
 
-COUNTS: dict[type, Callable[[Any, LabelSpace], Any]] = {  # the pixels of each class
-    Labels: lambda answer, space: pixels_of(label_map(answer, space), space),
-    Segments: lambda answer, space: pixels_of(label_map(answer, space), space),
-    Planes: lambda answer, _: np.asarray(answer.planes).sum(axis=(1, 2)),
+COUNTS: dict[type, Callable[[Any, LabelSpace, float], Any]] = {  # the pixels of each class
+    Labels: lambda answer, space, _: pixels_of(label_map(answer, space), space),
+    Segments: lambda answer, space, _: pixels_of(label_map(answer, space), space),
+    Planes: lambda answer, _, __: np.asarray(answer.planes).sum(axis=(1, 2)),
     Objects: _of_objects,
 }
 

@@ -17,6 +17,7 @@ from PIL import Image
 from .. import draw
 from ..errors import ModelError
 from ..labels import LabelSpace
+from ..metrics.image_matches import SURE
 from ..structures import Answer, Depth, Labels, Objects, Planes, Segments, Tags
 from .measures import label_map, shares_of, tell
 from .writing import save
@@ -124,27 +125,31 @@ class Prediction:
             raise ModelError("this prediction was made without a predictor, which alone can compute its probabilities")
         return self.compute()
 
-    def overlay(self, alpha: float = 0.5, clear: str | None = None) -> Image.Image:
+    def overlay(self, alpha: float = 0.5, clear: str | None = None, min_score: float = SURE) -> Image.Image:
         """The picture under its answer, with a legend beside or below it.
 
         Args:
             alpha: strength of the tint, 0..1.
             clear: the class that is left clear; None: "background" where there are two classes, "": none.
+            min_score: objects that score less are not drawn, 0..1; `objects` has all.
         """
-        return draw.overlay_answer(self.image, self.answer, self.space, alpha, clear)
+        return draw.overlay_answer(self.image, self.answer, self.space, alpha, clear, min_score)
 
-    def colorize(self) -> Image.Image:
-        """The answer alone in its colors, in the picture's size."""
-        return draw.colorize_answer(self.answer, self.space, self.size)
+    def colorize(self, min_score: float = SURE) -> Image.Image:
+        """The answer alone in its colors, in the picture's size; objects that score less than `min_score` are not drawn."""
+        return draw.colorize_answer(self.answer, self.space, self.size, min_score)
 
-    def shares(self) -> dict[str, float]:
+    def shares(self, min_score: float = SURE) -> dict[str, float]:
         """Class name -> its share of the pixels, 0..1, of every class, in the order of the classes.
 
         Where a pixel may have several classes, the shares may add up to more than 1.
 
+        Args:
+            min_score: objects that score less do not count, 0..1.
+
         Raises: ModelError for an answer that covers no pixels: boxes, tags, depth.
         """
-        return shares_of(self.answer, self.space, self.size)
+        return shares_of(self.answer, self.space, self.size, min_score)
 
     def save(self, path: str | Path, *, values: bool = False) -> Path:
         """Write the answer; which form it gets, the ending of the name says.

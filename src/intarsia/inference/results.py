@@ -172,7 +172,7 @@ def _objects(made: Made, results: Output) -> dict[str, Any]:
         {"class": made.space.names[kind], "score": score, "box": box}
         for kind, score, box in zip(parts.classes.tolist(), scores, parts.boxes.tolist(), strict=True)
     ]
-    return {"objects": listed, "results": str(results.folder / "results.json")}
+    return {"objects": listed, "results": str(results.folder / "results.json"), "min_score": made.min_score}
 
 
 def _depth(made: Made, results: Output) -> dict[str, Any]:
@@ -233,9 +233,14 @@ def tell(line: Mapping[str, Any]) -> str:
     return next((told(line) for key, told in TOLD.items() if key in line), "")
 
 
+def _many(objects: Sequence[Mapping[str, Any]], min_score: float) -> str:
+    sure = [one["class"] for one in objects if one["score"] is None or one["score"] >= min_score]
+    return many(Counter(sure), len(objects) - len(sure), min_score)
+
+
 TOLD: dict[str, Callable[[Mapping[str, Any]], str]] = {  # of a line: what it holds, and how that is told
     "tags": lambda line: ", ".join(f"{name} {line['scores'][name]:.0%}" for name in line["tags"]) or "no class",
     "near": lambda line: f"{line['near']:.3g} to {line['far']:.3g} m" if line["far"] else "no depth is known",
-    "objects": lambda line: many(Counter(one["class"] for one in line["objects"])),
+    "objects": lambda line: _many(line["objects"], line["min_score"]),
     "shares": lambda line: largest(line["shares"]),
 }

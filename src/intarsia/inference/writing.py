@@ -20,6 +20,7 @@ from ..data.files.codecs import write_labels
 from ..draw.shapes import found, whole
 from ..errors import DataError
 from ..labels import LabelSpace, category_ids, raw_of
+from ..metrics.image_matches import SURE
 from ..naming import distinct
 from ..structures import Answer, Depth, Labels, Objects, Planes, Segments, Tags
 
@@ -37,6 +38,7 @@ class Made(NamedTuple):
     size: tuple[int, int]  # (H, W)
     name: str
     values: bool = False  # whether label maps hold the data set's raw values
+    min_score: float = SURE  # from which on the picture shows objects
 
 
 def save(

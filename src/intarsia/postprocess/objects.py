@@ -12,43 +12,43 @@ from ..structures import Answer, CroppedMask, Detections, Objects
 
 
 def objects_of_detections(
-    output: Detections, space: LabelSpace, score: float = 0.05, mask_threshold: float = 0.5
+    output: Detections, space: LabelSpace, threshold: float = 0.05, mask_threshold: float = 0.5
 ) -> list[Answer]:
     """List the objects of each picture, each with its mask; of a network that draws none, with its box.
 
     Args:
-        score: objects that are less probable are left out, 0..1; the network may have left some out itself.
+        threshold: objects that are less probable are left out, 0..1; the network may have left some out itself.
         mask_threshold: of the sigmoid, 0..1: pixels of a mask that are more probable are the object's.
 
     Returns: B of `Objects`, best first; masks as `CroppedMask`, or boxes [M, 4].
 
     Raises: ModelError for a threshold outside 0..1.
     """
-    _check(score=score, mask_threshold=mask_threshold)
+    _check(threshold=threshold, mask_threshold=mask_threshold)
     if output.masks is None:
-        return boxes_of_detections(output, space, score)
+        return boxes_of_detections(output, space, threshold)
     answers: list[Answer] = []
-    for n, rows in enumerate(_rows(output, score)):
+    for n, rows in enumerate(_rows(output, threshold)):
         boxes, masks = output.boxes[n, rows], output.masks[n, rows].sigmoid()
         drawn = pasted(masks, boxes, output.size, mask_threshold)
         answers.append(Objects(drawn, output.classes[n, rows], output.scores[n, rows], boxes=boxes))
     return answers
 
 
-def boxes_of_detections(output: Detections, space: LabelSpace, score: float = 0.05) -> list[Answer]:
+def boxes_of_detections(output: Detections, space: LabelSpace, threshold: float = 0.05) -> list[Answer]:
     """List the objects of each picture, each with its box, whether the network draws masks or not.
 
     Args:
-        score: as for `objects_of_detections`.
+        threshold: as for `objects_of_detections`.
 
     Returns: B of `Objects`, best first, whose shapes are boxes [M, 4].
 
     Raises: ModelError for a threshold outside 0..1.
     """
-    _check(score=score)
+    _check(threshold=threshold)
     return [
         Objects(output.boxes[n, rows], output.classes[n, rows], output.scores[n, rows])
-        for n, rows in enumerate(_rows(output, score))
+        for n, rows in enumerate(_rows(output, threshold))
     ]
 
 
@@ -78,9 +78,9 @@ def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int], threshold: float
     return found
 
 
-def _rows(output: Detections, score: float) -> list[Tensor]:
+def _rows(output: Detections, threshold: float) -> list[Tensor]:
     """Of each picture the rows that hold an object: rows of score 0 fill up."""
-    return [((one > 0) & (one >= score)).nonzero()[:, 0] for one in output.scores]
+    return [((one > 0) & (one >= threshold)).nonzero()[:, 0] for one in output.scores]
 
 
 def _check(**thresholds: float) -> None:
