@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from intarsia.checkpoint import VARIANTS
+
 
 def test_models_as_json(run_cli) -> None:
     code, out, _ = run_cli("models", "--json")
@@ -134,6 +136,20 @@ def test_markdown_is_compact(run_cli) -> None:
     assert "| `pspnet` | 2017 | [1612.01105](https://arxiv.org/abs/1612.01105) | 65.7 M | 523.7 |" in out
     assert all(line.count(" | ") == 5 for line in rows)
     assert out.count("| name | year |") == len({entry.family for entry in ARCHITECTURES.values()})
+
+
+def test_every_variant_says_what_it_is_a_variant_of(run_cli) -> None:
+    for name, variant in VARIANTS.items():
+        code, out, err = run_cli("models", name, "--json")
+        assert code == 0, err
+        tree = json.loads(out)
+        assert (
+            (tree["variant_of"], tree["peer"]) == (variant.model, variant.peer) and tree["header"] and tree["options"]
+        )
+    code, out, _ = run_cli("models", "smp_pspnet")
+    assert code == 0 and out.startswith("PSPNet as segmentation-models-pytorch has it")
+    assert "variant of  pspnet" in out and "level" in out
+    assert "did you mean 'smp_pspnet'" in run_cli("models", "smp_pspnt")[2]
 
 
 def test_an_unknown_model(run_cli) -> None:

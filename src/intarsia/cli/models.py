@@ -144,21 +144,26 @@ def paper(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def described(name: str) -> dict[str, Any]:
-    """One architecture with its drawing, its encoders and its options.
+    """One architecture with its drawing, its encoders and its options; or a variant, with what it is a variant of.
 
     Raises: ModelError with the nearest name.
     """
     import inspect
 
     from .. import config
+    from ..checkpoint import VARIANTS
     from ..models.catalogue import ARCHITECTURES
 
-    if name not in ARCHITECTURES:
-        raise ModelError(f"there is no architecture {name!r}{nearest(name, ARCHITECTURES)}")
-    build = ARCHITECTURES[name].build
+    if name not in ARCHITECTURES and name not in VARIANTS:
+        raise ModelError(f"there is no architecture {name!r}{nearest(name, [*ARCHITECTURES, *VARIANTS])}")
+    build = VARIANTS[name].build if name in VARIANTS else ARCHITECTURES[name].build
     known = {"model": {name: build}}
     parameters, hints = config.signature(build, skip=config.GIVEN["model"])
     options = [config.explain(f"model.{name}.{option}", known) for option in parameters]
+    if name in VARIANTS:
+        header = (inspect.getdoc(build) or "").split("\n\n")[0]
+        about_it = {"name": name, "variant_of": VARIANTS[name].model, "peer": VARIANTS[name].peer}
+        return {**about_it, "encoders": encoders(hints), "options": options, "header": header}
     module = inspect.getmodule(build)
     header = inspect.getdoc(module) or ""
     return {**_entry(name), "encoders": encoders(hints), "options": options, "header": header}
@@ -228,8 +233,19 @@ def _show(tree: dict[str, Any]) -> None:
     out = console()
     out.print(tree["header"], markup=False, soft_wrap=True)
     out.print()
+    lines = _variant_facts(tree) if "variant_of" in tree else _facts(tree)
+    out.print(facts({key: text for key, text in lines.items() if text}))
+    out.print()
+    rows = [(o["key"].split(".")[-1], o["type"], o["default"], o["meaning"]) for o in tree["options"]]
+    columns = ("option", "type", "default", "meaning")
+    out.print(table("Options, as keys of a recipe's model and as keywords of intarsia.build", columns, rows))
+    out.print(f"Layer by layer: intarsia summary {tree['name']}", markup=False)
+
+
+def _facts(tree: dict[str, Any]) -> dict[str, str]:
+    """What is known of an architecture beside its header."""
     counted = ", ".join(f"{key}={value!r}" for key, value in tree["counted_with"].items())
-    lines = {
+    return {
         "family": f"{tree['family']}: {about(tree['family'])}",
         "paper": f"{tree['title']}, {tree['year']}, {paper(tree)[1]}",
         "parameters": f"{tree['parameters']:,} in evaluation with {counted}",
@@ -240,12 +256,16 @@ def _show(tree: dict[str, Any]) -> None:
         and f"mIoU: {tree['reported']}  (V: PASCAL VOC test, C: Cityscapes, S: COCO-Stuff)",
         "measured": tree["measured"],
     }
-    out.print(facts({key: text for key, text in lines.items() if text}))
-    out.print()
-    rows = [(o["key"].split(".")[-1], o["type"], o["default"], o["meaning"]) for o in tree["options"]]
-    columns = ("option", "type", "default", "meaning")
-    out.print(table("Options, as keys of a recipe's model and as keywords of intarsia.build", columns, rows))
-    out.print(f"Layer by layer: intarsia summary {tree['name']}", markup=False)
+
+
+def _variant_facts(tree: dict[str, Any]) -> dict[str, str]:
+    """What is known of a variant."""
+    model = tree["variant_of"]
+    return {
+        "variant of": f"{model}, as {tree['peer']} builds it; see `intarsia models {model}` for its paper and its drawing",
+        "use": f"model: {{name: {tree['name']}}} in a recipe, or intarsia.build({tree['name']!r}, 21)",
+        "encoders": _told(tree),
+    }
 
 
 def _told(tree: dict[str, Any]) -> str:
