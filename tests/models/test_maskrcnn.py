@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from intarsia.blocks.matching import BETWEEN, NOTHING, excused
 from intarsia.errors import ModelError
 from intarsia.losses.detection import Detection
 from intarsia.models import build, count_parameters
@@ -88,8 +89,33 @@ def test_ignored_objects_are_no_objects() -> None:
     data = batch()
     data.labels[data.objects == 2] = 255
     net = network()
-    boxes, classes, masks = net._objects(data, 0)
-    assert boxes.tolist() == [[10, 8, 40, 30]] and classes.tolist() == [1] and masks.shape == (1, 64, 96)
+    true = net._objects(data, 0)
+    assert true.boxes.tolist() == [[10, 8, 40, 30]] and true.classes.tolist() == [1] and true.masks.shape == (1, 64, 96)
+    assert true.ignored.tolist() == [[35, 20, 70, 50]]
+
+
+def test_what_lies_in_an_ignored_object_is_no_background() -> None:
+    """Of four boxes that hit no object one lies in an ignored one, one by half, one by less, and one elsewhere."""
+    boxes = torch.tensor([[2.0, 2, 8, 8], [-5, 0, 5, 10], [-6, 0, 4, 10], [20, 20, 30, 30], [0, 0, 10, 10]])
+    matched = torch.tensor([NOTHING, NOTHING, NOTHING, NOTHING, 0])
+    ignored = torch.tensor([[0.0, 0, 10, 10]])
+    assert excused(matched, boxes, ignored).tolist() == [BETWEEN, BETWEEN, NOTHING, NOTHING, 0]
+    assert excused(matched, boxes, ignored[:0]) is matched
+    data, net = batch(), network()
+    data.labels[1], data.objects[1] = 255, 1  # one ignored object as a whole
+    data = Batch(data.image[1:], data.labels[1:], data.names[1:], data.objects[1:])
+    output = net(data.image, data)
+    assert len(output.found_by.classes) == 0, "no proposal is drawn, neither as an object nor as background"
+    assert sum(Detection()(output, data).values()).isfinite()
+
+
+def test_a_class_that_the_network_does_not_know_is_refused() -> None:
+    data = batch()
+    data.labels[data.objects == 2] = 7
+    with pytest.raises(
+        ModelError, match=r"a: an object has class 7, but the network is built for 3 \(0 to 2\); .* 255"
+    ):
+        network()(data.image, data)
 
 
 def test_a_truth_in_masks_that_overlap_is_taken_whole() -> None:
@@ -97,9 +123,9 @@ def test_a_truth_in_masks_that_overlap_is_taken_whole() -> None:
     masks = torch.zeros(2, 64, 96, dtype=torch.bool)
     masks[0, 8:30, 10:40], masks[1, 20:50, 20:70] = True, True
     data = data._replace(masks=(masks, masks[:0]), classes=(torch.tensor([2, 0]), torch.zeros(0, dtype=torch.long)))
-    boxes, classes, _ = network()._objects(data, 0)
-    assert boxes.tolist() == [[10, 8, 40, 30], [20, 20, 70, 50]] and classes.tolist() == [2, 0]
-    assert len(network()._objects(data, 1)[0]) == 0
+    true = network()._objects(data, 0)
+    assert true.boxes.tolist() == [[10, 8, 40, 30], [20, 20, 70, 50]] and true.classes.tolist() == [2, 0]
+    assert len(network()._objects(data, 1).boxes) == 0
 
 
 def test_in_training_nothing_is_detected_and_without_the_truth_there_is_no_loss() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
 from .conv import ConvNormAct
-from .matching import match, sampled
+from .matching import excused, match, sampled
 
 SMALLEST = 0.01  # side of a box, in pixels, that is kept
 WEIGHTS = (10, 10, 5, 5)  # of the codes: their inverse is about how much true boxes differ from proposals
@@ -60,19 +60,28 @@ class BoxHead(nn.Module):
 
 @torch.no_grad()
 def draw_proposals(
-    proposals: Tensor, boxes: Tensor, classes: Tensor, none: int, *, iou: float, count: int, share: float
+    proposals: Tensor,
+    boxes: Tensor,
+    classes: Tensor,
+    ignored: Tensor,
+    none: int,
+    *,
+    iou: float,
+    count: int,
+    share: float,
 ) -> Drawn:
     """Match the proposals of one image with its objects and draw some of them at random; the true boxes are proposals, too.
 
     Args:
         proposals: [P, 4].
         boxes, classes: [M, 4] and [M] of the true objects.
+        ignored: [I, 4] boxes in which proposals do not count as nothing.
         none: the number that stands for no object.
         iou: a proposal is the object's that it overlaps most, if at least so much (0.5 in Fast R-CNN).
         count, share: how many at most, and the share of objects' among them at most.
     """
     proposals = torch.cat([proposals, boxes])
-    matched = match(box_iou(boxes, proposals), iou, iou)
+    matched = excused(match(box_iou(boxes, proposals), iou, iou), proposals, ignored)
     rows = torch.cat(sampled(matched, count, share)).sort().values
     proposals, matched = proposals[rows], matched[rows]
     known, wanted = torch.full_like(matched, none), torch.zeros_like(proposals)

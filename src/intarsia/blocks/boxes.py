@@ -27,9 +27,14 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     >>> box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2], [5, 5, 6, 6]])).tolist()
     [[0.3333333432674408, 0.0]]
     """
-    start, end = torch.maximum(a[:, None, :2], b[:, :2]), torch.minimum(a[:, None, 2:], b[:, 2:])
-    common = (end - start).clamp(min=0).prod(2)
+    common = box_overlap(a, b)
     return common / (areas(a)[:, None] + areas(b) - common)
+
+
+def box_overlap(a: Tensor, b: Tensor) -> Tensor:
+    """Measure the area that each pair of boxes has in common: [N, M] for [N, 4] and [M, 4], in pixels."""
+    start, end = torch.maximum(a[:, None, :2], b[:, :2]), torch.minimum(a[:, None, 2:], b[:, 2:])
+    return (end - start).clamp(min=0).prod(2)
 
 
 def areas(boxes: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .boxes import areas, box_overlap
+
 NOTHING, BETWEEN = -1, -2
 
 
@@ -24,6 +26,22 @@ def match(iou: Tensor, low: float, high: float, *, rescue: bool = False) -> Tens
     if rescue:
         found = torch.where((iou == iou.amax(1, keepdim=True)).any(0), row, found)
     return found
+
+
+def excused(matched: Tensor, boxes: Tensor, ignored: Tensor) -> Tensor:
+    """Take back "nothing" of boxes that lie by half or more in an ignored object: what is there does not count.
+
+    Args:
+        matched: [N] of `match`.
+        boxes: [N, 4].
+        ignored: [I, 4] around the ignored objects.
+
+    Returns: [N], `BETWEEN` at those.
+    """
+    if not len(ignored):
+        return matched
+    covered = box_overlap(ignored, boxes).amax(0) >= 0.5 * areas(boxes)
+    return torch.where((matched == NOTHING) & covered, BETWEEN, matched)
 
 
 def sampled(matched: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from .anchors import anchors_of
 from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
-from .matching import match, sampled
+from .matching import excused, match, sampled
 
 SMALLEST = 1e-3  # side of a box, in pixels, that is kept
 
@@ -121,11 +121,16 @@ class RegionProposals(nn.Module):
             best.append(boxes[suppress(boxes, score, self.overlap, groups=level, fast=True)[:most]])
         return best
 
-    def compare(self, proposed: Proposed, truth: Sequence[Tensor]) -> Compared:
-        """Match the anchors with the true boxes of each image, each [M, 4], and draw a few of them at random."""
+    def compare(self, proposed: Proposed, truth: Sequence[Tensor], ignored: Sequence[Tensor]) -> Compared:
+        """Match the anchors with the true boxes of each image, and draw a few of them at random.
+
+        Args:
+            truth, ignored: of each image [M, 4] and [I, 4]; anchors in ignored boxes do not count as nothing.
+        """
         parts = []
-        for n, boxes in enumerate(truth):
+        for n, (boxes, left) in enumerate(zip(truth, ignored, strict=True)):
             matched = match(box_iou(boxes, proposed.anchors), self.low, self.high, rescue=True)
+            matched = excused(matched, proposed.anchors, left)
             objects, nothing = sampled(matched, self.count, self.share)
             rows = torch.cat([objects, nothing])
             wanted = encode_boxes(boxes[matched[objects]], proposed.anchors[objects])

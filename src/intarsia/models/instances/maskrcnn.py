@@ -14,8 +14,11 @@ compete for pixels. Without masks this is Faster R-CNN on a feature pyramid.
 
 Departures from the paper: images are taken in the size they come in, not enlarged to a shorter side of 800; anchors that
 reach beyond the image are trained, too; the true boxes are among the proposals in training; box losses are smooth L1 with
-a corner at 1/9, which is what the released code has. "No object" is the last class. Batch norm of the encoder is frozen by
-`frozen_norm`, which pretrained weights and few images a batch want; without pretrained weights it has to learn.
+a corner at 1/9, which is what the released code has. "No object" is the last class. Anchors and proposals that lie by half
+or more in an object of the ignore index are not trained; in those of a crowd they count as background, as in the released
+code ("we are *not* filtering crowd proposals") and in torchvision's references, which leave crowds out of the truth. Batch
+norm of the encoder is frozen by `frozen_norm`, which pretrained weights and few images a batch want; without pretrained
+weights it has to learn.
 
 Compared with torchvision maskrcnn_resnet50_fpn and maskrcnn_resnet50_fpn_v2: proposals, boxes, masks and each loss, as
 the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; difference 1e-4 (docs/faithfulness.md).
@@ -23,6 +26,7 @@ the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; di
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,9 +38,19 @@ from ...blocks.feature_pyramid import FeaturePyramid
 from ...blocks.proposals import RegionProposals
 from ...blocks.pyramid_regions import Cut, PyramidRegions, cut_masks
 from ...encoders import Encoder
+from ...errors import ModelError
 from ...structures import Batch, Detections, Matches, objects_in
 
 STRIDES = (4, 8, 16, 32, 64)
+
+
+class Truth(NamedTuple):
+    """The true objects of one image."""
+
+    boxes: Tensor  # M x 4
+    classes: Tensor  # M
+    masks: Tensor  # M x H x W bool
+    ignored: Tensor  # I x 4, of the objects that do not count
 
 
 class MaskRCNN(nn.Module):
@@ -131,10 +145,12 @@ class MaskRCNN(nn.Module):
         """Compare both stages with the true objects, for the loss alone; nothing is detected."""
         proposed = self.propose(pyramid, size)
         objects = [self._objects(truth, n) for n in range(len(truth.names))]
-        first = self.propose.compare(proposed, [boxes for boxes, _, _ in objects])
+        first = self.propose.compare(proposed, [true.boxes for true in objects], [true.ignored for true in objects])
         drawn = [
-            draw_proposals(p, boxes, classes, self.num_classes, iou=0.5, count=self.samples, share=0.25)
-            for p, (boxes, classes, _) in zip(proposed.boxes, objects, strict=True)
+            draw_proposals(
+                p, true.boxes, true.classes, true.ignored, self.num_classes, iou=0.5, count=self.samples, share=0.25
+            )
+            for p, true in zip(proposed.boxes, objects, strict=True)
         ]
         boxes, images = joined([one.boxes for one in drawn])
         logits, codes = self.judge(self.cut(pyramid, boxes, images))
@@ -145,7 +161,7 @@ class MaskRCNN(nn.Module):
         masks = targets = None
         if self.draw is not None:
             masks = self.draw(self.cut_finer(pyramid, boxes[hit], images[hit]), known)
-            targets = torch.cat([self._masks(one, true) for one, (_, _, true) in zip(drawn, objects, strict=True)])
+            targets = torch.cat([self._masks(one, true.masks) for one, true in zip(drawn, objects, strict=True)])
         found_by = Matches(*first, logits, classes, codes[hit, known], wanted, masks, targets)
         scores, boxes = pyramid[0].new_zeros(len(objects), 0), pyramid[0].new_zeros(len(objects), 0, 4)
         drawn_masks = None if masks is None else masks.new_zeros(len(objects), 0, MaskHead.side, MaskHead.side)
@@ -156,12 +172,22 @@ class MaskRCNN(nn.Module):
         hit = drawn.objects >= 0
         return cut_masks(true, drawn.boxes[hit], drawn.objects[hit], MaskHead.side, aligned=self.cut_finer.aligned)
 
-    def _objects(self, truth: Batch, n: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes, classes and masks of the true objects of one image; one of no class, such as an ignored one, is left out."""
+    def _objects(self, truth: Batch, n: int) -> Truth:
+        """List the true objects of one image, and the boxes of those that do not count.
+
+        Raises: ModelError for an object of a class that the network does not know.
+        """
         masks, classes, *_ = objects_in(truth.sample(n), -1)
         assert isinstance(masks, Tensor) and isinstance(classes, Tensor)
-        known = classes < self.num_classes
-        return boxes_around(masks[known]), classes[known], masks[known]
+        k = self.num_classes
+        none = 255 if k <= 255 else 65535  # as label spaces have it
+        known = (classes >= 0) & (classes < k)
+        if odd := classes[~known & (classes != none)].tolist():
+            raise ModelError(
+                f"{truth.names[n]}: an object has class {odd[0]}, but the network is built for {k} "
+                f"({'0 alone' if k == 1 else f'0 to {k - 1}'}); give it one of these, or {none} where it does not count"
+            )
+        return Truth(boxes_around(masks[known]), classes[known], masks[known], boxes_around(masks[~known]))
 
 
 class MaskHead(nn.Module):
