@@ -51,6 +51,12 @@ class Drawing:
         masks, kinds, objects = told_apart(objects_of(picture, self.classes), painted.objects)
         return raw._replace(objects=objects, masks=masks, kinds=table[kinds + 1], under=0)
 
+    def rows(self, item: Pair) -> tuple[np.ndarray, np.ndarray]:
+        """Draw each object with all of its pixels: masks [M, H, W] bool, and the raw value of the class of each, [M]."""
+        table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
+        masks, kinds, _ = told_apart(objects_of(self.pictures[item.name], self.classes), None)
+        return masks, table[kinds + 1]
+
 
 def told_apart(drawn: Objects, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Masks [M, H, W], classes [M] and object numbers of what is no crowd and has a class; numbers follow the rows."""

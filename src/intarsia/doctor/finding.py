@@ -84,6 +84,13 @@ KINDS: dict[str, Kind] = {
     "scarce": Kind(_LIGHT, "classes that hardly a mask holds"),
     "constant": Kind(_LIGHT, "masks of one value"),
     "covered": Kind(_WARNING, "regions that later ones cover"),
+    # objects
+    "objects_empty": Kind(_WARNING, "objects without a pixel"),
+    "objects_twice": Kind(_WARNING, "objects that are there twice"),
+    "objects_many": Kind(_WARNING, "more objects than a map of 16 bits can number"),
+    "objects_missing": Kind(_WARNING, "things that have pixels and no object"),
+    "objects_cut": Kind(_WARNING, "objects that a straight line seems to cut"),
+    "objects_joined": Kind(_WARNING, "two objects that seem to have one number"),
     # copies
     "duplicates_across": Kind(_ERROR, "one image in several splits", "kept in one split"),
     "near_duplicates_across": Kind(_ERROR, "one image in several splits, saved again", "kept in one split"),

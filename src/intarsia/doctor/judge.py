@@ -16,6 +16,7 @@ from .findings.drawn import drawing
 from .findings.duplicates import Copies, leaks, same_masks
 from .findings.empty import empty
 from .findings.files import blank, broken, mixed, single
+from .findings.instances import instances
 from .findings.left_out import left_out
 from .findings.values import frequencies, meanings, strays, unmatched
 
@@ -45,6 +46,7 @@ def judge(splits: Sequence[Split], copies: Copies, found: Sequence[Finding] = ()
         *same_masks(names, exams),
         *(finding for split in splits for finding in (*unmatched(split), *meanings(split))),
         *(finding for split in splits for finding in covered(split.title, split.exams)),
+        *(finding for split in splits for finding in instances(split.title, split.labels, split.exams, suspect)),
         *frequencies(splits),
         *drawing(space, everything, suspect),
     ]

@@ -16,6 +16,7 @@ from ...errors import DataError, LabelError, OddMode
 from ...labels import two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
+from .instances import Instances, instances
 from .planes import combined, drawn, pixels
 from .regions import SPECK, Regions, blended, gaps, regions, sizes, specks
 from .storage import Form, natural
@@ -66,6 +67,7 @@ class Exam:
     overlap: int = 0  # pixels that lie in planes of several classes
     under: int = 0  # pixels of objects that lie under later ones
     covered: tuple[str, ...] = ()  # the class of each region of which nothing or little is seen
+    instances: Instances | None = None  # its objects, where the data set knows any
     closely: bool = False  # whether its regions were looked at
     fit: tuple[float, ...] = ()  # how well borders lie on edges, for each way to turn the mask
 
@@ -123,6 +125,7 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
         return exam
     assert item.mask is not None
     exam = replace(exam, turned=(turned, turned if dataset.mask_hook else orientation_of(item.mask)))
+    exam = replace(exam, instances=None if quick else instances(dataset, item, raw))
     if dataset.labels.planes:
         return _with_planes(exam, dataset, item, image, raw, quick)
     exam = replace(counted(exam, raw.classes, quick), covered=raw.covered, under=raw.under)
