@@ -7,6 +7,8 @@ from .dense import dense
 from .file import load, save
 from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign, output_of
 from .record import Checkpoint
+from .resizing import Resizing, resizing_of
+from .resolve import is_foreign, resolve
 from .wrapped import bare, fitted, state_of
 
 __all__ = [
@@ -14,13 +16,17 @@ __all__ = [
     "VARIANTS",
     "Checkpoint",
     "Foreign",
+    "Resizing",
     "bare",
     "build",
     "dense",
     "fitted",
+    "is_foreign",
     "load",
     "load_foreign",
     "output_of",
+    "resizing_of",
+    "resolve",
     "save",
     "state_of",
 ]

@@ -85,12 +85,13 @@ class Checkpoint:
         """What logits are divided by before they become probabilities; 1 for a network that was never calibrated."""
         return float(self.calibration.get("temperature", 1.0))
 
-    def build(self, model: nn.Module | None = None) -> nn.Module:
+    def build(self, model: nn.Module | None = None, *, share: bool = False) -> nn.Module:
         """The network with these weights, in eval mode, on the CPU.
 
         Args:
             model: a network of the user's own to put the weights into, which may be compiled; None builds the one named in
                 the checkpoint.
+            share: the network may keep the checkpoint's own tensors, for one that nobody uses afterwards.
 
         Raises: CheckpointError when there is no network to build, or the weights do not fit it.
         """
@@ -98,7 +99,7 @@ class Checkpoint:
             model = self._on_paper()
             if model is not None and whole(model):
                 weights, wanted = self._fitted(model), model.state_dict()
-                copies = {name: weights[name].to(held.dtype, copy=True) for name, held in wanted.items()}
+                copies = {name: weights[name].to(held.dtype, copy=not share) for name, held in wanted.items()}
                 model.load_state_dict(copies, assign=True)
                 return model.eval()
             model = self._architecture()  # it computes numbers that no file holds

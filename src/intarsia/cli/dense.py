@@ -32,7 +32,7 @@ def dense(
     from .. import checkpoint as files
     from ..output import Output
 
-    stored = files.load(classifier)
+    stored = files.resolve(classifier)
     options: dict[str, Any] = {"window": window, "output_stride": output_stride}
     made = files.dense(stored, **{key: value for key, value in options.items() if value is not None})
     Output(out.parent, [out.name], overwrite=overwrite)

@@ -70,7 +70,7 @@ def _network(model: str, options: list[str], classes: int, place: Any) -> tuple[
     """(the network, the channels of its images, what it is)."""
     from ..checkpoint import NETWORKS, build
 
-    if Path(model).exists():
+    if Path(model).exists() or ":" in model:
         if options:
             raise ModelError(f"{options[0]!r}: {model} has its options already; leave them out")
         from ..inference import Predictor

@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 def full_scale(image: Tensor) -> int:
-    """The raw value that counts as 1: 255 for 8-bit images (uint8), 65535 for 16-bit ones (int32)."""
-    return 255 if image.dtype == torch.uint8 else 65535
+    """The raw value that counts as 1: 255 for 8-bit images (uint8), 65535 for 16-bit ones (int32), 1 for fractions."""
+    return 1 if image.is_floating_point() else 255 if image.dtype == torch.uint8 else 65535
 
 
 def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Raw integers to what a network sees: (raw / full scale - mean) / std.
 
     Args:
-        image: [B, C, H, W] or [C, H, W], uint8 (full scale 255) or int32 (full scale 65535).
+        image: [B, C, H, W] or [C, H, W], uint8 (full scale 255) or int32 (full scale 65535); float32 has a full scale of 1.
         mean, std: one number for each channel, in units of the full scale.
 
     Returns: float32 of the same shape and memory layout.

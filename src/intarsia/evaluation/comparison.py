@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .. import report
+from ..checkpoint import is_foreign
 from ..data.dataset import labels_of
 from ..errors import CheckpointError, DataError, ModelError, NoPairs
 from ..inference import Predictor
@@ -119,7 +120,7 @@ def _opened(
     def loaded(model: str | Path) -> _Side:
         return _Side(path, predictor=Predictor.load(model, task=task, settings=settings, decide=decide or {}))
 
-    if not path.exists() and "," in str(path):
+    if not path.exists() and ("," in str(path) or ":" in str(path)):
         return loaded(str(path))
     if not path.exists():
         raise DataError(f"there is no run, checkpoint or folder of predictions {str(path)!r}")
@@ -127,8 +128,10 @@ def _opened(
         return loaded(path)
     if (path / "images.safetensors").is_file():
         return _Side(path, counts=load_records(path / "images.safetensors"))
-    if path.is_dir():
+    if path.is_dir() and not is_foreign(path):
         return _Side(path)
+    if is_foreign(path):
+        return loaded(path)
     try:
         return loaded(path)
     except CheckpointError as error:

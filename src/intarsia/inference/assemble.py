@@ -18,6 +18,7 @@ from ..models.catalogue import ARCHITECTURES
 from ..structures import ClassLogits
 from .engine import Engine
 from .ensemble import Ensemble
+from .resized import Resized
 from .views import Averaged
 from .windows import Windowed
 
@@ -100,6 +101,9 @@ def assembled(
 def described(engine: Engine) -> str:
     """Say in which windows and views, and with how many models, an engine predicts; "" for one pass over each picture."""
     told = []
+    if isinstance(engine, Resized):
+        told.append(f"pictures resized ({', '.join(f'{k} {v}' for k, v in engine.rule.to_dict().items())})")
+        engine = engine.engine
     if isinstance(engine, Windowed):
         if not isinstance(engine.size, str):
             share = f"{engine.overlap:.0%}".replace("%", " %")

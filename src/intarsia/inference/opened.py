@@ -19,6 +19,7 @@ from ..postprocess import decision, usual_task
 from .assemble import assembled, models_in, settings_of
 from .engine import Engine, Torch, device_of, fastest
 from .ensemble import check_alike
+from .resized import Resized
 
 
 class Opened(NamedTuple):
@@ -56,29 +57,44 @@ def opened(
     if model is not None and len(paths) > 1:
         raise ModelError(f"one network was given for {len(paths)} checkpoints; name one checkpoint")
     place = fastest() if device == "auto" else device_of(device)
-    first = checkpoints.load(paths[0])
+    first = checkpoints.resolve(paths[0])
     wished = settings_of(first.recipe, settings)
     alone = len(paths) == 1  # thresholds that were fitted for one model say nothing of the mean of several
     task, options = task_of(first if alone else replace(first, calibration={}), task, decide)
     engines: list[Engine] = []
     temperatures: list[float] = []
     for one in paths:
-        stored = first if not engines else checkpoints.load(one)
+        stored = first if not engines else checkpoints.resolve(one)
         if engines:
             check_alike(
                 *((str(name), each.labels, each.in_channels) for name, each in ((paths[0], first), (one, stored)))
             )
             task_of(stored, task, {})
-        network = stored.build(model)
+            _one_size(paths[0], first, one, stored)
+        network = stored.build(model, share=True)
         if model is None and place.type == "cpu":
             network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
         engines.append(Torch(network, stored.mean, stored.std, device=place, precision=precision or wished.precision))
         temperatures.append(float(options.get("temperature", stored.temperature)))
         first = replace(first, weights={}, state={})
     engine, temperature = assembled(engines, first.labels, wished, temperatures=temperatures, network=first.model)
+    if rule := checkpoints.resizing_of(first.resize):
+        engine = Resized(engine, rule)
     if "temperature" in options:
         options["temperature"] = temperature
     return Opened(engine, first if alone else replace(first, calibration={}), task, options, temperature)
+
+
+def _one_size(path: str | Path, first: Checkpoint, other: str | Path, stored: Checkpoint) -> None:
+    """See that two models want their pictures in one size.
+
+    Raises: ModelError where they do not.
+    """
+    if dict(first.resize) != dict(stored.resize):
+        raise ModelError(
+            f"{path} and {other} want their pictures in different sizes ({dict(first.resize) or 'their own'}, "
+            f"{dict(stored.resize) or 'their own'}), so that no mean of them can be taken; predict with each"
+        )
 
 
 def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -28,6 +28,7 @@ from .inputs import fit_channels, to_tensor
 from .opened import opened
 from .prediction import Prediction
 from .reading import Given, Picture, read_ahead, read_picture
+from .resized import Resized
 from .windows import Windowed
 
 if TYPE_CHECKING:
@@ -121,8 +122,9 @@ class Predictor:
         """The network of a checkpoint, ready for use.
 
         Args:
-            path: a checkpoint, or the folder of a run; several, or "a,b": the mean of what they say, with task, settings and
-                options of the first.
+            path: a checkpoint, the folder of a run, a public model's name such as "torchvision:deeplabv3_resnet50", or
+                another library's file; several, or "a,b": the mean of what they say, with task, settings and options of
+                the first.
             model: a network of the user's own, which gets the weights; needed where the catalogue does not have it.
             device: "auto" takes a GPU where there is one.
             task: what is answered; "": what the run's recipe says. Another task than the recipe's is decided with the
@@ -344,6 +346,10 @@ class Predictor:
         Raises: as `output` and `answers`.
         """
         engine = self.engine
+        if isinstance(engine, Resized):
+            _check_image(image, self.in_channels)
+            with memory_explained(image, self.device):
+                return engine.answers(image, lambda output, part: self.answers(self._sound(output, part)))
         if not isinstance(engine, Windowed) or engine.side(image.shape[-2], image.shape[-1]) is None:
             return self.answers(self.output(image))
         _check_image(image, self.in_channels)
@@ -405,7 +411,7 @@ class Predictor:
             if path is None:
                 raise
             raise DataError(f"{path}: {error}") from None
-        if isinstance(self.engine, Windowed):
+        if isinstance(self.engine, Windowed | Resized):
             note = "; ".join(filter(None, (note, self.engine.note(*pixels.shape[:2]))))
         return Prediction(
             answer, self.labels, pixels, picture.name, path, note, again if sure is None else lambda: sure

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, nearest
 from .predictor import Predictor
+from .resized import Resized
 from .sets import LabelSets
 from .views import Averaged, back, check_views, views
 from .windows import Windowed
@@ -111,6 +112,12 @@ def uncertainty(predictor: Predictor, image: Tensor, kind: str) -> Tensor:
 def _without_views(predictor: Predictor) -> Predictor:
     """The predictor as it sees a single view, where its engine averages several."""
     engine = predictor.engine
+    if isinstance(engine, Resized):
+        within = copy.copy(predictor)
+        within.engine = engine.engine
+        single = copy.copy(predictor)
+        single.engine = Resized(_without_views(within).engine, engine.rule)
+        return single
     inner = engine.engine if isinstance(engine, Windowed) else engine
     if not isinstance(inner, Averaged):
         return predictor

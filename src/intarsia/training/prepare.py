@@ -74,7 +74,7 @@ def prepared(
     chosen = hardware(recipe)
     if chosen.accelerator == "cpu":
         keep_freed_memory()
-    donor = files.load(start) if start is not None and old is None else None
+    donor = files.resolve(start) if start is not None and old is None else None
     material = collect(recipe, own.data)
     fabric = engine(recipe, chosen)
     torch.manual_seed(recipe.seed)

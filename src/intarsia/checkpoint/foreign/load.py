@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, IntarsiaError
 from ...labels import LabelSpace
-from ..record import Checkpoint
+from ..record import Checkpoint, Unfilled, whole
 from . import segmentation_models_pytorch, torchvision, torchvision_detection
 from .names import STRANGE, Found, fold_biases, rename
-from .pipeline import AS_IT_IS, Pipeline
-from .tensors import read
-from .variants import build, output_of
+from .pipeline import AS_IT_IS, IMAGENET, Pipeline
+from .tensors import prefixes, read
+from .variants import NETWORKS, VARIANTS, build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
 PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch)
@@ -98,15 +100,16 @@ class Foreign:
             raise CheckpointError(
                 f"the network draws {self.num_classes} maps, and the labels need {needed}; name as many classes"
             )
-        encoder: Any = self.network.encoder
+        encoder: Any = getattr(self.network, "encoder", None)
+        usual = getattr(encoder, "mean", IMAGENET["mean"]), getattr(encoder, "std", IMAGENET["std"])
         prepared = self.pipeline
         return Checkpoint(
             model=self.model,
             options=self.options,
             labels=labels,
             in_channels=self.in_channels,
-            mean=encoder.mean if prepared.mean is None else prepared.mean,
-            std=encoder.std if prepared.std is None else prepared.std,
+            mean=usual[0] if prepared.mean is None else prepared.mean,
+            std=usual[1] if prepared.std is None else prepared.std,
             weights=self.network.state_dict(),
             recipe={"predict": dict(prepared.predict)} if prepared.predict else {},
             resize=prepared.resize.to_dict() if prepared.resize else {},
@@ -129,17 +132,17 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
     """
     path = Path(path)
     tensors, settings = read(path)
-    found = _recognized(path, tensors, settings)
+    found, tensors, beside = _recognized(path, tensors, settings)
     chosen = {**found.options, **options}
-    if "encoder" not in chosen:
+    if "encoder" not in chosen and _takes_encoder(found.model):
         raise CheckpointError(
             f"{path}: the file does not say which network of timm its encoder is; name it, as in "
             "load_foreign(path, encoder='regnetx_004')"
         )
     classes = num_classes or found.num_classes
-    network = build(found.model, classes, in_channels=found.in_channels, **chosen)
     found = found._replace(assumed=tuple(key for key in found.assumed if key not in options))
-    report = _fill(network, tensors, found, path, strict)
+    network, report = _filled(path, tensors, found, classes, chosen, strict)
+    report = replace(report, left={**report.left, **beside})
     known = found.classes if len(found.classes) == classes else ()
     named = found.labels if classes == found.num_classes else None
     return Foreign(
@@ -147,13 +150,27 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
     )
 
 
-def _recognized(path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Found:
-    try:
-        found = next((f for peer in PEERS if (f := peer.recognize(tensors, settings))), None)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    if found is not None:
-        return found
+def _takes_encoder(model: str) -> bool:
+    built = (VARIANTS[model].model if model in VARIANTS else model, model)
+    return any("encoder" in inspect.signature(NETWORKS[name]).parameters for name in built)
+
+
+def _recognized(
+    path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
+) -> tuple[Found, dict[str, Tensor], dict[str, str]]:
+    """The network, its tensors without what wrappers put before their names, and why the others are left.
+
+    Raises: CheckpointError where no peer's network is among them.
+    """
+    for prefix in prefixes(tensors):
+        inner = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        if found := _of_a_peer(path, inner, settings):
+            beside = {
+                key: f"beside the network, which stands under {prefix!r}"
+                for key in tensors
+                if not key.startswith(prefix)
+            }
+            return found, inner, beside
     if any(key.startswith("weights/") for key in tensors):
         raise CheckpointError(f"{path}: is a checkpoint of intarsia itself; give it to intarsia.Predictor.load")
     raise CheckpointError(
@@ -161,14 +178,91 @@ def _recognized(path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str
     )
 
 
-def _fill(network: nn.Module, tensors: Mapping[str, Tensor], found: Found, path: Path, strict: bool) -> Report:
-    """Put the tensors into the network.
+def _of_a_peer(path: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Found | None:
+    for peer in PEERS:
+        try:
+            if found := peer.recognize(tensors, settings):
+                return found
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
+        except Exception as error:  # whatever becomes of shapes and names that no writer of such files leaves
+            library = peer.__name__.rpartition(".")[2].replace("_", "-")
+            raise CheckpointError(
+                f"{path}: begins like a network of {library}, but tensors are missing or have other shapes than there "
+                f"({type(error).__name__}: {str(error)[:200]}); get the file again"
+            ) from error
+    return None
+
+
+def _filled(
+    path: Path, tensors: Mapping[str, Tensor], found: Found, classes: int, options: Mapping[str, Any], strict: bool
+) -> tuple[nn.Module, Report]:
+    """Build the network with the tensors in it; without a second copy of them where they fill it.
 
     Raises: CheckpointError if `strict` and any tensor has no place, another shape, or is missing.
     """
-    needed = network.state_dict()
-    renamed = rename(tensors, found)
-    fold_biases(renamed, needed)
+
+    def make() -> nn.Module:
+        return build(found.model, classes, in_channels=found.in_channels, **options)
+
+    try:
+        with torch.device("meta"), Unfilled():
+            network = make()
+    except IntarsiaError as error:
+        if not isinstance(error.__cause__, RuntimeError):
+            raise CheckpointError(f"{path}: taken for {found.peer}, but {error}") from error
+        network = make()
+    except RuntimeError:
+        network = make()  # it reads numbers while it is built
+    except Exception as error:  # whatever a constructor makes of widths that no peer has
+        raise CheckpointError(
+            f"{path}: taken for {found.peer}, but no such network can be built of it ({str(error)[:200]}); get the file again"
+        ) from error
+    ours, report = _fitted(path, tensors, found, network.state_dict(keep_vars=True), strict)
+    if next(iter(network.state_dict().values())).is_meta:
+        if whole(network) and not report.missing:
+            _assign(network, ours)
+            return network, report
+        network = make()
+    network.load_state_dict(ours, strict=False)
+    return network, report
+
+
+def _assign(network: nn.Module, ours: Mapping[str, Tensor]) -> None:
+    """Let a network on the meta device keep these very tensors, each in memory of its own."""
+    held: dict[str, Tensor] = {}
+    memories: set[int] = set()
+    for name, empty in network.state_dict().items():
+        tensor = ours.get(name)
+        if tensor is None:  # a counter of batches
+            held[name] = torch.zeros(empty.shape, dtype=empty.dtype)
+            continue
+        tensor = tensor.detach().to(empty.dtype).contiguous()
+        storage = tensor.untyped_storage()
+        if storage.nbytes() != tensor.nbytes or storage.data_ptr() in memories:
+            tensor = tensor.clone()
+        memories.add(tensor.untyped_storage().data_ptr())
+        held[name] = tensor
+    network.load_state_dict(held, assign=True)
+    trained = dict(network.named_parameters())
+    for parameter in trained.values():
+        parameter.requires_grad_(parameter.is_floating_point())
+
+
+def _fitted(
+    path: Path, tensors: Mapping[str, Tensor], found: Found, needed: Mapping[str, Any], strict: bool
+) -> tuple[dict[str, Tensor], Report]:
+    """The tensors under our names, as far as they fit, and what became of each.
+
+    Raises: CheckpointError if `strict` and any tensor has no place, another shape, or is missing.
+    """
+    try:
+        renamed = rename(tensors, found)
+        fold_biases(renamed, needed)
+    except Exception as error:  # as of a kernel that cannot be cut in halves
+        raise CheckpointError(
+            f"{path}: taken for {found.peer}, but its tensors have other shapes ({str(error)[:200]}); get the file again"
+        ) from error
     for key, name in list(renamed.taken.items()):
         have, need = tuple(tensors[key].shape), tuple(needed[name].shape) if name in needed else None
         if need is None:
@@ -184,8 +278,7 @@ def _fill(network: nn.Module, tensors: Mapping[str, Tensor], found: Found, path:
     report = Report(found.peer, renamed.taken, renamed.left, missing, assumed)
     if strict:
         _refuse_misfit(report, found, path)
-    network.load_state_dict(renamed.ours, strict=False)
-    return report
+    return renamed.ours, report
 
 
 def _refuse_misfit(report: Report, found: Found, path: Path) -> None:

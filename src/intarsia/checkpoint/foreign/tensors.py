@@ -3,8 +3,7 @@
 import json
 import pickle
 import re
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,54 @@ from torch import Tensor
 
 from ...errors import CheckpointError, nearest
 
-INSIDE = ("state_dict", "model", "model_state_dict", "model_state", "network", "net", "weights")
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")  # of DistributedDataParallel, compile, Lightning
-SAVED = "model.safetensors"  # in a folder that a peer's save_pretrained wrote
+INSIDE = ("state_dict", "model", "model_state_dict", "model_state", "network", "net", "weights", "params",
+          "ema", "model_ema", "ema_state_dict", "state_dict_ema", "module")  # fmt: skip
+SAVED = ("model.safetensors", "pytorch_model.bin")  # in a folder that a peer's save_pretrained wrote
+PARTS = {  # of a network: what stands under these alone is no network
+    "encoder", "decoder", "backbone", "body", "neck", "head", "classifier", "aux_classifier", "segmentation_head",
+    "classification_head", "decode_head", "auxiliary_head", "rpn", "roi_heads", "features", "layers", "blocks", "stem",
+}  # fmt: skip
+DEEPEST = 4  # wrappers around wrappers
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a file, and the settings that a config.json beside it tells.
 
     Args:
-        path: .safetensors, or whatever torch.save wrote: a state dict, or a mapping with one under "state_dict" or
-            "model"; or a folder with model.safetensors and config.json.
+        path: .safetensors, or whatever torch.save wrote: a state dict, or a mapping with one under "state_dict", "model"
+            or another of `INSIDE`; or a folder with model.safetensors or pytorch_model.bin, and config.json.
 
     Raises: CheckpointError when it cannot be read, or holds anything that would have to be executed.
     """
     settings: dict[str, Any] = {}
-    if path.is_dir() and (path / SAVED).is_file():
-        settings, path = _settings(path / "config.json"), path / SAVED
+    if path.is_dir():
+        saved = next((path / name for name in SAVED if (path / name).is_file()), None)
+        if saved is None:
+            raise CheckpointError(f"{path}: the folder holds none of {', '.join(SAVED)}; name the file")
+        settings, path = _settings(path / "config.json"), saved
     if not path.is_file():
         near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
         raise CheckpointError(f"there is no file {str(path)!r}{near}")
     return _bare(_tree(path), path), settings
+
+
+def prefixes(names: Iterable[str]) -> list[str]:
+    """What may stand before the names of a network's tensors: nothing, or the names of wrappers, the outermost first.
+
+    {"model.encoder.w", "model.decoder.w", "criterion.w"} -> ["", "criterion.", "model."]
+    """
+    found, level = [""], {""}
+    keys = list(names)
+    for _ in range(DEEPEST):
+        deeper = set()
+        for key in keys:
+            for prefix in level:
+                word, dot, _ = key.removeprefix(prefix).partition(".")
+                if key.startswith(prefix) and dot and word not in PARTS and not word.isdecimal():
+                    deeper.add(f"{prefix}{word}.")
+        found += sorted(deeper)
+        level = deeper
+    return found
 
 
 def _tree(path: Path) -> Any:
@@ -42,9 +68,10 @@ def _tree(path: Path) -> Any:
         head = file.read(9)
     try:
         if path.suffix == ".safetensors" or head[8:] == b"{":
-            return load_file(path)
-        # only files of torch's present format can be mapped; older ones are read whole
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            # copies: a tensor that is mapped from the file would change with the file
+            return {name: tensor.clone() for name, tensor in load_file(path).items()}
+        # each tensor is read into memory of its own, which the network then keeps: mapped pages would count twice
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         what = f"a {named[1]}" if named else "something"
@@ -58,7 +85,7 @@ def _tree(path: Path) -> Any:
 
 
 def _bare(tree: Any, path: Path) -> dict[str, Tensor]:
-    """The state dict in `tree`, without the wrappings of trainers around it and around its names."""
+    """The state dict in `tree`, out of what trainers keep beside it."""
     while isinstance(tree, Mapping) and (key := next((k for k in INSIDE if isinstance(tree.get(k), Mapping)), None)):
         tree = tree[key]
     if not isinstance(tree, Mapping) or not tree:
@@ -68,10 +95,7 @@ def _bare(tree: Any, path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{path}: {key!r} is a {type(value).__name__}, not a tensor; save network.state_dict() alone"
             )
-    tensors = {str(key): value for key, value in tree.items()}
-    while prefix := next((p for p in PREFIXES if all(key.startswith(p) for key in tensors)), None):
-        tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
-    return tensors
+    return {str(key): value for key, value in tree.items()}
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -1,0 +1,173 @@
+"""One name for a model, wherever a MODEL is asked for.
+
+runs/a                              the folder of a run
+runs/a/best.safetensors             a checkpoint
+torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
+smp:someone/network, hf:...         any repository of the hub that a loader reads
+x.pth, x.safetensors, a folder      another library's file, or what its save_pretrained wrote
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import CheckpointError, nearest
+from ..labels import LabelSpace
+from ..limits import ANSWER
+from ..output import cache_folder, replaced
+from .download import FOLDERS, Tell, from_address, from_hub
+from .file import KEY, LAST, load
+from .foreign.load import Foreign, load_foreign
+from .foreign.pipeline import AS_IT_IS
+from .foreign.public import PUBLIC, SOURCES, Public
+from .foreign.public.labels import LABELS
+from .foreign.variants import output_of
+from .record import Checkpoint
+
+Say = Callable[[str], None]
+HUBS = ("smp", "hf")  # whose names are repositories of the hub
+FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # endings of what torch.save wrote
+
+
+def aloud(sentence: str) -> None:
+    """Print a sentence on standard error."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+def resolve(
+    model: str | Path,
+    *,
+    state: bool = False,
+    labels: LabelSpace | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    say: Say = aloud,
+    tell: Tell | None = None,
+) -> Checkpoint:
+    """Open what a name means, and download it first where it is a public model that is not here yet.
+
+    Args:
+        model: a checkpoint, the folder of a run, a public model's name, a foreign file or folder.
+        state: as for `load`, of a checkpoint of ours.
+        labels: the classes of a foreign network; None: as its source names them, else "class 0", "class 1", ...
+        options: of a foreign network: what its tensors do not tell, as for `load_foreign`.
+        say: hears what was assumed, and what a licence forbids at the first use.
+        tell: hears how much of a download has arrived.
+
+    Raises: CheckpointError saying what there is instead, with the nearest name.
+    """
+    path = Path(model)
+    if path.exists() or not _is_public(str(model)):
+        if not is_foreign(path):
+            return load(_or_public(model), state)
+        found = load_foreign(path, **options)
+        return _named(found, str(model), labels, say)
+    return _public(str(model), labels, options, say, tell)
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a path that is there is another library's: a file of torch.save's, a folder of save_pretrained's, or a
+    safetensors file without our description."""
+    if path.is_dir():
+        return not (path / LAST).is_file() and any((path / name).is_file() for name in FOLDERS)
+    if not path.is_file():
+        return False
+    if path.suffix in FILES:
+        return True
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if 2 <= length <= ANSWER else {}
+    except (OSError, ValueError, RecursionError):
+        return False  # `load` says what is wrong with it
+    known = header.get("__metadata__") if isinstance(header, dict) else None
+    return bool(header) and isinstance(header, dict) and KEY not in (known if isinstance(known, dict) else {})
+
+
+def _is_public(name: str) -> bool:
+    source, colon, rest = name.partition(":")
+    return bool(colon and rest) and source in SOURCES
+
+
+def _or_public(model: str | Path) -> str | Path:
+    """A path as it is; a word that is none but nearly a public model's name is asked about."""
+    name = str(model)
+    if Path(model).exists() or "/" in name or "\\" in name or name.endswith(".safetensors"):
+        return model
+    short = {public.partition(":")[2]: public for public in PUBLIC}
+    if name in short:
+        raise CheckpointError(f"there is no checkpoint {name!r}; did you mean the public model {short[name]!r}?")
+    if ":" in name and not Path(name).parent.name:
+        raise CheckpointError(f"there is no checkpoint or public model {name!r}{_near(name)}")
+    return model
+
+
+def _near(name: str) -> str:
+    found = nearest(name, PUBLIC)
+    return found if "did you mean" in found else "; `intarsia models --pretrained` lists the public models"
+
+
+def _public(
+    name: str, labels: LabelSpace | None, options: Mapping[str, Any], say: Say, tell: Tell | None
+) -> Checkpoint:
+    source, _, rest = name.partition(":")
+    row = PUBLIC.get(name)
+    if row is None and (source not in HUBS or rest.count("/") != 1):
+        raise CheckpointError(f"there is no public model {name!r}{_near(name)}")
+    if row is not None and not row.commercial:
+        _licence(name, row, say)
+    if row is None:
+        return _named(load_foreign(from_hub(rest), **options), name, labels, say)
+    place = from_hub(rest, row.file) if source in HUBS else from_address(row.file, row.digest, tell)
+    found = load_foreign(place, **{**row.options, **options})
+    space = labels or LABELS[row.labels]()
+    named = found if row.pipeline == AS_IT_IS else replace(found, pipeline=row.pipeline)
+    made = named.checkpoint(space)
+    facts = {"public": name, "data": row.data, "licence": row.licence, "task": row.task}
+    recipe = {**made.recipe, "task": row.task} if row.task != "semantic" else made.recipe
+    return replace(made, recipe=recipe, notes={**made.notes, **facts})
+
+
+def _named(found: Foreign, name: str, labels: LabelSpace | None, say: Say) -> Checkpoint:
+    """A foreign network's checkpoint; what nobody knows of it is assumed and told in one sentence."""
+    guessed = [f"{key}={value!r}" for key, value in found.report.assumed.items()]
+    if labels is None and found.labels is None and not found.classes:
+        labels = _numbered(found)
+        guessed.append(f"the names of its {labels.num_classes} classes")
+    if guessed:
+        say(
+            f"{name}: {found.report.peer}; its tensors do not tell {', '.join(guessed)}: if that is not right, give it "
+            "with `intarsia import`"
+        )
+    return found.checkpoint(labels)
+
+
+def _numbered(found: Foreign) -> LabelSpace:
+    """Classes that nobody named, as many as the network draws maps of."""
+    if found.num_classes == 1:
+        return LabelSpace(("background", "class 1"), activation="sigmoid")
+    names = tuple(f"class {n}" for n in range(found.num_classes))
+    space = LabelSpace(names)
+    if space.maps(output_of(found.model)) == found.num_classes:
+        return space
+    return LabelSpace(names, things=names)
+
+
+def _licence(name: str, row: Public, say: Say) -> None:
+    """Say once on each machine that a licence forbids commercial use."""
+    told = cache_folder() / "licences" / quote(name, safe="")
+    try:
+        if told.is_file() and told.read_text(encoding="utf-8") == row.licence:
+            return
+        told.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(told) as file:
+            file.write_text(row.licence, encoding="utf-8")
+    except OSError:
+        pass  # told again next time
+    say(f"{name}: the licence of these weights forbids commercial use ({row.licence})")
