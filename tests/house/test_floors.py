@@ -103,9 +103,9 @@ def test_the_package_imports_itself_relatively() -> None:
         ("models/masks/a.py", "from .b import B", "an architecture imports another"),
         ("models/masks/a.py", "from ..context.b import B", "an architecture imports another"),
         ("models/masks/a.py", "from ...labels import LabelSpace", "models imports labels"),
-        ("training/loop.py", "from .. import cli", "training (floor 9) imports cli (floor 11)"),
-        ("doctor/audit.py", "import intarsia.inference", "doctor (floor 6) imports inference (floor 6)"),
-        ("doctor/audit.py", "from .. import Predictor", "doctor (floor 6) imports __init__ (floor 11)"),
+        ("training/loop.py", "from .. import cli", "training (floor 10) imports cli (floor 12)"),
+        ("doctor/audit.py", "import intarsia.inference", "doctor (floor 7) imports inference (floor 7)"),
+        ("doctor/audit.py", "from .. import Predictor", "doctor (floor 7) imports __init__ (floor 12)"),
         ("magic.py", "", "no room 'magic'"),
     ],
 )

@@ -7,8 +7,11 @@ checksum before it takes its name, and never opened here. HF_HUB_OFFLINE=1 forbi
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from ..errors import CheckpointError, DataError
 Tell = Callable[[str, int, int], None]  # name, bytes that are here, bytes in all (0: unknown)
 PIECE = 1 << 22  # bytes that are read at once for a checksum
 FOLDERS = ("model.safetensors", "pytorch_model.bin")  # the usual names of weights in a repository of the hub
+HUB = "https://huggingface.co"
 OFFLINE = "HF_HUB_OFFLINE is set, so nothing is downloaded"
 
 
@@ -100,13 +104,14 @@ def _of_hub(repository: str, name: str) -> Path | None:
         if name == "config.json" or (name == FOLDERS[0] and _kept(repository, FOLDERS[1])):
             return None
         raise CheckpointError(f"{repository}: {name} is not in huggingface_hub's cache, and {OFFLINE}; unset it")
-    endpoint = os.environ.get("HF_ENDPOINT") or None
+    endpoint = os.environ.get("HF_ENDPOINT") or HUB
+    unreached = f"{repository}: the hub cannot be reached and {name} is not in the cache"
+    if reason := _unreachable(endpoint):
+        raise CheckpointError(f"{unreached} ({reason}); check the network and try again")
     try:
         path = Path(huggingface_hub.hf_hub_download(repository, name, endpoint=endpoint, etag_timeout=10))
     except errors.LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"{repository}: the hub cannot be reached and {name} is not in the cache; check the network and try again"
-        ) from error
+        raise CheckpointError(f"{unreached}; check the network and try again") from error
     except errors.EntryNotFoundError:
         return None
     except errors.GatedRepoError as error:
@@ -130,6 +135,17 @@ def _of_hub(repository: str, name: str) -> Path | None:
             f"{repository}: what arrived of {name} has another checksum than the hub published; it was thrown away, so try again"
         )
     return path
+
+
+def _unreachable(address: str) -> str:
+    """Why a server does not answer at all, after one try, where the hub's own client tries for half a minute; "" where it does."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error))
+    return ""
 
 
 def _kept(repository: str, name: str) -> bool:

@@ -22,6 +22,7 @@ from . import (
     demo,
     dense,
     evaluate,
+    importing,
     init,
     lab,
     models,
@@ -54,6 +55,7 @@ app.command("compare")(compare.compare)
 app.command("calibrate")(calibrate.calibrate)
 app.command("dense")(dense.dense)
 app.command("predict")(predict.predict)
+app.command("import")(importing.bring)
 app.command("study")(study.study)
 app.command("models")(models.models)
 app.command("summary")(summary.summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,10 @@ def calibrate(
             help="Fit from which probability on each class is drawn, for the highest Dice (and so IoU); none: for several labels a pixel.",
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The checkpoint to write; none: MODEL's own, which a public model has not.", metavar="FILE"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a model's probabilities honest on held-out images, fit thresholds, and keep both in its checkpoint."""
@@ -47,13 +52,15 @@ def calibrate(
 
     from .. import checkpoint as files
     from ..data.dataset import title_of
-    from ..errors import counted
+    from ..errors import CheckpointError, counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
     from ..evaluation.thresholds import fit_thresholds
     from ..inference import Predictor
     from .source import is_recipe, opened
 
+    if out is None and (files.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
+        raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")
     predictor = Predictor.load(model)
     data: Any = source
     if source is not None and is_recipe(source):
@@ -70,8 +77,8 @@ def calibrate(
     if coverage is not None:
         others = Part(dataset, range(1 if len(dataset) > 1 else 0, len(dataset), 2))  # those that T was not fitted on
         kept["sets"] = fit_sets(predictor, others, coverage, score=score).to_dict()
-    stored = files.load(model, state=True)
-    path = files.save(model, dataclasses.replace(stored, calibration=kept))
+    stored = files.resolve(model, state=True, say=lambda sentence: None)  # which loading has said
+    path = files.save(out or model, dataclasses.replace(stored, calibration=kept))
     if as_json:
         told = {key: text for key, text in said.items() if key in ("pairs", "values")}
         return answer({**kept, **told, "checkpoint": path})

@@ -19,7 +19,9 @@ NOT_SHARES = {  # numbers of measures that are distances, differences or sums of
 
 def evaluate(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A checkpoint, the folder of a run, or a public model.")
+    ],
     source: Annotated[
         str | None,
         typer.Argument(

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import ModelError, nearest
 from .architectures import FAMILIES, about, rows
+from .pretrained import pretrained as list_public
 from .terminal import AsJson, answer, console, facts, table
 
 WIDE = 120  # columns of a terminal in which an idea fits beside its numbers
@@ -46,11 +47,18 @@ def models(
     max_parameters: Annotated[
         str | None, typer.Option(metavar="COUNT", help="Only networks of at most so many parameters, such as 10M.")
     ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="The public models whose weights load by name, instead.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as the README holds it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the architectures, with paper and size; or show one in full."""
     filters = {"family": family, "since": since, "until": until, "max_parameters": max_parameters}
+    if pretrained:
+        if given := [key for key, value in filters.items() if value is not None]:
+            raise ModelError(f"--{given[0].replace('_', '-')} filters the architectures; leave it or --pretrained out")
+        return list_public(name, as_json)
     if name is not None:
         if given := [key for key, value in filters.items() if value is not None]:
             raise ModelError(f"--{given[0].replace('_', '-')} filters the list; leave it out to see {name!r}")

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A checkpoint, or the folder of a run; MODEL,MODEL averages several."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A checkpoint, the folder of a run, a public model such as torchvision:deeplabv3_resnet50 "
+            "(`intarsia models --pretrained`), or another library's file; MODEL,MODEL averages several.",
+        ),
     ],
     inputs: Annotated[
         list[str],

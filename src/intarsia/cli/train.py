@@ -28,7 +28,12 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in that folder stopped.")] = False,
     start: Annotated[
-        str | None, typer.Option("--from", help="A checkpoint whose weights to start from.", metavar="MODEL")
+        str | None,
+        typer.Option(
+            "--from",
+            help="A checkpoint, a public model or another library's file whose weights to start from.",
+            metavar="MODEL",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
