@@ -98,6 +98,18 @@ class CheckpointError(IntarsiaError): ...
 class TrainingError(IntarsiaError): ...
 
 
+class NotANumber(TrainingError):
+    """The loss of a batch became infinite or no number; a message alone makes one too, as in `TwiceNamed`.
+
+    Args:
+        names: of the batch's samples.
+    """
+
+    def __init__(self, *told: object, names: tuple[str, ...] = ()) -> None:
+        super().__init__(*told)
+        self.names = names
+
+
 class MissingExtra(IntarsiaError, ImportError): ...
 
 

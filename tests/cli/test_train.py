@@ -100,10 +100,19 @@ def test_a_recipe_that_is_none(run_cli, name: str, words: str) -> None:
     assert words in err
 
 
-def test_a_folder_given_as_a_recipe_points_to_init(run_cli, photos: Path) -> None:
-    code, _, err = run_cli("train", photos, "--out", "nowhere")
-    assert code == 2
-    assert f"`intarsia init {photos}`" in err
+def test_a_folder_given_as_a_recipe_trains(run_cli, photos: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("intarsia.training.usual.timed", lambda here, model: here._replace(pace=1e6))
+    small = ("model.encoder=resnet10t", "model.channels=8", "train.workers=0", "train.precision=float32")
+    out = tmp_path / "run"
+    code, text, err = run_cli("train", photos, "--budget", "1steps", *small, "--out", out)
+    assert code == 0, err
+    assert "objects are" in err and "intarsia evaluate" in text
+    code, text, _ = run_cli("recipe", "show", out)
+    assert code == 0 and yaml.safe_load(text)["train"]["steps"] == 1
+    code, text, _ = run_cli("recipe", "show", photos, "--budget", "2h")
+    assert code == 0 and "# augment.crop: objects are" in text and yaml.safe_load(text)["train"]["minutes"] == 120
+    code, _, err = run_cli("train", photos, "--budget", "soon", "--out", out)
+    assert code == 2 and "15m, 2h, 30ep or 500steps" in err
 
 
 def test_data_that_is_gone(run_cli, recipe: Path, tmp_path: Path) -> None:

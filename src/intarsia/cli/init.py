@@ -18,6 +18,9 @@ def init(
     classes: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Class names in order, with commas between: background,cat,dog")
     ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="How long you want to train: 15m, 2h, 30ep or 500steps.", metavar="BUDGET")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", "--force", help="Write over a recipe that is there, also a changed one.")
     ] = False,
@@ -35,12 +38,15 @@ def init(
         raise DataError(f"{folder}: there is no such folder")
     import yaml
 
+    from ..training.budget import parsed
     from ..training.recipe import load
     from ..training.usual import init as look
 
+    wish = parsed(budget) if budget else None
+
     results = Output(out.parent, [out.name], overwrite=overwrite)
     names = [name.strip() for name in classes.split(",") if name.strip()] if classes else None
-    tree, inferred = look(folder, classes=names, roles=_roles(role or []))
+    tree, inferred = look(folder, classes=names, roles=_roles(role or []), budget=wish)
     load(tree)  # what is written must be readable
     head = f"# Written by: intarsia init {folder}\n# What a key means: intarsia recipe explain KEY\n"
     text = head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)

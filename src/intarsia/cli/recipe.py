@@ -30,16 +30,44 @@ def listed(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: Name, as_json: AsJson = False) -> None:
-    """Print a recipe."""
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A packaged recipe, a file, a run, or a folder of data.")
+    ],
+    budget: Annotated[
+        str | None,
+        typer.Option(help="For a folder of data: how long to train: 15m, 2h, 30ep or 500steps.", metavar="BUDGET"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a recipe: a packaged one, that of a run, or the one that a folder of images and masks is trained with."""
     from .. import config
     from ..training.packaged import locate
+    from ..training.recipe import is_source
 
-    path = locate(name)
+    if is_source(name) and not (Path(name) / "recipe.yaml").is_file():
+        return _chosen(name, budget, as_json)
+    path = Path(name) / "recipe.yaml" if Path(name).is_dir() else locate(name)
     tree, _ = config.read(path)
     if as_json:
         return answer(tree)
     return print(printable(path.read_text(encoding="utf-8")), end="")
+
+
+def _chosen(source: str, budget: str | None, as_json: bool) -> None:
+    """Print the recipe that is chosen for a folder of data, the reasons in front."""
+    import yaml
+
+    from ..training.budget import parsed
+    from ..training.recipe import planned
+
+    recipe, chosen = planned(source, budget=parsed(budget) if budget else None)
+    tree = recipe.to_dict()
+    if as_json:
+        return answer({"recipe": tree, "chosen": [choice._asdict() for choice in chosen]})
+    lines = [f"# {key}: {why}" for key, _, why in chosen]
+    text = yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+    return print(printable("\n".join([f"# For {source}; what was chosen, and why:", *lines, text])), end="")
 
 
 @app.command()

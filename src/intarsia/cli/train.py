@@ -17,7 +17,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="A recipe file, or a packaged one (`intarsia recipe list`): shapes, camvid, ..."
+            metavar="RECIPE",
+            help="A recipe file, a packaged one (`intarsia recipe list`): shapes, camvid, ...; or a folder of images and masks, "
+            "an export or an archive, for which everything is chosen.",
         ),
     ],
     overrides: Annotated[
@@ -35,20 +37,35 @@ def train(
             metavar="MODEL",
         ),
     ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="How long to train: 15m, 2h, 30ep or 500steps.", metavar="BUDGET")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Say at the end where a step's time went.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Train a model."""
+    from ..training.budget import parsed
     from ..training.packaged import locate
 
-    locate(recipe)  # before anything heavy is imported for a name that is none
+    if budget is not None:
+        parsed(budget)
+    if not Path(recipe).exists():
+        locate(recipe)  # before anything heavy is imported for a name that is none
     from ..training import train as run
-    from ..training.recipe import load
+    from ..training.recipe import is_source, load
 
-    if (data := load(recipe, overrides or ()).data) is not None:
+    if not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
         tell(data.name)
-    folder = out or Path("runs") / Path(recipe).stem
+    folder = out or Path("runs") / (Path(recipe).resolve().name if is_source(recipe) else Path(recipe).stem)
     try:
-        last = run(recipe, *(overrides or ()), out=folder, resume=resume, start=start, quiet=as_json)
+        changes: dict[str, Any] = {
+            "resume": resume,
+            "start": start,
+            "budget": budget,
+            "profile": profile,
+            "quiet": as_json,
+        }
+        last = run(recipe, *(overrides or ()), out=folder, **changes)
     except KeyboardInterrupt as stopped:
         console(error=True).print(
             f"interrupted: {stopped}" if str(stopped) else "interrupted", markup=False, soft_wrap=True

@@ -83,7 +83,9 @@ class Train(Frozen):
         default="auto", description="auto: bfloat16 where the processor or GPU has units for it."
     )
     channels_last: Literal["auto"] | bool = Field(
-        default="auto", description="Memory layout of images and weights; auto: yes, with reduced precision."
+        default="auto",
+        description="Memory layout of images and weights; auto: yes, with reduced precision, and in longer runs in float32 on a "
+        "CPU where that is faster, which is measured once and remembered.",
     )
     workers: int = Field(
         default=2, ge=0, description="Processes that read and augment images; 0: the main process does."
@@ -108,6 +110,21 @@ class Train(Frozen):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Kind of device.")
     log_every: int = Field(
         default=10, gt=0, description="Steps between two lines of log.jsonl; the loss in a line is their mean."
+    )
+    on_fault: Literal["stop", "skip"] = Field(
+        default="stop",
+        description="A sample that cannot be read while training: stop the run, or skip it: take another in its place, name it "
+        "and count it; more than a tenth of them stop the run all the same.",
+    )
+    compile: Literal["auto"] | bool = Field(
+        default="auto",
+        description="Run the network through torch.compile: true tries it, and falls back with a line where it fails; auto: on "
+        "a GPU for budgets in which it pays (over 30 minutes); false: never.",
+    )
+    checkpoint_activations: bool = Field(
+        default=False,
+        description="Compute the encoder's activations again in the backward pass instead of keeping them: about a third slower, "
+        "and much less memory. Running statistics of batch norm see each batch twice.",
     )
     tensorboard: bool = Field(default=False, description="Write TensorBoard files into the run's folder as well.")
     checkpoint_every: int = Field(default=500, gt=0, description="Steps between two saves of the resume file.")

@@ -8,6 +8,7 @@ n therefore sees exactly what the uninterrupted run would have seen, and reads n
 from __future__ import annotations
 
 import signal
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -25,6 +26,8 @@ from .samples import as_sample, check_alike, filled
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
+
+ATTEMPTS = 10  # to find another sample in the place of one that cannot be read
 
 
 class Loader:
@@ -44,6 +47,9 @@ class Loader:
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
         rank, world: this process's share of every epoch, when several train together.
+        skip: put another sample, drawn from the same generator, in the place of one that cannot be read; `skipped` counts
+            them by name. More than a tenth of the data set is an error all the same.
+        timed: let `Loader.spent` add up the seconds that reading and augmenting took in whichever process it happened.
     """
 
     def __init__(
@@ -61,6 +67,8 @@ class Loader:
         cache: bool = False,
         rank: int = 0,
         world: int = 1,
+        skip: bool = False,
+        timed: bool = False,
     ) -> None:
         if len(dataset) == 0:
             raise DataError("the training set holds no samples; look at it with `intarsia data audit`")
@@ -70,7 +78,10 @@ class Loader:
         self.rank, self.world = rank, world
         known = labels_of(dataset)
         self.ignore_index = ignore_index if known is None else known.ignore_index
-        self.read = _Reader(dataset, change, mix, seed, cache)
+        self.read = _Reader(dataset, change, mix, seed, cache, skip, timed)
+        self.skipped: dict[str, int] = {}  # samples that could not be read, with how often that was
+        self.spent = (0.0, 0.0)  # seconds of reading and of augmenting, where they are timed
+        self.on_skip: Callable[[str, int], None] = lambda told, count: None
         self.balance = balance
         self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
         if balance and not self.holders:
@@ -112,7 +123,7 @@ class Loader:
         batches: DataLoader[Any] = DataLoader(
             self.read,  # type: ignore[arg-type]
             batch_sampler=_Keys(self, start),  # type: ignore[arg-type]
-            collate_fn=partial(collate, ignore_index=self.ignore_index),
+            collate_fn=partial(_gathered, ignore_index=self.ignore_index),
             num_workers=self.workers,
             prefetch_factor=3 if self.workers else None,
             worker_init_fn=_quiet_worker if self.workers else None,
@@ -123,9 +134,27 @@ class Loader:
             for batch in reading:
                 if isinstance(batch, _Failure):
                     raise batch.error()
+                if isinstance(batch, _Noted):
+                    self._note(batch)
+                    batch = batch.batch
                 yield batch
         finally:
             _end(reading)
+
+    def _note(self, noted: _Noted) -> None:
+        """Count what was skipped, and add up what reading took.
+
+        Raises: the error of the last sample that was skipped, when they are more than a tenth of the data set.
+        """
+        self.spent = (self.spent[0] + noted.spent[0], self.spent[1] + noted.spent[1])
+        for failure in noted.skipped:
+            self.skipped[failure.name] = self.skipped.get(failure.name, 0) + 1
+            if len(self.skipped) > max(1, len(self.dataset) // 10):
+                raise failure.error(
+                    f"; {len(self.skipped)} of {len(self.dataset)} samples could not be read, more than train.on_fault=skip passes over"
+                )
+            if self.skipped[failure.name] == 1:
+                self.on_skip(str(failure.error()), len(self.skipped))
 
 
 class _Keys(NamedTuple):
@@ -147,28 +176,64 @@ class _Failure(NamedTuple):
     trace: str
     ours: bool
 
-    def error(self) -> DataError:
+    def error(self, more: str = "") -> DataError:
         where = "" if self.name in self.message else f"{self.name}: "
         told = self.message if self.ours else f"{self.kind}: {self.message}"
-        error = DataError(f"{where}{told}")
+        error = DataError(f"{where}{told}{more}")
         error.add_note(f"raised while reading sample {self.name}:\n{self.trace}")
         return error
 
 
-class _Reader:
-    """(epoch, index) -> augmented Sample, or the _Failure to read it."""
+class _Noted(NamedTuple):
+    """A batch, and what is to be known of how it was read."""
 
-    def __init__(self, dataset: Dataset, change: Change | None, mix: Mix | None, seed: int, cache: bool) -> None:
+    batch: Batch
+    skipped: tuple[_Failure, ...]
+    spent: tuple[float, float]
+
+
+class _Read(NamedTuple):
+    """A sample, and what is to be known of how it was read."""
+
+    sample: Sample
+    skipped: tuple[_Failure, ...]
+    spent: tuple[float, float]
+
+
+class _Reader:
+    """(epoch, index) -> augmented Sample, or the _Failure to read it; or a _Read, where something is to be noted."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        change: Change | None,
+        mix: Mix | None,
+        seed: int,
+        cache: bool,
+        skip: bool = False,
+        timed: bool = False,
+    ) -> None:
         self.dataset, self.change, self.mix, self.seed = dataset, change, mix, seed
         self.cached: dict[int, Sample] | None = {} if cache else None
+        self.skip, self.timed, self.reading = skip, timed, 0.0
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample | _Failure:
+    def __getitem__(self, key: tuple[int, int]) -> Sample | _Failure | _Read:
+        start, self.reading = time.perf_counter(), 0.0
         epoch, index = key
+        rng = np.random.default_rng((self.seed, epoch, index))
+        found, skipped = self._sample(index, rng), list[_Failure]()
+        while self.skip and isinstance(found, _Failure) and found.kind != "MemoryError" and len(skipped) < ATTEMPTS:
+            skipped.append(found)
+            found = self._sample(int(rng.integers(len(self.dataset))), rng)
+        if isinstance(found, _Failure) or not (skipped or self.timed):
+            return found
+        return _Read(found, tuple(skipped), (self.reading, time.perf_counter() - start - self.reading))
+
+    def _sample(self, index: int, rng: np.random.Generator) -> Sample | _Failure:
         try:
-            rng = np.random.default_rng((self.seed, epoch, index))
             sample = self._changed(index, rng)
             if self.mix is None:
                 return sample
@@ -189,7 +254,9 @@ class _Reader:
     def _changed(self, index: int, rng: np.random.Generator) -> Sample:
         sample = self.cached.get(index) if self.cached is not None else None
         if sample is None:
+            start = time.perf_counter()
             sample = as_sample(self.dataset[index], index)
+            self.reading += time.perf_counter() - start
             if self.cached is not None:
                 self.cached[index] = sample
         return sample if self.change is None else self.change(sample, rng)
@@ -227,6 +294,16 @@ def _quiet_worker(number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+def _gathered(samples: Sequence[Sample | _Failure | _Read], ignore_index: int | None) -> Batch | _Failure | _Noted:
+    """`collate`, with what was noted of its samples."""
+    noted = [sample for sample in samples if isinstance(sample, _Read)]
+    batch = collate([sample.sample if isinstance(sample, _Read) else sample for sample in samples], ignore_index)
+    if not noted or isinstance(batch, _Failure):
+        return batch
+    skipped = tuple(failure for read in noted for failure in read.skipped)
+    return _Noted(batch, skipped, (sum(read.spent[0] for read in noted), sum(read.spent[1] for read in noted)))
 
 
 def collate(samples: Sequence[Sample | _Failure], ignore_index: int | None = None) -> Batch | _Failure:

@@ -11,6 +11,7 @@ import torch
 
 from ..config import Recipe
 from ..errors import TrainingError
+from .layout import channels_last_faster, pays
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -61,6 +62,8 @@ def hardware(recipe: Recipe) -> Hardware:
     if precision == "float16" and accelerator == "cpu":
         raise TrainingError("train.precision=float16 needs a GPU; on a CPU use bfloat16 or float32")
     channels_last = precision != "float32" if wish.channels_last == "auto" else bool(wish.channels_last)
+    if wish.channels_last == "auto" and precision == "float32" and accelerator == "cpu" and pays(recipe):
+        channels_last = channels_last_faster()
     return Hardware(accelerator, precision, channels_last, unit)
 
 

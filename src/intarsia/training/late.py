@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..errors import TrainingError
+from ..errors import NotANumber
 
 
 class LateLosses:
@@ -26,7 +26,7 @@ class LateLosses:
         Args:
             names: of the batch's samples.
 
-        Raises: TrainingError as `read`.
+        Raises: NotANumber as `read`.
         """
         self.read()
         self._last = (loss.detach(), names, step)
@@ -34,7 +34,7 @@ class LateLosses:
     def read(self) -> None:
         """Read the loss that is held back, so that every loss so far is known to be a number.
 
-        Raises: TrainingError naming its batch, when it is none.
+        Raises: NotANumber naming its batch, when it is none.
         """
         if self._last is not None:
             last, self._last = self._last, None
@@ -49,12 +49,13 @@ class LateLosses:
 def finite(loss: Tensor, names: Sequence[str], step: int) -> float:
     """Read the value of a loss.
 
-    Raises: TrainingError naming the batch, when it is no number or infinite.
+    Raises: NotANumber naming the batch, when it is no number or infinite.
     """
     value = float(loss)
     if not math.isfinite(value):
-        raise TrainingError(
+        raise NotANumber(
             f"the loss became {value} at step {step}, on the batch {', '.join(names)}; the last checkpoint is untouched; "
-            "lower optimizer.lr, set train.clip=1.0, or look at these images"
+            "lower optimizer.lr, set train.clip=1.0, or look at these images",
+            names=tuple(names),
         )
     return value

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 from torch import Tensor
 
 from ..characters import one_line
@@ -20,6 +22,7 @@ from ..data.dataset import notes_of
 from ..errors import extra
 from ..evaluation import Score
 from .bar import bar_on
+from .defaults import Chosen
 from .folder import write_whole, writing
 from .material import Material
 
@@ -78,6 +81,23 @@ class Log:
                 for key, value in entry.items():
                     if isinstance(value, float):
                         self.board.add_scalar(f"{kind}/{key}", value, entry["step"])
+
+    def explain(self, chosen: Sequence[Chosen]) -> None:
+        """Show what was chosen because nobody did, and why, in a table."""
+        if not chosen:
+            return
+        table = Table(
+            box=None, padding=(0, 2, 0, 0), title="chosen for these data and this machine", title_justify="left"
+        )
+        for name in ("key", "value", "why"):
+            table.add_column(name)
+        for key, value, why in chosen:
+            told = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+            table.add_row(*(escape(one_line(text)) for text in (key, told, why)))
+        self.console.print(table)
+        self.say(
+            "`intarsia recipe show` and this run's folder print the whole recipe; KEY=VALUE after the folder changes a key"
+        )
 
     def introduce(self, material: Material, batches: int, remarks: Sequence[str]) -> None:
         """What a person should know before the first step."""
@@ -148,6 +168,29 @@ class Log:
         if score.brief:
             self.miou = f"  val {score.brief}"
         return self.say(f"step {step}: {'val ' if score.brief else ''}{score.sentence}")
+
+    def note(self, kind: str, run: Any, text: str, **more: Any) -> None:
+        """Say a sentence, and keep it as a line of log.jsonl."""
+        self.say(text)
+        self.write(kind, step=run.step, told=text, **more)
+
+    def profile(self, run: Any) -> None:
+        """Show where a step's time went, where that was measured, and write it into the run's folder."""
+        if not run.watch.on:
+            return
+        run.watch.read(run.loader.spent)
+        rows = run.watch.rows(run.seconds)
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("part", "ms a step", "share", "what it is"):
+            table.add_column(name, justify="right" if name in ("ms a step", "share") else "left")
+        for part, each, share, told in rows:
+            table.add_row(part, f"{each:.1f}", f"{100 * share:.0f} %", told)
+        self.console.print(table)
+        self.say(
+            "reading and augmenting happen beside the network, in train.workers processes; waiting is what they are late by"
+        )
+        tree = {part: {"ms": round(each, 3), "share": round(share, 4)} for part, each, share, _ in rows}
+        write_whole(self.path.parent / "profile.json", json.dumps({"steps": run.watch.steps, "parts": tree}, indent=1))
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():

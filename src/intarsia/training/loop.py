@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from ..config import Recipe
-from ..losses.auxiliary import total
-from ..structures import Batch
+from ..errors import NotANumber, TrainingError, counted
 from . import changes
 from . import recipe as recipes
 from . import resume as states
-from .budget import spoken
+from .advice import advice, sizes_of
+from .budget import parsed, spoken
 from .events import Finished, Listener, Started, Stepped
 from .folder import check_folder
 from .hardware import first_process
@@ -36,6 +37,8 @@ from .lock import locked
 from .log import Log
 from .optimizers import SCHEDULES, Course, factor
 from .own import Own
+from .pieces import Pieces
+from .post_mortem import Recent, explained
 from .prepare import found, prepared, write_down
 from .reading import read
 from .run import Run
@@ -53,12 +56,15 @@ def train(
     on_event: Listener | None = None,
     resume: bool = False,
     start: str | Path | None = None,
+    budget: str | None = None,
+    profile: bool = False,
     quiet: bool = False,
 ) -> Path:
     """Train a network.
 
     Args:
-        recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe.
+        recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe; or a folder or an export to train on, for
+            which one is chosen: what was chosen, and why, is printed and stored in `defaults.json`.
         overrides: "train.steps=100" and its like; they win over the recipe.
         out: the run's folder; it must not hold another run, unless `resume` continues it.
         model: a network of your own instead of the recipe's: `forward(image)` returns one of the outputs of
@@ -78,6 +84,8 @@ def train(
             budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget. A loss
             or an optimizer of your own has to be handed over again.
         start: a checkpoint whose weights to start from, also when it knows other classes.
+        budget: "15m", "2h", "30ep" or "500steps", instead of the recipe's.
+        profile: say at the end where a step's time went, and write `profile.json`.
         quiet: print nothing.
 
     Returns: the path of `last.safetensors`: the average of the weights if the recipe keeps one, else the last ones.
@@ -86,31 +94,44 @@ def train(
         KeyboardInterrupt when interrupted by Ctrl-C or SIGTERM, once everything is saved.
     """
     out = Path(out)
-    plan = recipes.load(recipe, overrides)
     check_folder(out)
+    plan, chosen = recipes.planned(recipe, overrides, parsed(budget) if budget else None, out if resume else None)
     with locked(out) if first_process() else nullcontext(), interruptible() as asked:
         try:
             with asked.at_once():
                 old = found(out, plan, resume)
                 own = Own(model, data, augment, loss, optimizer)
-                run = prepared(plan, out, old, own, start, on_event)
+                run = prepared(plan, out, old, own, start, on_event, profile)
         except Stopped:
             raise KeyboardInterrupt("stopped before the first step; nothing has changed") from None
         if old is not None:
             run.restore(old)
             run.remarks += changes.remarks(run, old, _course(plan))
+        run.chosen = chosen
         write_down(run)
         quiet = quiet or not run.fabric.is_global_zero
         board = plan.train.tensorboard and run.fabric.is_global_zero
         with Log(out, since=run.step, validated=run.validated, quiet=quiet, tensorboard=board) as log:
+            log.explain(chosen)
             log.introduce(run.material, len(run.loader), run.remarks)
             if resume:
                 log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
                 if run.progress >= 1:
                     log.say(f"the budget of {spoken(plan.to_dict()['train'])} is spent; a larger one trains on")
             run.tell(Started(run.step, len(run.material.train), len(run.loader), out))
-            _steps(run, log, asked)
+            run.pieces = Pieces(run.pieces.number, partial(log.note, "adapted", run), run.fabric.world_size == 1)
+            run.loader.on_skip = lambda told, count: log.note("skipped", run, f"skipped: {told}", count=count)
+            recent = Recent()
+            try:
+                _steps(run, log, asked, recent)
+            except NotANumber as error:
+                precision = (
+                    run.recipe.train.precision if run.recipe.train.precision != "auto" else run.predictor.precision
+                )
+                why = explained(out, recent.of(error.names), run.model, precision) if run.fabric.is_global_zero else ""
+                raise TrainingError(f"{error}{why}") from None
             _end(run, log, asked)
+            log.profile(run)
     return out / "last.safetensors"
 
 
@@ -121,7 +142,7 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
     """
     last = run.out / "last.safetensors"
     if run.progress >= 1 and run.validated < run.step:
-        log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
+        _validate(run, log, asked)
     early = run.progress < 1 and run.reached
     if early:
         log.say(f"train.until={run.recipe.train.until:g} is reached: stopped before the budget was spent")
@@ -135,10 +156,16 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
     if not done:
         raise KeyboardInterrupt(f"stopped at step {run.step}; {last} is good, and --resume goes on from it")
     run.tell(Finished(run.step, run.seconds, last, run.best if run.best >= 0 else None))
+    if line := sizes_of(run.out):
+        log.say(line)
+    if run.loader.skipped:
+        log.say(
+            f"{counted(len(run.loader.skipped), 'sample')} could not be read and were skipped: {', '.join(run.loader.skipped)}"
+        )
     log.say(f"{run.step} steps in {run.seconds / 60:.1f} min of training; the model is {last}")
 
 
-def _steps(run: Run, log: Log, asked: Asked) -> None:
+def _steps(run: Run, log: Log, asked: Asked, recent: Recent) -> None:
     """Step until the budget is spent, `train.until` is reached, or somebody asks to stop."""
     wish = run.recipe.train
     peaks = [group["lr"] for group in run.optimizer.param_groups]
@@ -148,19 +175,25 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
     run.frozen.move_on(run.progress)
     run.frozen.train()
     if run.validation_due:  # the run was stopped before it was made
-        log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
+        _validate(run, log, asked)
         clock = time.perf_counter()
     while run.progress < 1 and not run.reached and not _together(run, asked()):
         _follow_plan(run, log, peaks)
         try:
-            parts = read(batches, wish.accumulate, asked, alone=run.fabric.world_size == 1)
+            with run.watch("waiting"):
+                parts = read(batches, wish.accumulate, asked, alone=run.fabric.world_size == 1)
         except Stopped:
             break
-        seen, terms = _gradient(run, parts, losses)
+        recent.add(run.step + 1, parts)
+        seen, terms = run.pieces.gradient(run, parts, run.watch)
+        for loss, part in zip(seen, parts, strict=True):
+            losses.add(loss, part.names, run.step + 1)
         if run.objective.remark and not run.told:
             log.say(run.objective.remark)
             run.told = True
-        _update(run)
+        with run.watch("optimizer"):
+            _update(run)
+        run.watch.steps += 1
         run.seconds += time.perf_counter() - clock
         clock = time.perf_counter()
         run.measure()
@@ -185,10 +218,18 @@ def _steps(run: Run, log: Log, asked: Asked) -> None:
             run.seconds += time.perf_counter() - clock
             run.measure()
         if validating:  # not on the clock
-            log.validated(run.step, run.epoch, run.seconds, run.validate(asked))
+            _validate(run, log, asked)
         clock = time.perf_counter()
     losses.read()
     batches.close()
+
+
+def _validate(run: Run, log: Log, asked: Asked) -> None:
+    """Score what would be shipped now, log it, and say what its numbers say besides."""
+    score = run.validate(asked)
+    log.validated(run.step, run.epoch, run.seconds, score)
+    for line in advice(score, run.recipe):
+        log.note("advice", run, line)
 
 
 def _follow_plan(run: Run, log: Log, peaks: Sequence[float]) -> None:
@@ -204,21 +245,6 @@ def _follow_plan(run: Run, log: Log, peaks: Sequence[float]) -> None:
     share = factor(_course(run.recipe), run.recipe.schedule.warmup, run.progress)
     for group, peak in zip(run.optimizer.param_groups, peaks, strict=True):
         group["lr"] = peak * share
-
-
-def _gradient(run: Run, parts: Sequence[Batch], losses: LateLosses) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """Accumulate the gradient of one step's batches, and collect their losses; returns these, and the last batch's terms."""
-    terms: dict[str, Tensor] = {}
-    seen = []
-    for number, part in enumerate(parts, 1):
-        batch = part.to(run.fabric.device)
-        with run.fabric.no_backward_sync(run.net, enabled=number < len(parts)):  # type: ignore[arg-type]
-            terms = run.objective(batch)
-            loss = total(terms)
-            run.fabric.backward(loss / len(parts))
-        losses.add(loss, batch.names, run.step + 1)
-        seen.append(loss.detach())
-    return seen, terms
 
 
 def _report(run: Run, log: Log, losses: Sequence[Tensor], terms: Mapping[str, Tensor]) -> None:

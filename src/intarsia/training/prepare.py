@@ -27,6 +27,7 @@ from ..output import cache_folder
 from ..postprocess.decide import decision
 from . import resume as states
 from .class_weights import class_weights
+from .compiled import Compiled, checkpointing, wished
 from .criterion import criterion, own_loss, with_loss
 from .ema import MovingAverage
 from .events import Listener
@@ -41,13 +42,14 @@ from .objective import Objective, takes_truth
 from .optimizers import OPTIMIZERS
 from .own import Own, optimizer_of, refuse_other
 from .run import Run
+from .stopwatch import stopwatch
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
     "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
-    "train.log_every", "train.checkpoint_every", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
     "evaluate.batch_size",
 }  # fmt: skip
 
@@ -59,13 +61,14 @@ def prepared(
     own: Own,
     start: str | Path | None,
     on_event: Listener | None = None,
+    profile: bool = False,
 ) -> Run:
     """Make a run at its first step: data opened and examined, network built, engine running.
 
     Args:
         old: the run to go on with; its state is not taken yet.
         own: what the user handed over to `train`.
-        start, on_event: as for `train`.
+        start, on_event, profile: as for `train`.
 
     Raises: RecipeError, DataError, EncoderError, ModelError, CheckpointError or TrainingError; nothing is written yet.
     """
@@ -85,7 +88,7 @@ def prepared(
         refuse_other(out, old.progress.get("own", {}), own.names())
         refuse_another(out, old, recipe)
     remarks += check_needs(net.output, material)
-    batches, of_loader = loader(recipe, material, own.augment, fabric)
+    batches, of_loader = loader(recipe, material, own.augment, fabric, profile)
     remarks += of_loader
     if own.loss is None:
         weights = class_weights(recipe.loss, material.labels, material.audit)
@@ -107,7 +110,14 @@ def prepared(
     else:
         optimizer, of_optimizer = optimizer_of(own.optimizer, trained)
         remarks += of_optimizer
-    wrapped, stepper = fabric.setup(trained if net.whole is None else net.whole, optimizer, _reapply_compile=False)
+    if recipe.train.checkpoint_activations and not checkpointing(trained):
+        raise TrainingError(
+            "train.checkpoint_activations is true, and no part of this network can compute its activations again; set it to "
+            "false, and lower train.batch_size or augment.crop where memory is short"
+        )
+    compiled = Compiled(trained) if net.whole is None and wished(recipe, chosen.accelerator) else None
+    runs = compiled or (trained if net.whole is None else net.whole)
+    wrapped, stepper = fabric.setup(runs, optimizer, _reapply_compile=False)
     return Run(
         recipe=recipe,
         out=out,
@@ -134,15 +144,20 @@ def prepared(
         shipped=shipped(recipe, material, net),
         remarks=[f"on {fabric.world_size} x {chosen}", *net.remarks, *remarks],
         own=own.names(),
+        compiled=compiled,
+        watch=stopwatch(profile, fabric.device),
         on_event=on_event,
     )
 
 
-def loader(recipe: Recipe, material: Material, own: Any, fabric: Fabric) -> tuple[Loader, list[str]]:
+def loader(
+    recipe: Recipe, material: Material, own: Any, fabric: Fabric, timed: bool = False
+) -> tuple[Loader, list[str]]:
     """Make the loader of the training set, augmented and cached as the recipe says, and remarks about it.
 
     Args:
         own: a function of the user's that changes each sample before the recipe's augmentation does, or None.
+        timed: whether the loader measures how long reading and augmenting take.
     """
     remarks = []
     change = augmentation(recipe, material.labels, own)
@@ -164,6 +179,8 @@ def loader(recipe: Recipe, material: Material, own: Any, fabric: Fabric) -> tupl
         cache=recipe.train.cache is True,
         rank=fabric.global_rank,
         world=fabric.world_size,
+        skip=recipe.train.on_fault == "skip",
+        timed=timed,
     )
     if batches.dropped:
         remarks.append("each epoch leaves out one sample, because a last batch of one cannot train batch norm")
@@ -230,6 +247,9 @@ def write_down(run: Run) -> None:
     if run.fabric.is_global_zero:
         text = yaml.safe_dump(run.recipe.to_dict(), sort_keys=False, allow_unicode=True)
         write_whole(run.out / "recipe.yaml", text)
+        if run.chosen:
+            table = [choice._asdict() for choice in run.chosen]
+            write_whole(run.out / "defaults.json", json.dumps(table, indent=1, ensure_ascii=False))
         if run.material.audit:
             report = json.dumps(run.material.audit.to_dict(), indent=1, ensure_ascii=False)
             write_whole(run.out / "audit.json", report)

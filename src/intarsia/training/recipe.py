@@ -8,6 +8,8 @@ from typing import Any
 
 from .. import config
 from ..config import Recipe
+from .budget import BUDGETS, overriding
+from .defaults import Chosen
 from .packaged import locate
 
 
@@ -31,3 +33,47 @@ def load(source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     """
     tree, where = config.read(locate(source) if isinstance(source, str | Path) else source)
     return config.parse(config.override(tree, overrides), where, catalogues())
+
+
+def is_source(source: object) -> bool:
+    """Whether this is the place of a data set, from which a recipe follows: a folder, an export, an archive."""
+    if not isinstance(source, str | Path):
+        return False
+    path = Path(source)
+    return path.is_dir() or (path.is_file() and path.suffix.lower() not in (".yaml", ".yml"))
+
+
+def planned(
+    source: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Sequence[str] = (),
+    budget: Mapping[str, float] | None = None,
+    out: Path | None = None,
+    measure: bool = True,
+) -> tuple[Recipe, list[Chosen]]:
+    """A checked recipe for whatever somebody wants to train: as `load`, and for a folder of data one that is chosen.
+
+    Args:
+        budget: {"minutes": 15}, or epochs or steps, instead of the recipe's.
+        out: the folder of a run to go on with; for a folder of data its recipe is the run's.
+        measure: time some steps for a choice.
+
+    Returns: the recipe; and what was chosen, with the reason of each choice; nothing for a recipe that somebody wrote.
+
+    Raises: RecipeError, DataError or LabelError.
+    """
+    spent = overriding(budget) if budget else []
+    if not is_source(source):
+        return load(source, [*spent, *overrides]), []
+    if out is not None and (out / "recipe.yaml").is_file():
+        return load(out / "recipe.yaml", [*spent, *overrides]), []
+    from .usual import looked_at
+    from .usual import planned as plan
+
+    assert isinstance(source, str | Path)
+    given = {key.strip(): value for key, _, value in (item.partition("=") for item in overrides)}
+    wish = dict(budget) if budget else {n: float(v) for n in BUDGETS if (v := given.get(f"train.{n}")) and v != "null"}
+    tree, chosen = plan(looked_at(source), wish or None, measure=measure)
+    kept = [c for c in chosen if not any(k == c.key or k.startswith(f"{c.key}.") for k in given)]
+    if wish and not budget:
+        return load(tree, [*overriding(wish), *overrides]), kept
+    return load(tree, overrides), kept

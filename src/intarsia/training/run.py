@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,16 @@ from ..evaluation import Score, score
 from ..inference import Predictor
 from . import budget
 from . import resume as states
+from .compiled import Compiled
+from .defaults import Chosen
 from .ema import MovingAverage
 from .events import Event, Listener, Saved, Validated
 from .freeze import Frozen
 from .interrupt import Asked, Stopped
 from .material import Material
 from .objective import Objective
+from .pieces import Pieces
+from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -57,6 +61,10 @@ class Run:
     validated: int = 0  # the step of the last validation
     progress: float = 0.0  # share of the budget that is spent, 0..1 and a little beyond, as `measure` last found it
     told: bool = False  # how the network's output is read
+    compiled: Compiled | None = None  # the network, where torch.compile runs it
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    pieces: Pieces = field(default_factory=Pieces)  # that a batch is cut into where memory is short
+    chosen: Sequence[Chosen] = ()  # what nobody chose, with the reasons
     own: Mapping[str, str] = field(default_factory=dict)  # the user's "loss" and "optimizer", by their names
     on_event: Listener | None = None
 
@@ -99,6 +107,7 @@ class Run:
         if with_state:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
             where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
+            where |= {"pieces": self.pieces.number} if self.pieces.number > 1 else {}
             progress = {**where, "scaler": scaler}
             if self.own:
                 progress["own"] = dict(self.own)
@@ -122,6 +131,7 @@ class Run:
         """
         self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
         self.validated = old.progress.get("validated", self.step)
+        self.pieces.number = old.progress.get("pieces", 1)
         beside = old.progress.get("optimizer")
         states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema, beside)
         if scaler := old.progress.get("scaler"):
