@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from intarsia.data.files.object_masks import ObjectMasks, on_top, read_object_masks, write_object_masks
 from intarsia.datasets.export import export
 from intarsia.datasets.folder import folder
-from intarsia.doctor import visit
+from intarsia.doctor import describe, mend, visit
+from intarsia.doctor.described import opened
 from intarsia.doctor.exam.examine import Exam
 from intarsia.doctor.exam.instances import Instances
 from intarsia.doctor.findings.instances import instances
+from intarsia.errors import DataError
 from intarsia.labels import LabelSpace
 
 SPACE = LabelSpace(("background", "car", "tree"))
@@ -107,3 +111,43 @@ def test_more_objects_than_16_bits_can_number() -> None:
     assert found.message.startswith(
         "train: 465 objects beyond the 65,535 that a map of 16 bits can number, in 1 picture"
     )
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_a_clean_copy_keeps_objects_that_overlap(tmp_path: Path, planes: bool) -> None:
+    """All pixels of each object, its class and its number come back, of one label a pixel and of several."""
+    root = annotated(tmp_path / "set", [BOX, [30, 20, 70, 20, 70, 60, 30, 60], [32, 30, 50, 30, 50, 38, 32, 38]])
+    before = export(root, "all", overlaps=True, planes=planes)
+    mend(visit((before,)), tmp_path / "clean")
+    known = describe(tmp_path / "clean")
+    assert known.data["objects"] == "objects"
+    (after,) = opened(known, ["all"])
+    old, new = before[0], after[0]
+    assert old.masks is not None and new.masks is not None and old.masks.sum() > (old.masks.any(0)).sum()
+    assert torch.equal(old.masks, new.masks) and torch.equal(old.classes, new.classes)
+    assert torch.equal(old.labels, new.labels)
+    for part in ("objects",) if not planes else ("planes",):
+        assert torch.equal(getattr(old, part), getattr(new, part))
+
+
+def test_files_of_overlapping_objects_that_are_none_are_sentences(tmp_path: Path) -> None:
+    masks = np.zeros((2, 8, 9), bool)
+    masks[0, :4], masks[1, 2:6] = True, True
+    good = ObjectMasks(masks, ("car", "tree"), on_top(masks))
+    write_object_masks(tmp_path / "a.npz", good)
+    read = read_object_masks(tmp_path / "a.npz")
+    assert np.array_equal(read.masks, masks) and read.classes == good.classes
+    assert read.objects[3, 0] == 2 and read.objects[0, 0] == 1
+    write_object_masks(tmp_path / "b.npz", good._replace(classes=("car",) * 9))
+    write_object_masks(tmp_path / "c.npz", good._replace(objects=good.objects + 5))
+    (tmp_path / "d.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:200])
+    np.savez(tmp_path / "e.npz", masks=np.zeros((1, 8, 9), np.uint8))
+    for name, says in (
+        ("b", "do not fit together"),
+        ("c", "objects holds 5 to 7, but there are 2 masks"),
+        ("d", "no readable file of objects"),
+        ("e", "no readable file of objects"),
+        ("f", "there is no such file"),
+    ):
+        with pytest.raises(DataError, match=says):
+            read_object_masks(tmp_path / f"{name}.npz")

@@ -26,7 +26,7 @@ from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..data.things import with_things
 from ..errors import DataError, LabelError, nearest, not_a_folder
-from ..labels import IGNORE, LabelSpace, infer
+from ..labels import IGNORE, LabelSpace, infer, raw_values
 from .release import held_out
 
 
@@ -62,7 +62,7 @@ def folder(
         channels: read every image as gray (1), RGB (3) or RGBA (4) where that loses nothing.
         alpha: read the ids of masks from their alpha channel.
         objects: folder of maps below root, named as the masks are, that number the objects of each image from 1 on, 0 where
-            there is none; the folder of the masks itself where their values are object numbers. {split} as above. Where
+            there is none, or of .npz files of objects that overlap, as a clean copy has them; the folder of the masks itself where their values are object numbers. {split} as above. Where
             `labels` names no things, they are all classes but "background".
         depth: folder of maps below root, named as the masks are, of meters (fractions, such as .npy or TIFF) or of
             millimeters (whole numbers, such as 16-bit PNG); 0 where unknown. {split} as above.
@@ -140,7 +140,7 @@ def _with_maps(
         pairs.append(
             item._replace(files=(*files, *(found[item.name] for found in maps if found and item.name in found)))
         )
-    return pairs, Beside(labels.by_color, maps[0], maps[1], _spelled(decode), decode)
+    return pairs, Beside(labels.by_color, maps[0], maps[1], _spelled(decode), decode, raw_values(labels))
 
 
 def _spelled(decode: Callable[[Pair], Raw] | None) -> str:

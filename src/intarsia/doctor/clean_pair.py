@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.files.codecs import orientation_of, upright, write_image, write_labels
+from ..data.files.object_masks import SUFFIX, ObjectMasks, on_top, write_object_masks
 from ..data.folders.planes import stack
 from ..data.pairs import mismatch, with_channels
 from ..errors import DataError, LabelError
@@ -47,10 +48,7 @@ def write_pair(case: Case, name: str, plan: Plan) -> list[Step]:
         mask = plan.out / "masks" / f"{name}.png"
         mask.parent.mkdir(parents=True, exist_ok=True)
         write_labels(mask, labels, plan.plain)
-        maps, lost = _maps(case, labels)
-        told += lost
-        for what, array in maps.items():
-            _write_map(plan.out / what / name, array)
+        told += _write_maps(case, labels, plan, name)
     _write_picture(case, image, bool(done), plan.out / "images" / name)
     steps = [step_of(case.item.image, ", ".join(done))] if done else []
     return [*steps, *([step_of(case.item.mask, ", ".join(told))] if told else [])]
@@ -113,26 +111,36 @@ def _write_planes(case: Case, name: str, image: np.ndarray, plan: Plan) -> list[
         place = plan.out / "masks" / split / named / f"{stem}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(plane.astype(np.uint8) * np.uint8(255)).save(place)
-    return _hooked(case)
+    return _write_maps(case, labels, plan, name)
 
 
-def _maps(case: Case, labels: np.ndarray) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The object numbers and depth of a pair that its data set reads in its own way, and what is lost of it."""
+def _write_maps(case: Case, labels: np.ndarray, plan: Plan, name: str) -> list[str]:
+    """Write the objects and depth of a pair that its data set reads in its own way; what is lost of it.
+
+    Objects that overlap keep all of their pixels, in one file of their masks.
+    """
     dataset = case.dataset
     if dataset is None or dataset.mask_hook is None:
-        return {}, []
+        return []
     try:
         sample = dataset.sample(case.item, dataset.read(case.item), dataset.decode(case.item))
     except (DataError, LabelError):  # the mask had to be mended, which the maps cannot be
-        return {}, _hooked(case)
+        return ["written as its data set reads it, without objects and depth"]
     if tuple(sample.labels.shape) != labels.shape:
-        return {}, _hooked(case)
-    parts = {"objects": sample.objects, "depth": sample.depth}
-    more = (("masks of objects that overlap", sample.masks), ("the objects of the frame before", sample.previous))
-    lost = [what for what, part in more if part is not None]
-    without = f", without {' and '.join(lost)}" if lost else ""
-    maps = {what: part.numpy() for what, part in parts.items() if part is not None}
-    return maps, [f"written as its data set reads it{without}"]
+        return ["written as its data set reads it, without objects and depth"]
+    if sample.masks is not None and sample.classes is not None:
+        names = tuple(dataset.labels.names[number] for number in sample.classes.tolist())
+        masks = sample.masks.numpy()
+        top = on_top(masks) if sample.objects is None else sample.objects.numpy()
+        target = plan.out / "objects" / f"{name}{SUFFIX}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_object_masks(target, ObjectMasks(masks, names, top))
+    elif sample.objects is not None:
+        _write_map(plan.out / "objects" / name, sample.objects.numpy())
+    if sample.depth is not None:
+        _write_map(plan.out / "depth" / name, sample.depth.numpy())
+    lost = "" if sample.previous is None else ", without the objects of the frame before"
+    return [f"written as its data set reads it{lost}"]
 
 
 def _write_map(target: Path, array: np.ndarray) -> None:
@@ -142,12 +150,6 @@ def _write_map(target: Path, array: np.ndarray) -> None:
         Image.fromarray(array.astype(np.uint16)).save(target.with_name(target.name + ".png"))
     else:
         np.save(target.with_name(target.name + ".npy"), array)
-
-
-def _hooked(case: Case) -> list[str]:
-    """What is lost of a mask that its data set reads in its own way."""
-    hooked = case.dataset is not None and case.dataset.mask_hook is not None
-    return ["written as its data set reads it, without objects and depth"] if hooked else []
 
 
 def _write_picture(case: Case, image: np.ndarray, changed: bool, target: Path) -> None:

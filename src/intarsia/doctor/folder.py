@@ -16,7 +16,7 @@ from ..data.files.formats import told_unread, unread
 from ..data.folders.find import find, unlabeled_tests
 from ..data.folders.layout import Layout, composed_differently, image_of, listed, pair
 from ..data.folders.nodata import ignoring, of_images
-from ..data.folders.planes import files_of, stacked
+from ..data.folders.planes import files_of, home, stacked
 from ..data.pairs import Pair
 from ..data.roles import TRAIN, of
 from ..data.things import with_things
@@ -61,7 +61,7 @@ def folder(root: Path, layout: Layout, classes: list[str] | None, holdout: float
         known := labels_file(root)
     ) is not None and classes is None:  # of a clean copy, which keeps what its source knew
         data |= {
-            what: layout.masks.replace("masks", what, 1)
+            what: home(layout.masks).replace("masks", what, 1)
             for what in ("objects", "depth")
             if (root / what).is_dir() and layout.masks.startswith("masks")
         }

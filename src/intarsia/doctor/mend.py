@@ -4,6 +4,7 @@ images/SPLIT/NAME.jpg   as they came, or as PNG where the file had to change; fo
 masks/SPLIT/NAME.png    class numbers in the classes' colors; 255 (65535 beyond 255 classes) is ignored
 masks/SPLIT/CLASS/NAME.png   of several labels a pixel: 0 or 255; what does not count lies in a folder "ignore"
 objects/SPLIT/NAME.png, depth/SPLIT/NAME.npy   object numbers, and meters, where a data set knows them
+objects/SPLIT/NAME.npz   instead of numbers, where objects overlap: the mask and class of each
 labels.yaml             the label space
 fixed.json              of each file: what was done
 

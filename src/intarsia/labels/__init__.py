@@ -10,7 +10,7 @@ nobody wrote it down, such as 0 and 255 alone, is decided in `values`, for every
 
 from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
 from .infer import infer
-from .raw import category_ids, raw_of
+from .raw import category_ids, raw_of, raw_values
 from .space import IGNORE, LabelSpace
 from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
@@ -29,6 +29,7 @@ __all__ = [
     "pack_colors",
     "parse_color",
     "raw_of",
+    "raw_values",
     "two_classes",
     "two_ends",
     "unlabeled",

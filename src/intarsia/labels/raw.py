@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import LabelError
-from .colors import TRANSPARENT, parse_color
+from .colors import TRANSPARENT, packed, parse_color
 from .keys import is_color, span_of
 from .space import IGNORE, LabelSpace
 
@@ -50,6 +50,14 @@ def raw_of(labels: np.ndarray, space: LabelSpace) -> np.ndarray:
         lookup[number] = value
     raw: np.ndarray = lookup[labels]
     return raw
+
+
+def raw_values(space: LabelSpace) -> dict[str, int]:
+    """Find one raw value for each class that has any, by its name: the id, the packed color, or with `planes` its place."""
+    if space.planes:
+        return {name: number for number, name in enumerate(space.names)}
+    first = {name: key for key, name in reversed(list(space.values.items())) if name != IGNORE}
+    return {name: packed(key) if is_color(key) else _one(key) for name, key in first.items()}
 
 
 def category_ids(space: LabelSpace) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def load(path: Path) -> np.ndarray:
     """
     try:
         with path.open("rb") as file:
-            header = _HEADERS[np.lib.format.read_magic(file)](file)
+            header = HEADERS[np.lib.format.read_magic(file)](file)
             shape, fortran, dtype = header
             if dtype.kind not in "biufc" or any(side < 0 for side in shape):
                 raise DataError(f"{path}: no readable array of numbers (it holds {dtype} of shape {shape})")
@@ -63,7 +63,7 @@ def load(path: Path) -> np.ndarray:
         raise DataError(f"{path}: no readable array of numbers ({told})") from None
 
 
-_HEADERS = {
+HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DataError, nearest
+from ...errors import DataError, LabelError, nearest
 from ..files.codecs import raw_of, stored_mask
 from ..files.formats import SUFFIXES
 from ..files.id_maps import read_ids
 from ..files.npy import load
+from ..files.object_masks import SUFFIX, read_object_masks
 from ..pairs import Pair, Raw
 
 
@@ -23,6 +24,7 @@ class Beside:
     depth: Mapping[str, Path] | None = field(repr=False)
     told: str  # what else decodes masks, for a cache
     decode: Callable[[Pair], Raw] | None = field(repr=False)
+    kinds: Mapping[str, int] = field(default_factory=dict)  # name of a class -> its raw value, for objects that overlap
 
     def __call__(self, item: Pair) -> Raw:
         assert item.mask is not None
@@ -32,8 +34,20 @@ class Beside:
         else:
             raw = self.decode(item)
         if self.objects is not None:
-            raw = raw._replace(objects=read_ids(self.objects[item.name]).astype(np.int64))
+            raw = self._with_objects(raw, self.objects[item.name])
         return raw if self.depth is None else raw._replace(depth=meters(self.depth[item.name]))
+
+    def _with_objects(self, raw: Raw, path: Path) -> Raw:
+        """The same with the object numbers of a map, or with the masks of objects that overlap."""
+        if path.suffix.lower() != SUFFIX:
+            return raw._replace(objects=read_ids(path).astype(np.int64))
+        found = read_object_masks(path)
+        if unknown := [name for name in found.classes if name not in self.kinds]:
+            raise LabelError(
+                f"{path}: holds objects of {unknown[0]!r}, which labels.classes does not name{nearest(unknown[0], self.kinds)}"
+            )
+        kinds = np.array([self.kinds[name] for name in found.classes], np.int64)
+        return raw._replace(objects=found.objects, masks=found.masks, kinds=kinds)
 
 
 def meters(path: Path) -> np.ndarray:
@@ -66,7 +80,7 @@ def beside(root: Path, folder: str, items: Sequence[Pair], what: str) -> dict[st
         raise DataError(f"{home}: there is no such folder, which data.{what} names{nearest(folder, known)}")
     found: dict[str, Path] = {}
     for path in sorted(home.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES or (what == "objects" and path.suffix.lower() == SUFFIX):
             name = path.relative_to(home).with_suffix("").as_posix()
             if name in found:
                 raise DataError(f"{found[name]} and {path} are of one name; keep one of them")
