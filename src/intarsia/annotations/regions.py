@@ -71,7 +71,13 @@ def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, ri
             row = step + first[edge]
             x = a[edge, 0] + (row + 0.5 - a[edge, 1]) * span[edge, 0] / span[edge, 1]
             column = np.ceil(x - 0.5).astype(int).clip(left, right)  # the first pixel whose middle is not left of it
-            np.add.at(flips, (row - top) * wide + (column - left), 1)
+            place = (row - top) * wide + (column - left)
+            ends = np.flatnonzero(np.diff(edge)) + 1
+            if len(ends) * 1000 < len(place):  # few long edges; each meets a row once, so that no place occurs twice
+                for one in np.split(place, ends):
+                    flips[one] += 1
+            else:
+                np.add.at(flips, place, 1)
     odd = np.cumsum(flips.reshape(-1, wide), axis=1, dtype=np.uint8)[:, :-1]
     return (odd & 1).astype(bool)
 
