@@ -28,6 +28,7 @@ from . import (
     models,
     predict,
     recipe,
+    runs,
     score,
     speed,
     study,
@@ -61,6 +62,7 @@ app.command("models")(models.models)
 app.command("summary")(summary.summary)
 app.command("speed")(speed.speed)
 app.add_typer(recipe.app, name="recipe")
+app.add_typer(runs.app, name="runs")
 app.command("lab")(lab.lab)
 
 

@@ -126,6 +126,10 @@ class Train(Frozen):
         description="Compute the encoder's activations again in the backward pass instead of keeping them: about a third slower, "
         "and much less memory. Running statistics of batch norm see each batch twice.",
     )
+    page: bool = Field(
+        default=True,
+        description="Write run.html while training: curves, and the same validation images over time; a browser tab follows it.",
+    )
     tensorboard: bool = Field(default=False, description="Write TensorBoard files into the run's folder as well.")
     checkpoint_every: int = Field(default=500, gt=0, description="Steps between two saves of the resume file.")
     freeze: list[str] = Field(

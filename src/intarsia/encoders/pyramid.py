@@ -7,6 +7,7 @@ it has and at which sizes it works.
 """
 
 import warnings
+from contextlib import nullcontext
 from functools import lru_cache
 from math import log2
 from types import ModuleType
@@ -20,6 +21,7 @@ from ..blocks.resize import crop
 from ..blocks.sizes import larger
 from ..errors import EncoderError, nearest
 from .dilate import dilate_densenet, dilate_lost_strides
+from .weights import one_try
 
 OUTPUT_STRIDES = (8, 16, 32)
 NEEDS = (1, 2, 4, 8, 16, 32, 64, 128, 224, 256)  # pixels; no backbone is worth padding an image to more
@@ -71,7 +73,8 @@ class Encoder(nn.Module):
             raise EncoderError(f"encoder {name!r} has no {', '.join(missing)}: it yields {have}")
         indices = tuple(available.index(n) for n in levels)
         try:
-            self.body = _create(name, indices, output_stride, in_channels, pretrained)
+            with one_try(name) if pretrained else nullcontext():
+                self.body = _create(name, indices, output_stride, in_channels, pretrained)
         except EncoderError:
             raise
         except Exception as error:  # whatever the network, the hub or its cache come up with

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..encoders import weights
 from .facts import Facts
 from .machine import Machine, bytes_of
 
@@ -48,6 +49,7 @@ def choose(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> list[Chose
     return [
         model,
         *norm,
+        *weights_of(facts, model.value["encoder"]),
         crop,
         scale_of(facts, crop.value[0]),
         *changes_of(facts),
@@ -68,7 +70,7 @@ def network(facts: Facts, here: Machine) -> Chosen:
     """The architecture and its width."""
     encoder = "regnety_016" if here.accelerator == "cuda" else "regnetx_004"
     if facts.width is not None and facts.width < THIN:
-        tree: dict[str, Any] = {"name": "unet", "encoder": encoder, "channels": [96, 64, 48, 32, 16]}
+        tree: dict[str, Any] = {"name": "unet", "encoder": encoder, "channels": [16, 32, 48, 64, 96]}
         return Chosen("model", tree, f"classes are {facts.width:.1f} px wide, so the network answers at every pixel")
     wide = 128 if here.accelerator == "cuda" else 96
     tree = {"name": "fpn", "encoder": encoder, "channels": wide, "branch": wide, "smooth": False}
@@ -83,6 +85,21 @@ def norm_of(batch: int) -> Chosen:
     if batch < 4:
         return Chosen("model.norm", "group", f"{batch} images are too few to take their own mean and deviation")
     return Chosen("model.norm", "batch", f"faster than group norm, and {batch} images are enough for it")
+
+
+def weights_of(facts: Facts, encoder: str) -> list[Chosen]:
+    """Whether to start from published weights: where they are on this machine; else they are proposed."""
+    if facts.channels != 3:
+        return [
+            Chosen("model.pretrained", False, f"published weights know three channels, and these have {facts.channels}")
+        ]
+    if weights.here(encoder):
+        return [
+            Chosen("model.pretrained", True, f"the weights of {encoder} are on this machine"),
+            Chosen("optimizer.encoder_lr", 0.1, "what the encoder knows already changes slowly"),
+        ]
+    told = f"those of {encoder} are not on this machine; model.pretrained=true downloads them once, which mostly gains a lot"
+    return [Chosen("model.pretrained", False, told)]
 
 
 def crop_of(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> Chosen:

@@ -47,6 +47,15 @@ def locked(out: Path) -> Iterator[None]:
                 folder.rmdir()  # only where nothing was written
 
 
+def held_by(out: Path) -> str:
+    """Say which process holds a run's folder; "" where none does, or the one that did is gone."""
+    path = out / NAME
+    try:
+        return _held(_read(path), path)
+    except OSError:
+        return ""
+
+
 def _claimed(path: Path) -> dict[str, Any]:
     """Write this process into the lock, unless another one that may be running stands in it."""
     mine = _here(os.getpid())

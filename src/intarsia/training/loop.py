@@ -33,6 +33,7 @@ from .folder import check_folder
 from .hardware import first_process
 from .interrupt import Asked, Stopped, interruptible
 from .late import LateLosses
+from .live import Live
 from .lock import locked
 from .log import Log
 from .optimizers import SCHEDULES, Course, factor
@@ -121,28 +122,29 @@ def train(
             run.tell(Started(run.step, len(run.material.train), len(run.loader), out))
             run.pieces = Pieces(run.pieces.number, partial(log.note, "adapted", run), run.fabric.world_size == 1)
             run.loader.on_skip = lambda told, count: log.note("skipped", run, f"skipped: {told}", count=count)
-            recent = Recent()
+            recent, live = Recent(), Live(run, plan.train.page)
+            live.write()
             try:
-                _steps(run, log, asked, recent)
+                _steps(run, log, asked, recent, live)
             except NotANumber as error:
                 precision = (
                     run.recipe.train.precision if run.recipe.train.precision != "auto" else run.predictor.precision
                 )
                 why = explained(out, recent.of(error.names), run.model, precision) if run.fabric.is_global_zero else ""
                 raise TrainingError(f"{error}{why}") from None
-            _end(run, log, asked)
+            _end(run, log, asked, live)
             log.profile(run)
     return out / "last.safetensors"
 
 
-def _end(run: Run, log: Log, asked: Asked) -> None:
+def _end(run: Run, log: Log, asked: Asked, live: Live) -> None:
     """Validate once more when the budget is spent, and save, whether it is, or the goal is reached, or somebody asked to stop.
 
     Raises: KeyboardInterrupt in the last case, once everything is saved.
     """
     last = run.out / "last.safetensors"
     if run.progress >= 1 and run.validated < run.step:
-        _validate(run, log, asked)
+        _validate(run, log, asked, live)
     early = run.progress < 1 and run.reached
     if early:
         log.say(f"train.until={run.recipe.train.until:g} is reached: stopped before the budget was spent")
@@ -152,6 +154,7 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
         if run.material.val is not None:
             log.say("no pixel of the validation set has a label; best.safetensors is the last")
     run.save("last.safetensors", with_state=True)
+    live.write(running=False)
     run.fabric.barrier()
     if not done:
         raise KeyboardInterrupt(f"stopped at step {run.step}; {last} is good, and --resume goes on from it")
@@ -165,7 +168,7 @@ def _end(run: Run, log: Log, asked: Asked) -> None:
     log.say(f"{run.step} steps in {run.seconds / 60:.1f} min of training; the model is {last}")
 
 
-def _steps(run: Run, log: Log, asked: Asked, recent: Recent) -> None:
+def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None:
     """Step until the budget is spent, `train.until` is reached, or somebody asks to stop."""
     wish = run.recipe.train
     peaks = [group["lr"] for group in run.optimizer.param_groups]
@@ -175,7 +178,7 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent) -> None:
     run.frozen.move_on(run.progress)
     run.frozen.train()
     if run.validation_due:  # the run was stopped before it was made
-        _validate(run, log, asked)
+        _validate(run, log, asked, live)
         clock = time.perf_counter()
     while run.progress < 1 and not run.reached and not _together(run, asked()):
         _follow_plan(run, log, peaks)
@@ -213,23 +216,30 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent) -> None:
             log.trained(run.step, run.epoch, run.seconds, values, terms, run.optimizer.param_groups[0]["lr"], rate)
             log.progress(min(run.progress, 1.0), run.step, values, rate, run.seconds)
             logged = run.seconds
+            paused = time.perf_counter()
+            live.write(at_once=False)
+            clock += time.perf_counter() - paused  # not on the clock
         if saving:
             run.save("last.safetensors", with_state=True)
             run.seconds += time.perf_counter() - clock
             run.measure()
         if validating:  # not on the clock
-            _validate(run, log, asked)
+            _validate(run, log, asked, live)
         clock = time.perf_counter()
     losses.read()
     batches.close()
 
 
-def _validate(run: Run, log: Log, asked: Asked) -> None:
+def _validate(run: Run, log: Log, asked: Asked, live: Live) -> None:
     """Score what would be shipped now, log it, and say what its numbers say besides."""
     score = run.validate(asked)
     log.validated(run.step, run.epoch, run.seconds, score)
-    for line in advice(score, run.recipe):
+    lines = advice(score, run.recipe)
+    for line in lines:
         log.note("advice", run, line)
+    live.told = lines
+    if run.validated == run.step:
+        live.validated()
 
 
 def _follow_plan(run: Run, log: Log, peaks: Sequence[float]) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
     "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
-    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.page", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
     "evaluate.batch_size",
 }  # fmt: skip
 

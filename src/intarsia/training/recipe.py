@@ -73,7 +73,11 @@ def planned(
     given = {key.strip(): value for key, _, value in (item.partition("=") for item in overrides)}
     wish = dict(budget) if budget else {n: float(v) for n in BUDGETS if (v := given.get(f"train.{n}")) and v != "null"}
     tree, chosen = plan(looked_at(source), wish or None, measure=measure)
-    kept = [c for c in chosen if not any(k == c.key or k.startswith(f"{c.key}.") for k in given)]
+    kept = [
+        c
+        for c in chosen
+        if not any(k == c.key or k.startswith(f"{c.key}.") or c.key.startswith(f"{k}.") for k in given)
+    ]
     if wish and not budget:
         return load(tree, [*overriding(wish), *overrides]), kept
     return load(tree, overrides), kept

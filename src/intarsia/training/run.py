@@ -30,6 +30,7 @@ from .interrupt import Asked, Stopped
 from .material import Material
 from .objective import Objective
 from .pieces import Pieces
+from .spread import gathered, share, shareable
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -141,19 +142,19 @@ class Run:
     def validate(self, asked: Asked) -> Score | None:
         """Score what would be shipped now on the validation set, and keep it if it is the best so far.
 
-        All processes of a run call this after the same step; the first one scores, and the others learn whether it did.
+        All processes of a run call this after the same step. Maps of classes are scored by all of them, each its share of
+        the images; any other answer by the first one, and the others learn whether it did.
 
         Returns: None where there is no validation set, in all processes but the first, and when somebody asked to stop:
         then it has not been made.
         """
         result, best = None, False
-        if self.material.val is not None and self.fabric.is_global_zero:
-            wish = self.recipe.evaluate
+        val, world = self.material.val, self.fabric.world_size
+        together = val is not None and shareable(self.predictor.task, self.material.labels.planes, len(val), world)
+        if val is not None and (together or self.fabric.is_global_zero):
             try:
-                with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once():
-                    result = score(
-                        self.predictor, self.material.val, protocol=wish.protocol, batch_size=wish.batch_size
-                    )
+                with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once(not together):
+                    result = self._scored_together(val) if together else self._scored(val)
             except Exception as error:  # a broken file among them must not cost the steps so far
                 self.save("last.safetensors", with_state=True)
                 kept = f"the {self.step} steps so far are saved, and --resume goes on with this validation"
@@ -161,16 +162,31 @@ class Run:
                     raise type(error)(f"{error}; {kept}") from error
                 error.add_note(kept)
                 raise
-            if result is not None and (reached := result.standing) > self.best:
+            if result is not None and self.fabric.is_global_zero and (reached := result.standing) > self.best:
                 self.best, best = reached, True
                 self.save("best.safetensors", with_state=False)
         if result is not None or self.material.val is None:
             self.validated = self.step
         self.best, self.validated = self._of_first((self.best, self.validated))
         self.frozen.train()
+        result = result if self.fabric.is_global_zero else None
         if result is not None:
             self.tell(Validated(self.step, self.epoch, result, best))
         return result
+
+    def _scored(self, images: Any) -> Score:
+        """The score of some images."""
+        wish = self.recipe.evaluate
+        return score(self.predictor, images, protocol=wish.protocol, batch_size=wish.batch_size)
+
+    def _scored_together(self, val: Any) -> Score:
+        """The score of all images, of which this process scores its share."""
+        own: Any
+        try:
+            own = self._scored(share(val, self.fabric.global_rank, self.fabric.world_size))
+        except Exception as error:  # the others must hear of it, or they would wait
+            own = error
+        return gathered(own, self.fabric.world_size)
 
     def _of_first(self, value: Any) -> Any:
         """The first process's value, in all of them; each waits for the others here."""
