@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from miniatures import miniature
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -130,9 +131,13 @@ def test_other_readers_list_the_weights(tmp_path):
     assert described["labels"]["classes"] == ["sky", "road", "car"]
 
 
-@pytest.mark.parametrize("name", models.catalogue.ARCHITECTURES)
-def test_every_architecture_makes_the_round_trip(tmp_path, name):
-    options = {**models.catalogue.ARCHITECTURES[name].smallest}
+SMALLEST = {name: dict(entry.smallest) for name, entry in models.catalogue.ARCHITECTURES.items()}
+SMALL = {name: miniature(name, options) for name, options in SMALLEST.items()}
+NAMED = [pytest.param(n, o, marks=pytest.mark.slow, id=f"{n}, as named") for n, o in SMALLEST.items() if SMALL[n] != o]
+
+
+@pytest.mark.parametrize(("name", "options"), [*(pytest.param(n, o, id=n) for n, o in SMALL.items()), *NAMED])
+def test_every_architecture_makes_the_round_trip(tmp_path, name, options):
     torch.manual_seed(1)
     net = models.build(name, 3, in_channels=1, **options)
     given = Checkpoint(name, options, SPACE, 1, (0.5,), (0.2,), net.state_dict())

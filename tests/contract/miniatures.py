@@ -3,15 +3,18 @@
 timm makes them from the classes of its own networks, with fewer and narrower blocks, and knows them by these names once
 this file is imported. Exporting a DenseNet of 121 layers takes a minute, and one of eight says as much about the network
 around it; `make test-all` runs the encoders that the catalogue names as well.
+
+`SHALLOW` has encoders of few layers whose features are as wide as those of the family's large ones, for the comments that
+say those widths (tests/house/test_shape_comments.py).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import timm
-from timm.models import densenet, hrnet, resnet
+from timm.models import densenet, efficientnet, hrnet, resnet
 
-BRANCHES = (8, 12, 16, 20)
+NARROW, WIDE = (8, 12, 16, 20), (48, 96, 192, 384)
 
 
 def _statistics(family: str) -> dict[str, Any]:
@@ -38,21 +41,45 @@ def hrnet_mini(pretrained: bool = False, **options: Any) -> Any:
     return hrnet._create_hrnet("hrnet_mini", pretrained, **options | {"pretrained_cfg": _statistics("hrnet_w18_small")})
 
 
-def _stage(branches: int, block: str, channels: tuple[int, ...]) -> dict[str, Any]:
-    ones = (1,) * branches
-    return {"num_modules": 1, "num_branches": branches, "block_type": block, "num_blocks": ones,
-            "num_channels": channels, "fuse_method": "SUM"}  # fmt: skip
+def resnet_shallow(pretrained: bool = False, **options: Any) -> Any:
+    """A ResNet-50 with one block in each stage."""
+    options |= {"block": resnet.Bottleneck, "layers": (1, 1, 1, 1), "pretrained_cfg": _statistics("resnet50")}
+    return resnet._create_resnet("resnet_shallow", pretrained, **options)
 
 
-hrnet.cfg_cls["hrnet_mini"] = {
-    "stem_width": 16,
-    "stage1": _stage(1, "BOTTLENECK", (8,)),
-    **{f"stage{n}": _stage(n, "BASIC", BRANCHES[:n]) for n in (2, 3, 4)},
-}
-for _make in (resnet_mini, densenet_mini, hrnet_mini):
+def hrnet_shallow(pretrained: bool = False, **options: Any) -> Any:
+    """An HRNet-W48 of one block in each branch."""
+    return hrnet._create_hrnet("hrnet_shallow", pretrained, **options | {"pretrained_cfg": _statistics("hrnet_w48")})
+
+
+def efficientnet_shallow(pretrained: bool = False, **options: Any) -> Any:
+    """An EfficientNet-L2 of one block in each stage."""
+    options |= {"pad_type": "same", "pretrained_cfg": _statistics("tf_efficientnet_l2")}
+    return efficientnet._gen_efficientnet("efficientnet_shallow", 4.3, 0.1, pretrained=pretrained, **options)
+
+
+def _stages(widths: tuple[int, ...], first: int) -> dict[str, Any]:
+    """An HRNet of one block in each branch: its stem, and stages of one to four branches."""
+    kinds = {1: ("BOTTLENECK", (first,)), **{n: ("BASIC", widths[:n]) for n in (2, 3, 4)}}
+    return {"stem_width": first * 2 if first < 64 else first} | {
+        f"stage{n}": {"num_modules": 1, "num_branches": n, "block_type": block, "num_blocks": (1,) * n,
+                      "num_channels": channels, "fuse_method": "SUM"}
+        for n, (block, channels) in kinds.items()
+    }  # fmt: skip
+
+
+hrnet.cfg_cls |= {"hrnet_mini": _stages(NARROW, 8), "hrnet_shallow": _stages(WIDE, 64)}
+for _make in (resnet_mini, densenet_mini, hrnet_mini, resnet_shallow, hrnet_shallow, efficientnet_shallow):
     timm.models.register_model(_make)
 
 MINIATURES = {"resnet18": "resnet_mini", "densenet121": "densenet_mini", "hrnet_w18_small": "hrnet_mini"}
+SHALLOW = {
+    **dict.fromkeys(("resnet50", "resnet101", "resnet152"), "resnet_shallow"),
+    "resnet101s": "resnet50s",
+    "resnext101_32x4d": "resnext50_32x4d",
+    "hrnet_w48": "hrnet_shallow",
+    "tf_efficientnet_l2": "efficientnet_shallow",
+}
 ROWS = {
     "hierarchical": {"encoder": "resnet_mini"},  # exporting two scales of an HRNet takes longest; the row hrnet has one
     "nasfpn": {"encoder": "resnet_mini"},

@@ -1,22 +1,21 @@
 """What every architecture of the catalogue promises; a newcomer is tested by being listed.
 
-All tests of a row together take at most 6 s on a quick machine of two cores (12 s of processor time): `miniatures` has
+All tests of a row together, its export (test_exports.py) included, take at most 6 s of a quick core: `miniatures` has
 encoders of a few layers for that, and the encoders that the catalogue names run with `make test-all`.
 """
 
-import logging
+import inspect
 
-import numpy as np
-import onnxruntime
 import pytest
 import torch
+from exports import picture
 from miniatures import miniature
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from intarsia.models import build, summarize
-from intarsia.models.catalogue import ARCHITECTURES, CONSTRUCTORS
+from intarsia.models.catalogue import ARCHITECTURES, CONSTRUCTORS, Entry
 from intarsia.structures import SemanticLogits
 
 K = 5
@@ -54,10 +53,6 @@ def case(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def network(case: str) -> nn.Module:
     return built(case)
-
-
-def picture(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 @torch.no_grad()
@@ -133,25 +128,14 @@ def test_bfloat16_and_channels_last(network: nn.Module) -> None:
     assert (quick - exact).abs().mean() < 0.05 * exact.abs().mean() + 0.02
 
 
-def test_exported_graphs_agree_at_other_sizes(network: nn.Module, tmp_path) -> None:
-    dynamic = torch.export.Dim.DYNAMIC
-    network.eval()
-    program = torch.export.export(
-        network, (picture(2, 3, 64, 96),), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},)
-    )
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports that `edges` and `presence` are None
-    path = tmp_path / "network.onnx"
-    torch.onnx.export(program, dynamo=True, verbose=False).save(path)
-    graph, session = program.module(), onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    for size in [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]:
-        image = picture(*size)
-        expected = answer(network, image)
-        torch.testing.assert_close(graph(image).logits, expected, atol=1e-4, rtol=1e-3)
-        (given,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
-        np.testing.assert_allclose(given, expected.numpy(), atol=1e-4, rtol=1e-3)
+def _large(entry: Entry) -> bool:
+    """Whether an architecture stands on an encoder of timm: at full size, to look at its layers takes seconds."""
+    return "encoder" in inspect.signature(entry.build).parameters
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if _large(e) else n for n, e in ARCHITECTURES.items()]
+)
 def test_full_size_costs_what_the_table_says(name: str) -> None:
     entry = ARCHITECTURES[name]
     with torch.device("meta"):

@@ -1,10 +1,12 @@
 """The exporter of ONNX that traces, for readers whose tools need it: what once held `aten::mT` exports and agrees."""
 
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
 import torch
+from miniatures import miniature
 from torch import nn
 
 from intarsia.models import build
@@ -23,14 +25,21 @@ class Main(nn.Module):
 
 
 QUICK = ("pspnet", "ocr", "lraspp", "hierarchical", "nasfpn")  # those that once held what it cannot trace
-ROWS = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
+SMALLEST = {name: dict(entry.smallest) for name, entry in ARCHITECTURES.items()}
+ROWS = [
+    *(pytest.param(name, miniature(name, SMALLEST[name]), id=name) for name in QUICK),
+    *(
+        pytest.param(name, options, marks=pytest.mark.slow, id=f"{name}, as named")
+        for name, options in SMALLEST.items()
+    ),
+]
 
 
 @pytest.mark.filterwarnings("ignore")  # it says that it is old, and that sizes become constants
-@pytest.mark.parametrize("name", ROWS)
-def test_the_older_exporter(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "options"), ROWS)
+def test_the_older_exporter(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    network = Main(build(name, **{"num_classes": 3, **ARCHITECTURES[name].smallest}))
+    network = Main(build(name, **{"num_classes": 3, **options}))
     image = torch.rand(1, 3, 64, 96)
     path = tmp_path / "network.onnx"
     torch.onnx.export(network.eval(), (image,), path, dynamo=False, opset_version=17, input_names=["image"])

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 import torch
+from exports import picture, tensors
 from miniatures import miniature
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
-from test_architectures import awakened, picture
+from test_architectures import awakened
 from torch import Tensor, nn
 
 import intarsia
@@ -201,6 +202,19 @@ def test_weights_saved_and_loaded_give_the_same_answer(case: str, network: nn.Mo
     image = picture(1, 3, 48, 64)
     first, second = dict(parts(answer(network, image))), dict(parts(answer(other, image)))
     assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, entry in OTHERS.items() if entry.output in (PanopticLogits, MaskQueries)]
+)
+@torch.no_grad()
+def test_bfloat16_and_channels_last(name: str) -> None:
+    torch.manual_seed(0)
+    network, image = CASES[name].build().eval(), picture(2, 3, 47, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = tensors(network(image.contiguous(memory_format=torch.channels_last)))
+    for fast, exact in zip(quick, tensors(network(image)), strict=True):
+        assert (fast.float() - exact).abs().mean() < 0.05 * exact.abs().mean() + 0.02
 
 
 def test_every_task_of_the_output_is_answered_for_each_picture(case: str, network: nn.Module) -> None:

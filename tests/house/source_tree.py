@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +34,14 @@ def where(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
+@cache
 def tree(path: Path) -> ast.Module:
-    """A file, parsed."""
+    """A file, parsed once for all tests: whoever changes a tree parses one of their own."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports(path: Path, package: Path = PACKAGE) -> Iterator[Import]:
+@cache
+def imports(path: Path, package: Path = PACKAGE) -> tuple[Import, ...]:
     """Every import of a file, wherever it stands."""
     folder = path.relative_to(package).parts[:-1]
 
@@ -60,13 +63,14 @@ def imports(path: Path, package: Path = PACKAGE) -> Iterator[Import]:
                     _own([*module, alias.name], package) if not node.level else (*module, alias.name),
                     late,
                 )
-        late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             late = True
         for child in ast.iter_child_nodes(node):
-            yield from visit(child, late)
+            if not isinstance(child, ast.expr):  # which holds no statement
+                yield from visit(child, late)
 
-    yield from visit(tree(path), False)
+    return tuple(visit(tree(path), False))
 
 
 def _own(parts: list[str], package: Path) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 import importlib.util
 import inspect
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from miniatures import SHALLOW
+from torch import nn
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1] / "src" / "intarsia"
@@ -18,34 +21,38 @@ shapes = importlib.util.module_from_spec(_spec)
 sys.modules["shape_comments"] = shapes
 _spec.loader.exec_module(shapes)
 
-# B, K, H, W all different from each other and from every width; H and W multiples of 32; twice, so that a number that
-# fits by chance fits once.
-RUNS = [{"B": 3, "K": 7, "H": 96, "W": 160}, {"B": 2, "K": 5, "H": 224, "W": 96}]
-# The widths of the network that the comments have, with fewer layers of each: the same claims in half the time.
-SHALLOW = {"resnet101": "resnet50", "resnet101s": "resnet50s", "resnet152": "resnet50"}
+# Each symbol has a prime that no width has: a number, or one symbol for another, cannot fit by chance, so that one size
+# of image says as much as several. H and W are multiples of 32.
+PRIMES = {"B": 59, "K": 53, "H": 41, "W": 47}
+RUN = {"B": 59, "K": 53, "H": 32 * 41, "W": 32 * 47}
 EXTRA = [("unet", {"encoder": "resnet50"}), ("fcn32s", {"encoder": "alexnet"})]  # branches that defaults do not take
+
+
+def trains_otherwise(network: nn.Module) -> bool:
+    """Whether a file of ours, of which the network has a module, looks at whether it is in training."""
+    ours = {type(module).__module__ for module in network.modules() if type(module).__module__.startswith("intarsia.")}
+    return any(".training" in source for source in map(inspect.getsource, map(sys.modules.__getitem__, ours)))
 
 
 @pytest.mark.timeout(1200)  # it runs every network
 def test_every_comment_is_true_and_every_comment_is_run() -> None:
     book = shapes.Book()
+    book.symbols = RUN
     with shapes.watched("intarsia", ROOT, ROOMS, book) as load:
         build, catalogue = load("intarsia.models").build, load("intarsia.models.catalogue")
         for room in ROOMS:  # files that no network uses count, too
             for path in (ROOT / room).rglob("*.py"):
                 load(".".join(("intarsia", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"))
-        for symbols in RUNS:
-            book.symbols = symbols
-            for name, given in [*((n, e.full) for n, e in catalogue.ARCHITECTURES.items()), *EXTRA]:
-                options = {key: value for key, value in given.items() if key != "num_classes" and name != "fpn"}
-                named = inspect.signature(catalogue.ARCHITECTURES[name].build).parameters.get("encoder")
-                deep = options.get("encoder", named and named.default)
-                options |= {"encoder": SHALLOW[deep]} if deep in SHALLOW else {}
-                with torch.device("meta"):
-                    network = build(name, symbols["K"], **options)
-                    image = torch.empty(symbols["B"], 3, symbols["H"], symbols["W"])
-                for training in (False, True):
-                    network.train(training)(image)
+        for name, given in [*((n, e.full) for n, e in catalogue.ARCHITECTURES.items()), *EXTRA]:
+            options = {key: value for key, value in given.items() if key != "num_classes" and name != "fpn"}
+            named = inspect.signature(catalogue.ARCHITECTURES[name].build).parameters.get("encoder")
+            deep = options.get("encoder", named and named.default)
+            options |= {"encoder": SHALLOW[deep]} if deep in SHALLOW else {}
+            with torch.device("meta"):
+                network = build(name, RUN["K"], **options)
+                image = torch.empty(RUN["B"], 3, RUN["H"], RUN["W"])
+            for training in (False, True)[: 1 + trains_otherwise(network)]:
+                network.train(training)(image)
     assert not book.wrong, "\n".join(sorted(set(book.wrong)))
     unrun = [f"{c.file}:{c.line}: {c.text}" for key, c in book.written.items() if key not in book.checked]
     assert not unrun, "never run:\n" + "\n".join(unrun)
@@ -55,6 +62,19 @@ def test_every_comment_is_true_and_every_comment_is_run() -> None:
     assert not book.silent, "these lines of a forward change a shape and do not say to what: " + ", ".join(
         sorted(book.silent)
     )
+    assert not by_chance(book), "these numbers could fit by chance: give RUN other primes\n" + "\n".join(
+        by_chance(book)
+    )
+
+
+def by_chance(book: "shapes.Book") -> list[str]:
+    """Comments with a number that is a multiple of the prime of a symbol."""
+    return [
+        f"{claim.file}:{claim.line}: {claim.text}"
+        for claim in book.written.values()
+        for number in re.findall(r"\b\d+\b", ",".join(d for shape in claim.shapes for d in shape))
+        if int(number) and any(int(number) % prime == 0 for prime in PRIMES.values())
+    ]
 
 
 FORMS = {
@@ -81,10 +101,10 @@ FALSE = {
 
 def run(form: str, comment: str) -> "shapes.Book":
     book = shapes.Book()
-    book.symbols = RUNS[0]
+    book.symbols = RUN
     head = "import torch, types\nfrom collections import namedtuple\nTwo = namedtuple('Two', 'a b')\nholder = types.SimpleNamespace()\n"
     source = head + "def f(B, H, W):\n    n = 11\n" + FORMS[form].replace("{}", comment) + "\n"
-    shapes.run_source(source, book)["f"](RUNS[0]["B"], RUNS[0]["H"], RUNS[0]["W"])
+    shapes.run_source(source, book)["f"](RUN["B"], RUN["H"], RUN["W"])
     return book
 
 
@@ -130,3 +150,9 @@ def test_a_silent_change_of_shape_is_noted(body: str, silent: bool) -> None:
     )
     assert bool(book.silent) == silent
     assert not book.wrong
+
+
+def test_a_number_that_could_fit_by_chance_is_noted() -> None:
+    book = shapes.Book()
+    shapes.run_source(f"import torch\ndef f(B):\n    return torch.zeros(B)  # [{PRIMES['B']}]\n", book)
+    assert len(by_chance(book)) == 1

@@ -44,7 +44,12 @@ def test_parameters_are_the_papers() -> None:
 
 @pytest.mark.parametrize(
     ("encoder", "released", "biases"),
-    [("121", 8_280_851, 640), ("161", 35_395_427, 2_560), ("169", 18_420_675, 1_680), ("201", 28_639_987, 2_400)],
+    [
+        ("121", 8_280_851, 640),
+        ("161", 35_395_427, 2_560),
+        pytest.param("169", 18_420_675, 1_680, marks=pytest.mark.slow),
+        pytest.param("201", 28_639_987, 2_400, marks=pytest.mark.slow),
+    ],
 )
 def test_the_authors_widths_for_each_densenet(encoder: str, released: int, biases: int) -> None:
     """Counted in the released networks, less the biases of the looks' 1x1 convolutions."""

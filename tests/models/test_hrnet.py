@@ -26,7 +26,9 @@ def test_the_finest_branch_keeps_a_quarter_of_the_image_in_every_stage() -> None
     }
 
 
-@pytest.mark.parametrize(("encoder", "width"), [("hrnet_w18", 270), ("hrnet_w48", 720)])
+@pytest.mark.parametrize(
+    ("encoder", "width"), [("hrnet_w18", 270), pytest.param("hrnet_w48", 720, marks=pytest.mark.slow)]
+)
 def test_four_branches_are_read_side_by_side(encoder: str, width: int) -> None:
     """Each is twice as wide as the next finer one: 15 times the finest in all."""
     with torch.device("meta"):
@@ -37,6 +39,7 @@ def test_four_branches_are_read_side_by_side(encoder: str, width: int) -> None:
     assert net.fuse.conv.in_channels == net.classify.score.in_channels == 15 * finest == width
 
 
+@pytest.mark.slow
 def test_the_published_cost_on_cityscapes() -> None:
     """65.9 M parameters and 747.3 G multiply-adds for 1024 x 2048 pixels (Table 3)."""
     assert round(count_parameters("hrnet", 19) / 1e6, 1) == 65.9

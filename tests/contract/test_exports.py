@@ -1,0 +1,70 @@
+"""Every network of the catalogue agrees with its exported graph: any number of images, any size, one file."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from exports import IN_ONNX, agrees_in_onnx, agrees_in_torch, exported, fits, tried
+from miniatures import miniature
+from test_architectures import CASES, QUICK, awakened, built
+from torch import nn
+
+from intarsia.models import build
+from intarsia.models.catalogue import ARCHITECTURES
+from intarsia.structures import Detections, SemanticLogits
+
+# Boxes depend on the picture: a detector is not exported.
+OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output is not SemanticLogits and e.output is not Detections}
+SMALL = [*QUICK, *OTHERS]
+
+
+def network_of(case: str) -> nn.Module:
+    """A row's network of a few layers, or of the encoder that the catalogue names."""
+    if case in CASES:
+        return built(case)
+    torch.manual_seed(0)
+    return awakened(build(case, 5, **miniature(case, OTHERS[case].smallest)))
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_exported_graphs_agree_at_other_sizes(case: str, tmp_path: Path) -> None:
+    network = network_of(case)
+    program = exported(network)
+    fits(case, program)
+    agrees_in_torch(program, network)
+    if case in IN_ONNX:
+        agrees_in_onnx(program, network, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in [*CASES, *OTHERS] if case not in IN_ONNX])
+def test_every_row_agrees_in_onnx(case: str, tmp_path: Path) -> None:
+    network = network_of(case)
+    program = exported(network)
+    agrees_in_torch(program, network)
+    agrees_in_onnx(program, network, tmp_path)
+
+
+class Planted(nn.Module):
+    """A network of one operator that no row has, and of more nodes than a row may have."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, image: torch.Tensor) -> SemanticLogits:
+        for _ in range(self.times):
+            image = image.erfinv()
+        return SemanticLogits(image)
+
+
+def test_a_new_operator_and_a_large_graph_are_named() -> None:
+    with pytest.raises(AssertionError, match=r"no quick test writes erfinv as ONNX: add to IN_ONNX .* 'new' with it"):
+        fits("new", exported(Planted(1)))
+    with pytest.raises(AssertionError, match=r"the graph of 'new' has \d+ nodes, and \d+ are allowed"):
+        fits("new", exported(Planted(2000)))
+
+
+def test_each_operator_is_listed_once() -> None:
+    assert set(IN_ONNX) <= set(SMALL)
+    assert sum(len(names.split()) for names in IN_ONNX.values()) == len(tried(IN_ONNX))
