@@ -39,7 +39,7 @@ class ConvNormAct(nn.Module):
             in_channels, out_channels, kernel, stride, padding, dilation=dilation, groups=groups, bias=bias
         )
         self.norm = norm_layer(norm, out_channels) if norm else nn.Identity()
-        self.act = nn.ReLU(inplace=True)
+        self.act: nn.Module = nn.ReLU(inplace=True)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import EncoderError
-from .pyramid import imported_timm, spread
+from .pyramid import spread
+from .timm_model import imported_timm
 
 VGG16_LAYERS = tuple(f"features.{n}" for n in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))  # timm's, torchvision's
 SIDE = 7  # of the map after pool5 for the 224 pixels that VGG-16 was trained on

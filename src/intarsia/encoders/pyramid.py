@@ -7,10 +7,10 @@ it has and at which sizes it works.
 """
 
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import lru_cache
 from math import log2
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,9 +21,13 @@ from ..blocks.resize import crop
 from ..blocks.sizes import larger
 from ..errors import EncoderError, nearest
 from .dilate import dilate_densenet, dilate_lost_strides
+from .mix_transformer import SIZES, mix_transformer
+from .sections import CUTS, Sections, cut_network
+from .timm_model import imported_timm
 from .weights import one_try
 
 OUTPUT_STRIDES = (8, 16, 32)
+OWN: dict[str, Any] = {**dict.fromkeys(SIZES, mix_transformer), **dict.fromkeys(CUTS, cut_network)}  # not timm's
 NEEDS = (1, 2, 4, 8, 16, 32, 64, 128, 224, 256)  # pixels; no backbone is worth padding an image to more
 
 
@@ -35,7 +39,8 @@ class Encoder(nn.Module):
     features are cut off again. ResNets, EfficientNets and their like are never padded.
 
     Args:
-        name: any timm model that yields a feature pyramid, such as "resnet50" or "convnext_tiny".
+        name: any timm model that yields a feature pyramid, such as "resnet50" or "convnext_tiny"; "mit_b0" to "mit_b5", the
+            Mix Transformers; or a backbone as segmentation-models-pytorch cuts it, such as "smp_mobilenet_v2".
         levels: which features to return, finest first; (2, 3, 4, 5) are strides 4, 8, 16, 32. Stages that none of
             them needs are not built.
         output_stride: the coarsest stride, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
@@ -83,7 +88,7 @@ class Encoder(nn.Module):
             raise EncoderError(
                 f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"
             ) from error
-        if dilate_first:
+        if dilate_first and not isinstance(self.body, Sections):
             dilate_lost_strides(self.body, _skeleton(name, indices))
         self.minimum, self.multiple = _needs(name, indices, output_stride)
         _trim(self.body, indices, output_stride, name)
@@ -120,10 +125,19 @@ def levels_of(name: str) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=256)
+def widths_of(name: str) -> Mapping[int, int]:
+    """Level N of the features cN -> its number of channels.
+
+    Raises: EncoderError as for `levels_of`.
+    """
+    return dict(zip(levels_of(name), _skeleton(name).feature_info.channels(), strict=True))
+
+
+@lru_cache(maxsize=256)
 def _levels(name: str) -> tuple[int, ...]:
     timm = imported_timm()
-    if not timm.is_model(name):
-        raise EncoderError(f"timm has no encoder {name!r}{nearest(name, timm.list_models())}")
+    if name not in OWN and not timm.is_model(name):
+        raise EncoderError(f"timm has no encoder {name!r}{nearest(name, [*timm.list_models(), *OWN])}")
     strides = [int(s) for s in _skeleton(name).feature_info.reduction()]
     if len(set(strides)) < len(strides) or any(s & (s - 1) for s in strides):
         raise EncoderError(
@@ -143,19 +157,12 @@ def spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return tuple(values[n % len(values)] for n in range(channels))
 
 
-def imported_timm() -> ModuleType:
-    """Import timm, when it is needed."""
-    with warnings.catch_warnings():  # of tqdm, in a notebook without widgets, whose bars nobody sees here
-        warnings.filterwarnings("ignore", "IProgress not found")
-        import timm  # here, because it imports torchvision: seconds that nobody should pay for `import intarsia`
-
-    return timm
-
-
 def _create(name: str, indices: tuple[int, ...] | None, output_stride: int, in_channels: int, pretrained: bool) -> Any:
     """timm's feature extractor, or an EncoderError about dilation."""
     if output_stride not in OUTPUT_STRIDES:
         raise EncoderError(f"output_stride is {output_stride}; choose from {', '.join(map(str, OUTPUT_STRIDES))}")
+    if name in OWN:
+        return OWN[name](name, indices, output_stride, in_channels, pretrained)
     options: dict[str, Any] = {} if output_stride == 32 else {"output_stride": output_stride}
     if name.startswith("hrnet"):
         options["feature_location"] = ""  # the four branches, rather than their classification heads

@@ -31,7 +31,7 @@ def resnet(tensors: Mapping[str, Tensor], prefix: str) -> str | None:
     """timm's name of the ResNet whose tensors begin with `prefix`, in torchvision's names; None if it is none."""
     stages = [numbers(tensors, prefix + f"layer{n}.{{n}}.conv1.weight") for n in (1, 2, 3, 4)]
     first = tensors.get(f"{prefix}layer1.0.conv2.weight")
-    if first is None:
+    if first is None or f"{prefix}conv1.weight" not in tensors or f"{prefix}layer1.0.se_module.fc1.weight" in tensors:
         return None
     bottleneck = f"{prefix}layer1.0.conv3.weight" in tensors
     a, b = first.shape[:2]

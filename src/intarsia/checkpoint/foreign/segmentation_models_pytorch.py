@@ -1,9 +1,9 @@
 """segmentation-models-pytorch's networks, known by the names of their tensors.
 
-    Unet  UnetPlusPlus  Linknet  FPN  PSPNet  DeepLabV3  DeepLabV3Plus  UPerNet
+    Unet  UnetPlusPlus  MAnet  Linknet  FPN  PSPNet  PAN  DeepLabV3  DeepLabV3Plus  UPerNet  Segformer
 
-Its own ResNets have torchvision's names; its encoders called "tu-..." are timm's, whose names are ours already, but the
-file does not say which: it is named by `encoder`, or by the config.json that its save_pretrained writes.
+smp_encoders.py knows its own encoders. Those called "tu-..." are timm's, whose names are ours already, but the file does not
+say which: it is named by `encoder`, or by the config.json that its save_pretrained writes.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...encoders import levels_of
 from ...errors import CheckpointError
-from .backbones import resnet
 from .names import Found, Row, conv_norm, numbers
+from .smp_encoders import Known, level_of, own_encoder, refuse_encoder, timm_name, unused
 from .variants import RATES
 
 
@@ -42,27 +43,82 @@ def separable(peer: str, ours: str, first: int = 0) -> list[Row]:
     ]
 
 
-UNET = [
-    *conv_norm("decoder.blocks.{n}.conv1", "decode.{n}.conv.0"),
-    *conv_norm("decoder.blocks.{n}.conv2", "decode.{n}.conv.1"),
-]
-# Node x_i_j ends a row of j - i steps; our columns are counted from the encoder on, our rows from the image on.
-UNETPLUSPLUS = [
-    row
-    for j in range(5)
-    for i in range(j + 1 if j < 4 else 1)
-    for conv in (1, 2)
-    for row in conv_norm(
-        f"decoder.blocks.x_{i}_{j}.conv{conv}",
-        f"nodes.{j - i}.{3 - j}.convolve.layers.{conv - 1}" if j < 4 else f"finish.convolve.layers.{conv - 1}",
-    )
-]
-LINKNET = [
-    row
-    for n in range(5)
-    for part, step in enumerate(("shrink", "enlarge", "widen"))
-    for row in conv_norm(f"decoder.blocks.{n}.block.{part}", f"decode.{n}.{step}" if n < 4 else f"refine.{step}")
-]
+def weighed(peer: str, ours: str) -> list[Row]:
+    """The rows of weights for channels and places ("scse") before and behind two convolutions."""
+    return [
+        (f"{peer}.attention{n}.attention.{theirs}.*", f"{ours}.{where}.{part}.*")
+        for n, where in ((1, "before"), (2, "behind"))
+        for theirs, part in (("cSE.1", "shrink"), ("cSE.3", "widen"), ("sSE.0", "place"))
+    ]
+
+
+def twice(peer: str, ours: str, inner: str = "") -> list[Row]:
+    """The rows of two convolutions."""
+    return [row for n in (0, 1) for row in conv_norm(f"{peer}.conv{n + 1}", f"{ours}.{inner}{n}")]
+
+
+CENTER = [*conv_norm("decoder.center.0", "bridge.0"), *conv_norm("decoder.center.1", "bridge.1")]
+
+
+def unet(depth: int, attention: bool) -> list[Row]:
+    """The rows of a U-Net's decoder."""
+    inner = "layers." if attention else ""
+    return [
+        *twice("decoder.blocks.{n}", "decode.{n}.conv", inner), *weighed("decoder.blocks.{n}", "decode.{n}.conv"), *CENTER
+    ]  # fmt: skip
+
+
+def unetplusplus(depth: int, attention: bool) -> list[Row]:
+    """The rows of a U-Net++: node x_i_j ends a row of j - i steps; our columns are counted from the encoder on."""
+    inner = "layers.layers." if attention else "layers."
+    rows = list(CENTER)
+    for j in range(depth):
+        for i in range(j + 1 if j < depth - 1 else 1):
+            ours = f"nodes.{j - i}.{depth - 2 - j}.convolve" if j < depth - 1 else "finish.convolve"
+            rows += [*twice(f"decoder.blocks.x_{i}_{j}", ours, inner), *weighed(f"decoder.blocks.x_{i}_{j}", ours)]
+    return rows
+
+
+def linknet(depth: int, attention: bool) -> list[Row]:
+    """The rows of a LinkNet's decoder."""
+    return [
+        row
+        for n in range(depth)
+        for part, step in enumerate(("shrink", "enlarge", "widen"))
+        for row in conv_norm(
+            f"decoder.blocks.{n}.block.{part}", f"decode.{n}.{step}" if n < depth - 1 else f"refine.{step}"
+        )
+    ]
+
+
+def manet(depth: int, attention: bool) -> list[Row]:
+    """The rows of an MA-Net's decoder."""
+    return [
+        *((f"decoder.center.{theirs}.*", f"attend.{ours}.*") for theirs, ours in (
+            ("center_conv", "query"), ("top_conv", "key"), ("bottom_conv", "value"), ("out_conv", "fuse"))),
+        *twice(f"decoder.blocks.{depth - 1}", "finish"),
+        *twice("decoder.blocks.{n}", "decode.{n}.conv"),
+        *conv_norm("decoder.blocks.{n}.hl_conv.0", "decode.{n}.squeeze.0"),
+        *conv_norm("decoder.blocks.{n}.hl_conv.1", "decode.{n}.squeeze.1"),
+        *((f"decoder.blocks.{{n}}.SE_{theirs}.{part}.*", f"decode.{{n}}.{ours}.{layer}.*")
+          for theirs, ours in (("ll", "weigh_skip"), ("hl", "weigh")) for part, layer in ((1, "shrink"), (3, "widen"))),
+    ]  # fmt: skip
+
+
+def pan(depth: int, attention: bool) -> list[Row]:
+    """The rows of a PAN's decoder."""
+    pairs = [
+        ("fpa.branch1.1", "attend.glance"), ("fpa.mid.0", "attend.project"), ("fpa.down1.1", "attend.look7"),
+        ("fpa.down2.1", "attend.look5"), ("fpa.down3.1", "attend.look3.0"), ("fpa.down3.2", "attend.look3.1"),
+        ("fpa.conv1", "attend.again7"), ("fpa.conv2", "attend.again5"),
+        *((f"gau{n}.{theirs}", f"climb.{depth - 2 - n}.{ours}")
+          for n in (1, 2, 3) for theirs, ours in (("conv1.1", "choose"), ("conv2", "reduce"))),
+    ]  # fmt: skip
+    return [
+        row for a, b in pairs for row in ((f"decoder.{a}.conv.*", f"{b}.conv.*"), (f"decoder.{a}.bn.*", f"{b}.norm.*"))
+    ]
+
+
 FPN = [
     ("decoder.p5.*", "lateral.3.*"),
     *((f"decoder.p{n}.skip_conv.*", f"lateral.{n - 2}.*") for n in (4, 3, 2)),
@@ -101,26 +157,35 @@ DEEPLABV3PLUS = [
     *conv_norm("decoder.block1", "reduce"),
     *separable("decoder.block2", "refine.0"),
 ]
-PEERS: list[tuple[str, str, str, list[Row]]] = [  # its name, a tensor that only it has, our name, rows
+SEGFORMER = conv_norm("decoder.fuse_stage", "fuse")
+PEERS: list[tuple[str, str, str, Any]] = [  # its name, a tensor that only it has, our name, rows, or what makes them
     ("UPerNet", "decoder.fusion_block.0.weight", "smp_upernet", UPERNET),
     ("PSPNet", "decoder.psp.blocks.0.pool.1.0.weight", "smp_pspnet", PSPNET),
     ("FPN", "decoder.p5.weight", "smp_fpn", FPN),
-    ("UnetPlusPlus", "decoder.blocks.x_0_0.conv1.0.weight", "smp_unetplusplus", UNETPLUSPLUS),
-    ("Unet", "decoder.blocks.0.conv1.0.weight", "unet", UNET),
-    ("Linknet", "decoder.blocks.0.block.0.0.weight", "smp_linknet", LINKNET),
+    ("UnetPlusPlus", "decoder.blocks.x_0_0.conv1.0.weight", "smp_unetplusplus", unetplusplus),
+    ("MAnet", "decoder.center.top_conv.weight", "smp_manet", manet),
+    ("Unet", "decoder.blocks.0.conv1.0.weight", "unet", unet),
+    ("Linknet", "decoder.blocks.0.block.0.0.weight", "smp_linknet", linknet),
+    ("PAN", "decoder.fpa.mid.0.conv.weight", "smp_pan", pan),
+    ("Segformer", "decoder.mlp_stage.0.linear.weight", "smp_segformer", SEGFORMER),
     ("DeepLabV3Plus", "decoder.block1.0.weight", "smp_deeplabv3plus", DEEPLABV3PLUS),
     ("DeepLabV3", "decoder.aspp.convs.0.0.weight", "smp_deeplabv3", DEEPLABV3),
     ("DeepLabV3", "decoder.0.convs.0.0.weight", "smp_deeplabv3", DEEPLABV3),
 ]
 HEADS = {"smp_linknet": "classify.*", "smp_deeplabv3": "classify.1.score.*"}  # of others it is classify.score
+STRIDE = {"output_stride": "encoder_output_stride"}
 ASSUMED = {  # option of ours: the peer's, of which no tensor tells
     "unet": {"upsample": "decoder_interpolation"},
+    "smp_unet": {"upsample": "decoder_interpolation"},
     "smp_unetplusplus": {"upsample": "decoder_interpolation"},
+    "smp_manet": {"upsample": "decoder_interpolation"},
     "smp_fpn": {"upsample": "decoder_interpolation"},
-    "smp_deeplabv3": {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates"},
-    "smp_deeplabv3plus": {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates"},
+    "smp_pan": {**STRIDE, "upsample": "decoder_interpolation"},
+    "smp_deeplabv3": {**STRIDE, "rates": "decoder_atrous_rates"},
+    "smp_deeplabv3plus": {**STRIDE, "rates": "decoder_atrous_rates"},
 }
-LEFT = ("classification_head.*", "a head that names the whole image, which ours does not have")
+STEPPED = ("unet", "smp_unet", "smp_manet", "smp_linknet")  # climb through stride 2, which some encoders of timm have not
+LEFT: Row = ("classification_head.*", "a head that names the whole image, which ours does not have")
 
 
 def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Found | None:
@@ -129,93 +194,154 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     Args:
         settings: of the config.json that its save_pretrained writes, where there is one.
 
-    Raises: CheckpointError for an encoder of its own that we do not know.
+    Raises: CheckpointError for an encoder of its own or an option that we do not know.
     """
     score = tensors.get("segmentation_head.0.weight")
-    known = next((row for row in PEERS if row[1] in tensors), None)
-    if known is None or score is None:
+    if "decoder.readout_blocks.0.project.0.weight" in tensors or any(k.startswith("decoder.reassemble") for k in tensors):
+        raise CheckpointError("segmentation-models-pytorch's DPT, which is not known here; its others are")
+    row = next((row for row in PEERS if row[1] in tensors), None)
+    if row is None or score is None:
         return None
-    peer, _, model, rows = known
+    peer, _, model, rows = row
+    if model != "smp_fpn" and not any(k.startswith("decoder.") and k.endswith("running_mean") for k in tensors):
+        raise CheckpointError(
+            f"segmentation-models-pytorch's {peer} with another decoder_use_norm than \"batchnorm\", which is not known here"
+        )
     native = not any(key.startswith("encoder.model.") for key in tensors)
     named = str(settings.get("encoder_name", ""))
-    encoder = resnet(tensors, "encoder.") if native else named.removeprefix("tu-") or None
-    if native and encoder is None:
-        raise CheckpointError(
-            f"segmentation-models-pytorch's {peer} on an encoder of its own that is not known here"
-            f"{f' ({named})' if named else ''}; known are ResNets, their ResNeXt and wide ones, and all that it calls tu-..."
-        )
-    left = [LEFT]
-    options = {**({"encoder": encoder} if encoder else {}), **_options(model, tensors, settings, native)}
-    if native and model == "smp_pspnet":  # its encoder carries stages that it does not run
-        left += [(f"encoder.layer{n}.*", "a stage that the network does not run") for n in range(options["level"], 5)]
+    empty = model in STEPPED and _skips_stride_2(tensors, model, "" if native else timm_name(named))
+    ours = "encoder.body.body." if empty else "encoder.body."
+    known = own_encoder(tensors, "encoder.", ours) if native else Known(timm_name(named), [("encoder.model.*", f"{ours}*")], [])
+    if known is None:
+        raise refuse_encoder(peer, named)
+    depth = _depth(model, tensors, settings, known.encoder)
+    options = _options(model, tensors, settings, native, depth, empty)
+    if model == "unet" and options.keys() & {"depth", "center", "attention"}:
+        model = "smp_unet"
+    left = [LEFT, *known.left]
+    if native and depth < 5:  # its encoder carries stages that it does not run
+        levels = tuple(n for n in levels_of(known.encoder) if 1 <= n <= depth)
+        left += unused(tensors, known, "encoder.", levels[-1:], ours)
+    if options.get("attention") is True:  # it has weights for the last block, too, which has no skip
+        last = f"x_0_{depth - 1}" if model == "smp_unetplusplus" else depth - 1
+        left.append((f"decoder.blocks.{last}.attention1.*", "weights of a skip that is not there"))
     first = next(t for key, t in tensors.items() if key.startswith("encoder.") and t.dim() == 4)
-    head = HEADS.get(model, "classify.score.*")
+    decoder = rows(depth, options.get("attention") is True) if callable(rows) else rows
+    if model == "smp_segformer":  # theirs begins with the coarsest
+        maps = len(numbers(tensors, "decoder.mlp_stage.{n}.linear.weight"))
+        decoder = [*decoder, *((f"decoder.mlp_stage.{n}.linear.*", f"project.{maps - 1 - n}.*") for n in range(maps))]
+    if options.get("merge") == "cat":
+        decoder = [(a, _within(b)) for a, b in decoder]
     return Found(
         peer=f"segmentation-models-pytorch's {peer}",
         model=model,
         num_classes=score.shape[0],
         in_channels=first.shape[1],
-        options=options,
-        names=[
-            *rows,
-            ("segmentation_head.0.*", head),
-            ("encoder.model.*", "encoder.body.*"),
-            ("encoder.*", "encoder.body.*"),
-        ],
+        options={**({"encoder": known.encoder} if known.encoder else {}), **options},
+        names=[*decoder, ("segmentation_head.0.*", HEADS.get(model, "classify.score.*")), *known.rows],
         left=left,
-        change=_feature_first if model == "smp_pspnet" else None,
+        change=CHANGES.get(model),
         assumed=tuple(ours for ours, theirs in ASSUMED.get(model, {}).items() if theirs not in settings),
     )
 
 
-def _options(model: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], native: bool) -> dict[str, Any]:
-    """What our network must be told to be theirs: the file's widths, and what theirs does differently."""
+def _within(ours: str) -> str:
+    """The name of a branch's tensor, where the branch stands within one that gives it its place among the others."""
+    parts = ours.split(".")
+    return ".".join([*parts[:2], "branch", *parts[2:]]) if parts[0] == "branches" else ours
+
+
+def _skips_stride_2(tensors: Mapping[str, Tensor], model: str, encoder: str) -> bool:
+    """Whether the block that climbs to stride 2 has no skip beside it."""
+    if model == "smp_linknet":  # its widths do not tell
+        return bool(encoder) and 1 not in levels_of(encoder)
+    blocks = numbers(tensors, "decoder.blocks.{n}.conv1.0.weight")
+    if len(blocks) < 2:
+        return False
+    n = blocks[-2]
+    if model == "smp_manet":
+        return f"decoder.blocks.{n}.hl_conv.0.0.weight" not in tensors
+    center = tensors.get("decoder.center.0.0.weight")
+    if n == 0:
+        return False
+    return center is None and tensors[f"decoder.blocks.{n}.conv1.0.weight"].shape[1] == len(
+        tensors[f"decoder.blocks.{n - 1}.conv2.0.weight"]
+    )
+
+
+def _depth(model: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], encoder: str) -> int:
+    """How many times the encoder halves the image."""
+    told = int(settings.get("encoder_depth", 3 if model == "smp_pspnet" else 5))
+    match model:
+        case "unet" | "smp_manet":
+            return len(numbers(tensors, "decoder.blocks.{n}.conv1.0.weight"))
+        case "smp_unetplusplus":
+            return len(numbers(tensors, "decoder.blocks.x_0_{n}.conv1.0.weight"))
+        case "smp_linknet":
+            return len(numbers(tensors, "decoder.blocks.{n}.block.0.0.weight"))
+        case "smp_pan":
+            return len(numbers(tensors, "decoder.gau{n}.conv2.conv.weight")) + 2
+        case "smp_upernet":
+            return len(numbers(tensors, "decoder.feature_norms.{n}.weight")) + 1
+        case "smp_segformer":
+            maps = len(numbers(tensors, "decoder.mlp_stage.{n}.linear.weight"))
+            return maps if encoder and 1 in levels_of(encoder) else maps + 1
+        case "smp_fpn":
+            seen = tensors["decoder.p5.weight"].shape[1]
+        case "smp_pspnet":
+            seen = tensors["decoder.conv.0.weight"].shape[1] // 2
+        case _:
+            seen = next(t for key, t in tensors.items() if key.endswith("convs.0.0.weight")).shape[1]
+    return level_of(encoder, seen, told) if encoder else told
+
+
+def _options(
+    model: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], native: bool, depth: int, empty: bool
+) -> dict[str, Any]:
+    """What our network must be given to be theirs: the file's widths, and what theirs does differently."""
 
     def width(key: str) -> int:
         return tensors[f"{key}.weight"].shape[0]
 
-    upsample = settings.get("decoder_interpolation", "nearest")
+    upsample = settings.get("decoder_interpolation", "bilinear" if model == "smp_pan" else "nearest")
+    deep: dict[str, Any] = {} if depth == 5 else {"depth": depth}
+    scse = {"attention": True} if any(".attention.cSE." in key for key in tensors) else {}
+    center = {"center": True} if "decoder.center.0.0.weight" in tensors else {}
     match model:
-        case "unet":
-            widths = [
-                width(f"decoder.blocks.{n}.conv1.0") for n in numbers(tensors, "decoder.blocks.{n}.conv1.0.weight")
-            ]
-            return {"channels": widths[::-1], "upsample": upsample}
-        case "smp_unetplusplus":
-            ends = numbers(tensors, "decoder.blocks.x_0_{n}.conv1.0.weight")
-            widths = [width(f"decoder.blocks.x_0_{n}.conv1.0") for n in ends]
-            return {"channels": widths[::-1], "upsample": upsample}
+        case "unet" | "smp_manet" | "smp_unetplusplus":
+            row = "x_0_" if model == "smp_unetplusplus" else ""
+            widths = [width(f"decoder.blocks.{row}{n}.conv1.0") for n in range(depth)]
+            chosen = {"channels": widths[::-1], "upsample": upsample, **deep, **scse, **center}
+            if model == "smp_manet":
+                chosen["attention"] = width("decoder.center.top_conv")
+            elif model == "unet" and empty:
+                chosen["depth"] = depth
+            return chosen
         case "smp_linknet":
-            return {"channels": width("decoder.blocks.4.block.2.0")}
+            return {"channels": width(f"decoder.blocks.{depth - 1}.block.2.0"), **deep, **({"stepped": True} if empty else {})}
         case "smp_fpn":
             branch = width("decoder.seg_blocks.0.block.0.block.0")
-            if branch % 128:
-                raise CheckpointError(
-                    f"segmentation-models-pytorch's FPN with branches of {branch} channels, which it norms in 32 groups; our "
-                    "groups have four channels or more, so that only multiples of 128 give the same answer"
-                )
-            return {"channels": width("decoder.p5"), "branch": branch, "upsample": upsample}
+            merged = {"merge": "cat"} if tensors["segmentation_head.0.weight"].shape[1] == 4 * branch else {}
+            return {"channels": width("decoder.p5"), "branch": branch, "upsample": upsample, **deep, **merged}
         case "smp_pspnet":
-            pooled = tensors["decoder.conv.0.weight"].shape[1] // 2
-            level = next(
-                (n for n in (3, 4, 5) if native and _deep(tensors, n) == pooled), settings.get("encoder_depth", 3)
-            )
-            return {"level": level, "channels": width("decoder.conv.0")}
+            return {"level": depth, "channels": width("decoder.conv.0")}
         case "smp_upernet":
+            if depth < 5:
+                raise CheckpointError(
+                    f"segmentation-models-pytorch's UPerNet with encoder_depth={depth}, which is not known here; 5 is"
+                )
             return {"channels": width("decoder.fusion_block.0")}
+        case "smp_segformer":
+            return {"channels": width("decoder.fuse_stage.0"), **deep}
     stride = settings.get("encoder_output_stride", 8 if model == "smp_deeplabv3" else 16)
-    rates = tuple(settings.get("decoder_atrous_rates", RATES))
-    shared = {"output_stride": stride, "dilate_first": native, "rates": rates}
+    dilated = {"output_stride": stride, "dilate_first": native}
+    if model == "smp_pan":
+        return {**dilated, "channels": width("decoder.fpa.mid.0.conv"), "upsample": upsample, **deep}
+    shared = {**dilated, "rates": tuple(settings.get("decoder_atrous_rates", RATES)), **({"level": depth} if deep else {})}
     if model == "smp_deeplabv3":
         pool = next(key for key in tensors if key.endswith("convs.0.0.weight"))
         return {**shared, "channels": tensors[pool].shape[0]}
     return {**shared, "channels": width("decoder.aspp.0.convs.0.0"), "detail": width("decoder.block1.0")}
-
-
-def _deep(tensors: Mapping[str, Tensor], level: int) -> int:
-    """Channels of the feature of that level, of one of its own ResNets."""
-    block = f"encoder.layer{level - 1}.0"
-    return tensors.get(f"{block}.conv3.weight", tensors[f"{block}.conv2.weight"]).shape[0]
 
 
 def _feature_first(name: str, tensor: Tensor) -> Tensor:
@@ -224,3 +350,11 @@ def _feature_first(name: str, tensor: Tensor) -> Tensor:
         return tensor
     averages, feature = tensor.chunk(2, dim=1)
     return torch.cat([feature, averages], dim=1)
+
+
+def _kernels(name: str, tensor: Tensor) -> Tensor:
+    """Linear layers over pixels as 1x1 convolutions."""
+    return tensor[:, :, None, None] if name.startswith("project.") and tensor.dim() == 2 else tensor
+
+
+CHANGES = {"smp_pspnet": _feature_first, "smp_segformer": _kernels}

@@ -1,7 +1,10 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
 from ..attention.hierarchical import Hierarchical
+from ..attention.manet import MANet
 from ..attention.ocr import OCR
+from ..attention.pan import PAN
+from ..attention.segformer import SegFormer
 from .entry import Entry
 
 ATTENTION: dict[str, Entry] = {
@@ -36,5 +39,38 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "hrnet_w48"},
         parameters=72_144_667,
         gflops=1776.8,
+    ),
+    "manet": Entry(
+        build=MANet,
+        title="MA-Net: A Multi-Scale Attention Network for Liver and Tumor Segmentation",
+        year=2020,
+        paper="doi:10.1109/ACCESS.2020.3025372",
+        idea="a U-Net whose coarsest map attends to all its places, and whose channels are weighed where two levels meet",
+        smallest={"encoder": "resnet18", "channels": (4, 8, 8, 8, 8), "attention": 8},
+        full={"encoder": "resnet50"},
+        parameters=1,
+        gflops=1.0,
+    ),
+    "pan": Entry(
+        build=PAN,
+        title="Pyramid Attention Network for Semantic Segmentation",
+        year=2018,
+        paper="arXiv:1805.10180",
+        idea="a small pyramid says where the coarsest map matters, and each finer map is weighed by the coarser one",
+        smallest={"encoder": "resnet18", "channels": 16},
+        full={"encoder": "resnet101"},
+        parameters=1,
+        gflops=1.0,
+    ),
+    "segformer": Entry(
+        build=SegFormer,
+        title="SegFormer: Simple and Efficient Design for Semantic Segmentation with Transformers",
+        year=2021,
+        paper="arXiv:2105.15203",
+        idea="a transformer that needs no code of places, and a decoder of nothing but linear layers",
+        smallest={"encoder": "mit_b0", "channels": 16},
+        full={"encoder": "mit_b5"},
+        parameters=1,
+        gflops=1.0,
     ),
 }

@@ -54,9 +54,9 @@ class LinkNet(nn.Module):
         self.classify = nn.ConvTranspose2d(channels, num_classes, 2, stride=2)
 
     def forward(self, image: Tensor) -> SemanticLogits:
-        c1, c2, c3, c4, x = self.encoder(image)  # [B, 64, H/2, W/2], ..., [B, 512, H/32, W/32]
+        c1, *links, x = self.encoder(image)  # [B, 64, H/2, W/2], ..., [B, 512, H/32, W/32]
         first = self.pool(c1)  # [B, 64, H/4, W/4]
-        for decode, link in zip(self.decode, (c4, c3, c2, first), strict=True):
+        for decode, link in zip(self.decode, (*reversed(links), first), strict=True):
             h, w = link.shape[-2:]
             x = crop_like(decode(x), link) + link  # [B, decode.channels, h, w]
         x = crop_like(self.enlarge(x), c1)  # [B, channels, H/2, W/2]

@@ -21,7 +21,7 @@ difference 1e-5 (4.8); 31,044,691 : 31,038,803 (biases) (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -113,31 +113,26 @@ class DecoderBlock(nn.Module):
 
 
 class EncoderUNet(nn.Module):
-    """A timm backbone going down, and a decoder that goes all the way up to the image.
+    """A backbone going down, and a decoder that goes all the way up to the image.
 
     Args:
+        encoder: an `Encoder`, features finest first.
         channels: widths of the decoder, finest first; one more than the backbone has skips.
     """
 
     def __init__(
-        self,
-        num_classes: int,
-        encoder: str,
-        in_channels: int,
-        channels: Sequence[int],
-        *,
-        upsample: Literal["nearest", "bilinear"],
-        pretrained: bool,
+        self, num_classes: int, encoder: Any, channels: Sequence[int], *, upsample: Literal["nearest", "bilinear"]
     ) -> None:
         super().__init__()
-        levels = tuple(n for n in levels_of(encoder) if 1 <= n <= 5)
-        self.encoder = Encoder(encoder, levels=levels, in_channels=in_channels, pretrained=pretrained)
-        *skips, deepest = self.encoder.channels
-        if len(channels) < len(levels):
+        self.encoder = encoder
+        *skips, deepest = encoder.channels
+        levels = len(encoder.channels)
+        if len(channels) < levels:
             raise ModelError(
-                f"unet on {encoder!r} takes {len(levels)} decoder widths, finest first; channels is {list(channels)}"
+                f"unet on this encoder takes {levels} decoder widths, finest first; channels is {list(channels)}"
             )
-        widths = list(reversed(channels))[: len(levels)]
+        widths = list(reversed(channels))[:levels]
+        self.bridge = nn.Identity()  # a peer's variant convolves
         self.decode = nn.ModuleList(
             UpBlock(before, skip, width, upsample)
             for before, skip, width in zip([deepest, *widths[:-1]], [*reversed(skips), 0], widths, strict=True)
@@ -146,6 +141,7 @@ class EncoderUNet(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         *skips, x = self.encoder(image)  # [B, 64, H/2, W/2], ..., [B, 2048, H/32, W/32]
+        x = self.bridge(x)
         for decode, skip in zip(self.decode, reversed(skips), strict=False):
             h, w = skip.shape[-2:]  # strides 16, 8, 4, 2
             x = decode(x, skip, skip)  # [B, decode.channels, h, w]
@@ -190,8 +186,9 @@ def unet(
     Raises: ModelError, when the plain network is asked for pretrained weights.
     """
     if encoder is not None:
-        widths = channels or (16, 32, 64, 128, 256)
-        return EncoderUNet(num_classes, encoder, in_channels, widths, upsample=upsample, pretrained=pretrained)
+        levels = tuple(n for n in levels_of(encoder) if 1 <= n <= 5)
+        body = Encoder(encoder, levels=levels, in_channels=in_channels, pretrained=pretrained)
+        return EncoderUNet(num_classes, body, channels or (16, 32, 64, 128, 256), upsample=upsample)
     if pretrained:
         raise ModelError("the plain unet has no pretrained weights; name an encoder, such as encoder='resnet34'")
     if upsample != "nearest":

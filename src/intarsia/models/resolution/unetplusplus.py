@@ -47,6 +47,7 @@ class UNetPlusPlus(nn.Module):
         encoder: null for the plain network, or the name of a timm backbone, such as "resnet34".
         channels: widths, finest first; null: 32, 64, 128, 256, 512 of the rows, or with an encoder those of the last
             nodes, 16, 32, 64, 128, 256.
+        levels: of the backbone's features, finest first; null: all from stride 2 to 32.
         norm: batch norm after each convolution of the plain network; the paper has none.
         deep_supervision: heads on the shallower U-Nets.
         pretrained: start the backbone from ImageNet weights.
@@ -61,6 +62,7 @@ class UNetPlusPlus(nn.Module):
         encoder: str | None = None,
         in_channels: int = 3,
         channels: Sequence[int] | None = None,
+        levels: Sequence[int] | None = None,
         norm: bool = False,
         deep_supervision: bool = True,
         pretrained: bool = False,
@@ -72,15 +74,15 @@ class UNetPlusPlus(nn.Module):
             rows = tuple(channels or (32, 64, 128, 256, 512))
             self.contract, ends = Contraction(in_channels, rows, norm), rows[:-1]
         else:
-            levels = tuple(n for n in levels_of(encoder) if 1 <= n <= 5)
-            self.encoder = Encoder(encoder, levels=levels, in_channels=in_channels, pretrained=pretrained)
+            chosen = tuple(levels or (n for n in levels_of(encoder) if 1 <= n <= 5))
+            self.encoder = Encoder(encoder, levels=chosen, in_channels=in_channels, pretrained=pretrained)
             rows, norm = self.encoder.channels, True
             last, *others = tuple(channels or (16, 32, 64, 128, 256))[-len(rows) :]
             ends = tuple(others)
         depth = len(rows) - 1
         if depth < 1 or len(ends) != depth:
             raise ModelError(f"unetplusplus takes 2 or more widths, and one for each row; channels is {channels}")
-        self.plain = encoder is None
+        self.plain, self.bridge = encoder is None, nn.Identity()  # a peer's variant convolves
         self.nodes = nn.ModuleList()  # column by column, each from the finest row down
         below = rows
         for j in range(1, depth + 1):
@@ -95,7 +97,7 @@ class UNetPlusPlus(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         column = self.contract(image) if self.plain else self.encoder(image)  # [B, 32, H, W], ..., [B, 512, H/16, W/16]
-        rows = [[x] for x in column]
+        rows = [[x] for x in [*column[:-1], self.bridge(column[-1])]]
         for nodes in self.nodes:
             for node, row, below in zip(nodes.children(), rows, rows[1:], strict=False):
                 h, w = row[0].shape[-2:]

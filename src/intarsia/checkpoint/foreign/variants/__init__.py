@@ -28,6 +28,7 @@ from .context import (
 from .instances import torchvision_maskrcnn, torchvision_maskrcnn_v2
 from .realtime import torchseg_bisenet, torchvision_lraspp
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
+from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
 
 __all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build", "output_of"]
 
@@ -52,6 +53,10 @@ VARIANTS: dict[str, Variant] = {
     "smp_upernet": Variant(smp_upernet, "upernet", "segmentation-models-pytorch"),
     "smp_deeplabv3": Variant(smp_deeplabv3, "deeplabv3", "segmentation-models-pytorch"),
     "smp_deeplabv3plus": Variant(smp_deeplabv3plus, "deeplabv3plus", "segmentation-models-pytorch"),
+    "smp_unet": Variant(smp_unet, "unet", "segmentation-models-pytorch"),
+    "smp_manet": Variant(smp_manet, "manet", "segmentation-models-pytorch"),
+    "smp_pan": Variant(smp_pan, "pan", "segmentation-models-pytorch"),
+    "smp_segformer": Variant(smp_segformer, "segformer", "segmentation-models-pytorch"),
     "semseg_pspnet": Variant(semseg_pspnet, "pspnet", "hszhao/semseg"),
     "slim_deeplabv3": Variant(slim_deeplabv3, "deeplabv3", "tensorflow/models research/deeplab"),
     "slim_deeplabv3plus": Variant(slim_deeplabv3plus, "deeplabv3plus", "tensorflow/models research/deeplab"),

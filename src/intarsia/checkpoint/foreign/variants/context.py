@@ -97,6 +97,7 @@ def smp_deeplabv3(
     channels: int = 256,
     dropout: float = 0.5,
     dilate_first: bool = True,
+    level: Literal[3, 4, 5] = 5,
     pretrained: bool = False,
 ) -> DeepLabV3:
     """DeepLab v3 as segmentation-models-pytorch has it: no multi-grid, and a 3x3 convolution before the classifier.
@@ -108,10 +109,13 @@ def smp_deeplabv3(
         dropout: after the pyramid, 0..1.
         dilate_first: dilate the blocks that lost their stride as widely as the rest, as its own encoders do; those that it
             calls "tu-..." do not.
+        level: of the encoder's feature that the pyramid sees; its `encoder_depth`.
     """
     options: dict[str, Any] = {"rates": rates, "channels": channels, "dropout": dropout, "multi_grid": None}
     network = DeepLabV3(num_classes, encoder=encoder, in_channels=in_channels, **options)
-    network.encoder = _dilated(encoder, (5,), output_stride, dilate_first, in_channels, pretrained)
+    network.encoder = _dilated(encoder, (level,), output_stride, dilate_first, in_channels, pretrained)
+    if level < 5:
+        network.pyramid = AtrousPyramid(network.encoder.channels[0], channels, rates, separable=False, dropout=dropout)
     exchange(network, classify=nn.Sequential(ConvNormAct(channels, channels), network.classify))
     return corners_meet(network)
 
@@ -127,6 +131,7 @@ def smp_deeplabv3plus(
     detail: int = 48,
     dropout: float = 0.5,
     dilate_first: bool = True,
+    level: Literal[3, 4, 5] = 5,
     pretrained: bool = False,
 ) -> DeepLabV3Plus:
     """DeepLab v3+ as segmentation-models-pytorch has it: one convolution after the pyramid, one after the fine feature.
@@ -141,10 +146,11 @@ def smp_deeplabv3plus(
         dropout: after the pyramid, 0..1.
         dilate_first: dilate the blocks that lost their stride as widely as the rest, as its own encoders do; those that it
             calls "tu-..." do not.
+        level: of the encoder's feature that the pyramid sees; its `encoder_depth`.
     """
     options: dict[str, Any] = {"channels": channels, "detail": detail, "refinements": 1}
     network = DeepLabV3Plus(num_classes, encoder=encoder, in_channels=in_channels, **options)
-    network.encoder = _dilated(encoder, (2, 5), output_stride, dilate_first, in_channels, pretrained)
+    network.encoder = _dilated(encoder, (2, level), output_stride, dilate_first, in_channels, pretrained)
     c5 = network.encoder.channels[-1]
     pyramid = AtrousPyramid(c5, channels, rates, between=False, dropout=dropout)
     exchange(

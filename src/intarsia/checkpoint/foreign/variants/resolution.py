@@ -1,19 +1,23 @@
 """Variants of networks that win back resolution: FPN, LinkNet, UNet++ and RefineNet."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import gcd
 from typing import Any, Literal
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from ....blocks.conv import ConvNormAct, PixelClassifier
 from ....blocks.resize import Resize
-from ....models.resolution.fpn import FPN
+from ....encoders import Encoder
+from ....models.resolution.fpn import FPN, Branch
 from ....models.resolution.linknet import Decoder, LinkNet
 from ....models.resolution.refinenet import RefineNet
 from ....models.resolution.unetplusplus import Node, UNetPlusPlus
 from .parts import corners_meet, exchange
-
-Upsample = Literal["nearest", "bilinear"]
-
+from .smp import Attended, Stepped, Upsample, encoder_of, pair
 
 def smp_fpn(
     num_classes: int,
@@ -23,6 +27,8 @@ def smp_fpn(
     channels: int = 256,
     branch: int = 128,
     upsample: Upsample = "nearest",
+    merge: Literal["add", "cat"] = "add",
+    depth: int = 5,
     dropout: float = 0.2,
     pretrained: bool = False,
 ) -> FPN:
@@ -32,12 +38,37 @@ def smp_fpn(
         channels: width of the pyramid.
         branch: width of the semantic branch.
         upsample: how coarse maps are enlarged in the pyramid; its `decoder_interpolation`.
+        merge: the branches are added, or lie side by side; its `decoder_merge_policy`.
+        depth: of the encoder, 4 or 5: the pyramid begins at stride 2 or 4.
         dropout: before the classifier, 0..1.
     """
-    options: dict[str, Any] = {"smooth": False, "dropout": dropout, "pretrained": pretrained}
-    network = FPN(num_classes, encoder=encoder, in_channels=in_channels, channels=channels, branch=branch, **options)
+    options: dict[str, Any] = {"smooth": False, "dropout": dropout}
+    with torch.device("meta"):  # every part is exchanged
+        network = FPN(num_classes, encoder="resnet18", channels=channels, branch=branch, **options)
+    network.encoder = Encoder(
+        encoder, levels=tuple(range(depth - 3, depth + 1)), in_channels=in_channels, pretrained=pretrained
+    )
+    network.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in network.encoder.channels)
+    network.branches = nn.ModuleList(Branch(channels, branch, max(1, n), "batch") for n in range(4))
+    for layer in network.branches.modules():
+        if isinstance(layer, ConvNormAct):
+            layer.norm = nn.GroupNorm(gcd(32, branch), branch)
+    if merge == "cat":  # its first is the coarsest
+        network.branches = nn.ModuleList(Slotted(b, (3 - n) * branch, n * branch) for n, b in enumerate(network.branches))
+    network.classify = PixelClassifier(4 * branch if merge == "cat" else branch, num_classes, dropout=dropout)
     corners_meet(network).descend = Resize(mode=upsample)
     return network
+
+
+class Slotted(nn.Module):
+    """A branch whose map stands among channels of zeros, so that the sum of all branches has them side by side."""
+
+    def __init__(self, branch: nn.Module, before: int, behind: int) -> None:
+        super().__init__()
+        self.branch, self.before, self.behind = branch, before, behind
+
+    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
+        return F.pad(self.branch(pyramid), (0, 0, 0, 0, self.before, self.behind))
 
 
 def smp_linknet(
@@ -46,21 +77,30 @@ def smp_linknet(
     encoder: str = "resnet34",
     in_channels: int = 3,
     channels: int = 32,
+    depth: int = 5,
+    stepped: bool = False,
     pretrained: bool = False,
 ) -> LinkNet:
     """LinkNet as segmentation-models-pytorch has it: the outputs of the stages are linked, and a fifth block ends it.
 
     Args:
         channels: width of the last maps before the classifier.
+        depth: of the encoder, 3 to 5.
+        stepped: the encoder begins at stride 4, and a block without a link leads through stride 2.
     """
-    network = LinkNet(num_classes, encoder=encoder, in_channels=in_channels, channels=channels, pretrained=pretrained)
-    c1, c2, c3, c4, c5 = network.encoder.channels
+    with torch.device("meta"):  # every part is exchanged
+        network = LinkNet(num_classes, channels=channels)
+    body = encoder_of(encoder, depth, in_channels, pretrained)
+    if stepped:
+        body = Stepped(body.body, body.channels[1])
+    widths = body.channels
     exchange(
         network,
+        encoder=body,
         pool=nn.Identity(),
-        decode=nn.ModuleList(Decoder(a, b, 4, 2) for a, b in ((c5, c4), (c4, c3), (c3, c2), (c2, c1))),
+        decode=nn.ModuleList(Decoder(a, b, 4, 2) for a, b in pairwise(reversed(widths))),
         enlarge=nn.Identity(),
-        refine=Decoder(c1, channels, 4, 2),
+        refine=Decoder(widths[0], channels, 4, 2),
         classify=nn.Conv2d(channels, num_classes, 1),
     )
     return network
@@ -73,6 +113,9 @@ def smp_unetplusplus(
     in_channels: int = 3,
     channels: Sequence[int] = (16, 32, 64, 128, 256),
     upsample: Upsample = "nearest",
+    depth: int = 5,
+    center: bool = False,
+    attention: bool = False,
     pretrained: bool = False,
 ) -> UNetPlusPlus:
     """UNet++ as segmentation-models-pytorch has it: one head.
@@ -80,12 +123,20 @@ def smp_unetplusplus(
     Args:
         channels: widths of the last nodes, finest first.
         upsample: how maps are doubled; its `decoder_interpolation`.
+        depth: of the encoder, 3 to 5.
+        center: two convolutions more at the coarsest feature, as on a VGG.
+        attention: its `decoder_attention_type="scse"`.
     """
-    options: dict[str, Any] = {"deep_supervision": False, "pretrained": pretrained}
+    options: dict[str, Any] = {"deep_supervision": False, "pretrained": pretrained, "levels": tuple(range(1, depth + 1))}
     network = UNetPlusPlus(num_classes, encoder=encoder, in_channels=in_channels, channels=channels, **options)
     for node in network.modules():
         if isinstance(node, Node):
             node.repeat = Resize(mode=upsample)
+            if attention:
+                first = node is not network.finish
+                node.convolve = Attended(node.convolve, node.together, node.channels, before=first)  # type: ignore[assignment]
+    if center:
+        network.bridge = pair(network.encoder.channels[-1])  # type: ignore[assignment]
     return network
 
 
