@@ -173,7 +173,5 @@ def test_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch: pytest.Mon
         return real(*args, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(
-        EncoderError, match="weights of encoder 'resnet18' cannot be loaded .*no route.* use pretrained=False"
-    ):
+    with pytest.raises(EncoderError, match="weights of encoder 'resnet18' cannot be loaded .* use pretrained=False"):
         Encoder("resnet18", pretrained=True)

@@ -25,7 +25,7 @@ def test_a_hub_that_does_not_answer_is_tried_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
     with pytest.raises(
-        EncoderError, match="are not on this machine, and .* does not answer; train from scratch"
+        EncoderError, match="are not on this machine, and .* does not answer\\); use pretrained=False"
     ) as told:
         Encoder("resnet10t", pretrained=True)
     assert len(tries) == 1 and tries[0][1] <= 3 and "\n" not in str(told.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from ..errors import RecipeError
 
@@ -43,6 +42,8 @@ def decisions_of(given: list[str] | None) -> dict[str, Any]:
 
     Raises: RecipeError for what is no KEY=VALUE.
     """
+    import yaml
+
     options = {}
     for item in given or ():
         key, equals, text = (part.strip() for part in item.partition("="))

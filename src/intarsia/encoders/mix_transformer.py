@@ -50,9 +50,7 @@ class MixTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.taken, self.pretrained_cfg = taken, STATISTICS
-        self.feature_info = FeatureInfo(
-            tuple(size.widths[n] for n in taken), tuple(2 ** (n + 2) for n in taken)
-        )
+        self.feature_info = FeatureInfo(tuple(size.widths[n] for n in taken), tuple(2 ** (n + 2) for n in taken))
         total, before, self.stages = sum(size.depths), in_channels, nn.ModuleList()
         for n in range(max(taken) + 1):
             done = sum(size.depths[:n])

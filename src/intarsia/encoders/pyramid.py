@@ -6,7 +6,6 @@ What a backbone needs is measured, not listed: a copy without weights, on torch'
 it has and at which sizes it works.
 """
 
-import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import lru_cache

@@ -121,7 +121,9 @@ class Sections(nn.Module):
         return features
 
 
-def cut_network(name: str, indices: tuple[int, ...] | None, stride: int, in_channels: int, pretrained: bool) -> Sections:
+def cut_network(
+    name: str, indices: tuple[int, ...] | None, stride: int, in_channels: int, pretrained: bool
+) -> Sections:
     """The body of an Encoder: the network of that name in `CUTS`, in its sections.
 
     Args:

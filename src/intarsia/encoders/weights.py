@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlparse
 
 from ..errors import EncoderError
+from .timm_model import imported_timm
 
 PATIENCE = 3.0  # seconds that the hub has to answer in
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -17,8 +18,6 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 def here(name: str) -> bool:
     """Whether the weights of an encoder lie in the hub's cache of this machine; nothing is asked of any server."""
     from huggingface_hub import try_to_load_from_cache
-
-    from .pyramid import imported_timm
 
     with suppress(Exception):  # an encoder without weights, or another kind of cache
         known = imported_timm().get_pretrained_cfg(name)
@@ -62,8 +61,9 @@ def one_try(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise EncoderError(
-            f"the weights of encoder {name!r} are not on this machine, and {urlparse(constants.ENDPOINT).hostname} does not "
-            "answer; train from scratch with model.pretrained=false, or go online once"
+            f"the weights of encoder {name!r} cannot be loaded (they are not on this machine, and "
+            f"{urlparse(constants.ENDPOINT).hostname} does not answer); use pretrained=False (model.pretrained=false in a "
+            "recipe), or go online once"
         ) from error
     finally:
         constants.HF_HUB_OFFLINE = before

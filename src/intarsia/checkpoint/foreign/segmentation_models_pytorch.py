@@ -184,7 +184,12 @@ ASSUMED = {  # option of ours: the peer's, of which no tensor tells
     "smp_deeplabv3": {**STRIDE, "rates": "decoder_atrous_rates"},
     "smp_deeplabv3plus": {**STRIDE, "rates": "decoder_atrous_rates"},
 }
-STEPPED = ("unet", "smp_unet", "smp_manet", "smp_linknet")  # climb through stride 2, which some encoders of timm have not
+STEPPED = (
+    "unet",
+    "smp_unet",
+    "smp_manet",
+    "smp_linknet",
+)  # climb through stride 2, which some encoders of timm have not
 LEFT: Row = ("classification_head.*", "a head that names the whole image, which ours does not have")
 
 
@@ -197,7 +202,9 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     Raises: CheckpointError for an encoder of its own or an option that we do not know.
     """
     score = tensors.get("segmentation_head.0.weight")
-    if "decoder.readout_blocks.0.project.0.weight" in tensors or any(k.startswith("decoder.reassemble") for k in tensors):
+    if "decoder.readout_blocks.0.project.0.weight" in tensors or any(
+        k.startswith("decoder.reassemble") for k in tensors
+    ):
         raise CheckpointError("segmentation-models-pytorch's DPT, which is not known here; its others are")
     row = next((row for row in PEERS if row[1] in tensors), None)
     if row is None or score is None:
@@ -205,13 +212,17 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     peer, _, model, rows = row
     if model != "smp_fpn" and not any(k.startswith("decoder.") and k.endswith("running_mean") for k in tensors):
         raise CheckpointError(
-            f"segmentation-models-pytorch's {peer} with another decoder_use_norm than \"batchnorm\", which is not known here"
+            f'segmentation-models-pytorch\'s {peer} with another decoder_use_norm than "batchnorm", which is not known here'
         )
     native = not any(key.startswith("encoder.model.") for key in tensors)
     named = str(settings.get("encoder_name", ""))
     empty = model in STEPPED and _skips_stride_2(tensors, model, "" if native else timm_name(named))
     ours = "encoder.body.body." if empty else "encoder.body."
-    known = own_encoder(tensors, "encoder.", ours) if native else Known(timm_name(named), [("encoder.model.*", f"{ours}*")], [])
+    known = (
+        own_encoder(tensors, "encoder.", ours)
+        if native
+        else Known(timm_name(named), [("encoder.model.*", f"{ours}*")], [])
+    )
     if known is None:
         raise refuse_encoder(peer, named)
     depth = _depth(model, tensors, settings, known.encoder)
@@ -318,7 +329,11 @@ def _options(
                 chosen["depth"] = depth
             return chosen
         case "smp_linknet":
-            return {"channels": width(f"decoder.blocks.{depth - 1}.block.2.0"), **deep, **({"stepped": True} if empty else {})}
+            return {
+                "channels": width(f"decoder.blocks.{depth - 1}.block.2.0"),
+                **deep,
+                **({"stepped": True} if empty else {}),
+            }
         case "smp_fpn":
             branch = width("decoder.seg_blocks.0.block.0.block.0")
             merged = {"merge": "cat"} if tensors["segmentation_head.0.weight"].shape[1] == 4 * branch else {}
@@ -337,7 +352,11 @@ def _options(
     dilated = {"output_stride": stride, "dilate_first": native}
     if model == "smp_pan":
         return {**dilated, "channels": width("decoder.fpa.mid.0.conv"), "upsample": upsample, **deep}
-    shared = {**dilated, "rates": tuple(settings.get("decoder_atrous_rates", RATES)), **({"level": depth} if deep else {})}
+    shared = {
+        **dilated,
+        "rates": tuple(settings.get("decoder_atrous_rates", RATES)),
+        **({"level": depth} if deep else {}),
+    }
     if model == "smp_deeplabv3":
         pool = next(key for key in tensors if key.endswith("convs.0.0.weight"))
         return {**shared, "channels": tensors[pool].shape[0]}

@@ -132,7 +132,14 @@ FAMILIES: tuple[Family, ...] = (
     Family("patch_embed1.proj.weight", {}, MIT, prefix=""),
     Family("stage0.rbr_conv.0.conv.weight", {}, MOBILEONE, prefix=""),
 )  # fmt: skip
-MITS = {(32, 2): "mit_b0", (64, 2): "mit_b1", (64, 6): "mit_b2", (64, 18): "mit_b3", (64, 27): "mit_b4", (64, 40): "mit_b5"}
+MITS = {
+    (32, 2): "mit_b0",
+    (64, 2): "mit_b1",
+    (64, 6): "mit_b2",
+    (64, 18): "mit_b3",
+    (64, 27): "mit_b4",
+    (64, 40): "mit_b5",
+}
 ONES = {48: "mobileone_s0"}  # of the others the stem has 64; the third stage tells them apart
 ONES_DEEP = {512: "mobileone_s1", 640: "mobileone_s2", 768: "mobileone_s3", 896: "mobileone_s4"}
 

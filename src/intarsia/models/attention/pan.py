@@ -51,9 +51,7 @@ class PAN(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(
-            encoder, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained
-        )
+        self.encoder = Encoder(encoder, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
         *finer, coarsest = self.encoder.channels
         self.attend = PyramidAttention(coarsest, channels)
         self.climb = nn.ModuleList(GlobalAttention(c, channels) for c in reversed(finer))

@@ -19,6 +19,7 @@ from ....models.resolution.unetplusplus import Node, UNetPlusPlus
 from .parts import corners_meet, exchange
 from .smp import Attended, Stepped, Upsample, encoder_of, pair
 
+
 def smp_fpn(
     num_classes: int,
     *,
@@ -54,7 +55,9 @@ def smp_fpn(
         if isinstance(layer, ConvNormAct):
             layer.norm = nn.GroupNorm(gcd(32, branch), branch)
     if merge == "cat":  # its first is the coarsest
-        network.branches = nn.ModuleList(Slotted(b, (3 - n) * branch, n * branch) for n, b in enumerate(network.branches))
+        network.branches = nn.ModuleList(
+            Slotted(b, (3 - n) * branch, n * branch) for n, b in enumerate(network.branches)
+        )
     network.classify = PixelClassifier(4 * branch if merge == "cat" else branch, num_classes, dropout=dropout)
     corners_meet(network).descend = Resize(mode=upsample)
     return network
@@ -127,7 +130,11 @@ def smp_unetplusplus(
         center: two convolutions more at the coarsest feature, as on a VGG.
         attention: its `decoder_attention_type="scse"`.
     """
-    options: dict[str, Any] = {"deep_supervision": False, "pretrained": pretrained, "levels": tuple(range(1, depth + 1))}
+    options: dict[str, Any] = {
+        "deep_supervision": False,
+        "pretrained": pretrained,
+        "levels": tuple(range(1, depth + 1)),
+    }
     network = UNetPlusPlus(num_classes, encoder=encoder, in_channels=in_channels, channels=channels, **options)
     for node in network.modules():
         if isinstance(node, Node):

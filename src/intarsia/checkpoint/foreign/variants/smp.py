@@ -157,7 +157,10 @@ class Climb(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, upsample: Upsample) -> None:
         super().__init__()
-        self.upsample, self.conv = upsample, nn.Sequential(ConvNormAct(in_channels, channels), ConvNormAct(channels, channels))
+        self.upsample, self.conv = (
+            upsample,
+            nn.Sequential(ConvNormAct(in_channels, channels), ConvNormAct(channels, channels)),
+        )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, skip.shape[-2:], mode=self.upsample))
