@@ -206,7 +206,8 @@ def test_mixing_moves_pixels_and_labels_together(kind: str) -> None:
 def test_mixing_moves_objects_depth_and_planes_with_the_labels(kind: str) -> None:
     """Each pixel of a mix is a pixel of one of the samples, in all of its parts."""
     rng = np.random.default_rng(3)
-    samples = [place(ramp(), rng, ignore_index=IGNORE, crop=(64, 80), flip=True, rotate=20) for _ in range(4)]
+    bare = ramp()._replace(tags=None)
+    samples = [place(bare, rng, ignore_index=IGNORE, crop=(64, 80), flip=True, rotate=20) for _ in range(4)]
     change = Augmentation(IGNORE, **{kind: 1.0})
     others = iter(samples[1:])
     made = change.mix(samples[0], rng, lambda: next(others))
@@ -223,6 +224,30 @@ def test_mixing_moves_objects_depth_and_planes_with_the_labels(kind: str) -> Non
     was = made.previous > 0  # one frame before, an object has the number that it has now
     assert torch.equal(was[inside], (x % 30 < 15)[inside]) and torch.equal(made.previous[was], made.objects[was])
     assert made.depth[~inside].isnan().all() and not made.planes[:, ~inside].any()
+
+
+@pytest.mark.parametrize("kind", ["cutmix", "classmix", "copy_paste", "mosaic"])
+def test_tags_of_whole_pictures_cannot_be_mixed(kind: str) -> None:
+    change = Augmentation(IGNORE, **{kind: 1.0})
+    with pytest.raises(DataError, match="cannot be mixed: their tags are of whole pictures.*mosaic to 0"):
+        change.mix(ramp(), np.random.default_rng(0), ramp)
+
+
+def test_what_lies_hidden_under_a_pasted_object_stays_behind() -> None:
+    """Object 1 of the other picture lies half under its object 2; where only 2 is pasted, 1 is no object of the mix."""
+    masks = torch.zeros(2, 40, 60, dtype=torch.bool)
+    masks[0, 5:20, 5:30], masks[1, 10:30, 10:40] = True, True
+    objects = masks[0].int().where(~masks[1], 2 * masks[1].int())
+    other = gray(9, 0)._replace(objects=objects, masks=masks, classes=torch.tensor([3, 4]))
+    below = gray(1, 0)._replace(objects=objects, masks=masks, classes=torch.tensor([5, 6]))
+    seen = set()
+    for seed in range(20):
+        made = copy_paste(below, other, np.random.default_rng(seed))
+        shown = tuple(int(n) for n in made.objects.unique() if n)
+        assert tuple(n + 1 for n in range(4) if made.masks[n].any()) == shown
+        assert made.classes.tolist() == [5, 6, 3, 4]
+        seen.add(shown)
+    assert seen == {(1, 2), (1, 4), (2, 3), (3, 4)}, "the same places: a pasted object covers its like"
 
 
 def test_classmix_of_planes_moves_whole_classes() -> None:
@@ -296,7 +321,7 @@ def test_parts_that_do_not_fit_are_one_sentence(part: dict, told: str) -> None:
 
 
 def test_copy_paste_keeps_both_numberings_apart() -> None:
-    below, above = ramp(name="below"), ramp(name="above")
+    below, above = (ramp(name=name)._replace(tags=None) for name in ("below", "above"))
     made = copy_paste(below, above._replace(image=above.image + 1), np.random.default_rng(0))
     pasted = made.objects > 12
     assert pasted.any() and not pasted.all()

@@ -87,11 +87,18 @@ def mosaic(samples: list[Sample], rng: np.random.Generator) -> Sample:
 def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
     """`above` where `covered` [H, W], `below` elsewhere; the objects of `above` get numbers after those of `below`.
 
-    A picture has the tags of both, and the objects of the frame before go with those of the frame.
+    The objects of the frame before go with those of the frame. Of objects with all of their pixels, those of which nothing
+    is seen any more lose their mask: what lay hidden under a part that moved did not move with it.
 
-    Raises: DataError where one sample has objects, depth or planes, and the other has not.
+    Raises: DataError where one sample has objects, depth or planes, and the other has not; and for tags, the classes of
+        whole pictures: nobody knows which of them a part shows.
     """
     check_alike([below, above])
+    if below.tags is not None or above.tags is not None:
+        raise DataError(
+            f"{below.name} and {above.name} cannot be mixed: their tags are of whole pictures, and which of them a part "
+            "shows nobody knows; set augment.cutmix, classmix, copy_paste and mosaic to 0"
+        )
     made = below._replace(
         image=torch.where(covered, above.image, below.image).permute(1, 2, 0).contiguous().permute(2, 0, 1),
         labels=torch.where(covered, above.labels, below.labels),
@@ -110,9 +117,12 @@ def _laid(below: Sample, above: Sample, covered: Tensor) -> Sample:
             lifted = torch.where(over > 0, over + last, 0).to(under.dtype)
             part = {what: torch.where(covered, lifted, under)}
             made = made._replace(**part)
+    if made.masks is not None and made.objects is not None:
+        rows = torch.arange(1, len(made.masks) + 1)
+        made = made._replace(masks=made.masks & torch.isin(rows, made.objects.unique().long())[:, None, None])  # type: ignore[no-untyped-call]
     if below.classes is not None and above.classes is not None:
         made = made._replace(classes=torch.cat([below.classes[:last], above.classes]))
-    return made if below.tags is None or above.tags is None else made._replace(tags=below.tags | above.tags)
+    return made
 
 
 def _last(sample: Sample) -> int:
