@@ -4,9 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
+from .boxes import (
+    box_iou,
+    clip_boxes,
+    decode_boxes,
+    encode_boxes,
+    in_full,
+    left_by_suppression,
+    rows_of,
+    suppress,
+)
 from .conv import ConvNormAct
 from .matching import excused, match, sampled
 
@@ -113,6 +123,31 @@ def final_boxes(
     scores, boxes, classes = scores[rows], boxes[rows], rows % k
     best = suppress(boxes, scores, overlap, groups=classes, fast=True)[:limit]
     return Found(scores[best], classes[best], boxes[best])
+
+
+def fixed_boxes(
+    logits: Tensor, codes: Tensor, proposals: Tensor, size: tuple[int, int], *, score: float, overlap: float, limit: int
+) -> Found:
+    """`final_boxes` of B images in a shape that does not depend on what is found, for export.
+
+    Args:
+        logits, codes, proposals: [B, P, K + 1], [B, P, K, 4], [B, P, 4]; proposals without area are none.
+        size, score, overlap, limit: as for `final_boxes`.
+
+    Returns: [B, limit] and [B, limit, 4], filled up with zeros.
+    """
+    b, p, k, _ = codes.shape
+    real = (proposals[..., 2:] - proposals[..., :2] > 0).all(2)[..., None].expand(b, p, k).flatten(1)
+    scores = logits.softmax(2)[..., :k].flatten(1)  # [B, P K]
+    boxes = clip_boxes(decode_boxes(codes, proposals[:, :, None], WEIGHTS), size).flatten(1, 2)
+    able = real & (scores > score) & (boxes[..., 2:] - boxes[..., :2] >= SMALLEST).all(2)
+    kinds = (torch.arange(p * k, device=logits.device) % k).expand(b, -1)
+    groups = torch.arange(b, device=logits.device)[:, None] * k + kinds
+    left = left_by_suppression(boxes.flatten(0, 1), scores.flatten(), overlap, groups.flatten(), able.flatten())
+    scores, rows = F.pad(scores.where(left.view(b, p * k), 0), (0, limit)).topk(limit, dim=1)
+    found = scores > 0
+    boxes = F.pad(boxes, (0, 0, 0, limit)).gather(1, rows[..., None].expand(-1, -1, 4))
+    return Found(scores, (rows % k) * found, boxes * found[..., None])
 
 
 def fill_up(parts: Sequence[Tensor], limit: int) -> Tensor:

@@ -138,6 +138,23 @@ def suppress(
     return order[kept]
 
 
+def left_by_suppression(boxes: Tensor, scores: Tensor, overlap: float, groups: Tensor, able: Tensor) -> Tensor:
+    """Mark the boxes that non-maximum suppression leaves, in a shape that does not depend on them: so it exports.
+
+    Args:
+        boxes, scores, overlap, groups: as for `suppress`.
+        able: [N] bool, which boxes there are; the others neither stay nor suppress any.
+
+    Returns: [N] bool.
+    """
+    from torchvision.ops import nms
+
+    rows = able.nonzero()[:, 0]
+    apart = groups[rows].to(boxes)[:, None] * (boxes.max() + 1)  # boxes of two groups do not meet
+    best = rows[nms(boxes[rows] + apart, scores[rows], overlap)]
+    return torch.zeros_like(scores).scatter(0, best, torch.ones_like(scores[best])) > 0
+
+
 def rows_of(chosen: Tensor) -> Tensor:
     """List the rows [n] that are chosen of [N] bool; on the meta device, where nothing is known, all N."""
     return torch.arange(len(chosen), device=chosen.device) if chosen.is_meta else chosen.nonzero()[:, 0]

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ModelError
 from .anchors import anchors_of
-from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full, rows_of, suppress
+from .boxes import (
+    box_iou,
+    clip_boxes,
+    decode_boxes,
+    encode_boxes,
+    in_full,
+    left_by_suppression,
+    rows_of,
+    suppress,
+)
 from .matching import excused, match, sampled
 
 SMALLEST = 1e-3  # side of a box, in pixels, that is kept
@@ -120,6 +130,31 @@ class RegionProposals(nn.Module):
             score, boxes, level = score.sigmoid()[large], boxes[large], level[large]
             best.append(boxes[suppress(boxes, score, self.overlap, groups=level, fast=True)[:most]])
         return best
+
+    def fixed(self, pyramid: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Propose a fixed number of boxes, for export: [B, P, 4], best first, filled up with boxes without area."""
+        most = self.keep[1]
+        scores, boxes = [], []
+        for x, stride, side in zip(pyramid, self.strides, self.sizes, strict=True):
+            y = self.look(x)
+            score = in_full(self.score(y).permute(0, 2, 3, 1).flatten(1)).sigmoid()
+            code = in_full(self.move(y).permute(0, 2, 3, 1).reshape(y.shape[0], -1, 4))  # len() would fix B in a graph
+            anchor = anchors_of(x, stride, side, self.ratios).to(score)
+            score = F.pad(score, (0, most), value=-1)  # a level may have fewer
+            score, row = score.topk(most, dim=1)
+            anchor, code = F.pad(anchor, (0, 0, 0, most)), F.pad(code, (0, 0, 0, most))
+            code = code.gather(1, row[..., None].expand(-1, -1, 4))
+            scores.append(score)
+            boxes.append(clip_boxes(decode_boxes(code, anchor[row]), size))
+        score, box = torch.cat(scores, dim=1), torch.cat(boxes, dim=1)  # [B, 5 P], [B, 5 P, 4]
+        b, n = score.shape
+        able = (score >= 0) & (box[..., 2:] - box[..., :2] >= SMALLEST).all(2)
+        level = torch.arange(n, device=score.device) // most
+        groups = torch.arange(b, device=score.device)[:, None] * len(self.strides) + level
+        left = left_by_suppression(box.flatten(0, 1), score.flatten(), self.overlap, groups.flatten(), able.flatten())
+        score, row = score.where(left.view(b, n), -1).topk(most, dim=1)
+        box = box.gather(1, row[..., None].expand(-1, -1, 4))
+        return box * (score >= 0)[..., None]
 
     def compare(self, proposed: Proposed, truth: Sequence[Tensor], ignored: Sequence[Tensor]) -> Compared:
         """Match the anchors with the true boxes of each image, and draw a few of them at random.

@@ -50,7 +50,7 @@ class PyramidRegions(nn.Module):
             parts.append(self._cut(x, boxes[rows], images[rows], 1 / stride))
             order.append(rows)
         cells = torch.cat(parts)
-        return cells.new_empty(len(boxes), *cells.shape[1:]).index_copy(0, torch.cat(order), cells)
+        return cells.new_empty(boxes.shape[0], *cells.shape[1:]).index_copy(0, torch.cat(order), cells)
 
     def levels(self, boxes: Tensor) -> Tensor:
         """Choose the level of each box [M, 4]: [M] int64, 0 the finest (FPN, equation 1)."""

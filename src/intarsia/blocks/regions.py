@@ -207,10 +207,11 @@ def _checked(
         )
     if reduce not in get_args(Reduce):
         raise ModelError(f"cells cannot be reduced by {reduce!r}{nearest(reduce, get_args(Reduce))}")
-    if not x.is_meta and (boxes[:, 2:] < boxes[:, :2]).any():
+    blind = x.is_meta or torch.compiler.is_exporting()  # no box has a place then
+    if not blind and (boxes[:, 2:] < boxes[:, :2]).any():
         raise ModelError("a box ends before it begins; boxes are (x0, y0, x1, y1), upper left before lower right")
-    index = boxes.new_zeros(len(boxes), dtype=torch.long) if images is None else images.long()
-    known = len(index) and not x.is_meta
+    index = boxes.new_zeros(boxes.shape[0], dtype=torch.long) if images is None else images.long()
+    known = not blind and len(index)
     if index.shape != boxes.shape[:1] or (known and not 0 <= int(index.min()) <= int(index.max()) < len(x)):
         raise ModelError(f"images must name one of {len(x)} images, 0 .. {len(x) - 1}, for each of {len(boxes)} boxes")
     return index, (cells[0], cells[1])

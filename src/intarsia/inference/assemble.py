@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Predict, predict_settings
-from ..errors import CheckpointError, ModelError
+from ..errors import CheckpointError, ModelError, counted
 from ..labels import LabelSpace
 from ..models.catalogue import ARCHITECTURES
 from ..structures import ClassLogits
-from .engine import Engine
+from .engine import Engine, name_of, networks_of
 from .ensemble import Ensemble
 from .resized import Resized
 from .views import Averaged
@@ -119,3 +119,20 @@ def described(engine: Engine) -> str:
     if isinstance(engine, Ensemble):
         told.append(f"{engine.how} of {len(engine.engines)} models")
     return "; ".join(told)
+
+
+def summary(engine: Engine, labels: LabelSpace, task: str, in_channels: int) -> str:
+    """Say in one line what a predictor is: network, size, task, classes, channels, device and precision, windows and views."""
+    names, networks = labels.names, networks_of(engine)
+    classes = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    size = sum(p.numel() for network in networks for p in network.model.parameters())
+    parts = [
+        name_of(networks[0] if networks else engine),
+        f"{size / 1e6:.1f} M parameters" if size >= 50_000 else f"{size:,} parameters" if networks else "",
+        task or "its usual task",
+        f"{counted(len(names), 'class') if len(names) == 1 else f'{len(names)} classes'}: {classes}",
+        counted(in_channels, "channel"),
+        f"{networks[0].device}, {networks[0].precision}" if networks else "cpu, float32",
+        described(engine),
+    ]
+    return "; ".join(filter(None, parts))

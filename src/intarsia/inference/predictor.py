@@ -11,25 +11,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..checkpoint import Checkpoint
 from ..config import Predict
-from ..errors import DataError, IntarsiaError, ModelError, counted
+from ..errors import IntarsiaError, ModelError
 from ..labels import LabelSpace
 from ..models.catalogue import ARCHITECTURES
-from ..postprocess import check_options, checked, decide, decision, finite, options_of, semantic_view, usual_task
+from ..postprocess import check_options, decision
 from ..structures import Answer, Output
-from .assemble import described
-from .engine import Engine, Torch, memory_explained, name_of, networks_of
-from .inputs import fit_channels, to_tensor
+from . import running
+from .assemble import described, summary
+from .engine import Engine, Torch, name_of, networks_of
 from .opened import opened
 from .prediction import Prediction
-from .reading import Given, Picture, read_ahead, read_picture
-from .resized import Resized
-from .windows import Windowed
+from .reading import Given, read_ahead, read_picture
 
 if TYPE_CHECKING:
     from .job import Predictions
@@ -189,20 +186,7 @@ class Predictor:
         return predict(self, source, out, **options)
 
     def __repr__(self) -> str:
-        names = self.labels.names
-        classes = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        networks = networks_of(self.engine)
-        size = sum(p.numel() for network in networks for p in network.model.parameters())
-        parts = [
-            name_of(networks[0] if networks else self.engine),
-            f"{size / 1e6:.1f} M parameters" if size >= 50_000 else f"{size:,} parameters" if networks else "",
-            self.task or "its usual task",
-            f"{counted(len(names), 'class') if len(names) == 1 else f'{len(names)} classes'}: {classes}",
-            counted(self.in_channels, "channel"),
-            f"{self.device}, {self.precision}",
-            self.way,
-        ]
-        return f"Predictor({'; '.join(filter(None, parts))})"
+        return f"Predictor({summary(self.engine, self.labels, self.task, self.in_channels)})"
 
     @property
     def way(self) -> str:
@@ -259,7 +243,7 @@ class Predictor:
 
         Raises: DataError when it cannot be read, or has other channels than the network was trained on.
         """
-        return self._predict(read_picture(image, self.in_channels))
+        return running.predicted(self, read_picture(image, self.in_channels))
 
     def stream(
         self,
@@ -282,7 +266,7 @@ class Predictor:
         with closing(read_ahead(images, self.in_channels, workers)) as source:
             for name, job in source:
                 try:
-                    prediction = self._predict(job.result(), probabilities)
+                    prediction = running.predicted(self, job.result(), probabilities)
                 except IntarsiaError as error:
                     if failed is None:
                         raise
@@ -305,19 +289,7 @@ class Predictor:
         Raises: DataError for other images, or images that do not fit into memory; ModelError when the network returns
             something else, or scores that are no numbers.
         """
-        _check_image(image, self.in_channels)
-        with memory_explained(image, self.device):
-            return self._sound(self.engine(image), image)
-
-    def _sound(self, output: Output, image: Tensor) -> Output:
-        """The output of an engine for images, checked and in float32."""
-        network, narrow = name_of(self.engine), self.precision
-        hint = "" if narrow == "float32" else f"; {narrow} may be too narrow for it: use precision='float32'"
-        output = checked(output, image, self.labels, network)
-        finite(output, network, hint)
-        kind: Any = type(output)
-        wide: Output = kind(*map(_wide, output))
-        return wide
+        return running.output_of(self, image)
 
     @torch.inference_mode()
     def answers(self, output: Output) -> list[Answer]:
@@ -330,9 +302,7 @@ class Predictor:
 
         Raises: ModelError where the output cannot answer the task.
         """
-        known = options_of(self.task or usual_task(type(output), self.labels), type(output))
-        warmth = {"temperature": self.temperature} if "temperature" in known else {}
-        return [_on_cpu(answer) for answer in decide(output, self.labels, self.task, **self.decide, **warmth)]
+        return running.answers_of(self, output)
 
     @torch.inference_mode()
     def run(self, image: Tensor) -> list[Answer]:
@@ -345,17 +315,7 @@ class Predictor:
 
         Raises: as `output` and `answers`.
         """
-        engine = self.engine
-        if isinstance(engine, Resized):
-            _check_image(image, self.in_channels)
-            with memory_explained(image, self.device):
-                return engine.answers(image, lambda output, part: self.answers(self._sound(output, part)))
-        if not isinstance(engine, Windowed) or engine.side(image.shape[-2], image.shape[-1]) is None:
-            return self.answers(self.output(image))
-        _check_image(image, self.in_channels)
-        things = [self.labels.names.index(name) for name in self.labels.things]
-        with memory_explained(image, self.device):
-            return engine.answers(image, lambda output, part: self.answers(self._sound(output, part)), things)
+        return running.run(self, image)
 
     def logits(self, image: Tensor) -> Tensor:
         """The scores of a batch's pixels.
@@ -367,16 +327,7 @@ class Predictor:
 
         Raises: as `output`; ModelError where the network gives pixels no scores.
         """
-        return self._scores(self.output(image))
-
-    def _scores(self, output: Output) -> Tensor:
-        found = semantic_view(output)
-        if found is None:
-            raise ModelError(
-                f"{name_of(self.engine)} returns {type(output).__name__}, which has no scores of each pixel's classes; "
-                "use run or output"
-            )
-        return found.logits
+        return running.scores_of(self, self.output(image))
 
     def probabilities(self, image: Tensor) -> Tensor:
         """How probable each class is, under the temperature that `intarsia calibrate` fitted.
@@ -392,46 +343,3 @@ class Predictor:
     def scaled(self, logits: Tensor) -> Tensor:
         """The probabilities [B, K, H, W] of logits, under the predictor's temperature."""
         return self.labels.probabilities(logits / self.temperature)
-
-    def _predict(self, picture: Picture, keep: bool = False) -> Prediction:
-        pixels, path, note = picture.pixels, picture.path, picture.note
-
-        def again() -> np.ndarray:
-            return self.probabilities(to_tensor(fit_channels(pixels, self.in_channels)[0]))[0].cpu().numpy()
-
-        sure: np.ndarray | None = None
-        try:
-            if keep:
-                output = self.output(to_tensor(picture.fitted))
-                sure = self.scaled(self._scores(output))[0].cpu().numpy()
-                answer = self.answers(output)[0]
-            else:
-                answer = self.run(to_tensor(picture.fitted))[0]
-        except DataError as error:
-            if path is None:
-                raise
-            raise DataError(f"{path}: {error}") from None
-        if isinstance(self.engine, Windowed | Resized):
-            note = "; ".join(filter(None, (note, self.engine.note(*pixels.shape[:2]))))
-        return Prediction(
-            answer, self.labels, pixels, picture.name, path, note, again if sure is None else lambda: sure
-        )
-
-
-def _check_image(image: Tensor, channels: int) -> None:
-    if image.ndim != 4 or image.shape[1] != channels or not image.numel():
-        raise DataError(f"images of shape {tuple(image.shape)}; give [B, {channels}, H, W], not empty")
-    if image.dtype not in (torch.uint8, torch.int32):
-        raise DataError(
-            f"images of {image.dtype}; give raw integers, uint8 or (16-bit values) int32: the predictor normalizes them itself"
-        )
-
-
-def _wide(part: Any) -> Any:
-    return part.float() if isinstance(part, Tensor) and part.is_floating_point() else part
-
-
-def _on_cpu(answer: Answer) -> Answer:
-    kind: Any = type(answer)
-    moved: Answer = kind(*(part.cpu() if isinstance(part, Tensor) else part for part in answer))
-    return moved

@@ -25,13 +25,12 @@ the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; di
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_boxes, joined
+from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_boxes, fixed_boxes, joined
 from ...blocks.boxes import boxes_around, in_full
 from ...blocks.conv import ConvNormAct
 from ...blocks.feature_pyramid import FeaturePyramid
@@ -118,8 +117,10 @@ class MaskRCNN(nn.Module):
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ...
-        find = self.detected if truth is None or not self.training else partial(self.matched, truth)
-        return find(pyramid, (image.shape[2], image.shape[3]))
+        size = (image.shape[2], image.shape[3])
+        if truth is not None and self.training:
+            return self.matched(truth, pyramid, size)
+        return self.fixed(pyramid, size) if torch.compiler.is_exporting() else self.detected(pyramid, size)
 
     def detected(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
         """Judge the proposals, keep the best boxes, and draw what is in them."""
@@ -139,6 +140,22 @@ class MaskRCNN(nn.Module):
             drawn = self.draw(cells, torch.cat([one.classes for one in found]))
             masks = fill_up(drawn.split([len(one.boxes) for one in found]), self.limit)
         scores, classes, boxes = (fill_up(part, self.limit) for part in zip(*found, strict=True))
+        return Detections(scores, classes, boxes, masks, size)
+
+    def fixed(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
+        """`detected` in shapes that do not depend on what is found, for export: every proposal that there may be is judged."""
+        proposed = self.propose.fixed(pyramid, size)  # [B, P, 4]
+        b, p, _ = proposed.shape
+        logits, codes = self.judge(self.cut(pyramid, proposed.flatten(0, 1), _images(b, p, proposed)))
+        scores, classes, boxes = fixed_boxes(
+            logits.unflatten(0, (b, p)), codes.unflatten(0, (b, p)), proposed, size,
+            score=self.score, overlap=self.overlap, limit=self.limit,
+        )  # fmt: skip
+        masks = None
+        if self.draw is not None:
+            cells = self.cut_finer(pyramid, boxes.flatten(0, 1), _images(b, self.limit, boxes))
+            masks = self.draw(cells, classes.flatten()).unflatten(0, (b, self.limit))
+            masks = masks * (scores > 0)[..., None, None]
         return Detections(scores, classes, boxes, masks, size)
 
     def matched(self, truth: Batch, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
@@ -190,6 +207,11 @@ class MaskRCNN(nn.Module):
         return Truth(boxes_around(masks[known]), classes[known], masks[known], boxes_around(masks[~known]))
 
 
+def _images(b: int, n: int, boxes: Tensor) -> Tensor:
+    """Which of b images each of b * n boxes lies in."""
+    return torch.arange(b, device=boxes.device)[:, None].expand(b, n).flatten()
+
+
 class MaskHead(nn.Module):
     """Four convolutions, an enlargement, and a mask for each class, of which that of the object's class is returned."""
 
@@ -205,7 +227,7 @@ class MaskHead(nn.Module):
 
     def forward(self, cells: Tensor, classes: Tensor) -> Tensor:
         """Draw the mask [M, 28, 28] of each object, logits, from cells [M, C, 14, 14] and its class [M]."""
-        m = len(classes)
+        m = classes.shape[0]
         x = self.enlarge(self.convolve(cells)).relu()  # [m, 256, 28, 28]
         x = self.score(x)  # [m, K, 28, 28]
         return in_full(x[torch.arange(m, device=x.device), classes])
