@@ -7,6 +7,7 @@
         OddMode         a picture in colors that are not read as they are, but can be turned into RGB
         TwiceNamed      two files of one name, of which one can be kept
         PartError       one of several files that a mask is made of
+        PlaceError      a file or folder, and what is wrong with it
         LabelError      label values: outside the label space, or a label space that contradicts itself
           OddValues     a mask holds what the label space does not know
       ModelError        an unknown architecture, or options that it does not take
@@ -67,6 +68,19 @@ class PartError(DataError):
     def __init__(self, *told: object, path: Path | None = None) -> None:
         super().__init__(*told)
         self.path = path
+
+
+class PlaceError(DataError):
+    """A file or folder, and what is wrong with it; a message alone makes one too, as in `TwiceNamed`.
+
+    Args:
+        where: the file or folder, with which the sentence begins.
+        why: the rest of the sentence.
+    """
+
+    def __init__(self, *told: object, where: object = "", why: str = "") -> None:
+        super().__init__(*(told or (f"{where}: {why}",)))
+        self.why = why or str(self)
 
 
 class LabelError(DataError): ...

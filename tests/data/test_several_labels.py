@@ -134,6 +134,11 @@ def test_planes_in_one_array_are_read(root: Path, tmp_path: Path) -> None:
     np.save(place / "masks" / "p0.npy", planes_of(0)[0][0].astype(np.uint8))
     with pytest.raises(DataError, match=r"p0\.npy: holds one map, but labels\.planes asks for 3, one a class"):
         data[0]
+    unknown = planes_of(0)[0].astype(np.uint8)
+    unknown[1, :3] = 255
+    np.save(place / "masks" / "p0.npy", unknown)
+    with pytest.raises(DataError, match=r"planes hold 255 beside 0 and 1; .* cannot be unknown for one class alone"):
+        data[0]
 
 
 def test_cache_and_shards_give_back_what_was_read(root: Path, tmp_path: Path) -> None:

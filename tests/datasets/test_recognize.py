@@ -11,7 +11,7 @@ from PIL import Image
 
 from intarsia.annotations.convert import convert, read
 from intarsia.datasets import open as open_dataset
-from intarsia.datasets.recognize import exports, packed
+from intarsia.datasets.recognize import exports, public_layouts
 from intarsia.doctor import audit
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
@@ -170,7 +170,7 @@ def test_an_archive_and_a_file_are_exports_as_well(tmp_path: Path, run_cli) -> N
 def test_layouts_of_makers(tmp_path: Path, shared_data: Path) -> None:
     recipe, said = init(shared_data / "dsb2018_110")
     assert "the layout of nuclei" in said and recipe["data"]["name"] == "nuclei" and len(opened(recipe)[0]) == 48
-    assert [known.data["name"] for known in packed(shared_data / "camvid")] == ["camvid"]
+    assert [known.data["name"] for known in public_layouts(shared_data / "camvid")] == ["camvid"]
     (hint,) = (f for f in audit(shared_data / "drive").findings if f.kind == "layout")
     assert "DRIVE: vessels" in hint.message and "intarsia data audit drive --root" in hint.fix
     recipe, _ = init(shared_data / "sly_lemons")

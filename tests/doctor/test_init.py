@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from intarsia.datasets import open as open_dataset
-from intarsia.doctor import audit
+from intarsia.doctor import audit, describe
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
 from intarsia.training.usual import init
@@ -314,3 +314,24 @@ def test_files_that_cannot_be_read_are_told_and_left_to_the_audit(tmp_path: Path
         path.write_text("no image")
     with pytest.raises(DataError, match=r"s0\.png: a text file"):
         init(tmp_path)
+
+
+def test_more_names_than_values_are_refused_or_said(tmp_path: Path) -> None:
+    """Two values are two classes, 0 and 1 as well as 0 and 255; of more ids those without a mask are named."""
+    for place, values in (("ends", (0, 255)), ("bits", (0, 1)), ("ids", (0, 1, 3))):
+        for number in range(3):
+            mask = np.repeat(np.array(values, np.uint8), 20)[:, None].repeat(30, 1)
+            for part, array in (
+                ("images", np.random.default_rng(number).integers(0, 256, (*mask.shape, 3), np.uint8)),
+                ("masks", mask),
+            ):
+                (tmp_path / place / part).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(tmp_path / place / part / f"{number}.png")
+    for place in ("ends", "bits"):
+        with pytest.raises(LabelError, match="3 classes given, but the masks hold two values; name two"):
+            describe(tmp_path / place, classes=["a", "b", "c"])
+        labels = describe(tmp_path / place, classes=["a", "b"]).labels
+        assert labels is not None and labels.names == ("a", "b")
+    found = describe(tmp_path / "ids", classes=["a", "b", "c", "d", "e"])
+    assert found.labels is not None and found.labels.num_classes == 5
+    assert "no mask holds c (2), e (4)" in found.said

@@ -84,11 +84,12 @@ def read(root: str | Path, tool: str | None = None, images: str | Path | None = 
     except DataError as error:
         raise type(error)(str(error).replace(str(folder), str(root))) from error
     outside = told(left)
-    project = usable(replace(project, remarks=(*project.remarks, *told_pages(paged), *outside)), root, folder)
+    remarks = (*project.remarks, *told_pages(paged), *outside)
+    project = usable(replace(project, remarks=remarks, outside="".join(outside)), root, folder)
     if not project.pictures and project.loose:
         raise DataError(str(project.loose[0]))
     if not project.pictures:
-        why = f" ({outside[0]})" if outside else ""
+        why = f" ({project.outside})" if project.outside else ""
         raise DataError(f"{root}: the export of {TOOLS[name].title} holds no pictures{why}; export it again, with some")
     return by_folder(project)
 
@@ -112,7 +113,7 @@ def convert(project: Project, to: str, out: str | Path, *, uncovered: str = "bac
 
     Returns: the project as written, its images where they are now; its remarks are what the format could not hold.
 
-    Raises: DataError when the tool cannot import, the folder is not empty, or an image has not the size that is told.
+    Raises: DataError when the tool cannot import, the folder is not empty, or an image has another size than its picture.
     """
     out = Path(out)
     project = prefixed(project)

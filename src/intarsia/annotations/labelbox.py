@@ -4,7 +4,7 @@ v1: {"External ID": "a.jpg", "Label": {"objects": [{"value": "deer", "polygon": 
 v2: {"data_row": {"external_id": "a.jpg"}, "media_attributes": {...}, "projects": {"...": {"labels": [...]}}}
 
 Masks stand in these files as addresses: those whose file lies beside the export, under the address's last name, are
-read; the others are told. Import lines name a data row's global key, and hold polygons, or PNGs in base64.
+read; a remark counts the others. Import lines name a data row's global key, and hold polygons, or PNGs in base64.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def recognize(root: Path) -> bool:
 def read(root: Path) -> Project:
     """One export.
 
-    Raises: DataError when an image's size is neither told nor to be found, or an object cannot be drawn.
+    Raises: DataError when an image's size is neither given nor to be found, or an object cannot be drawn.
     """
     path = the_one(root, _files(root), "Labelbox")
     beside = Beside(path.parent)

@@ -170,8 +170,9 @@ class Project:
         colors: of those classes that have one.
         pictures: any sequence; reading one may read its file.
         source: the tool's name in the catalogue.
-        remarks: what is said of the export as a whole, one sentence each; what is said of pictures is in their `notes`.
+        remarks: one sentence each about the export as a whole; those about pictures are in their `notes`.
         loose: annotations that belong to no picture, and pictures that cannot be read.
+        outside: the sentence about files outside of the export that were left alone; also among the remarks.
     """
 
     classes: tuple[str, ...]
@@ -180,6 +181,7 @@ class Project:
     colors: Mapping[str, Color] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     loose: tuple[Fault, ...] = ()
+    outside: str = ""
 
     @property
     def faults(self) -> tuple[Fault, ...]:

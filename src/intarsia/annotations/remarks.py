@@ -20,7 +20,7 @@ def said(pictures: Iterable[Picture], general: Sequence[str] = ()) -> list[str]:
     """What was left out of some pictures or changed on them, one sentence each with its count.
 
     Args:
-        general: what is said of their export as a whole, which comes between.
+        general: sentences about their export as a whole, which come between.
     """
     some = list(pictures)
     return [*told_notes(some), *general, *beyond(some)]

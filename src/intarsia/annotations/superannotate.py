@@ -37,10 +37,9 @@ def read(root: Path) -> Project:
 
     Raises: DataError that names file and instance.
     """
-    files, damaged = _files(root)
-    loose = [Fault(path, "", "", str(error).removeprefix(f"{path}: ")) for path, error in damaged]
-    if not files and damaged:
-        raise damaged[0][1]
+    files, loose = _files(root)
+    if not files and loose:
+        raise DataError(str(loose[0]))
     if not files:
         raise DataError(f"{root}: holds no JSON file of SuperAnnotate")
     beside = Beside(root)
@@ -116,18 +115,16 @@ def write(project: Project, out: Path) -> tuple[str, ...]:
     return lost(project, classes=True, colors=True, crowds=True, objects=True)
 
 
-def _files(root: Path) -> tuple[list[Path], list[tuple[Path, DataError]]]:
+def _files(root: Path) -> tuple[list[Path], list[Fault]]:
     """The files of SuperAnnotate, and what is wrong with files that cannot be read."""
-    found, damaged = [], []
+    found, damaged = list[Path](), list[Fault]()
     known = (root / "classes" / "classes.json").is_file()
     for path in sorted(root.rglob("*.json") if known else root.glob("*.json")) if root.is_dir() else []:
         if path.parent.name == "classes":
             continue
-        try:
+        tree = None
+        with recording(damaged, path, "", "", "SuperAnnotate"):
             tree = read_json(path)
-        except DataError as error:
-            damaged.append((path, error))
-            continue
         old = isinstance(tree, list) and path.name.endswith(("___objects.json", "___pixel.json"))
         if old or (
             isinstance(tree, dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,9 @@ from ..errors import counted
 from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
 
 if TYPE_CHECKING:
-    from ..doctor import Audit
+    from ..doctor import Audit, Diagnosis
     from ..labels import LabelSpace
+    from ..output import Output
 
 COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -50,33 +53,11 @@ def audit(
     from .source import there
 
     there(source)
-    import time
+    from ..doctor import mend
 
-    from ..doctor import mend, visit
-    from ..doctor.mend import acceptable, vacant
-    from ..errors import DataError
-    from ..output import Output
-    from .source import opened, undescribed
-    from .terms import tell
-
-    if out is not None and out.is_dir():
-        raise DataError(f"{out}: is a folder; give the page a file's name, such as {out / 'audit.html'}")
-    if fix is not None:
-        vacant(fix)
-    page = Output(out.parent, [out.name], overwrite=overwrite) if out is not None else None
-    acceptable(accept or ())
-    if accept and fix is None:
-        raise DataError(f"--accept {accept[0]} says what --fix may mend; give --fix DIR as well")
-    if quick and (fix is not None or suspect):
-        raise DataError(
-            f"--quick looks at too little for {'--suspect' if fix is None else '--fix'}; leave one of them out"
-        )
+    page = _checked(out, fix, accept or (), quick, suspect, overwrite)
     started = time.perf_counter()
-    if undescribed(source):
-        found = visit(source, splits=split, quick=quick, suspect=suspect)
-        tell(found.dataset)
-    else:
-        found = visit(tuple(opened(source, root, split)), quick=quick, suspect=suspect)
+    found = _looked(source, root, split, quick, suspect)
     steps = mend(found, fix, accept or ()) if fix else None
     if out is not None and page is not None and found.labels is not None:
         from ..report import audit_page
@@ -86,20 +67,63 @@ def audit(
         with page.file(out.name) as file:
             audit_page.write(file, found, title=Path(source).name, command=command, seconds=seconds)
     if as_json:
-        told = {**({"page": out} if out else {}), **({"fixed": {"out": fix, "steps": steps}} if fix else {})}
-        answer({**found.audit.to_dict(), **told})
-        return 1 if found.audit.errors else 0
-    show(found.audit, found.labels)
-    lines = []
-    if steps is not None:
-        lost, drawn = (sum(step["left_out"] == what for step in steps) for what in ("file", "annotation"))
-        gone = f"{lost} left out" + (f", {counted(drawn, 'annotation')} left out" if drawn else "")
-        changed = len(steps) - lost - drawn
-        lines.append(f"clean copy: {fix} ({changed} files changed, {gone}; fixed.json lists them)")
-        lines.append(f"to train on it: intarsia init {fix}")
-    for line in [*lines, *([f"page: {out}"] if out is not None else [])]:
-        console().print(line, markup=False, soft_wrap=True)
+        more = {**({"page": out} if out else {}), **({"fixed": {"out": fix, "steps": steps}} if fix else {})}
+        answer({**found.audit.to_dict(), **more})
+    else:
+        show(found.audit, found.labels)
+        for line in [*(_copied(fix, steps) if steps is not None else []), *([f"page: {out}"] if out else [])]:
+            console().print(line, markup=False, soft_wrap=True)
     return 1 if found.audit.errors else 0
+
+
+def _checked(
+    out: Path | None, fix: Path | None, accept: Sequence[str], quick: bool, suspect: bool, overwrite: bool
+) -> Output | None:
+    """Refuse options that do not fit together; gives the place of the page.
+
+    Raises: DataError.
+    """
+    from ..doctor.mend import acceptable, vacant
+    from ..errors import DataError
+    from ..output import Output
+
+    if out is not None and out.is_dir():
+        raise DataError(f"{out}: is a folder; give the page a file's name, such as {out / 'audit.html'}")
+    if fix is not None:
+        vacant(fix)
+    page = Output(out.parent, [out.name], overwrite=overwrite) if out is not None else None
+    acceptable(accept)
+    if accept and fix is None:
+        raise DataError(f"--accept {accept[0]} says what --fix may mend; give --fix DIR as well")
+    if quick and (fix is not None or suspect):
+        raise DataError(
+            f"--quick looks at too little for {'--suspect' if fix is None else '--fix'}; leave one of them out"
+        )
+    return page
+
+
+def _looked(source: str, root: str | None, split: list[str] | None, quick: bool, suspect: bool) -> Diagnosis:
+    """What the doctor finds in a source."""
+    from ..doctor import visit
+    from .source import opened, undescribed
+    from .terms import tell
+
+    if not undescribed(source):
+        return visit(tuple(opened(source, root, split)), quick=quick, suspect=suspect)
+    found = visit(source, splits=split, quick=quick, suspect=suspect)
+    tell(found.dataset)
+    return found
+
+
+def _copied(fix: Path | None, steps: Sequence[Mapping[str, object]]) -> list[str]:
+    """The lines about a clean copy."""
+    lost, drawn = (sum(step["left_out"] == what for step in steps) for what in ("file", "annotation"))
+    gone = f"{lost} left out" + (f", {counted(drawn, 'annotation')} left out" if drawn else "")
+    changed = len(steps) - lost - drawn
+    return [
+        f"clean copy: {fix} ({changed} files changed, {gone}; fixed.json lists them)",
+        f"to train on it: intarsia init {fix}",
+    ]
 
 
 def show(found: Audit, space: LabelSpace | None) -> None:

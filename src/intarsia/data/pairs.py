@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import DataError, LabelError
-from ..labels import LabelSpace
+from ..labels import IGNORE, LabelSpace
 from ..structures import Sample
 from .dataset import Fault, Notes
 from .files.codecs import raw_of, read_image
-from .files.npy import planes_of, whole
+from .files.npy import load, planes_of, whole
 from .things import only_things, thing_rows
 
 if TYPE_CHECKING:
@@ -247,6 +247,12 @@ def _stacked(path: Path, labels: LabelSpace) -> Raw:
     Raises: DataError for a file that holds one map, or another number of planes.
     """
     planes = planes_of(path)
+    if planes is None and path.suffix.lower() == ".npy" and (stored := load(path)).ndim == 3:
+        odd = np.unique(stored[(stored != 0) & (stored != 1)])[:5].tolist()
+        raise DataError(
+            f"{path}: its planes hold {', '.join(map(str, odd))} beside 0 and 1; a plane is on or off, and a pixel cannot be "
+            f"unknown for one class alone, so give folders of masks with {{class}} in data.masks, and such pixels in {IGNORE!r}"
+        )
     if planes is None:
         raise DataError(
             f"{path}: holds one map, but labels.planes asks for {labels.num_classes}, one a class; give an array "

@@ -160,7 +160,7 @@ def drawn(
     Raises: DataError when the images of all pictures are missing; those of some are faults.
     """
     lost = [picture.name for picture in pictures if picture.image is None]
-    why = next((f" ({r})" for r in project.remarks if "outside of the export" in r), "") if lost else ""
+    why = f" ({project.outside})" if project.outside else ""
     if lost and len(lost) == len(pictures):
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
         raise DataError(f"{project.source}: the images of {shown} are not found beside the export{why}; put them there")

@@ -21,7 +21,7 @@ from ..data.folders.beside import Beside, beside
 from ..data.folders.find import find
 from ..data.folders.layout import Layout, ending, image_of, listed, nothing, pair
 from ..data.folders.nodata import settle
-from ..data.folders.planes import files_of, home, known, numbered, numbers, read, read_stack, stacked
+from ..data.folders.planes import are_objects, files_of, home, known, numbers, read, read_stack, stacked
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..data.things import with_things
@@ -173,7 +173,7 @@ def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple
     files = files_of(root, layout.masks, split, layout.mask_suffix)
     if labels.planes:
         known(labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks)))
-        return labels, "", partial(read_stack, files, labels, numbered(files))
+        return labels, "", partial(read_stack, files, labels, are_objects(files))
     values, uncovered = numbers(
         labels, {named for held in files.values() for named, _ in held}, str(root / home(layout.masks))
     )
@@ -182,7 +182,7 @@ def _planes(root: Path, layout: Layout, split: str, labels: LabelSpace) -> tuple
     return (
         labels,
         f"masks are laid over each other in the order {order}, later ones on top; what none covers is {labels.values.get(uncovered, IGNORE)}",
-        partial(read, files, values, uncovered, numbered(files)),
+        partial(read, files, values, uncovered, are_objects(files)),
     )
 
 

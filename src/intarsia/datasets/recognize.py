@@ -17,7 +17,7 @@ from ..annotations.splits import declared, together, untrainable
 from ..data.dataset import Fault
 from ..data.roles import KNOWN, TEST, TRAIN, VAL, of
 from ..data.things import with_things
-from ..errors import DataError, counted
+from ..errors import DataError, PlaceError, counted
 from ..labels import LabelSpace
 from . import panoptic
 from .catalogue import DATASETS
@@ -67,7 +67,7 @@ def recognize(root: Path, holdout: float, roles: Mapping[str, str] | None = None
     known = [_export(root, splits, tool, holdout, roles) for splits, tool in found] if len(found) == 1 else []
     titles = [f"{tool} in {_where(root, next(iter(splits.values())))}" for splits, tool in found]
     if not found:
-        known = packed(root)
+        known = public_layouts(root)
         titles = [k.title for k in known]
     if len(titles) > 1:
         told = ", ".join(titles[:5]) + (f" and {len(titles) - 5} more" if len(titles) > 5 else "")
@@ -75,10 +75,11 @@ def recognize(root: Path, holdout: float, roles: Mapping[str, str] | None = None
     if not known and is_one(root):  # any folders of pictures look like it, so that everything else comes first
         return _classes(root, holdout)
     if not known:
-        raise DataError(
-            f"{root}: is no export of a known annotation tool either, nor any data set's layout, nor pictures in folders by "
-            "class whose names differ (where they are that all the same, write data.name: class_folders into a recipe)"
+        why = (
+            "is no export of a known annotation tool either, nor any data set's layout, nor pictures in folders by class "
+            "whose names differ (where they are that all the same, write data.name: class_folders into a recipe)"
         )
+        raise PlaceError(where=root, why=why)
     return known[0]
 
 
@@ -124,7 +125,7 @@ def richer(root: Path, holdout: float) -> Known | None:
     Args:
         holdout: share of the images to validate on, where there is no split for that.
     """
-    if known := packed(root, _RICHER):
+    if known := public_layouts(root, _RICHER):
         return known[0]
     groups: dict[tuple[Path, str], dict[str, Path]] = {}
     for path in panoptic.files_of(root):
@@ -146,7 +147,7 @@ def richer(root: Path, holdout: float) -> Known | None:
     return Known(title, data, None, sizes, splits=said)
 
 
-def packed(root: Path, names: Sequence[str] = ()) -> list[Known]:
+def public_layouts(root: Path, names: Sequence[str] = ()) -> list[Known]:
     """The data sets whose makers' layout a folder has, with at least one split to train on.
 
     Args:

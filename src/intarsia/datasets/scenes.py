@@ -2,7 +2,7 @@
 
 All things are of about one size in meters, so that far ones are small, and haze takes the color of what is far: every
 material has one channel that is nearly black, and haze lights it up. Neighbors of a cluster touch or cover each other, so
-that a map of classes does not tell them apart. What the numbers of a scene depend on is said in `shapes`.
+that a map of classes does not tell them apart. See `shapes` for what the numbers of a scene depend on.
 """
 
 from typing import NamedTuple

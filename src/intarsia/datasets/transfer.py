@@ -1,6 +1,6 @@
 """One file from a server, continued after a cut.
 
-What has arrived stays in NAME.part, with what the server said of the file beside it. The next call asks for the rest
+What has arrived stays in NAME.part, with the description that the server gave beside it. The next call asks for the rest
 alone, and starts anew when the file has changed or the server sends whole files only.
 """
 

@@ -16,7 +16,7 @@ from ..data.folders.find import find
 from ..data.roles import of
 from ..datasets.catalogue import CONSTRUCTORS, DATASETS
 from ..datasets.recognize import Known, richer
-from ..errors import DataError, LabelError, NoPairs, nearest
+from ..errors import DataError, LabelError, NoPairs, PlaceError, nearest
 from ..labels import LabelSpace
 from .described import Described
 from .described import opened as opened
@@ -123,7 +123,8 @@ def _otherwise(
     except DataError as error:
         if nothing is None or exports(root):  # an export that cannot be read has nothing to do with masks' names
             raise
-        raise NoPairs(f"{nothing}; {str(error).removeprefix(f'{root}: ')}") from None
+        why = error.why if isinstance(error, PlaceError) else error
+        raise NoPairs(f"{nothing}; {why}") from None
     return _known(root, known, classes)
 
 

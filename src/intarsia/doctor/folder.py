@@ -1,7 +1,7 @@
 """Describe a folder of images and masks that nobody described: its pairs, what its masks mean, and how it is read.
 
 Only what the masks hold is believed. A file of class names is used where it agrees with them; the colors in such files
-are often those of another tool, and then that is said, and they are not used.
+are often those of another tool, and then a remark says so, and they are not used.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Change(NamedTuple):
     Args:
         value: B - A with its interval, of 0..1.
         p: of the permutation test; among classes after Holm.
-        real: whether it can be told from none.
+        real: whether it differs from none.
         needed: about how many such images would tell it; None where there is no difference at all.
     """
 

@@ -133,7 +133,7 @@ def predict(
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
-        say: is told, in a sentence, what of the inputs is left out, before the first picture.
+        say: gets a sentence about what of the inputs is left out, before the first picture.
         done: is given each picture's line once its files are written, in the order of the pictures.
         task, decide: as for `Predictor`; "" and nothing: the model's own.
 

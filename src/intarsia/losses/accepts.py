@@ -19,7 +19,7 @@ def accepts(loss: Callable[..., Any]) -> tuple[type, ...] | None:
         loss: a class of losses, a function that returns one, or a loss itself: a network module or any callable.
 
     Returns: the types in the annotation of `output`, or of the first parameter where none is called so; None where
-        nothing is said, or what is said cannot be read.
+        nothing is annotated, or the annotation cannot be read.
     """
     called = _called(loss)
     if called is None:

@@ -61,7 +61,7 @@ def study(
         data: a data set's name, a folder of images and masks, an export, or a recipe, whose network is replaced.
         root: where a data set given by name lies.
         out: folder of the study; runs that are finished there are not trained again.
-        say: is told what happens, a line at a time.
+        say: gets what happens, a line at a time.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
 
     Raises: RecipeError, ModelError, DataError or TrainingError, before the first run is trained wherever that is possible.

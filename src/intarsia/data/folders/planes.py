@@ -145,9 +145,8 @@ def plane_of(path: Path) -> np.ndarray:
     values = np.unique(part)
     if len(values[values != 0]) > 1:
         shown = ", ".join(map(str, values[:5].tolist())) + (", ..." if len(values) > 5 else "")
-        raise DataError(
-            f"{path}: holds {len(values)} values ({shown}), but the mask of one class is on or off; write 0 and 255 without smoothing"
-        )
+        how = f"put pixels that are unknown into a mask called {IGNORE!r}, which counts for no class" if len(values) == 3 else "write 0 and 255 without smoothing"  # fmt: skip
+        raise DataError(f"{path}: holds {len(values)} values ({shown}), but the mask of one class is on or off; {how}")
     inside: np.ndarray = part != 0
     return inside
 
@@ -237,7 +236,7 @@ def read(files: Mapping[str, Files], values: Mapping[str, int], uncovered: int, 
     return Raw(classes[top], things[top] if objects else None, covered=covered)
 
 
-def numbered(files: Mapping[str, Files]) -> bool:
+def are_objects(files: Mapping[str, Files]) -> bool:
     """Whether the files are objects: an image has several of one class, or they say no class."""
     return any(
         OBJECT in (classes := [named for named, _ in held]) or len(set(classes)) < len(classes)

@@ -103,7 +103,7 @@ def masks_of(items: Iterable[Pair], blend: bool = True) -> list[Exam]:
             return inspect_mask(item, error)
         exam = inspect_mask(item, (stored, palette), blend)
         hot = exam.form is not None and twice is not None
-        return replace(exam, form=exam.form._replace(kind="npy one-hot")) if exam.form and hot else exam
+        return replace(exam, form=exam.form._replace(kind="npy one-hot", one_hot=True)) if exam.form and hot else exam
 
     return list(ahead(seen, items))
 
@@ -137,7 +137,7 @@ def look(case: Case, classes: tuple[str, ...], spool: Spool, quick: bool = False
         wrong = mask.path if isinstance(mask, PartError) else None
         exam = replace(exam, place=str(wrong or case.parts[0][1]))
     if exam.form is not None and overlap is not None and not case.parts:
-        exam = replace(exam, form=exam.form._replace(kind="npy one-hot"))
+        exam = replace(exam, form=exam.form._replace(kind="npy one-hot", one_hot=True))
     return case._replace(exam=spooled(exam, spool))
 
 

@@ -23,6 +23,7 @@ class Form(NamedTuple):
     channels: int = 1  # of the file's pixels; ids may be stored in three
     lossy: bool = False  # JPEG, and WebP or JPEG 2000 saved with loss
     exact: bool = True  # a data set reads the same: no gray that JPEG colored, and nothing half transparent
+    one_hot: bool = False  # an array of one map for each class
     veil: int | None = None  # the one alpha of a mask of one color, which may be its label too
 
 

@@ -13,7 +13,7 @@ from ...data.folders.find import MASKS, maskness
 from ...data.folders.layout import CHANNEL, FIRST, Layout, composed_differently
 from ...data.folders.planes import home
 from ...data.pairs import Pair
-from ...datasets.recognize import packed
+from ...datasets.recognize import public_layouts
 from ...errors import TwiceNamed
 from ..exam.reading import Case, Split
 from ..finding import Finding, Sight
@@ -118,7 +118,7 @@ def known_layouts(root: Path) -> list[Finding]:
     """Note that a folder whose classes have no names looks like a data set that has them."""
     return [
         Finding("layout", "note", f"The folder has {known.title}.", (str(root),), f"If it is that, `intarsia data audit {known.data['name']} --root {root}` knows its classes.")
-        for known in packed(root)
+        for known in public_layouts(root)
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ _TINY = 50  # pixels in all, and a thousandth of the mask: no object that somebo
 def scarce(space: LabelSpace, exams: Sequence[Exam], ignored: set[int]) -> Iterator[Finding]:
     """The finding about values that became classes although hardly a mask holds them.
 
-    A value is told when one mask alone holds it, and it covers a few pixels there or every other class is common; or
+    A value is reported when one mask alone holds it, and it covers a few pixels there or every other class is common; or
     when it stands apart from a row of ids 0, 1, .. n, of which a few may be missing, and most masks lack it. Without
     that gap, or as a class of more than a few pixels, it may well be meant, and is noted only.
     """

@@ -43,6 +43,8 @@ class Scan(NamedTuple):
     folder: str = ""  # where the masks lie
     each: tuple[frozenset[int], ...] = ()  # the raw values of each mask
     nodata: Nodata = Nodata()  # what the masks declare to be no data, which is not among the values
+    one_hot: bool = False  # some masks are arrays of one map for each class
+    painted: bool = False  # some masks have palettes
 
 
 def held(exams: Sequence[Exam]) -> Scan:
@@ -86,6 +88,8 @@ def held(exams: Sequence[Exam]) -> Scan:
         str(Path(readable[0].place).parent),
         tuple(frozenset(view) for view in views),
         nodata,
+        any(form.one_hot for form in forms),
+        any(form.palette is not None for form in forms),
     )
 
 
@@ -116,7 +120,7 @@ def label_space(
     kinds = ", ".join(f"{n} {kind}" for kind, n in scan.kinds.items())
     way = "colors" if scan.by_color else "ids"
     said.append(Remark("meaning", f"masks: {kinds}; read as {way}, {len(scan.pixels)} different ones"))
-    if "npy one-hot" in scan.kinds:
+    if scan.one_hot:
         told = "of one-hot arrays the last map that holds a pixel counts, and where none does the id is their number"
         said.append(Remark("meaning", told))
     numbers, sentence = black_and_white(scan)
@@ -193,8 +197,8 @@ def black_and_white(scan: Scan) -> tuple[dict[int | str, int], str]:
         top = max(shown)
         return {0: 0, top: 1}, f"0 is painted black and {top} white: they are two classes"
     found, sentence = two_classes(scan.pixels, scan.each)
-    painted = any("palette" in kind for kind in scan.kinds)  # an index of a palette is no gray
-    return ({}, "") if painted and any(isinstance(value, str) for value in found) else (found, sentence)
+    spans = any(isinstance(value, str) for value in found)
+    return ({}, "") if scan.painted and spans else (found, sentence)  # an index of a palette is no gray
 
 
 def _two(classes: list[str] | None, file: Named | None) -> list[str]:
@@ -215,7 +219,12 @@ def _numbered(
     if file is not None and classes is None and file.ids and set(ids) <= set(file.ids):
         values: dict[int | str, str] = dict(zip(file.ids, names, strict=True))
     elif not ids or max(ids) < len(names):
+        if classes is not None and ids == [0, 1]:
+            names = _two(classes, None)
         values = dict(enumerate(names))
+        if lacking := [f"{name} ({n})" for n, name in enumerate(names) if n not in ids] if classes is not None else []:
+            shown = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
+            said.append(Remark("meaning", f"no mask holds {shown}"))
     elif min(ids) >= 1 and max(ids) == len(names):
         values = {n + 1: name for n, name in enumerate(names)}
         said.append(Remark("meaning", "ids start at 1"))

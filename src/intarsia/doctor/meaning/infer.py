@@ -95,6 +95,8 @@ def infer(
         {} if by_color else _painted(readable, reading),
         str(Path(readable[0].place).parent),
         tuple(frozenset(reading.values(e)) - {STRAY} for e in reading.left(readable)),
+        one_hot=any(e.form.one_hot for e in readable if e.form),
+        painted=any(e.form.palette is not None for e in readable if e.form),
     )
     space = label_space(root, scan, classes, file, remarks)
     if reading.void is not None:

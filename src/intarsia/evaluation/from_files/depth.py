@@ -135,7 +135,7 @@ def both(
 def read_depth(path: Path, per_meter: float | None = None) -> np.ndarray:
     """A depth map [H, W] in meters; 0, NaN or below where it is not known.
 
-    Raises: DataError for a file of another form, and for a PNG where nobody said what its numbers mean.
+    Raises: DataError for a file of another form, and for a PNG where nothing says what its numbers mean.
     """
     if path.suffix.lower() == ".npy":
         array, _ = read_npy(path)

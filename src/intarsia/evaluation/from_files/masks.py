@@ -3,7 +3,7 @@
 folder/NAME.png         class numbers, or with `raw` the values that the data set's own masks hold; black and white are two classes
 folder/SCENE/NAME.png   the same, where the folder itself holds no label map
 
-What values mean where nobody said is decided in `reading`, over all files of a folder together.
+What values mean where nobody wrote it down is decided in `reading`, over all files of a folder together.
 """
 
 from __future__ import annotations
