@@ -1,0 +1,120 @@
+"""Files of every loader, damaged in many ways: each loads or is refused in one sentence, and nothing in it is executed."""
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from intarsia.checkpoint import load_foreign
+from intarsia.errors import CheckpointError
+
+State = dict[str, Tensor]
+
+
+def of_torchvision(name: str, **options: Any) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        from torchvision import models
+
+        return models.get_model(name, weights=None, weights_backbone=None, **options)
+
+    return make
+
+
+def of_smp(name: str, encoder: str = "resnet18", **options: Any) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        import segmentation_models_pytorch as smp
+
+        return getattr(smp, name)(encoder, encoder_weights=None, classes=4, **options)
+
+    return make
+
+
+WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's way through its code
+    "torchvision FCN": of_torchvision("fcn_resnet50"),
+    "torchvision DeepLabV3": of_torchvision("deeplabv3_resnet50", aux_loss=True),
+    "torchvision LR-ASPP": of_torchvision("lraspp_mobilenet_v3_large"),
+    "torchvision Mask R-CNN": of_torchvision("maskrcnn_resnet50_fpn"),
+    "torchvision Mask R-CNN v2": of_torchvision("maskrcnn_resnet50_fpn_v2"),
+    "smp Unet": of_smp("Unet"),
+    "smp UnetPlusPlus": of_smp("UnetPlusPlus"),
+    "smp Linknet": of_smp("Linknet"),
+    "smp FPN": of_smp("FPN"),
+    "smp PSPNet": of_smp("PSPNet"),
+    "smp DeepLabV3": of_smp("DeepLabV3"),
+    "smp DeepLabV3Plus": of_smp("DeepLabV3Plus"),
+    "smp UPerNet": of_smp("UPerNet"),
+}
+
+
+def shapes(make: Callable[[], nn.Module]) -> State:
+    """A state dict of the right shapes that takes no memory: each tensor is one number, seen everywhere."""
+    with torch.device("meta"):
+        state = make().state_dict()
+    return {key: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for key, tensor in state.items()}
+
+
+class Payload:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("executed",)
+
+
+def mutated(state: State, n: int, path: Path) -> None:
+    """Write the n-th damaged file: tensors missing, renamed, reshaped, of another kind; the file cut; a pickle."""
+    chance = random.Random(n)
+    tree: dict[str, Any] = dict(state)
+    keys = chance.sample(sorted(tree), k=min(len(tree), 1 << chance.randrange(6)))
+    kind = n % 8
+    for key in keys:
+        tensor = tree[key]
+        if kind == 0:
+            del tree[key]
+        elif kind == 1:
+            tree[key.replace(".", "_", 1) + "x"] = tree.pop(key)
+        elif kind == 2:
+            sides = [max(0, side + chance.choice((-1, 1))) for side in tensor.shape]
+            tree[key] = torch.zeros((), dtype=tensor.dtype).expand(sides)
+        elif kind == 3:
+            tree[key] = torch.zeros(()).expand([1] * chance.randrange(6))
+        elif kind == 4:
+            tree[key] = tensor.to(chance.choice((torch.complex64, torch.bool, torch.int8)))
+    if kind == 5:
+        tree[keys[0]] = Payload() if n % 16 == 5 else chance.choice((None, 3, "text", [1]))
+    torch.save({"state_dict": tree} if n % 3 else tree, path)
+    if kind >= 6:
+        whole = path.read_bytes()
+        place = chance.randrange(len(whole))
+        junk = bytes(chance.randrange(256) for _ in range(8))
+        path.write_bytes(whole[:place] if kind == 6 else whole[:place] + junk + whole[place + 8 :])
+
+
+def check(name: str, numbers: Sequence[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    state, path = shapes(WRITERS[name]), tmp_path / "net.pth"
+    refused = 0
+    for n in numbers:
+        mutated(state, n, path)
+        try:
+            load_foreign(path)
+        except CheckpointError as error:
+            refused += 1
+            said = str(error)
+            assert "\n" not in said and "net.pth" in said and len(said) < 1200, (n, said)
+    assert refused > len(numbers) // 2, "most damage is seen"
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_damaged_files_are_refused_in_a_sentence(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = list(WRITERS).index(name)
+    check(name, (place % 5, 5, 6), tmp_path, monkeypatch)  # one that is built on paper, a pickle, a cut file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITERS)
+def test_two_hundred_damaged_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(name, range(200), tmp_path, monkeypatch)
