@@ -85,7 +85,9 @@ def one(task: str, data: Path) -> None:
         started = time.process_time()
         TASKS[task](data)
         least, number = min(least, time.process_time() - started), number + 1
-    print(json.dumps({"seconds": least, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "sum": given}))
+    print(
+        json.dumps({"seconds": least, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "sum": given})
+    )
 
 
 def main() -> None:
@@ -108,7 +110,9 @@ def main() -> None:
                 environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"}
                 done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
                 runs[name].append(json.loads(done.stdout.splitlines()[-1]))
-        least = {key: {name: min(run[key] for run in each) for name, each in runs.items()} for key in ("seconds", "mib")}
+        least = {
+            key: {name: min(run[key] for run in each) for name, each in runs.items()} for key in ("seconds", "mib")
+        }
         told[task] = {
             "seconds": {name: round(value, 4) for name, value in least["seconds"].items()},
             "time": round(least["seconds"]["now"] / least["seconds"]["before"], 3),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from written import (
     CVAT,
@@ -46,6 +47,8 @@ from intarsia.annotations.convert import read
 from intarsia.annotations.splits import together
 from intarsia.data.faults import told_faults
 from intarsia.errors import DataError
+from intarsia.evaluation import evaluate
+from intarsia.inference import Predictor
 
 NAN = float("nan")
 RING = "<polygon><x1>1</x1><y1>1</y1><x2>5</x2><y2>5</y2></polygon>"
@@ -182,6 +185,19 @@ def test_each_split_has_the_faults_and_the_remarks_of_its_own_pictures(tmp_path:
     assert train.remarks == ("2 shapes left out: points, lines and tags have no area",)
     assert val.remarks == ("1 shape left out: points, lines and tags have no area",)
     assert told_faults(train.faults) == "2 annotations of 1 picture cannot be used"
+
+
+def test_nothing_is_scored_or_sharded_with_annotations_that_cannot_be_used(tmp_path: Path, run_cli: Run) -> None:
+    laid(tmp_path / "in", {"a.jpg": PHOTO, "x.json": coco({}, {"segmentation": [[20, 10, 28, 10]]})})
+    data = datasets.open("export", tmp_path / "in", "all")
+    with pytest.raises(
+        DataError, match=r"1 annotation of 1 picture cannot be used: .* a polygon of 2 points.*--fix DIR"
+    ):
+        evaluate(Predictor.of_network(torch.nn.Identity(), data.labels, (0.0,) * 3, (1.0,) * 3), data)
+    command = ("data", "shard", tmp_path / "in", "--out", tmp_path / "shards")
+    code, _, err = run_cli(*command)
+    assert code == 2 and "cannot be used" in err and "--fix DIR" in err and err.count("\n") == 1
+    assert not (tmp_path / "shards").exists() or not any((tmp_path / "shards").iterdir())
 
 
 def test_exports_of_several_splits_keep_their_faults_together(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import io
 import json
 import lzma
 import struct
+import sys
 import tracemalloc
 import zlib
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +138,44 @@ def test_strips_that_unpack_to_more_than_their_pixels(compression: int, tmp_path
 def test_compressions_that_say_nothing_of_a_size(tmp_path: Path) -> None:
     spoiled(tmp_path / "a.tif", 34887, b"x" * 100)
     assert peak_of(tmp_path / "a.tif", "compressed by LERC, which says nothing of their size") < 20e6
+
+
+def test_zstandard_is_asked_for_no_more_than_the_pixels_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def zstd_decode(packed: bytes, out: int) -> bytes:
+        asked.append(out)
+        return bytes(out)  # all that it may give, as of a strip that stands for gigabytes
+
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)  # of Python 3.14
+    monkeypatch.setitem(sys.modules, "imagecodecs", SimpleNamespace(zstd_decode=zstd_decode))
+    spoiled(tmp_path / "a.tif", 50000, b"x" * 100)
+    assert peak_of(tmp_path / "a.tif", "a part of the TIFF unpacks to more than the 320 bytes of its pixels") < 20e6
+    assert asked == [321]
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(DataError, match=r'pip install "intarsia\[large\]"'):
+        read_image(tmp_path / "a.tif")
+
+
+def test_lzw_fills_the_size_that_its_pixels_need(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.tif", compression="tiff_lzw")
+    assert np.array_equal(read_image(tmp_path / "a.tif"), pixels)
+    Image.fromarray(np.zeros((3000, 3000, 3), np.uint8)).save(tmp_path / "long.tif", compression="tiff_lzw")
+    with tifffile.TiffFile(tmp_path / "long.tif") as file:
+        place, size = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    strip = (tmp_path / "long.tif").read_bytes()[place : place + size]
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        places = {number: file.pages[0].tags[number].offset for number in (273, 279)}
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    for number, value in ((273, len(content)), (279, len(strip))):
+        struct.pack_into("<HHII", content, places[number], number, 4, 1, value)
+    (tmp_path / "a.tif").write_bytes(content + strip)
+    tracemalloc.start()
+    with suppress(DataError):
+        assert read_image(tmp_path / "a.tif").shape == (40, 30, 3)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
 
 
 def test_honest_strips_are_read(tmp_path: Path) -> None:

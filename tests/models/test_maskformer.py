@@ -12,7 +12,7 @@ SMALL = {"encoder": "resnet18", "queries": 5, "channels": 16, "layers": 3, "head
 
 
 def test_the_published_number_of_parameters() -> None:
-    """41 M with a ResNet-50 for ADE20K's 150 classes (Table 1)."""
+    """41 M with a ResNet-50 for ADE20K's 150 classes (Table 1, quoted from memory)."""
     assert round(count_parameters("maskformer", 150) / 1e6) == 41
 
 

@@ -12,7 +12,7 @@ SMALL = {"encoder": "resnet18", "channels": 16, "detail": (8, 8), "instance_chan
 
 
 def test_the_published_number_of_parameters_and_of_multiply_adds() -> None:
-    """46.73 M and 547.49 G for Xception-71 on Cityscapes at 1025 x 2049 (Table 6; a multiply-add counts once there)."""
+    """46.73 M and 547.49 G for Xception-71 on Cityscapes at 1025 x 2049 (Table 6, quoted from memory; a multiply-add counts once there)."""
     assert count_parameters("panoptic_deeplab", 19, encoder="xception71") == pytest.approx(46.73e6, rel=1e-3)
     with torch.device("meta"):
         net = build("panoptic_deeplab", 19, encoder="xception71")

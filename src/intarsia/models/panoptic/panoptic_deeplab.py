@@ -18,7 +18,7 @@ and "xception71" are encoders of the paper; the last stage has no rates of its o
 
 Compared with bowenc0221/panoptic-deeplab: both decoders and all heads on the same features of a ResNet-50, full convolutions, without that norm; difference
 0 (0.45) with corners that meet; 31,464,646 : 31,464,646. With Xception-71, 46,745,486 parameters and 546.0 G multiply-adds
-at 1025 x 2049; the paper has 46.73 M and 547.5 G (docs/faithfulness.md).
+at 1025 x 2049; the paper has 46.73 M and 547.5 G, quoted from memory (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

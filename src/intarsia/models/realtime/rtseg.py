@@ -18,8 +18,8 @@ dilated as published elsewhere, in its depthwise convolutions; the code's first 
 is dilated in all units of its last two stages, in the code in the first of each only. VGG-16 in U-Net gets the decoder of
 the other three, not the code's wider one.
 
-Read beside MSiam/TFSegmentation models/: decoders, widths and encoders; ShuffleNet itself against jaxony/ShuffleNet;
-difference ShuffleNet 0 (docs/faithfulness.md).
+Compared with MSiam/TFSegmentation models/: all three decoders on ShuffleNet; ShuffleNet itself with jaxony/ShuffleNet; the
+other encoders were read; difference 0 (docs/faithfulness.md).
 """
 
 from typing import Any

@@ -19,10 +19,12 @@ passes. Five levels go in and five come out, so that the graph can be stacked; t
     p3 .. p7 of the last stack - enlarged to stride 4 - + - 3x3 - 3x3 - 3x3 - classify - x4 - logits
 
 Departures from the paper: for segmentation, all is as in the second paper's released code: separable convolutions, the
-gate by maxima, and the head. p6 and p7 have a side of at least 2.
+gate by maxima, and the head. But maps are enlarged by half pixels, laterals are plain 1x1 convolutions, where the code's
+separable ones scale each channel first, and windows of uneven maps begin at their corner. p6 and p7 have a side of at
+least 2.
 
-Read beside tensorflow/tpu models/official/detection/modeling/architecture/nasfpn.py: all 7 cells, their inputs and
-order, the gate, unused inputs, pooling, activation; difference equal by reading (docs/faithfulness.md).
+Compared with tensorflow/tpu models/official/detection/modeling/architecture/nasfpn.py, nn_ops.py and heads.py: pyramid,
+fusion and head; difference 0 with half-pixel enlargement there (docs/faithfulness.md).
 """
 
 import torch.nn.functional as F
