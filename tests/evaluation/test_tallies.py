@@ -351,3 +351,24 @@ def test_segments_that_do_not_fit_name_their_image() -> None:
     tally = SegmentTally(SPACE, Wish())
     with pytest.raises(IntarsiaError, match="w0: the prediction lists segment 5, which has no pixels"):
         tally.update(World()[0], Segments(np.ones((48, 64), np.int64), {1: 0, 5: 1}))
+
+
+def test_segments_that_know_depth_are_scored_by_it_as_well() -> None:
+    """Half of the picture is 20 % too far: void within 10 %, right within 25 and 50; DPQ (1/2 + 1 + 1) / 3, AbsRel 0.1."""
+    space = LabelSpace(("sky", "car"), things=("car",))
+    labels = torch.tensor([[0] * 4 + [1] * 4] * 4, dtype=torch.uint8)
+    sample = Sample(torch.zeros(3, 4, 8, dtype=torch.uint8), labels, "a", labels.int(), torch.full((4, 8), 10.0))
+    ids = labels.numpy().astype(np.int64) + 1
+    far = np.where(ids == 2, 12.0, 10.0).astype(np.float32)
+    tally = SegmentTally(space, Wish())
+    tally.update(sample, Segments(ids, {1: 0, 2: 1}, depth=far))
+    tally.update(sample._replace(name="b", depth=None), Segments(ids, {1: 0, 2: 1}, depth=far))
+    found = tally.compute()
+    assert found.pq == 1 and found.depth.dpq == pytest.approx(5 / 6) and found.depth.errors.images == 1
+    assert found.depth.errors.abs_rel == pytest.approx(0.1) and found.figures["dpq"] == pytest.approx(5 / 6)
+    assert found.to_dict()["depth"]["tolerances"] == {"0.1": 0.5, "0.25": 1.0, "0.5": 1.0}
+    assert "DPQ 83.33, AbsRel 0.1000" in found.sentence and ("DPQ, %", "83.3") in found.tiles
+    assert ("mean (DPQ)", "83.3", "66.7", "100.0") in found.tables[2].rows
+    plain = SegmentTally(space, Wish())
+    plain.update(sample, Segments(ids, {1: 0, 2: 1}))
+    assert plain.compute().depth is None and "depth" not in plain.compute().to_dict()

@@ -17,6 +17,7 @@ from ...metrics.significance import Bootstrap
 from ...report import Picture
 from ...structures import Sample, Segments
 from .. import truth as truths
+from .depth_aware import DepthAware, DepthAwareScores
 from .tables import Table, html, images_of, percent, plain, span, trust_of
 from .wish import Wish, whole
 
@@ -31,6 +32,7 @@ class SegmentScore:
         counts: sums of each image and class, for intervals and comparisons.
         per_image: (name, PQ over the classes of that image alone); NaN where nothing is to be found and nothing was.
         seconds, source, worst, best, trust: as of `PlaneScore`.
+        depth: of answers that know depth, on data that measures it; else None.
     """
 
     scores: PanopticScores
@@ -42,6 +44,7 @@ class SegmentScore:
     worst: tuple[Picture, ...] = ()
     best: tuple[Picture, ...] = ()
     trust: Bootstrap | None = None
+    depth: DepthAwareScores | None = None
 
     own = "pq"
     measure = "PQ"
@@ -76,6 +79,8 @@ class SegmentScore:
             for name, part in (("things", self.scores.things), ("stuff", self.scores.stuff))
             if not math.isnan(part.pq)
         ]
+        if self.depth is not None:
+            parts.append(f"DPQ {100 * self.depth.dpq:.2f}, AbsRel {self.depth.errors.abs_rel:.4f}")
         return f"PQ {100 * self.pq:.2f}, {', '.join(parts)} ({self.seconds:.0f} s)"
 
     @property
@@ -83,6 +88,8 @@ class SegmentScore:
         """The few numbers that a log keeps of each validation, by name; None where there is no number."""
         found = self.scores
         numbers = {"pq": found.all.pq, "sq": found.all.sq, "rq": found.all.rq}
+        if self.depth is not None:
+            numbers |= {"dpq": self.depth.dpq, "abs_rel": self.depth.errors.abs_rel}
         tree: dict[str, Any] = plain({**numbers, "pq_things": found.things.pq, "pq_stuff": found.stuff.pq})
         return tree
 
@@ -97,6 +104,7 @@ class SegmentScore:
             ("PQ of things, %", percent(found.things.pq)),
             ("PQ of stuff, %", percent(found.stuff.pq)),
             ("interval of PQ, %", span(self.trust)),
+            *([] if self.depth is None else [("DPQ, %", percent(self.depth.dpq))]),
         ]
 
     @property
@@ -120,6 +128,7 @@ class SegmentScore:
         return [
             Table("panoptic quality, in percent", ("over", "PQ", "SQ", "RQ", "classes"), means),
             Table("each class, in percent; segments matched, false and missed", names, rows),
+            *([] if self.depth is None else self.depth.tables),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,6 +145,7 @@ class SegmentScore:
             "standing": plain(self.standing),
             **{part: plain(getattr(found, part)) for part in ("all", "things", "stuff")},
             "classes": classes,
+            **({} if self.depth is None else {"depth": self.depth.to_dict()}),
             **trust_of(self),
             **images_of(self),
         }
@@ -154,6 +164,7 @@ class SegmentTally:
         self.quality = PanopticQuality(space.num_classes, self.things)
         self.records = ImageSums("panoptic", space.names)
         self.per_image: list[tuple[str, float]] = []
+        self.depth = DepthAware(space.num_classes, self.things)
 
     def update(self, sample: Sample, answer: Segments, output: Any = None) -> float:
         """Count one image.
@@ -167,6 +178,7 @@ class SegmentTally:
         own = PanopticQuality(self.space.num_classes, self.things)
         try:
             own.update(answer._replace(crowd=()), true)
+            self.depth.update(sample, answer, true)
         except IntarsiaError as error:
             raise type(error)(f"{sample.name}: {error}") from error
         self.quality.merge(own)
@@ -183,4 +195,5 @@ class SegmentTally:
 
     def compute(self) -> SegmentScore:
         """The scores of all images together."""
-        return SegmentScore(self.quality.compute(), self.space, self.records, self.per_image)
+        depth = self.depth.compute()
+        return SegmentScore(self.quality.compute(), self.space, self.records, self.per_image, depth=depth)

@@ -1,0 +1,70 @@
+"""Mask R-CNN as a graph: as many rows whatever is found, so that torch.export and ONNX Runtime answer as PyTorch does."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from intarsia.models import build
+from intarsia.structures import Detections
+
+SMALL = {"encoder": "resnet10t", "channels": 16, "width": 32, "sizes": (8, 16, 32, 64, 128), "proposals": (60, 40)}
+
+
+def network(**options) -> nn.Module:
+    torch.manual_seed(0)
+    net = build("maskrcnn", 3, **{**SMALL, "limit": 12, **options})
+    for module in net.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            nn.init.ones_(module.weight)
+    with torch.no_grad():
+        net.judge.classify.weight *= 100  # as sure of some as if it had learned
+    return net.eval()
+
+
+def picture(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def tensors(output: Detections) -> list[Tensor]:
+    return [part for part in output if isinstance(part, Tensor)]
+
+
+@pytest.mark.parametrize(("score", "limit", "found"), [(0.2, 12, "all"), (0.2, 40, "some"), (1.0, 12, "none")])
+@torch.no_grad()
+def test_rows_of_a_fixed_number_are_those_that_are_found(score: float, limit: int, found: str) -> None:
+    net, image = network(score=score, limit=limit), picture(2, 3, 96, 70)
+    pyramid = net.pyramid(net.encoder(image))
+    plain, fixed = (way(pyramid, (96, 70)) for way in (net.detected, net.fixed))
+    rows = int((plain.scores > 0).sum())
+    assert {"all": rows == 24, "some": 0 < rows < 80, "none": rows == 0}[found]
+    for one, two in zip(tensors(plain), tensors(fixed), strict=True):
+        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("masks", [True, False])
+def test_exported_graphs_agree_at_other_sizes(masks: bool, tmp_path: Path) -> None:
+    """Made of pictures beyond 64 pixels a side, where the coarsest level has more than one cell, for any such picture."""
+    net, dynamic = network(masks=masks, score=0.2, limit=40), torch.export.Dim.DYNAMIC
+    program = torch.export.export(
+        net, (picture(2, 3, 80, 130),), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},)
+    )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports the parts that are None
+    path = tmp_path / "network.onnx"
+    torch.onnx.export(program, dynamo=True, verbose=False).save(path)
+    graph, session = program.module(), onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for size in [(1, 3, 70, 67), (3, 3, 101, 133), (1, 3, 128, 96)]:
+        image = picture(*size)
+        with torch.no_grad():
+            expected = net(image)
+        exported = graph(image)
+        assert type(exported) is Detections and exported.size == size[2:]
+        given = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+        for one, two, three in zip(tensors(exported), tensors(expected), given, strict=False):
+            torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
+            np.testing.assert_allclose(three, two.numpy(), atol=1e-4, rtol=1e-3)
