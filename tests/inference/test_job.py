@@ -334,3 +334,21 @@ def checkpoint_of(folder: Path, space: LabelSpace) -> Path:
     network = intarsia.build("unet", 2, channels=(4, 8))
     stored = intarsia.Checkpoint("unet", {"channels": (4, 8)}, space, 3, (0.5,) * 3, (0.25,) * 3, network.state_dict())
     return intarsia.checkpoint.save(folder / "last.safetensors", stored)
+
+
+def test_channels_in_files_are_one_picture(predictor: Predictor, tmp_path: Path) -> None:
+    """A folder as nnU-Net has it: NAME_0000.png, NAME_0001.png, ... beside a dataset.json; without that they are pictures."""
+    folder = tmp_path / "Dataset001" / "imagesTs"
+    folder.mkdir(parents=True)
+    for name, levels in (("one", (0, 250, 250)), ("two", (0, 0, 250))):
+        for channel, level in enumerate(levels):
+            Image.fromarray(np.full((4, 8), level, np.uint8)).save(folder / f"{name}_{channel:04d}.png")
+    assert len(predict(predictor, folder, tmp_path / "apart").lines) == 6
+    (folder.parent / "dataset.json").write_text('{"channel_names": {"0": "a", "1": "b", "2": "c"}}')
+    done = predict(predictor, folder, tmp_path / "out")
+    assert [Path(line["image"]).name for line in done.lines] == ["one_0000.png", "two_0000.png"]
+    held = [np.unique(np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))).tolist() for name in ("one", "two")]
+    assert held == [[1], [0]]  # the mean of three channels is above its middle, and below
+    (folder / "two_0002.png").unlink()
+    lines = predict(predictor, folder, tmp_path / "less").lines
+    assert "two_0000.png: has 2 files, one a channel, and the network was trained on 3 channels" in lines[1]["error"]

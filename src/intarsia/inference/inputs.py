@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..data.files.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 from ..naming import distinct, key
 
+_CHANNEL = re.compile(r"(.+)_\d{4}")  # nnU-Net's names of files that hold one channel
 RESULTS = ("overlays", "probabilities", "uncertainty")  # folders of results beside the label maps
 
 
@@ -50,6 +52,26 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
     if not found:
         raise DataError("no pictures given; name files, folders, or patterns such as 'day*/*.jpg'")
     return list(found)
+
+
+def channel_files(path: Path) -> tuple[Path, ...]:
+    """The files of a picture in a folder of nnU-Net's, where each channel is a file: NAME_0000.png, NAME_0001.png, ...
+
+    Such a folder has a dataset.json in it or beside it; of any other, the file alone.
+    """
+    found = _CHANNEL.fullmatch(path.stem)
+    if found is None or not any((folder / "dataset.json").is_file() for folder in path.absolute().parents[:2]):
+        return (path,)
+    return tuple(sorted(path.parent.glob(f"{glob.escape(found[1])}_[0-9][0-9][0-9][0-9]{glob.escape(path.suffix)}")))
+
+
+def whole_pictures(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The first file of each picture, and what each picture is called: see `channel_files`."""
+    named: dict[Path, Path] = {}
+    for path in paths:
+        files = channel_files(path)
+        named[files[0]] = path.with_stem(path.stem[:-5]) if files != (path,) else path
+    return list(named), list(named.values())
 
 
 def result_names(paths: Sequence[Path]) -> list[str]:

@@ -29,7 +29,7 @@ from ..naming import key
 from ..output import Output
 from ..postprocess import VIEWS
 from ..structures import Labels
-from .inputs import expand, fit_channels, left_out, result_names, to_tensor
+from .inputs import expand, fit_channels, left_out, result_names, to_tensor, whole_pictures
 from .prediction import Prediction
 from .predictor import Predictor
 from .results import KINDS as RESULTS
@@ -143,10 +143,10 @@ def predict(
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    paths = expand(given)
+    paths, called = whole_pictures(expand(given))
     if (sentence := left_out(given)) and say:
         say(sentence)
-    names = result_names(paths)
+    names = result_names(called)
     if isinstance(model, Predictor):
         predictor = model.deciding(task, decide) if task or decide else model
     else:

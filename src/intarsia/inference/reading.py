@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..data.folders.layout import channels_of
 from ..errors import DataError
-from .inputs import fit_channels, read
+from .inputs import channel_files, fit_channels, read
 
 Given = str | Path | Image.Image | np.ndarray | Tensor  # what a user calls a picture
 
@@ -35,7 +36,11 @@ def read_picture(image: Given, in_channels: int) -> Picture:
     """
     path = Path(image) if isinstance(image, str | Path) else None
     try:
-        pixels = read(image)
+        files = channel_files(path) if path is not None else ()
+        if len(files) > 1 and len(files) != in_channels:
+            told = f"has {len(files)} files, one a channel, and the network was trained on {in_channels} channels"
+            raise DataError(f"{path}: {told}; give pictures like those it was trained on")
+        pixels = channels_of(files) if len(files) > 1 else read(image)
     except MemoryError:
         raise DataError(
             f"{called(image)}: the picture does not fit into memory; cut it into tiles, or make it smaller"

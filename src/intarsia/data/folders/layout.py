@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,11 +87,19 @@ def image_of(item: Pair) -> np.ndarray:
     parts = [path for path in item.files or () if path != item.mask] if item.mask and item.mask.is_file() else []
     if len(parts) < 2:
         return read_image(item.image)
-    channels = [read_image(path) for path in parts]
-    for path, channel in zip(parts, channels, strict=True):
+    return channels_of(parts)
+
+
+def channels_of(files: Sequence[Path]) -> np.ndarray:
+    """The image [H, W, C] of files that hold its channels.
+
+    Raises: DataError when a file cannot be read, and where the channels differ in size or bits.
+    """
+    channels = [read_image(path) for path in files]
+    for path, channel in zip(files, channels, strict=True):
         if channel.shape[:2] != channels[0].shape[:2] or channel.dtype != channels[0].dtype:
             raise DataError(
-                f"{path}: has another size, or other numbers, than {parts[0].name}, a channel of the same image"
+                f"{path}: has another size, or other numbers, than {files[0].name}, a channel of the same image"
             )
     return np.concatenate(channels, axis=2)
 
