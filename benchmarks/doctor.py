@@ -1,12 +1,14 @@
 """How often the label doctor is wrong: its warnings on real sets that are sound, and the faults it finds in copies of them.
 
-    python benchmarks/doctor.py --data SHARED [--seeds 2] [--parts sound planted]     appends to benchmarks/results/doctor.jsonl
+    python benchmarks/doctor.py --data SHARED [--seeds 2] [--parts sound planted copies objects]
+        appends to benchmarks/results/doctor.jsonl
     python benchmarks/doctor.py      prints the table of docs/doctor.md
 
 Sound sets: those of SHARED, each audited as `intarsia data audit` does. A warning or an error is a false alarm unless it is
 listed below with what makes it true. Planted faults: of each of eleven sets up to 24 pairs are drawn, and one mask or all of
 them are changed; of these and of the same pairs as they are, the numbers that findings are decided by are kept, so that
-each threshold can be seen between two distributions. `found` is what the doctor tells, `suspected` what --suspect adds.
+each threshold can be seen between two distributions. Copies: pictures of these sets once more, saved again in eight ways
+(doctor_copies.py). Objects: those of seven sets, as they are and with one fault (doctor_objects.py). `found` is what the doctor tells, `suspected` what --suspect adds.
 """
 
 import argparse
@@ -18,6 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import doctor_copies
+import doctor_objects
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -298,7 +302,8 @@ def main() -> None:
         "--data", type=Path, help="the folder of real sets; without, only the summary of what was measured"
     )
     parser.add_argument("--seeds", type=int, default=2, help="draws of each set")
-    parser.add_argument("--parts", nargs="+", default=["sound", "planted"], choices=["sound", "planted"])
+    parts = ["sound", "planted", "copies", "objects"]
+    parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
     given = parser.parse_args()
     if given.data is None:
         print("\n".join(summary([json.loads(line) for line in RESULTS.read_text().splitlines()])))
@@ -315,6 +320,13 @@ def main() -> None:
                 for line in planted(sound, given.data, given.seeds):
                     write(line)
                 print(sound.folder, "planted", flush=True)
+        for sound in SOUND if "copies" in given.parts else ():
+            for line in doctor_copies.copied(sound.folder, pairs(sound, given.data, 24)) if sound.planted else ():
+                print(line, flush=True)
+                write(line)
+        for line in doctor_objects.lines(given.data) if "objects" in given.parts else ():
+            print(line, flush=True)
+            write(line)
         for sound in SOUND if "sound" in given.parts else ():
             line = audited(sound, given.data)
             print(line, flush=True)
