@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from intarsia.characters import HIDDEN, in_json, printable
+from intarsia.checkpoint.resolve import aloud
 from intarsia.errors import LabelError
 from intarsia.labels import LabelSpace
 
@@ -211,3 +212,22 @@ def test_too_little_memory_is_a_sentence(run_cli: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr("intarsia.training.usual.init", starved)
     code, _, err = run_cli("init", ".")
     assert code == 2 and "there is not enough memory for this" in err and err.count("\n") == 1
+
+
+def test_names_out_of_a_file_take_one_line_of_a_table_and_order_nothing(run_cli, tmp_path: Path) -> None:
+    box = {"bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 6, 1, 6, 6]], "image_id": 1, "category_id": 1}
+    truth = {
+        "images": [{"id": 1, "height": 9, "width": 9}],
+        "categories": [{"id": 1, "name": f"cat\n0 findings\t{BAD}"}],
+        "annotations": [{**box, "id": 1, "area": 12, "iscrowd": 0}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    (tmp_path / "found.json").write_text(json.dumps([{**box, "score": 0.5}]), encoding="utf-8")
+    code, out, err = run_cli("score", tmp_path / "found.json", tmp_path / "truth.json")
+    assert code == 0 and not HIDDEN.search(out + err)
+    assert r"cat\n0 findings\ta\x1b[2J" in out
+
+
+def test_what_is_said_of_a_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    aloud(f"{BAD}\nerror: x")
+    assert capsys.readouterr().err == f"{SPELLED}\\nerror: x\n"

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from ..characters import one_line
 from ..errors import CheckpointError, nearest
 from ..labels import LabelSpace
 from ..limits import ANSWER
@@ -38,7 +39,7 @@ FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # endings of what torch.save w
 
 def aloud(sentence: str) -> None:
     """Print a sentence on standard error."""
-    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.write(f"{one_line(sentence)}\n")
 
 
 def resolve(

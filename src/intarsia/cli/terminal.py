@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..characters import in_json, printable
+from ..characters import in_json, one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,10 @@ def console(error: bool = False) -> Console:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with ruled head; a column whose name starts with ">" is set flush right."""
+    """A table with ruled head; a column whose name starts with ">" is set flush right.
+
+    A cell is one line: line feeds and tabs, which names out of a stranger's file may hold, are spelled.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -63,7 +66,7 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obj
     for name in columns:
         made.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(str(cell)) for cell in row))
+        made.add_row(*(Text(one_line(str(cell))) for cell in row))
     return made
 
 
