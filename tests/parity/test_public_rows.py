@@ -1,0 +1,47 @@
+"""Rows of public models: what the peer's own class writes at that size loads whole, and has as many parameters."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from intarsia.checkpoint import load_foreign
+from intarsia.checkpoint.foreign.public import PUBLIC
+from intarsia.checkpoint.foreign.public.labels import CLASSES
+
+SMP = [name for name in PUBLIC if name.startswith("smp:")]
+QUICK = ("smp:smp-hub/segformer-b0-512x512-ade-160k",)
+
+
+def of_smp(name: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The peer's network of a row, and the config.json that its save_pretrained writes."""
+    import segmentation_models_pytorch as smp
+
+    row = PUBLIC[name]
+    if row.network.startswith("SegFormer"):
+        kind, options = "Segformer", {
+            "encoder_name": row.network.rpartition(" ")[2].lower().replace("-", "_"),
+            "decoder_segmentation_channels": row.options["channels"],
+        }  # fmt: skip
+    else:
+        kind, options = "UPerNet", {"encoder_name": f"tu-{row.options['encoder']}", "decoder_channels": 512}
+    options["classes"] = CLASSES[row.labels]
+    return getattr(smp, kind)(encoder_weights=None, **options), {**options, "_model_class": kind}
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SMP])
+def test_a_row_of_smps_loads_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.init, "trunc_normal_", lambda tensor, *_, **__: tensor)  # numbers do not matter here
+    peer, settings = of_smp(name)
+    row = PUBLIC[name]
+    assert sum(p.numel() for p in peer.parameters()) == row.parameters
+    state = {key: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for key, tensor in peer.state_dict().items()}
+    torch.save(state, tmp_path / "pytorch_model.bin")
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    found = load_foreign(tmp_path, **row.options)
+    assert found.num_classes == CLASSES[row.labels]
+    assert (found.report.left, found.report.missing) == ({}, ())
+    assert sum(p.numel() for p in found.network.parameters()) == row.parameters
