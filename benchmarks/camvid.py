@@ -35,12 +35,14 @@ def ours(root: Path, minutes: float, seed: int, threads: int, system: str, recip
     command = [sys.executable, "-m", "intarsia"]
     with tempfile.TemporaryDirectory() as out:
         chosen = recipe == str(root)
-        overrides = [f"seed={seed}"] if chosen else [f"data.root={root}", f"seed={seed}"]
+        data = (
+            f"data={{name: camvid, root: '{root}', train: train, val: val}}"  # 11 classes, void ignored, as all others
+        )
+        overrides = [data, "labels=null", f"seed={seed}"] if chosen else [f"data.root={root}", f"seed={seed}"]
         spent = ["--budget", f"{minutes}m"]
         subprocess.run([*command, "train", recipe, *overrides, *spent, "--out", out], env=environment, check=True)
-        data = [] if chosen else ["camvid", "--root", str(root)]
         done = subprocess.run(
-            [*command, "evaluate", out, *data, "--split", "val", "--json"],
+            [*command, "evaluate", out, "camvid", "--root", str(root), "--split", "val", "--json"],
             env=environment, check=True, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         log = [json.loads(line) for line in (Path(out) / "log.jsonl").read_text().splitlines()]

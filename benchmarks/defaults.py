@@ -26,7 +26,7 @@ from camvid import units
 
 HERE = Path(__file__).parent
 SETS = {  # below --data: what `intarsia train` gets, and overrides that say what is held back
-    "camvid": ("camvid", []),
+    "camvid": ("camvid", ["data={name: camvid, root: ROOT, train: train, val: val}", "labels=null"]),  # void is ignored
     "pets": ("oxford_pets", ["data.train=trainval", "data.val=test", "data.holdout=null"]),
     "nuclei": ("dsb2018_110", []),
     "whales": ("whales", ["data.holdout=0.4"]),
@@ -182,6 +182,7 @@ def main() -> None:
                 if key_of(about) in done or time.monotonic() - begun > 3600 * arguments.hours:
                     continue
                 folder, held = SETS[data]
+                held = [change.replace("ROOT", f"'{arguments.data / folder}'") for change in held]
                 line = {
                     **about,
                     **run(arguments.data / folder, [*held, *changes], arguments.minutes, seed, arguments.threads),

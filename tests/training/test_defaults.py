@@ -42,7 +42,7 @@ class Scenes:
 
 def test_what_is_measured_of_samples() -> None:
     facts = facts_of(Scenes())
-    assert (facts.count, facts.size, facts.classes, facts.channels) == (5, (128, 128), 3, 3)
+    assert (facts.samples, facts.size, facts.classes, facts.channels) == (5, (128, 128), 3, 3)
     assert facts.object_size == 39  # more of its pixels than the line has
     assert facts.rarest == pytest.approx(3 * 128 * 4 / (4 * 128**2 + 24**2), rel=1e-6)
     assert facts.width == pytest.approx((16 + 2 * 3 * 128 / 256) / 2, abs=1.0)  # between 0.8 radii and the line's 3 px
@@ -78,7 +78,7 @@ def test_the_batch_fits_into_memory() -> None:
     assert batch.value == int((0.6 * (1 << 30) - beside) / (each * 512**2)) < 8
     assert "GB are free" in batch.why
     assert batch_of(PETS, GPU, {"epochs": 9}, 512, model).value == 16
-    assert batch_of(PETS._replace(count=3), CPU, {"epochs": 9}, 256, model).value == 3
+    assert batch_of(PETS._replace(samples=3), CPU, {"epochs": 9}, 256, model).value == 3
 
 
 def test_thin_classes_are_answered_at_every_pixel_and_rare_ones_weigh_more() -> None:
@@ -89,6 +89,16 @@ def test_thin_classes_are_answered_at_every_pixel_and_rare_ones_weigh_more() -> 
     assert (rare["loss.class_weights"], rare["loss.weight_power"]) == ("log", 0.5)
     assert loss_of(PETS._replace(planes=True))[0].value == "dice_bce"
     assert all(len(c.why) > 10 for c in choose(PETS, CPU, {"minutes": 15}))
+
+
+def test_validations_take_a_tenth_of_the_time_at_most() -> None:
+    def every(facts: Facts, minutes: float) -> int | None:
+        value: int | None = defaults.every_of(facts, CPU, {"minutes": minutes}, 600).value
+        return value
+
+    assert every(PETS, 15) == 100  # six
+    assert every(PETS._replace(samples=900), 15) == 300  # two: 225 pictures at a third of a step for each pixel
+    assert every(PETS._replace(samples=20_000), 15) is None
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,10 @@ def train(
     if not Path(recipe).exists():
         locate(recipe)  # before anything heavy is imported for a name that is none
     from ..training import train as run
+    from ..training.hardware import first_process
     from ..training.recipe import is_source, load
 
-    if not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
+    if first_process() and not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
         tell(data.name)
     folder = out or Path("runs") / (Path(recipe).resolve().name if is_source(recipe) else Path(recipe).stem)
     try:
@@ -71,6 +72,8 @@ def train(
             f"interrupted: {stopped}" if str(stopped) else "interrupted", markup=False, soft_wrap=True
         )
         return 130
+    if not first_process():
+        return 0  # of several processes one speaks
     score = last_validation(folder)
     if as_json:
         answer({"checkpoint": last, "out": folder, "val": score})

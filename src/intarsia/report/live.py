@@ -32,11 +32,13 @@ def small(image: Image.Image) -> str:
 
 
 def thinned(columns: Sequence[Column], most: int = COLUMNS) -> list[Column]:
-    """At most so many moments: the first (image and truth), the last, and those between them about evenly."""
-    if len(columns) <= most:
+    """At most so many columns: image and truth, the first moment, the last, and those between them about evenly."""
+    head = [column for column in columns if not column.title.startswith("step")]
+    moments, room = list(columns[len(head) :]), most - len(head)
+    if len(moments) <= room:
         return list(columns)
-    places = sorted({round(n * (len(columns) - 1) / (most - 1)) for n in range(most)})
-    return [columns[place] for place in places]
+    places = sorted({round(n * (len(moments) - 1) / (room - 1)) for n in range(room)})
+    return [*head, *(moments[place] for place in places)]
 
 
 def write_live(

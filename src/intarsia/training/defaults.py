@@ -62,7 +62,7 @@ def choose(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> list[Chose
         batch,
         average_of(),
         *reading_of(facts, here),
-        *([every_of(steps)] if steps else []),
+        *([every_of(facts, here, budget, steps)] if steps else []),
     ]
 
 
@@ -139,8 +139,8 @@ def changes_of(facts: Facts) -> list[Chosen]:
     ]
     if facts.channels == 3:
         found.append(Chosen("augment.saturation", 0.2, "three channels are taken for colors"))
-    if facts.count < FEW:
-        found.append(Chosen("augment.rotate", 10, f"{facts.count} samples are few, so each is seen in more ways"))
+    if facts.samples < FEW:
+        found.append(Chosen("augment.rotate", 10, f"{facts.samples} samples are few, so each is seen in more ways"))
     if facts.commonest > 0.5 and not facts.planes and facts.classes > 2:
         found.append(Chosen("augment.max_share", 0.75, f"one class has {100 * facts.commonest:.0f} % of the pixels"))
     return found
@@ -190,8 +190,8 @@ def batch_of(facts: Facts, here: Machine, budget: Mapping[str, Any], crop: int, 
     if room < wish:
         fits = max(1, int(room))
         wish, told = fits, f"{here.memory / 1e9:.3g} GB are free, and an image takes {each * crop * crop / 1e9:.2g} GB"
-    if facts.count < wish:
-        wish, told = max(2, facts.count), f"there are {facts.count} samples"
+    if facts.samples < wish:
+        wish, told = max(2, facts.samples), f"there are {facts.samples} samples"
     return Chosen("train.batch_size", wish, told)
 
 
@@ -205,18 +205,26 @@ def average_of() -> Chosen:
 def reading_of(facts: Facts, here: Machine) -> list[Chosen]:
     """Processes that read, and whether what they read is kept in memory."""
     workers = min(8, max(2, here.cores // 2)) if here.accelerator == "cuda" else 1
-    if facts.count <= 8:
+    if facts.samples <= 8:
         workers = min(workers, 1)
-    size = facts.count * facts.size[0] * facts.size[1] * (facts.channels + 1) * workers
+    size = facts.samples * facts.size[0] * facts.size[1] * (facts.channels + 1) * workers
     found = [Chosen("train.workers", workers, "reads ahead of the network" if workers == 1 else f"{here.cores} cores")]
     kept = size < 0.2 * here.memory
     told = f"all pictures decoded take {size / 1e9:.2g} GB"
     return [*found, Chosen("train.cache", kept, told)]
 
 
-def every_of(steps: int) -> Chosen:
-    """Steps between two validations: about six in a run."""
-    return Chosen("evaluate.every", max(50, steps // 6 // 10 * 10), f"about six validations in {steps} steps")
+def every_of(facts: Facts, here: Machine, budget: Mapping[str, Any], steps: int) -> Chosen:
+    """Steps between two validations: about six in a run, fewer where they would take over a tenth of its time."""
+    many = 6
+    if minutes := budget.get("minutes"):
+        held = (
+            max(facts.samples // 4, 1) * facts.size[0] * facts.size[1]
+        )  # about, and a third of a step's work for each pixel
+        many = min(many, int(0.1 * 60 * minutes * pace_of(here) / (held / 3)))
+    if many < 2:
+        return Chosen("evaluate.every", None, "a validation takes long beside the budget, so there is one at the end")
+    return Chosen("evaluate.every", max(50, steps // many // 10 * 10), f"about {many} validations in {steps} steps")
 
 
 def steps_of(facts: Facts, here: Machine, budget: Mapping[str, Any], crop: int, batch: int) -> int | None:
@@ -224,12 +232,18 @@ def steps_of(facts: Facts, here: Machine, budget: Mapping[str, Any], crop: int, 
     if budget.get("steps"):
         return int(budget["steps"])
     if budget.get("epochs"):
-        return max(1, round(budget["epochs"] * max(facts.count // batch, 1)))
+        return max(1, round(budget["epochs"] * max(facts.samples // batch, 1)))
     if not budget.get("minutes"):
         return None
-    many = here.cores if here.accelerator == "cpu" else 1
-    pace = here.pace or UNMEASURED[here.accelerator] * many * (4 if here.unit and here.accelerator == "cpu" else 1)
-    return max(1, round(60 * budget["minutes"] * pace / (batch * crop * crop)))
+    return max(1, round(60 * budget["minutes"] * pace_of(here) / (batch * crop * crop)))
+
+
+def pace_of(here: Machine) -> float:
+    """Pixels of training a second: as measured, or what is usual for such a machine."""
+    if here.pace:
+        return here.pace
+    on_cpu = here.accelerator == "cpu"
+    return UNMEASURED[here.accelerator] * (here.cores if on_cpu else 1) * (4 if here.unit and on_cpu else 1)
 
 
 def _frozen(value: Any) -> Any:

@@ -20,7 +20,7 @@ SMALLEST = 16  # pixels of a connected part that counts as an object
 class Facts(NamedTuple):
     """What is known of a training set before the first step."""
 
-    count: int  # samples to train on
+    samples: int  # to train on
     size: tuple[int, int] = (256, 256)  # height and width of the median sample, in pixels
     channels: int = 3
     classes: int = 2
@@ -42,7 +42,8 @@ def facts_of(dataset: Any, labels: LabelSpace | None = None) -> Facts:
     Samples that cannot be read are left out here: the label doctor names them before the first step.
     """
     space = labels_of(dataset) or labels
-    sizes, shares, across, widths = [], [], [], []
+    sizes: list[tuple[int, int]] = []
+    shares, across, widths = [], [], []
     channels, pixels = 3, 0
     for index in _spread(len(dataset)):
         try:
@@ -50,7 +51,7 @@ def facts_of(dataset: Any, labels: LabelSpace | None = None) -> Facts:
         except (IntarsiaError, OSError, ValueError):
             continue
         channels = len(sample.image)
-        sizes.append(tuple(sample.labels.shape))
+        sizes.append((sample.labels.shape[0], sample.labels.shape[1]))
         pixels += sample.labels.numel()
         if space is not None and sample.tags is None:
             maps = _maps(sample, space)

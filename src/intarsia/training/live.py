@@ -31,6 +31,7 @@ class Live:
         self.run, self.on = run, on and run.fabric.is_global_zero
         self.written = 0.0
         self.told: list[str] = []
+        self.measure = "score"  # what the validation's main number is called
         self.names: list[str] = []
         self.columns: list[Column] = []
         if self.on and run.step:
@@ -38,11 +39,6 @@ class Live:
                 tree = json.loads((run.out / STRIP).read_text(encoding="utf-8"))
                 self.names = tree["names"]
                 self.columns = [Column(c["title"], c["uris"]) for c in tree["columns"] if c["step"] <= run.step]
-
-    def tell(self, line: str) -> None:
-        """Show a sentence from now on."""
-        if line not in self.told:
-            self.told.append(line)
 
     def validated(self) -> None:
         """Add what the network answers now on the same few images, and write the page."""
@@ -62,7 +58,6 @@ class Live:
             return
         self.written = time.monotonic()
         run = self.run
-        measure = "score"
         with suppress(OSError):
             write_live(
                 run.out / NAME,
@@ -72,7 +67,7 @@ class Live:
                 seconds=run.seconds,
                 running=running,
                 log=run.out / "log.jsonl",
-                best=(measure, run.best) if run.best >= 0 else None,
+                best=(self.measure, run.best) if run.best >= 0 else None,
                 told=self.told,
                 strip=self.columns,
                 names=self.names,

@@ -159,15 +159,20 @@ class Log:
             self.shown = time.monotonic()
             self.say(f"{100 * share:3.0f}%  {told}")
 
-    def validated(self, step: int, epoch: float, seconds: float, score: Score | None) -> None:
-        """A validation's numbers; None where there is no validation set."""
+    def validated(
+        self, step: int, epoch: float, seconds: float, score: Score | None, advice: Sequence[str] = ()
+    ) -> None:
+        """A validation's numbers and what they say besides; None where there is no validation set."""
         if score is None:
-            return None
-        known = {"took": score.seconds, "brief": score.brief, **score.figures}
+            return
+        known: dict[str, Any] = {"took": score.seconds, "brief": score.brief, **score.figures}
+        known |= {"advice": list(advice)} if advice else {}
         self.write("val", step=step, epoch=epoch, seconds=seconds, **known)
         if score.brief:
             self.miou = f"  val {score.brief}"
-        return self.say(f"step {step}: {'val ' if score.brief else ''}{score.sentence}")
+        self.say(f"step {step}: {'val ' if score.brief else ''}{score.sentence}")
+        for line in advice:
+            self.say(line)
 
     def note(self, kind: str, run: Any, text: str, **more: Any) -> None:
         """Say a sentence, and keep it as a line of log.jsonl."""

@@ -233,11 +233,10 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None
 def _validate(run: Run, log: Log, asked: Asked, live: Live) -> None:
     """Score what would be shipped now, log it, and say what its numbers say besides."""
     score = run.validate(asked)
-    log.validated(run.step, run.epoch, run.seconds, score)
     lines = advice(score, run.recipe)
-    for line in lines:
-        log.note("advice", run, line)
+    log.validated(run.step, run.epoch, run.seconds, score, lines)
     live.told = lines
+    live.measure = live.measure if score is None else score.measure
     if run.validated == run.step:
         live.validated()
 

@@ -99,4 +99,7 @@ def cut(batch: Batch, number: int) -> Iterator[Batch]:
     count = min(number, size)
     bounds = [round(n * size / count) for n in range(count + 1)]
     for start, stop in pairwise(bounds):
-        yield batch if count == 1 else Batch(*(None if part is None else part[start:stop] for part in batch))
+        parts: dict[str, Any] = {
+            name: None if part is None else part[start:stop] for name, part in batch._asdict().items()
+        }
+        yield batch if count == 1 else Batch(**parts)

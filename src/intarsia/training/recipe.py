@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def planned(
     assert isinstance(source, str | Path)
     given = {key.strip(): value for key, _, value in (item.partition("=") for item in overrides)}
     wish = dict(budget) if budget else {n: float(v) for n in BUDGETS if (v := given.get(f"train.{n}")) and v != "null"}
-    tree, chosen = plan(looked_at(source), wish or None, measure=measure)
+    alone = int(os.environ.get("WORLD_SIZE") or 1) == 1  # several processes must come to one answer, so none measures
+    tree, chosen = plan(looked_at(source), wish or None, measure=measure and alone)
     kept = [
         c
         for c in chosen

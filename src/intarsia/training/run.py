@@ -150,7 +150,7 @@ class Run:
         """
         result, best = None, False
         val, world = self.material.val, self.fabric.world_size
-        together = val is not None and shareable(self.predictor.task, self.material.labels.planes, len(val), world)
+        together = val is not None and len(val) >= world > 1 and shareable(self.predictor.task, self.material.labels)
         if val is not None and (together or self.fabric.is_global_zero):
             try:
                 with suppress(Stopped), self.ema.applied() if self.ema else nullcontext(), asked.at_once(not together):

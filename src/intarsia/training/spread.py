@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch.utils.data import Subset
 
 from ..errors import IntarsiaError, TrainingError
 from ..evaluation import LabelScore
+from ..labels import LabelSpace
 from ..metrics import ImageCounts, Scores
 
 
-def shareable(task: str, planes: bool, images: int, world: int) -> bool:
-    """Whether processes may share a validation: maps of one label a pixel, whose counts add up, and an image for each."""
-    return world > 1 and task == "semantic" and not planes and images >= world
+def shareable(task: str, labels: LabelSpace) -> bool:
+    """Whether processes may share a validation: of maps of one label a pixel, whose counts add up."""
+    return task == "semantic" and not labels.planes
 
 
 def share(dataset: Any, rank: int, world: int) -> Any:
@@ -58,7 +60,7 @@ def merged(parts: Sequence[LabelScore]) -> LabelScore:
             hit, truth, predicted = part.counts.rows[place]
             counts.append(part.counts.names[place], hit, truth, predicted, int(part.counts.ignored[place]))
     scores = Scores(
-        sum(part.scores.matrix for part in parts),
+        np.sum([part.scores.matrix for part in parts], axis=0),
         sum(part.scores.ignored_pixels for part in parts),
         first.scores.protocol,
         first.scores.names,
