@@ -61,7 +61,7 @@ KEYS: dict[str, dict[str, list[str]]] = {  # what is changed: the variants, each
         "effective": ["loss.class_weights=effective"],
     },
     "loss": {
-        name: [f"loss.name={name}"] for name in ("dice_ce", "focal", "ohem", "lovasz", "tversky", "boundary", "region_mutual_information")
+        name: [f"loss.name={name}"] for name in ("dice_ce", "focal", "ohem", "tversky", "lovasz_softmax", "boundary", "rmi")
     },
     "ema": {f"{decay}": [f"train.ema={decay}"] for decay in (0.99, 0.995, 0.999)} | {"none": ["train.ema=null"]},
     "schedule": {

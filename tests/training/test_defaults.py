@@ -15,6 +15,7 @@ from intarsia.training.budget import parsed
 from intarsia.training.defaults import batch_of, choose, crop_of, loss_of, network, scale_of, steps_of
 from intarsia.training.facts import Facts, facts_of
 from intarsia.training.machine import Machine, bytes_of
+from intarsia.training.packaged import is_source
 from intarsia.training.recipe import planned
 
 CPU = Machine("cpu", "cpu", 2, memory=16 << 30, pace=400_000.0)
@@ -138,3 +139,15 @@ def test_a_folder_trains_and_keeps_what_was_chosen(pets: Path, tmp_path: Path, m
     assert "objects are 40 px across" in table["augment.crop"] and "train.workers" not in table
     again, chosen = planned(pets, changes, {"steps": 3}, out)
     assert not chosen and again.train.steps == 3 and again.seed == 3  # a resumed run keeps its recipe
+
+
+def test_a_recipe_by_any_ending_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "camvid").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a.json", '{"train": {"steps": 1}}'), ("b.txt", "train: {steps: 1}"), ("c.yaml", "")):
+        (tmp_path / name).write_text(text)
+        assert not is_source(tmp_path / name)
+    (tmp_path / "coco.json").write_text('{"images": [], "annotations": []}')
+    (tmp_path / "export.zip").write_bytes(b"PK\x03\x04\xff\xfe")
+    assert is_source(tmp_path / "coco.json") and is_source(tmp_path / "export.zip") and is_source(tmp_path)
+    assert not is_source("camvid") and is_source("./camvid") and not is_source({"train": {"steps": 1}})

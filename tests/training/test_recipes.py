@@ -1,5 +1,6 @@
 """Each packaged recipe is complete, readable, and trains: one step on made samples of its kind, with a small encoder."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,20 @@ def test_a_packaged_recipe_trains(name: str, tmp_path: Path) -> None:
     tree = {key: part for key, part in tree.items() if key not in ("data", "labels")}
     last = intarsia.train(tree, *small, data=data, out=tmp_path, quiet=True)
     assert intarsia.checkpoint.load(last).labels.names == labels.names
+
+
+def test_what_the_ablation_changes_is_a_recipe(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    ablation = importlib.import_module("defaults")
+    rows = list(ablation.variants(None))
+    assert rows[0][:2] == ("default", "as chosen") and len({row[:2] for row in rows}) == len(rows) > 40
+    for _, _, changes in rows:
+        load("camvid", changes)
+    for _, held in ablation.SETS.values():
+        load("camvid", [change for change in held if "data.masks" not in change and "holdout" not in change])
+    lines = [{"set": "a", "key": key, "variant": key, "seed": seed, "minutes": 1, "units": [], "threads": 2, "miou": miou}
+             for key, seed, miou in (("default", 0, 50.0), ("default", 1, 52.0), ("crop", 0, 51.0), ("crop", 1, 54.0))]  # fmt: skip
+    told: list[str] = []
+    monkeypatch.setattr(ablation, "print", told.append, raising=False)
+    ablation.summary(lines)
+    assert "+1.50 +- 0.50 (2 seeds)" in told[0]

@@ -42,8 +42,7 @@ def show(
 ) -> None:
     """Print a recipe: a packaged one, that of a run, or the one that a folder of images and masks is trained with."""
     from .. import config
-    from ..training.packaged import locate
-    from ..training.recipe import is_source
+    from ..training.packaged import is_source, locate
 
     if is_source(name) and not (Path(name) / "recipe.yaml").is_file():
         return _chosen(name, budget, as_json)

@@ -45,7 +45,7 @@ def train(
 ) -> int:
     """Train a model."""
     from ..training.budget import parsed
-    from ..training.packaged import locate
+    from ..training.packaged import is_source, locate
 
     if budget is not None:
         parsed(budget)
@@ -53,7 +53,7 @@ def train(
         locate(recipe)  # before anything heavy is imported for a name that is none
     from ..training import train as run
     from ..training.hardware import first_process
-    from ..training.recipe import is_source, load
+    from ..training.recipe import load
 
     if first_process() and not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
         tell(data.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import RecipeError, nearest
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
+LARGEST = 100_000  # bytes of a recipe
 SHORT = {  # the recipe that a data set's bare name stands for
     "shapes": "shapes/fpn_resnet18",
     "camvid": "camvid/fpn_regnetx_004",
@@ -32,3 +33,21 @@ def locate(source: str | Path) -> Path:
     if path.is_dir():
         return path  # whoever reads it says what to do with a folder
     raise RecipeError(f"there is no recipe file and no packaged recipe {name!r}{nearest(name, [*SHORT, *names()])}")
+
+
+def is_source(source: object) -> bool:
+    """Whether this is the place of a data set, from which a recipe follows: a folder, an export, an archive."""
+    if not isinstance(source, str | Path) or str(source) in (*SHORT, *names()):  # ./camvid is the folder
+        return False
+    import yaml
+
+    path = Path(source)
+    if not path.is_file() or path.suffix.lower() in (".yaml", ".yml"):
+        return path.is_dir()
+    if path.stat().st_size > LARGEST:
+        return True
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        return True
+    return not (isinstance(tree, dict) and "train" in tree)  # a recipe by another ending

@@ -11,7 +11,7 @@ from .. import config
 from ..config import Recipe
 from .budget import BUDGETS, overriding
 from .defaults import Chosen
-from .packaged import locate
+from .packaged import is_source, locate
 
 
 def catalogues() -> dict[str, config.Catalogue]:
@@ -34,14 +34,6 @@ def load(source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     """
     tree, where = config.read(locate(source) if isinstance(source, str | Path) else source)
     return config.parse(config.override(tree, overrides), where, catalogues())
-
-
-def is_source(source: object) -> bool:
-    """Whether this is the place of a data set, from which a recipe follows: a folder, an export, an archive."""
-    if not isinstance(source, str | Path):
-        return False
-    path = Path(source)
-    return path.is_dir() or (path.is_file() and path.suffix.lower() not in (".yaml", ".yml"))
 
 
 def planned(
