@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +42,12 @@ def train(
         str | None, typer.Option(help="How long to train: 15m, 2h, 30ep or 500steps.", metavar="BUDGET")
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Say at the end where a step's time went.")] = False,
+    find_rate: Annotated[
+        bool,
+        typer.Option(
+            "--find-rate", help="Train nothing: make some steps at rising learning rates, and propose one of them."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Train a model."""
@@ -57,6 +64,8 @@ def train(
 
     if first_process() and not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
         tell(data.name)
+    if find_rate:
+        return _found_rate(recipe, overrides or (), as_json)
     folder = out or Path("runs") / (Path(recipe).resolve().name if is_source(recipe) else Path(recipe).stem)
     try:
         changes: dict[str, Any] = {
@@ -85,6 +94,27 @@ def train(
         f"next: intarsia evaluate {shlex.quote(str(folder))} --out {shlex.quote(str(folder / 'report'))}",
         markup=False,
         soft_wrap=True,
+    )
+    return 0
+
+
+def _found_rate(recipe: str, overrides: Sequence[str], as_json: bool) -> int:
+    """Show the loss at rising learning rates, and the rate to take."""
+    from ..training.find_rate import find_rate
+
+    found = find_rate(recipe, *overrides)
+    if as_json:
+        answer(found._asdict())
+        return 0
+    terminal = console()
+    terminal.print("learning rate      loss", markup=False)
+    shown = sorted({*range(0, len(found.rates), max(1, len(found.rates) // 12)), found.rates.index(found.proposal)})
+    for n in shown:
+        mark = "  the loss falls fastest" if found.rates[n] == found.proposal else ""
+        terminal.print(f"{found.rates[n]:13.2e}  {found.losses[n]:8.4f}{mark}", markup=False)
+    terminal.print(
+        f"proposal: optimizer.lr={found.proposal:.2g}, for batches of {found.batch_size}; nothing was changed",
+        markup=False,
     )
     return 0
 

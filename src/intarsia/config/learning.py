@@ -70,6 +70,18 @@ class Train(Frozen):
         description="Stop before the budget is spent, once a validation (see evaluate.every) reaches this mIoU, 0..1; "
         "null: spend all of it.",
     )
+    patience: int | None = Field(
+        default=None,
+        gt=0,
+        description="Stop before the budget is spent, once this many validations in a row (see evaluate.every) were no better "
+        "than the best one; null: spend all of it.",
+    )
+    keep: int = Field(
+        default=1,
+        ge=1,
+        description="How many of the best validations' weights are kept: 3 leaves best-STEP.safetensors of three steps beside "
+        "best.safetensors; 1: that one alone.",
+    )
     batch_size: int = Field(default=8, gt=0, description="Images in a step on each device.")
     accumulate: int = Field(default=1, gt=0, description="Batches whose gradients are added up before a step.")
     clip: float | None = Field(default=None, gt=0, description="Largest norm of the gradient; null: not clipped.")
@@ -78,6 +90,19 @@ class Train(Frozen):
         gt=0,
         lt=1,
         description="Decay of the moving average of weights; it is what is evaluated and shipped. null: none.",
+    )
+    swa: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the budget after which the plain mean of the steps' weights is what is evaluated and shipped "
+        "(Izmailov et al. 2018), norms' statistics included; take a schedule that does not end at 0. null: none.",
+    )
+    sam: float | None = Field(
+        default=None,
+        gt=0,
+        description="Sharpness-aware minimization (Foret et al. 2021): how far along the gradient the loss is looked at, such "
+        "as 0.05; works with any optimizer and takes two passes a step. null: none.",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: bfloat16 where the processor or GPU has units for it."

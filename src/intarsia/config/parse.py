@@ -143,6 +143,11 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
             f"{where}: train.until: {recipe.train.until:g} is looked for in validations on the way, and there are none; "
             "set evaluate.every to a number of steps"
         )
+    if recipe.train.patience is not None and recipe.evaluate.every is None:
+        raise RecipeError(
+            f"{where}: train.patience: validations on the way are counted, and there are none; set evaluate.every to a "
+            "number of steps"
+        )
     low, high = recipe.augment.scale
     if not 0 < low <= high:
         raise RecipeError(

@@ -43,6 +43,7 @@ from .post_mortem import Recent, explained
 from .prepare import found, prepared, write_down
 from .reading import read
 from .run import Run
+from .sam import climbed
 
 
 def train(
@@ -145,9 +146,14 @@ def _end(run: Run, log: Log, asked: Asked, live: Live) -> None:
     last = run.out / "last.safetensors"
     if run.progress >= 1 and run.validated < run.step:
         _validate(run, log, asked, live)
-    early = run.progress < 1 and run.reached
+    early = run.progress < 1 and (run.reached or run.exhausted)
     if early:
-        log.say(f"train.until={run.recipe.train.until:g} is reached: stopped before the budget was spent")
+        why = (
+            f"train.until={run.recipe.train.until:g} is reached"
+            if run.reached
+            else f"{run.since_best} validations without a better one (train.patience)"
+        )
+        log.say(f"{why}: stopped before the budget was spent")
     done = (run.progress >= 1 or early) and run.validated == run.step
     if done and run.best < 0:  # nothing to choose by
         run.save("best.safetensors", with_state=False)
@@ -169,7 +175,7 @@ def _end(run: Run, log: Log, asked: Asked, live: Live) -> None:
 
 
 def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None:
-    """Step until the budget is spent, `train.until` is reached, or somebody asks to stop."""
+    """Step until the budget is spent, a validation says that it is enough, or somebody asks to stop."""
     wish = run.recipe.train
     peaks = [group["lr"] for group in run.optimizer.param_groups]
     batches = run.loader.stream(run.step * wish.accumulate)
@@ -180,7 +186,7 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None
     if run.validation_due:  # the run was stopped before it was made
         _validate(run, log, asked, live)
         clock = time.perf_counter()
-    while run.progress < 1 and not run.reached and not _together(run, asked()):
+    while run.progress < 1 and not (run.reached or run.exhausted) and not _together(run, asked()):
         _follow_plan(run, log, peaks)
         try:
             with run.watch("waiting"):
@@ -191,6 +197,10 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None
         seen, terms = run.pieces.gradient(run, parts, run.watch)
         for loss, part in zip(seen, parts, strict=True):
             losses.add(loss, part.names, run.step + 1)
+        if wish.sam is not None:
+            run.frozen.drop_gradients()
+            with climbed(run.model, wish.sam):
+                run.pieces.gradient(run, parts, run.watch)
         if run.objective.remark and not run.told:
             log.say(run.objective.remark)
             run.told = True
@@ -275,7 +285,7 @@ def _update(run: Run) -> None:
     run.stepper.step()
     run.stepper.zero_grad()
     if run.ema:
-        run.ema.update()
+        run.ema.update(run.progress)
     run.step += 1
 
 

@@ -68,6 +68,11 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
             f"train.until={recipe.train.until:g} is looked for on a validation set, and there is none; set data.val, or "
             "leave train.until out"
         )
+    if recipe.train.patience is not None and val is None:
+        raise TrainingError(
+            f"train.patience={recipe.train.patience} counts validations, and there is no validation set; set data.val, or "
+            "leave train.patience out"
+        )
     if not recipe.train.audit:
         check_whole(train, val)
         sample = first(train)

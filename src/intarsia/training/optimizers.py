@@ -3,32 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..errors import RecipeError, TrainingError, nearest
+
 Course = Callable[[float], float]
 
 
-def parameter_groups(model: nn.Module, lr: float, weight_decay: float, encoder_lr: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    encoder_lr: float = 1.0,
+    groups: Mapping[str, float] | None = None,
+    decay_all: bool = False,
+) -> list[dict[str, Any]]:
     """Parameters by learning rate and decay.
 
-    Biases and the parameters of norms (all of one dimension) are not decayed; those under `model.encoder` learn at
-    `encoder_lr` times the rate. Frozen ones are among them: they get no gradient, so that no step changes them.
+    Biases and the parameters of norms (all of one dimension) are not decayed, unless `decay_all` asks for it. Frozen ones
+    are among them: they get no gradient, so that no step changes them.
+
+    Args:
+        encoder_lr: factor on the rate of what is under `model.encoder`.
+        groups: factors on the rate by the beginning of a parameter's name, whole parts of it; the longest that fits holds.
+
+    Raises: RecipeError for two factors of the encoder; TrainingError for a name that no parameter begins with.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    factors = dict(groups or {})
+    if encoder_lr != 1.0:
+        if "encoder" in factors:
+            raise RecipeError(
+                "optimizer.groups and optimizer.encoder_lr both name the encoder's rate; keep one of them"
+            )
+        factors["encoder"] = encoder_lr
+    for prefix, rate in factors.items():
+        if rate < 0:
+            raise RecipeError(
+                f"optimizer.groups: {prefix} is {rate:g}; it is a factor on the learning rate, 0 and above"
+            )
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in groups or {}:
+        if not any(_below(name, prefix) for name in names):
+            tops = list(dict.fromkeys(name.split(".")[0] for name in names))
+            raise TrainingError(
+                f"optimizer.groups names {prefix!r}, and no parameter of the network begins so{nearest(prefix, tops)}"
+            )
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+        fitting = [prefix for prefix in factors if _below(name, prefix)]
+        rate = factors[max(fitting, key=len)] if fitting else 1.0
+        found.setdefault((rate, decay_all or parameter.ndim > 1), []).append(parameter)
     return [
-        {
-            "params": params,
-            "lr": lr * (encoder_lr if encoder else 1.0),
-            "weight_decay": weight_decay if decayed else 0.0,
-        }
-        for (encoder, decayed), params in groups.items()
+        {"params": params, "lr": lr * rate, "weight_decay": weight_decay if decayed else 0.0}
+        for (rate, decayed), params in found.items()
     ]
+
+
+def _below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
 
 
 def adamw(
@@ -38,13 +74,19 @@ def adamw(
     weight_decay: float = 1e-2,
     betas: tuple[float, float] = (0.9, 0.999),
     encoder_lr: float = 1.0,
+    groups: dict[str, float] | None = None,
+    decay_all: bool = False,
 ) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019).
 
     Args:
         encoder_lr: factor on the rate of the encoder's parameters; 0.1 is usual for a pretrained one.
+        groups: factors on the rate by the beginning of parameters' names, such as {encoder.body.layer1: 0.1, classify: 10};
+            the longest that fits holds.
+        decay_all: decay biases and norms as well.
     """
-    return torch.optim.AdamW(parameter_groups(model, lr, weight_decay, encoder_lr), lr=lr, betas=betas, fused=True)
+    parameters = parameter_groups(model, lr, weight_decay, encoder_lr, groups, decay_all)
+    return torch.optim.AdamW(parameters, lr=lr, betas=betas, fused=True)
 
 
 def sgd(
@@ -55,14 +97,19 @@ def sgd(
     weight_decay: float = 1e-4,
     nesterov: bool = False,
     encoder_lr: float = 1.0,
+    groups: dict[str, float] | None = None,
+    decay_all: bool = False,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum.
 
     Args:
         encoder_lr: factor on the rate of the encoder's parameters.
+        groups: factors on the rate by the beginning of parameters' names, such as {encoder.body.layer1: 0.1, classify: 10};
+            the longest that fits holds.
+        decay_all: decay biases and norms as well.
     """
-    groups = parameter_groups(model, lr, weight_decay, encoder_lr)
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    parameters = parameter_groups(model, lr, weight_decay, encoder_lr, groups, decay_all)
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
 
 
 def poly(*, power: float = 0.9) -> Course:
@@ -73,6 +120,30 @@ def poly(*, power: float = 0.9) -> Course:
 def cosine(*, floor: float = 0.0) -> Course:
     """Half a cosine from 1 down to `floor`."""
     return lambda progress: floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def cosine_restarts(*, cycles: int = 3, growth: float = 1.0, floor: float = 0.0) -> Course:
+    """Half a cosine from 1 down to `floor`, again and again (SGDR; Loshchilov and Hutter, ICLR 2017).
+
+    Args:
+        cycles: how many, 1 and above.
+        growth: how much longer each is than the one before, above 0.
+        floor: the factor at the end of each.
+    """
+    if cycles < 1:
+        raise RecipeError(f"cycles is {cycles}; there is one at least")
+    if growth <= 0:
+        raise RecipeError(f"growth is {growth}; it is a factor, above 0")
+    lengths = [growth**n for n in range(cycles)]
+    ends = [sum(lengths[: n + 1]) / sum(lengths) for n in range(cycles)]
+    fall = cosine(floor=floor)
+
+    def course(progress: float) -> float:
+        number = next((n for n, end in enumerate(ends[:-1]) if progress < end), cycles - 1)
+        start = ends[number - 1] if number else 0.0
+        return fall(min((progress - start) / (ends[number] - start), 1.0))
+
+    return course
 
 
 def onecycle(*, rise: float = 0.3, first: float = 0.04, last: float = 1e-4) -> Course:
@@ -101,6 +172,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": adamw, "
 SCHEDULES: dict[str, Callable[..., Course]] = {
     "poly": poly,
     "cosine": cosine,
+    "cosine_restarts": cosine_restarts,
     "onecycle": onecycle,
     "constant": constant,
 }

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
     "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
-    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.page", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "evaluate.every",
+    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.page", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "train.patience", "evaluate.every",
     "evaluate.batch_size",
 }  # fmt: skip
 
@@ -128,7 +128,9 @@ def prepared(
         net=wrapped,
         optimizer=stepper.optimizer,
         stepper=stepper,
-        ema=MovingAverage(trained, recipe.train.ema) if recipe.train.ema else None,
+        ema=MovingAverage(trained, recipe.train.ema, recipe.train.swa)
+        if recipe.train.ema or recipe.train.swa
+        else None,
         frozen=frozen,
         objective=Objective(wrapped, loss.to(fabric.device), net.mean, net.std, material.labels, takes_truth(trained)),
         predictor=Predictor.of_network(

@@ -60,6 +60,8 @@ class Run:
     seconds: float = 0.0  # of training and loading
     best: float = -1.0  # the standing on the validation set that best.safetensors has
     validated: int = 0  # the step of the last validation
+    since_best: int = 0  # validations after the best one
+    kept: list[tuple[float, int]] = field(default_factory=list)  # (standing, step) of the best checkpoints, best first
     progress: float = 0.0  # share of the budget that is spent, 0..1 and a little beyond, as `measure` last found it
     told: bool = False  # how the network's output is read
     compiled: Compiled | None = None  # the network, where torch.compile runs it
@@ -86,6 +88,12 @@ class Run:
         goal = self.recipe.train.until
         return goal is not None and self.best >= goal
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether `train.patience` validations in a row were no better than the best one."""
+        patience = self.recipe.train.patience
+        return patience is not None and self.since_best >= patience
+
     def measure(self) -> None:
         """Measure how much of the budget is spent, which `progress` holds from now on.
 
@@ -109,7 +117,8 @@ class Run:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
             where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
             where |= {"pieces": self.pieces.number} if self.pieces.number > 1 else {}
-            progress = {**where, "scaler": scaler}
+            progress = {**where, "scaler": scaler, "since_best": self.since_best, "kept": self.kept}
+            progress["averaged"] = self.ema.averaged if self.ema else 0
             if self.own:
                 progress["own"] = dict(self.own)
             if "optimizer" in self.own:
@@ -133,8 +142,12 @@ class Run:
         self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
         self.validated = old.progress.get("validated", self.step)
         self.pieces.number = old.progress.get("pieces", 1)
+        self.since_best = old.progress.get("since_best", 0)
+        self.kept = [(float(standing), int(step)) for standing, step in old.progress.get("kept", ())]
         beside = old.progress.get("optimizer")
         states.unpack(old.weights, old.state, self.step, self.model, self.optimizer, self.ema, beside)
+        if self.ema:
+            self.ema.averaged = old.progress.get("averaged", 0)
         if scaler := old.progress.get("scaler"):
             self.fabric.strategy.precision.load_state_dict(scaler)
         self.measure()
@@ -165,9 +178,13 @@ class Run:
             if result is not None and self.fabric.is_global_zero and (reached := result.standing) > self.best:
                 self.best, best = reached, True
                 self.save("best.safetensors", with_state=False)
+            if result is not None and self.fabric.is_global_zero:
+                self.since_best = 0 if best else self.since_best + 1
+                self._keep(result.standing)
         if result is not None or self.material.val is None:
             self.validated = self.step
-        self.best, self.validated = self._of_first((self.best, self.validated))
+        state = self._of_first((self.best, self.validated, self.since_best))
+        self.best, self.validated, self.since_best = state
         self.frozen.train()
         result = result if self.fabric.is_global_zero else None
         if result is not None:
@@ -188,6 +205,24 @@ class Run:
             own = error
         return gathered(own, self.fabric.world_size)
 
+    def _keep(self, standing: float) -> None:
+        """Keep this step's weights among the best `train.keep`, as best-STEP.safetensors; the one that falls out is removed."""
+        count = self.recipe.train.keep
+        if count < 2:
+            return
+        here = (standing, self.step)
+        ranked = sorted([*self.kept, here], key=lambda entry: (-entry[0], entry[1]))
+        self.kept, out = ranked[:count], ranked[count:]
+        if here in self.kept:
+            self.save(_kept(self.step), with_state=False)
+        for _, step in out:
+            (self.out / _kept(step)).unlink(missing_ok=True)
+
     def _of_first(self, value: Any) -> Any:
         """The first process's value, in all of them; each waits for the others here."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
+
+
+def _kept(step: int) -> str:
+    """The file of a step's weights that are among the best."""
+    return f"best-{step}.safetensors"
