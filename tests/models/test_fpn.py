@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from intarsia.errors import EncoderError, ModelError
 from intarsia.models import build, count_parameters
 
 
@@ -58,3 +59,19 @@ def test_both_norms(norm: str) -> None:
     net = build("fpn", 2, encoder="resnet18", channels=32, norm=norm)
     assert type(net.branches[0].convolve[0].norm).__name__ == {"group": "GroupNorm", "batch": "BatchNorm2d"}[norm]
     assert net(torch.randn(2, 3, 40, 40)).logits.shape == (2, 2, 40, 40)
+
+
+def test_the_finest_map_may_have_stride_2() -> None:
+    with torch.device("meta"):
+        net = build("fpn", 3, encoder="resnet18", channels=32, finest=2)
+        plain = build("fpn", 3, encoder="resnet18", channels=32)
+        sizes: list[tuple[int, ...]] = []
+        net.classify.register_forward_pre_hook(lambda module, inputs: sizes.append(tuple(inputs[0].shape)))
+        assert net(torch.empty(1, 3, 70, 94)).logits.shape == (1, 3, 70, 94)
+        assert sizes == [(1, 16, 35, 47)]
+        added = set(net.state_dict()) - set(plain.state_dict())
+        assert {name.split(".")[0] for name in added} == {"fine", "mix"}
+        with pytest.raises(ModelError, match="finest is 3; the map that is classified has stride 2 or 4"):
+            build("fpn", 3, encoder="resnet18", finest=3)
+        with pytest.raises(EncoderError, match="has no c1"):
+            build("fpn", 3, encoder="convnext_atto", finest=2)

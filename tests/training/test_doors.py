@@ -136,7 +136,7 @@ class Endless(IterableDataset):  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("data, words", [
-    (Endless(), "of type Endless, whose samples have no numbers"),
+    (Endless(), "the data set Endless yields no samples"),
     ((Squares(), Endless()), "of type Endless"),
     ((n for n in range(3)), "of type generator"),
     (DataLoader(Squares()), r"a DataLoader; give the data set inside it"),  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ class Endless(IterableDataset):  # type: ignore[type-arg]
     ((None, Squares()), "of type NoneType"),
 ])  # fmt: skip
 def test_data_that_cannot_be_trained_on(tmp_path: Path, data: Any, words: str) -> None:
-    with pytest.raises(TrainingError, match=words):
+    with pytest.raises(IntarsiaError, match=words):
         start(tmp_path / "run", nn.Conv2d(3, 2, 1), data)
     assert not (tmp_path / "run").exists()
 

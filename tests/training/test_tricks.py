@@ -1,5 +1,6 @@
 """Keys of training that change what a step does or when a run ends: each against what it computes, and across a resume."""
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -201,6 +202,17 @@ def test_a_run_killed_after_a_save_goes_on_to_the_same_bits(tmp_path: Path, more
     assert all(torch.equal(whole.state[n], resumed.state[n]) for n in whole.state)
 
 
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """Its recipe has no keys that came later; they are at their defaults."""
+    stored = trained(tmp_path, wish(steps=1), Net())
+    train = {key: value for key, value in stored.recipe["train"].items() if key not in ("keep", "teacher_weight")}
+    old = dataclasses.replace(stored, recipe={**stored.recipe, "train": train})
+    intarsia.checkpoint.save(tmp_path / "last.safetensors", old)
+    assert trained(tmp_path, wish(steps=2), Net(), resume=True).progress["step"] == 2
+    with pytest.raises(TrainingError, match=r"another train\.keep"):
+        trained(tmp_path, wish(steps=3, keep=2), Net(), resume=True)
+
+
 def scripted(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let validations come to these scores, one after another."""
     from intarsia.evaluation import score as real
@@ -271,6 +283,37 @@ def test_keys_that_cannot_be_are_refused(tmp_path: Path, change: str, told: str)
         intarsia.train(wish(), change, model=Net(), data=Squares(), out=tmp_path)
     with pytest.raises(TrainingError, match="there is no validation set"):
         intarsia.train(wish({"every": 1}, patience=1), model=Net(), data=Squares(), out=tmp_path)
+
+
+def test_deterministic_runs_are_equal_and_leave_torch_as_it_was(tmp_path: Path) -> None:
+    class Resizing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.score = nn.Conv2d(3, 2, 3, stride=2, padding=1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            assert not self.training or torch.are_deterministic_algorithms_enabled()
+            return F.interpolate(self.score(image), image.shape[2:], mode="bilinear", align_corners=False)
+
+    recipe = wish(steps=4, deterministic=True)
+    one, other = (trained(tmp_path / name, recipe, Resizing()) for name in "ab")
+    assert all(torch.equal(one.weights[n], other.weights[n]) for n in one.weights)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+    class Random(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score = nn.Conv2d(3, 2, 1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            if self.training:
+                raise RuntimeError("shuffle_cuda does not have a deterministic implementation, but you set ...")
+            return self.score(image)
+
+    with pytest.raises(TrainingError, match="shuffle_cuda has no deterministic form on this device"):
+        trained(tmp_path / "c", recipe, Random())
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_the_proposal_is_where_the_loss_falls_fastest() -> None:

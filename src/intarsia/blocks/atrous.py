@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from .conv import ConvNormAct, PixelClassifier
-from .statistics import require_two_values
+from .statistics import learns_batches, require_two_values
 
 
 class AtrousPyramid(nn.Module):
@@ -54,7 +54,7 @@ class AtrousPyramid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
+        require_two_values(mean, learns_batches(self), "the mean feature of the image")
         mean = self.glance(mean)  # [b, channels, 1, 1]
         maps = [look(x) for look in self.look] + [mean.expand(-1, -1, h, w)]  # [b, channels, h, w] each
         x = torch.cat(maps, dim=1)  # [b, together, h, w]

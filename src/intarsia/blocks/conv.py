@@ -10,7 +10,11 @@ Norm = Literal["batch", "group"]
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
     """Batch norm, or group norm with up to 32 groups of four channels or more: a group of one has nothing to compare."""
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(gcd(32, max(1, channels // 4)), channels)
+    return (
+        nn.BatchNorm2d(channels)
+        if kind == "batch"
+        else nn.GroupNorm(gcd(32, max(1, channels // 4), channels), channels)
+    )
 
 
 class ConvNormAct(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .conv import ConvNormAct
-from .statistics import require_two_values
+from .statistics import learns_batches, require_two_values
 
 
 class ObjectContext(nn.Module):
@@ -30,7 +30,7 @@ class ObjectContext(nn.Module):
         """The fused feature of each pixel of `x`, given the scores `regions` [B, N, h, w] of where N objects are."""
         b, n, h, w = regions.shape
         objects = object_means(x, regions)  # [b, channels, n, 1]
-        require_two_values(objects, self.training, "the mean feature of the only object")
+        require_two_values(objects, learns_batches(self), "the mean feature of the only object")
         query, key = self.ask(x).flatten(2), self.answer(objects).flatten(2)  # [b, width, h*w], [b, width, n]
         value = self.tell(objects).flatten(2)  # [b, width, n]
         weights = relation(query, key)  # [b, h*w, n]

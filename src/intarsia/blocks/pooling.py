@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from .conv import ConvNormAct
 from .resize import Resize
-from .statistics import require_two_values
+from .statistics import learns_batches, require_two_values
 
 
 class PyramidPooling(nn.Module):
@@ -53,7 +53,7 @@ class PyramidPooling(nn.Module):
                 maps.append(squeeze(enlarged))
                 continue
             if side > 1 or self.lone_norm:
-                require_two_values(pooled, self.training, "the pooled feature of the whole image")
+                require_two_values(pooled, learns_batches(self), "the pooled feature of the whole image")
             pooled = squeeze(pooled)  # [b, share, side, side]
             pooled = self.enlarge(pooled, x)  # [b, share, h, w]
             maps.append(pooled)

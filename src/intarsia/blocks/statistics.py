@@ -1,8 +1,14 @@
 """What batch norm can be trained on."""
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ModelError
+
+
+def learns_batches(module: nn.Module) -> bool:
+    """Whether a module norms with the statistics of its batch: it is in training mode and has a batch norm that is, too."""
+    return module.training and any(isinstance(m, _BatchNorm) and m.training for m in module.modules())
 
 
 def require_two_values(x: Tensor, training: bool, what: str) -> None:

@@ -92,7 +92,7 @@ def checked(name: str, assignments: list[str]) -> dict[str, Any]:
     tree = config.override({"model": {"name": name}}, [f"model.{item}" for item in assignments])
     recipe = config.parse({**tree, "train": {"steps": 1}}, "options", {"model": NETWORKS})
     assert recipe.model is not None
-    return {key: value for key, value in recipe.model.options.items() if key != "pretrained"}
+    return {key: value for key, value in recipe.model.building.items() if key != "pretrained"}
 
 
 def skeleton(build: Any, name: str, classes: int, options: dict[str, Any]) -> Any:

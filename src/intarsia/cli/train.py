@@ -63,7 +63,8 @@ def train(
     from ..training.recipe import load
 
     if first_process() and not is_source(recipe) and (data := load(recipe, overrides or ()).data) is not None:
-        tell(data.name)
+        for one in data.sets:
+            tell(one.name)
     if find_rate:
         return _found_rate(recipe, overrides or (), as_json)
     folder = out or Path("runs") / (Path(recipe).resolve().name if is_source(recipe) else Path(recipe).stem)

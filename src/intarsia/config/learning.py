@@ -9,6 +9,32 @@ from pydantic import Field, PositiveInt, field_validator
 from .frozen import Frozen
 
 
+class Model(Frozen):
+    """The architecture, its own options, and what may be changed in any of them."""
+
+    name: str = Field(description="Which one; `intarsia models` lists them.")
+    options: dict[str, Any] = Field(default={}, description="Keyword arguments of its constructor.")
+    norms: Literal["batch", "group", "frozen"] | None = Field(
+        default=None,
+        description="All norms of the network. group: every batch norm becomes a group norm, which sees each image by itself, "
+        "so that a batch of one trains; a pretrained encoder keeps its scales and shifts and loses its statistics. frozen: "
+        "the batch norms of a pretrained encoder stay as they are, the others become group norms. batch: every group norm "
+        "becomes a batch norm. null: as the paper has them.",
+    )
+    drop_path: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Stochastic depth (Huang et al. 2016): probability with which the encoder's last residual block is left "
+        "out for an image while training, earlier ones more rarely; null: none.",
+    )
+
+    @property
+    def building(self) -> dict[str, Any]:
+        """The options that the network is built with."""
+        return self.options if self.norms is None else {**self.options, "norms": self.norms}
+
+
 class Loss(Frozen):
     """What is minimized: a loss by name with its own options, and how it is spread over classes and heads."""
 
@@ -104,8 +130,21 @@ class Train(Frozen):
         description="Sharpness-aware minimization (Foret et al. 2021): how far along the gradient the loss is looked at, such "
         "as 0.05; works with any optimizer and takes two passes a step. null: none.",
     )
+    teacher: str | None = Field(
+        default=None,
+        description="A trained model, file or run's folder, with the same classes: the network is drawn towards its softened "
+        "answers as well (Hinton et al. 2015). null: none.",
+    )
+    teacher_weight: float = Field(default=1.0, ge=0, description="Weight of the teacher's term in the loss.")
+    teacher_temperature: float = Field(
+        default=2.0, gt=0, description="What the logits of network and teacher are divided by before they are compared."
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: bfloat16 where the processor or GPU has units for it."
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="On a GPU: the same bits from the same seed, through slower algorithms; on a CPU runs are equal anyway.",
     )
     channels_last: Literal["auto"] | bool = Field(
         default="auto",

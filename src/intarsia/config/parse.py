@@ -16,9 +16,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ..documents import yaml_of
 from ..errors import RecipeError, nearest
 from .answers import Predict
+from .consistent import BUDGETS, check
+from .pictures import Data
 from .schema import GIVEN, PLACES, UNNAMED_LOSS, Catalogue, Recipe
-
-BUDGETS = ("steps", "epochs", "minutes")
 
 
 def read(source: str | Path | Mapping[str, Any] | Recipe) -> tuple[dict[str, Any], str]:
@@ -120,54 +120,41 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
     for key in tree:
         if key not in Recipe.model_fields:
             raise RecipeError(f"{where}: {key}: unknown key{nearest(key, Recipe.model_fields)}")
+    others = _others(tree, f"{where}: data", catalogues["data"]) if tree.get("data") is not None else None
     for place, kind in PLACES.items():
         if tree.get(place) is not None:
             usual = Recipe.model_fields[place].default
             tree[place] = _choice(
                 tree[place], kind, catalogues[place], GIVEN[place], f"{where}: {place}", usual and usual.name
             )
+    if others:
+        tree["data"]["others"] = others
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
         raise RecipeError(_told(error, where, Recipe)) from None
-    given = [name for name in BUDGETS if getattr(recipe.train, name) is not None]
-    if len(given) != 1:
-        what = " and ".join(given) if given else "none"
-        raise RecipeError(f"{where}: train: give one budget, of {', '.join(BUDGETS)}; {what} given")
-    if recipe.train.unfreeze_at is not None and not recipe.train.freeze:
-        raise RecipeError(
-            f"{where}: train.unfreeze_at: nothing is frozen; name parts of the network in train.freeze, such as [encoder]"
-        )
-    if recipe.train.until is not None and recipe.evaluate.every is None:
-        raise RecipeError(
-            f"{where}: train.until: {recipe.train.until:g} is looked for in validations on the way, and there are none; "
-            "set evaluate.every to a number of steps"
-        )
-    if recipe.train.patience is not None and recipe.evaluate.every is None:
-        raise RecipeError(
-            f"{where}: train.patience: validations on the way are counted, and there are none; set evaluate.every to a "
-            "number of steps"
-        )
-    low, high = recipe.augment.scale
-    if not 0 < low <= high:
-        raise RecipeError(
-            f"{where}: augment.scale: [{low}, {high}] is no range; write [smallest, largest], both above 0"
-        )
-    if recipe.augment.crop and min(recipe.augment.crop) < 1:
-        raise RecipeError(
-            f"{where}: augment.crop: {list(recipe.augment.crop)} is no size; write [height, width] in pixels"
-        )
-    if recipe.augment.crop is None and recipe.augment.scale != (1.0, 1.0) and recipe.train.batch_size > 1:
-        raise RecipeError(
-            f"{where}: augment.scale without augment.crop makes images of many sizes, which fit into no batch; add augment.crop: [height, width]"
-        )
-    mixed = ("cutmix", "classmix", "copy_paste", "mosaic")
-    if (total := sum(getattr(recipe.augment, name) for name in mixed)) > 1 + 1e-9:
-        raise RecipeError(
-            f"{where}: augment: the probabilities of {', '.join(mixed)} add up to {total:g}; at most one happens to a "
-            "sample, so keep their sum at or below 1"
-        )
+    check(recipe, where)
     return recipe
+
+
+def _others(tree: dict[str, Any], where: str, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Take a recipe's data sets beyond the first out of its tree: of a list, or under `others`."""
+    given = tree["data"]
+    if isinstance(given, list):
+        if not given:
+            raise RecipeError(f"{where}: the list is empty; name a data set, or several")
+        tree["data"], more = given[0], given[1:]
+    else:
+        more = given.get("others") if isinstance(given, dict) else None
+        more = [] if more is None else more
+        if not isinstance(more, list):
+            raise RecipeError(f"{where}.others: expected a list of data sets, not {more!r}")
+    if more and isinstance(tree["data"], dict) and isinstance(given, dict):
+        tree["data"] = {key: value for key, value in given.items() if key != "others"}
+    for number, other in enumerate(more, 2):
+        if isinstance(other, dict) and other.get("others"):
+            raise RecipeError(f"{where}: data set {number} has others of its own; list all in one list")
+    return [_choice(other, Data, catalogue, GIVEN["data"], f"{where}[{n}]") for n, other in enumerate(more, 2)]
 
 
 def predict_settings(tree: Mapping[str, Any], where: str) -> Predict:

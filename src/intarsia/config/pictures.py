@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from .frozen import Frozen
 
@@ -17,6 +17,28 @@ class Data(Frozen):
     root: str | None = Field(default=None, description="Folder of the data set, relative to where you stand.")
     train: str = Field(default="train", description="Name of the split to train on.")
     val: str | None = Field(default="val", description="Name of the split to validate on; null: no validation.")
+    weight: float | None = Field(
+        default=None,
+        gt=0,
+        description="Of several data sets: how often this one is drawn from, relative to the others' weights; null: as often "
+        "as it has samples, or 1 where another has a weight.",
+    )
+    others: list[Data] | None = Field(
+        default=None,
+        description="More data sets of the same classes; `data: [a, b]` is the same as a with `others: [b]`. All are trained "
+        "and validated on together.",
+    )
+
+    @property
+    def sets(self) -> list[Data]:
+        """List the data set and the others."""
+        return [self, *(self.others or ())]
+
+    @property
+    def weights(self) -> list[float] | None:
+        """The weight of each data set; None where none has one."""
+        given = [one.weight for one in self.sets]
+        return None if set(given) == {None} else [1.0 if weight is None else weight for weight in given]
 
 
 class Labels(Frozen):
@@ -55,6 +77,16 @@ class Augment(Frozen):
 
     crop: tuple[int, int] | None = Field(
         default=None, description="Height and width of training crops in pixels; null: the whole image."
+    )
+    sizes: list[tuple[PositiveInt, PositiveInt]] | None = Field(
+        default=None,
+        description="Heights and widths of training crops in pixels, of which each batch gets one at random; crop stays the "
+        "size that the network is tried on. null: crop alone.",
+    )
+    grow_from: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None,
+        description="Height and width that training crops begin with; they grow to crop by the middle of the budget, in steps "
+        "of 32 pixels, so that the first steps are quicker. null: they do not grow.",
     )
     scale: tuple[float, float] = Field(
         default=(1.0, 1.0), description="Range of the random zoom; 2.0 shows things twice as large."

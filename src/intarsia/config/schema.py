@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from .answers import Evaluate, Predict
 from .frozen import Choice, Frozen
-from .learning import Loss, Schedule, Train
+from .learning import Loss, Model, Schedule, Train
 from .pictures import Augment, Data, Labels
 
 Catalogue = Mapping[str, Callable[..., Any]]
@@ -19,7 +19,7 @@ UNNAMED_LOSS = "cross_entropy"  # the loss whose options may be written without 
 class Recipe(Frozen):
     """All settings that a run depends on."""
 
-    model: Choice | None = Field(
+    model: Model | None = Field(
         default=None, description="The architecture and its options; `intarsia models` lists them."
     )
     data: Data | None = Field(
@@ -50,6 +50,9 @@ class Recipe(Frozen):
         for place in PLACES.keys() & tree.keys():
             node = tree[place]
             tree[place] = {"name": node.pop("name"), **node.pop("options"), **node}
+        if self.data is not None and self.data.others:
+            nodes = [_without_default_none(other, other.model_dump(mode="json")) for other in self.data.others]
+            tree["data"]["others"] = [{"name": n.pop("name"), **n.pop("options"), **n} for n in nodes]
         return tree
 
 
@@ -64,7 +67,7 @@ def _without_default_none(model: BaseModel, tree: dict[str, Any]) -> dict[str, A
 
 
 PLACES: dict[str, type[Frozen]] = {
-    "model": Choice,
+    "model": Model,
     "data": Data,
     "loss": Loss,
     "optimizer": Choice,

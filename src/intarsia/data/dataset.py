@@ -43,6 +43,25 @@ class Wrapping(Protocol):
 
 
 @runtime_checkable
+class Part(Protocol):
+    """A part of another data set that says which of its samples it has, as torch's Subset does."""
+
+    @property
+    def dataset(self) -> Any: ...
+
+    @property
+    def indices(self) -> Sequence[int]: ...
+
+
+@runtime_checkable
+class Joining(Protocol):
+    """Several data sets one after another, as torch's ConcatDataset is."""
+
+    @property
+    def datasets(self) -> Sequence[Any]: ...
+
+
+@runtime_checkable
 class Named(Protocol):
     """A data set with a name, for messages and reports."""
 
@@ -129,12 +148,40 @@ class Noted(Protocol):
 
 
 def labels_of(dataset: object) -> LabelSpace | None:
-    """The label space of a data set, or of the one that it is a part of; None where neither knows one."""
+    """The label space of a data set, or of those that it is a part or is made of; None where none knows one.
+
+    Raises: DataError for a data set made of several whose classes differ.
+    """
     while dataset is not None:
         if isinstance(dataset, Labeled) and isinstance(dataset.labels, LabelSpace):
             return dataset.labels
+        if isinstance(dataset, Joining):
+            return agreed(dataset.datasets)
         dataset = dataset.dataset if isinstance(dataset, Wrapping) else None
     return None
+
+
+def agreed(datasets: Sequence[object]) -> LabelSpace | None:
+    """The label space that several data sets share; None where none of them knows one.
+
+    Raises: DataError when their classes differ, or stand in another order.
+    """
+    known = [(dataset, space) for dataset in datasets if (space := labels_of(dataset)) is not None]
+    for dataset, space in known[1:]:
+        first, labels = known[0]
+        if (space.names, space.planes) != (labels.names, labels.planes):
+            differing = [
+                name for name in (*labels.names, *space.names) if (name in labels.names) != (name in space.names)
+            ]
+            why = (
+                f"only one of them has {', '.join(differing[:5])}"
+                if differing
+                else "their order or labels.planes differs"
+            )
+            raise DataError(
+                f"{title_of(first)} and {title_of(dataset)} do not have the same classes: {why}; give both the same label space"
+            )
+    return known[0][1] if known else None
 
 
 def title_of(dataset: object) -> str:
@@ -156,11 +203,21 @@ def names_of(dataset: object) -> list[str]:
     """The names of the samples, as far as they are known before reading; none where they are not."""
     if isinstance(dataset, Itemized) and isinstance(dataset.items, Sequence):
         return [item.name if isinstance(item, Named) else str(item) for item in dataset.items]
+    if isinstance(dataset, Part):
+        names = names_of(dataset.dataset)
+        return [names[n] for n in dataset.indices] if names else []
     return list(dataset.files) if isinstance(dataset, Listed) else []
 
 
 def place_of(dataset: object, index: int) -> str:
     """What to call a sample that could not be read: the path of its image, or its number."""
+    if isinstance(dataset, Part) and index < len(dataset.indices):
+        return place_of(dataset.dataset, int(dataset.indices[index]))
+    if isinstance(dataset, Joining):
+        for part in dataset.datasets:
+            if index < len(part):
+                return place_of(part, index)
+            index -= len(part)
     if not (isinstance(dataset, Itemized) and isinstance(dataset.items, Sequence) and index < len(dataset.items)):
         return f"sample {index}"
     item = dataset.items[index]

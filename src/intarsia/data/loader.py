@@ -7,7 +7,6 @@ n therefore sees exactly what the uninterrupted run would have seen, and reads n
 
 from __future__ import annotations
 
-import signal
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -22,7 +21,9 @@ from torch.utils.data import DataLoader
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
 from .dataset import Dataset, labels_of, place_of
+from .joined import drawn
 from .samples import as_sample, check_alike, filled
+from .workers import ended, quiet_worker, started
 
 Change = Callable[[Sample, np.random.Generator], Sample]
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
@@ -38,12 +39,16 @@ class Loader:
         batch_size: of this process. A last batch of an epoch may be smaller, but not 1: batch norm cannot train on it,
             so that sample waits for another epoch; `dropped` says whether it does.
         change: augmentation, called with the sample and a generator of its own.
+        of_batch: the change of each batch by its number, where batches are changed otherwise, such as to other sizes.
         mix: called with the augmented sample, its generator, and a function that draws one more of its kind.
         presence: [N, K], which classes each sample holds; needed for `balance`.
         balance: share of an epoch's places, 0..1, that go to samples drawn for a class: first the class, each as likely as
             the next, then one of the samples that hold it.
         ignore_index: the label of pixels that do not count, where the data set has no label space that says so; by it
             samples without any label are known, which get empty objects, depth and planes where the others have some.
+        shares: (samples, weight) of each of several data sets that the training set is made of, one after another: an
+            epoch's places are shared out by these weights. None: each sample once an epoch.
+        in_order: read the samples in their own order, not shuffled.
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
         rank, world: this process's share of every epoch, when several train together.
@@ -58,10 +63,13 @@ class Loader:
         *,
         batch_size: int,
         change: Change | None = None,
+        of_batch: Callable[[int], Change] | None = None,
         mix: Mix | None = None,
         presence: np.ndarray | None = None,
         balance: float = 0.0,
         ignore_index: int | None = None,
+        shares: Sequence[tuple[int, float]] | None = None,
+        in_order: bool = False,
         seed: int = 0,
         workers: int = 0,
         cache: bool = False,
@@ -78,11 +86,11 @@ class Loader:
         self.rank, self.world = rank, world
         known = labels_of(dataset)
         self.ignore_index = ignore_index if known is None else known.ignore_index
-        self.read = _Reader(dataset, change, mix, seed, cache, skip, timed)
+        self.read = _Reader(dataset, change, mix, seed, cache, skip, timed, of_batch)
         self.skipped: dict[str, int] = {}  # samples that could not be read, with how often that was
         self.spent = (0.0, 0.0)  # seconds of reading and of augmenting, where they are timed
         self.on_skip: Callable[[str, int], None] = lambda told, count: None
-        self.balance = balance
+        self.balance, self.shares, self.in_order = balance, shares, in_order
         self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
         if balance and not self.holders:
             raise DataError("a balanced order needs to know which classes each sample holds; let the audit run")
@@ -97,8 +105,10 @@ class Loader:
 
     def order(self, epoch: int) -> np.ndarray:
         """The samples of an epoch, in their order, for this process."""
+        if self.in_order:
+            return np.arange(self.rank, len(self.dataset), self.world)[: len(self.dataset) // self.world]
         rng = np.random.default_rng((self.seed, epoch))
-        shuffled = rng.permutation(len(self.dataset))
+        shuffled = rng.permutation(len(self.dataset)) if self.shares is None else drawn(self.shares, rng)
         for place in range(round(self.balance * len(shuffled))):
             holders = self.holders[int(rng.integers(len(self.holders)))]
             shuffled[place] = holders[int(rng.integers(len(holders)))]
@@ -106,13 +116,14 @@ class Loader:
             shuffled = rng.permutation(shuffled)
         return shuffled[self.rank :: self.world][: len(self.dataset) // self.world]
 
-    def keys(self, start: int) -> Iterator[list[tuple[int, int]]]:
-        """(epoch, index) of every sample of batch `start` and all that follow, without end."""
+    def keys(self, start: int) -> Iterator[list[tuple[int, ...]]]:
+        """(epoch, index), and the batch's number where that matters, of every sample of batch `start` and all that follow."""
         epoch, first = divmod(start, self.batches)
         while True:
             order = self.order(epoch)
             for n in range(first, self.batches):
-                yield [(epoch, int(i)) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
+                number = (epoch * self.batches + n,) if self.read.of_batch is not None else ()
+                yield [(epoch, int(i), *number) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
             epoch, first = epoch + 1, 0
 
     def stream(self, start: int = 0) -> Generator[Batch, None, None]:
@@ -126,10 +137,10 @@ class Loader:
             collate_fn=partial(_gathered, ignore_index=self.ignore_index),
             num_workers=self.workers,
             prefetch_factor=3 if self.workers else None,
-            worker_init_fn=_quiet_worker if self.workers else None,
+            worker_init_fn=quiet_worker if self.workers else None,
             generator=torch.Generator(),  # else starting an iterator would draw from the global generator
         )
-        reading = _started(batches)
+        reading = started(batches)
         try:
             for batch in reading:
                 if isinstance(batch, _Failure):
@@ -139,7 +150,7 @@ class Loader:
                     batch = batch.batch
                 yield batch
         finally:
-            _end(reading)
+            ended(reading)
 
     def _note(self, noted: _Noted) -> None:
         """Count what was skipped, and add up what reading took.
@@ -163,7 +174,7 @@ class _Keys(NamedTuple):
     loader: Loader
     start: int
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[list[tuple[int, ...]]]:  # type: ignore[override]
         return self.loader.keys(self.start)
 
 
@@ -212,17 +223,21 @@ class _Reader:
         cache: bool,
         skip: bool = False,
         timed: bool = False,
+        of_batch: Callable[[int], Change] | None = None,
     ) -> None:
         self.dataset, self.change, self.mix, self.seed = dataset, change, mix, seed
+        self.of_batch = of_batch
         self.cached: dict[int, Sample] | None = {} if cache else None
         self.skip, self.timed, self.reading = skip, timed, 0.0
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample | _Failure | _Read:
+    def __getitem__(self, key: tuple[int, ...]) -> Sample | _Failure | _Read:
         start, self.reading = time.perf_counter(), 0.0
-        epoch, index = key
+        epoch, index, *number = key
+        if self.of_batch is not None and number:
+            self.change = self.of_batch(number[0])
         rng = np.random.default_rng((self.seed, epoch, index))
         found, skipped = self._sample(index, rng), list[_Failure]()
         while self.skip and isinstance(found, _Failure) and found.kind != "MemoryError" and len(skipped) < ATTEMPTS:
@@ -260,40 +275,6 @@ class _Reader:
             if self.cached is not None:
                 self.cached[index] = sample
         return sample if self.change is None else self.change(sample, rng)
-
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
-
-
-def _started(batches: DataLoader[Any]) -> Iterator[Any]:
-    """The loader's iterator, whose workers hear no signal before they have handlers of their own."""
-    if not batches.num_workers or not hasattr(signal, "pthread_sigmask"):
-        return iter(batches)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    try:
-        return iter(batches)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end(reading: Iterator[Any]) -> None:
-    """Stop the workers at once: torch would wait seconds for each that is in a large file.
-
-    A worker that dies while it looks at the event by which torch ends it keeps the event's lock, and torch would wait for
-    that lock without end. Nobody is left to hear the event, so torch gets a new one.
-    """
-    workers = getattr(reading, "_workers", ())
-    for worker in workers:
-        worker.terminate()
-    if workers:
-        reading._workers_done_event = torch.multiprocessing.Event()  # type: ignore[attr-defined]
-
-
-def _quiet_worker(number: int) -> None:
-    """A worker leaves Ctrl-C to the process that trains, which still wants its batches to finish a step."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
 def _gathered(samples: Sequence[Sample | _Failure | _Read], ignore_index: int | None) -> Batch | _Failure | _Noted:

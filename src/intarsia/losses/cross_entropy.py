@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError, RecipeError
 from ..structures import Batch, SemanticLogits
-from .targets import Truth, above_zero, class_table, one_map_each, paired, refuse
+from .targets import Truth, above_zero, class_table, in_order, one_map_each, paired, refuse
 
 
 class CrossEntropy(nn.Module):
@@ -40,8 +40,9 @@ class CrossEntropy(nn.Module):
             return self._of_one_map(logits, labels)
         table = class_table(self.weights, logits.shape[1], logits)
         try:  # ids are checked by torch as it reads them; a check of our own would be one more pass in the hot path
+            rows, wanted = in_order(logits, labels)
             total = F.cross_entropy(
-                logits, labels, table, ignore_index=self.ignore_index, label_smoothing=self.smoothing, reduction="sum"
+                rows, wanted, table, ignore_index=self.ignore_index, label_smoothing=self.smoothing, reduction="sum"
             )
         except IndexError:
             refuse(labels, logits.shape[1], self.ignore_index)

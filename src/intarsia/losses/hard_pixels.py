@@ -51,6 +51,8 @@ class HardCrossEntropy(nn.Module):
         loss = torch.where(pixels.counted, pixels.each.detach(), -1.0)  # what does not count comes last
         limit = loss.new_tensor(-math.log(self.threshold) if self.threshold > 0 else math.inf)
         if kept := math.ceil(self.least * loss.numel()):
-            flat = loss.flatten()
-            limit = torch.minimum(limit, flat.kthvalue(len(flat) - kept + 1).values)
+            flat, place = loss.flatten(), loss.numel() - kept
+            # a GPU sorts quickly, and its kthvalue has no deterministic form
+            known = flat.sort().values[place] if flat.is_cuda else flat.kthvalue(place + 1).values
+            limit = torch.minimum(limit, known)
         return pixels.mean(pixels.each, (loss >= limit) & pixels.counted)

@@ -18,8 +18,8 @@ class Overlap(NamedTuple):
 
     def of_batch(self) -> "Overlap":
         """The same of the batch as one large image: every first axis is 1."""
-        sums = (part.sum(dim=0, keepdim=True) for part in self[:3])
-        return Overlap(*sums, self.counted.any(dim=0, keepdim=True))
+        both, drawn, true = (part.sum(dim=0, keepdim=True) for part in (self.both, self.drawn, self.true))
+        return Overlap(both, drawn, true, self.counted.any(dim=0, keepdim=True))
 
 
 def overlap(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .targets import above_zero, class_table, one_map_each, refuse
+from .targets import above_zero, class_table, in_order, one_map_each, refuse
 
 
 class Pixels(NamedTuple):
@@ -46,7 +46,8 @@ def pixels_of(logits: Tensor, labels: Tensor, ignore_index: int, weights: Sequen
     kinds = max(2, logits.shape[1])
     if labels.ndim == 3 and logits.shape[1] > 1:
         try:
-            each = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
+            rows, wanted = in_order(logits, labels)
+            each = F.cross_entropy(rows, wanted, ignore_index=ignore_index, reduction="none").view(labels.shape)
         except IndexError:
             refuse(labels, logits.shape[1], ignore_index)
             raise

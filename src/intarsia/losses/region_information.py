@@ -76,7 +76,7 @@ def _regions(maps: Tensor, pool: int, radius: int) -> Tensor:
     blocks = F.avg_pool2d(maps, pool, pool, padding=pool // 2) if pool > 1 else maps
     flat = F.unfold(blocks.flatten(0, 1)[:, None], radius)  # [B K, radius^2, regions]
     flat = flat.cpu() if maps.device.type == "mps" else flat  # which has no double precision
-    vectors = flat.unflatten(0, maps.shape[:2]).double()
+    vectors = flat.view(*maps.shape[:2], *flat.shape[1:]).double()
     return vectors - vectors.mean(dim=-1, keepdim=True)
 
 
@@ -86,5 +86,5 @@ def _unexplained(true: Tensor, drawn: Tensor) -> Tensor:
     across = true @ drawn.mT
     factor = torch.linalg.cholesky(drawn @ drawn.mT + ridge)
     explained = torch.linalg.solve_triangular(factor, across.mT, upper=False)  # E^T E = across (Cov(p) + a)^-1 across^T
-    rest = torch.linalg.cholesky(true @ true.mT - explained.mT @ explained + ridge)
+    rest: Tensor = torch.linalg.cholesky(true @ true.mT - explained.mT @ explained + ridge)
     return 2 * rest.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)

@@ -98,6 +98,16 @@ def class_table(weights: Sequence[float] | None, count: int, like: Tensor) -> Te
     return torch.tensor(list(weights), dtype=like.dtype, device=like.device)
 
 
+def in_order(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits [B, K, H, W] and labels [B, H, W], as rows [N, K] and [N] where torch is asked for deterministic algorithms.
+
+    On a GPU its cross entropy over maps has none, and that over rows has.
+    """
+    if logits.is_cuda and torch.are_deterministic_algorithms_enabled():
+        return logits.movedim(1, -1).flatten(0, -2), labels.flatten()
+    return logits, labels
+
+
 def mean_of_classes(each: Tensor, counted: Tensor, weights: Sequence[float] | None = None) -> Tensor:
     """Average a loss over classes, then over the images that count.
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from ..blocks.norms import with_norms
 from ..errors import ModelError, nearest
 from .catalogue import ARCHITECTURES
 from .cost import count_flops
@@ -24,7 +25,8 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:
 
     Args:
         num_classes: how many maps it draws.
-        options: keyword arguments of its constructor; the defaults are the paper's.
+        options: keyword arguments of its constructor; the defaults are the paper's. And `norms`, which exchanges all norms
+            (`blocks.norms.with_norms`): "batch", "group" or "frozen".
 
     Raises: ModelError with the nearest name, for an unknown architecture or an option that it does not take.
     """
@@ -45,6 +47,8 @@ def construct(
     """
     if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
         raise ModelError(f"num_classes is {num_classes!r}; give a whole number of at least 1")
+    norms = options.get("norms")
+    options = {key: value for key, value in options.items() if key != "norms"}
     known = [key for key in inspect.signature(constructor).parameters if key != "num_classes"]
     for key in options:
         if key not in known:
@@ -53,7 +57,8 @@ def construct(
     channels = options.get("in_channels", 3)
     if not isinstance(channels, int) or channels < 1:
         raise ModelError(f"in_channels is {channels!r}; give a whole number of at least 1")
-    return constructor(num_classes, **options)
+    network = constructor(num_classes, **options)
+    return network if norms is None else with_norms(network, norms)
 
 
 def count_parameters(name: str, num_classes: int = 21, **options: Any) -> int:

@@ -50,7 +50,7 @@ def find_rate(
 
     Raises: as `train`; TrainingError when the loss falls at no rate.
     """
-    plan = recipes.load(recipe, overrides)
+    plan, _ = recipes.planned(recipe, overrides, measure=False)
     run = prepared(plan, Path("runs") / "find-rate", None, Own(**own), None)
     groups = run.optimizer.param_groups
     peak = max(group["lr"] for group in groups)

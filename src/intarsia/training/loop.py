@@ -28,6 +28,7 @@ from . import recipe as recipes
 from . import resume as states
 from .advice import advice, sizes_of
 from .budget import parsed, spoken
+from .deterministic import deterministic
 from .events import Finished, Listener, Started, Stepped
 from .folder import check_folder
 from .hardware import first_process
@@ -98,7 +99,11 @@ def train(
     out = Path(out)
     check_folder(out)
     plan, chosen = recipes.planned(recipe, overrides, parsed(budget) if budget else None, out if resume else None)
-    with locked(out) if first_process() else nullcontext(), interruptible() as asked:
+    with (
+        locked(out) if first_process() else nullcontext(),
+        deterministic(plan.train.deterministic),
+        interruptible() as asked,
+    ):
         try:
             with asked.at_once():
                 old = found(out, plan, resume)

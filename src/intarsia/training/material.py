@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..config import Recipe
-from ..config.pictures import Labels
+from ..config.pictures import Data, Labels
 from ..data import origin
 from ..data.dataset import Dataset, labels_of
 from ..data.faults import check_whole
+from ..data.joined import Joined
 from ..data.pairs import Pairs
+from ..data.stream import Streamed
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
@@ -48,16 +51,12 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
     """
     wished = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     if data is not None:
-        train, val = split(data)
+        train, val = split(data, recipe)
     elif recipe.data is None:
         raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
     else:
-        chosen = recipe.data
         origin.note(recipe.to_dict()["data"])  # so that a checkpoint of it may be evaluated without naming it again
-        train = open_dataset(chosen.name, chosen.root, chosen.train, wished, **chosen.options)
-        # the validation set means what the training set means: labels inferred there hold here too
-        known = labels_of(train) or wished
-        val = open_dataset(chosen.name, chosen.root, chosen.val, known, **chosen.options) if chosen.val else None
+        train, val = opened(recipe.data, wished)
     labels = labels_of(train) or wished
     if labels is None:
         raise TrainingError("the data set has no label space; list the class names in the recipe under labels.classes")
@@ -73,8 +72,9 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
             f"train.patience={recipe.train.patience} counts validations, and there is no validation set; set data.val, or "
             "leave train.patience out"
         )
-    if not recipe.train.audit:
-        check_whole(train, val)
+    if not recipe.train.audit or isinstance(train, Streamed):
+        if not isinstance(train, Streamed):
+            check_whole(train, val)
         sample = first(train)
         _check_planes(sample, labels)
         return Material(train, val, labels, None, len(sample.image))
@@ -88,6 +88,23 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
         for dataset in filter(None, (train, val)):
             _check_planes(first(dataset), labels)
     return Material(train, val, labels, found, found.channels, old, quick)
+
+
+def opened(chosen: Data, wished: LabelSpace | None) -> tuple[Any, Any]:
+    """The training and the validation set of a recipe, each of one data set or of several together."""
+    trains, vals = [], []
+    for one in chosen.sets:
+        known = wished if not trains or one.name != chosen.name else labels_of(trains[0]) or wished
+        train = open_dataset(one.name, one.root, one.train, known, **one.options)
+        trains.append(train)
+        # the validation set means what the training set means: labels inferred there hold here too
+        known = labels_of(train) or wished
+        if one.val:
+            vals.append(open_dataset(one.name, one.root, one.val, known, **one.options))
+    if len(trains) == 1:
+        return trains[0], vals[0] if vals else None
+    val = vals[0] if len(vals) == 1 else Joined(vals) if vals else None
+    return Joined(trains, chosen.weights), val
 
 
 def _why_quick(recipe: Recipe, count: int) -> str:
@@ -131,8 +148,10 @@ def _check_planes(sample: Sample, labels: LabelSpace) -> None:
         )
 
 
-def split(data: Any) -> tuple[Any, Any]:
+def split(data: Any, recipe: Recipe) -> tuple[Any, Any]:
     """A user's own data as (training set, validation set or None), each of which has a length and items by number.
+
+    A training set that can only be read from its beginning gets as many samples as the recipe's steps take.
 
     Raises: TrainingError saying what was given instead.
     """
@@ -152,12 +171,35 @@ def split(data: Any) -> tuple[Any, Any]:
             raise TrainingError(
                 "data= is a DataLoader; give the data set inside it, .dataset: the recipe makes batches"
             )
-        if isinstance(dataset, IterableDataset) or not isinstance(dataset, Dataset):
+        if isinstance(dataset, IterableDataset) and dataset is pair[0]:
+            pair = (_streamed(dataset, recipe), pair[1])
+        elif isinstance(dataset, IterableDataset) or not isinstance(dataset, Dataset):
             raise TrainingError(
                 f"data= is of type {kind}, whose samples have no numbers; a run that can be resumed needs __len__ and "
                 "__getitem__: give such a data set, or list(...) of this one where it fits into memory"
             )
     return pair[0], pair[1]
+
+
+def _streamed(dataset: Any, recipe: Recipe) -> Streamed:
+    """An iterable data set with as many samples as a run takes.
+
+    Raises: TrainingError for keys of the recipe that need samples in another order than they come.
+    """
+    wish, kind = recipe.train, type(dataset).__name__
+    if wish.steps is None:
+        raise TrainingError(
+            f"data= is of type {kind}, whose samples have no numbers and no end; train it by steps: train.steps=1000"
+        )
+    mixed = [f"augment.{key}" for key in ("cutmix", "classmix", "copy_paste", "mosaic") if getattr(recipe.augment, key)]
+    other = [key for key, on in (("train.balance", wish.balance), ("train.cache", wish.cache), ("train.on_fault=skip", wish.on_fault == "skip")) if on]  # fmt: skip
+    if mixed or other:
+        raise TrainingError(
+            f"data= is of type {kind}, which is read in its own order, once; {(other + mixed)[0]} takes samples out of it: "
+            "leave that out, or give a data set with __len__ and __getitem__"
+        )
+    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+    return Streamed(dataset, wish.steps * wish.accumulate * wish.batch_size * world)
 
 
 def first(dataset: Dataset) -> Sample:

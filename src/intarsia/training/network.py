@@ -8,9 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from ..blocks.drop_path import with_drop_path
 from ..checkpoint import Checkpoint, bare, build, output_of
 from ..checkpoint.wrapped import COMPILED
 from ..config import Recipe
+from ..config.learning import Model
 from ..errors import TrainingError
 from ..models import check_trainable
 from .material import Material, first
@@ -69,10 +71,11 @@ def network(recipe: Recipe, material: Material, given: nn.Module | None, donor: 
     model = given
     if model is None:
         assert recipe.model is not None
-        name, options = recipe.model.name, {**recipe.model.options, "in_channels": material.channels}
+        name, options = recipe.model.name, {**recipe.model.building, "in_channels": material.channels}
         output = output_of(name)
         model = build(name, material.labels.maps(output), **options)
-        height, width = recipe.augment.crop or tuple(first(material.train).labels.shape)
+        remarks += _changed(recipe.model, model, donor is not None)
+        height, width = _smallest(recipe) or tuple(first(material.train).labels.shape)
         if not takes_truth(model):  # such a network does not train without the objects
             check_trainable(model, min(recipe.train.batch_size, len(material.train)), material.channels, height, width)
     else:
@@ -87,6 +90,36 @@ def network(recipe: Recipe, material: Material, given: nn.Module | None, donor: 
         remarks.append(transplant(model, donor, material.labels, heads))
         mean, std = (donor.mean, donor.std) if donor.in_channels == material.channels else (mean, std)
     return Network(model, whole, name, options, output, mean, std, remarks)
+
+
+def _changed(wish: Model, model: nn.Module, started: bool) -> list[str]:
+    """Leave out residual branches where the recipe asks for it, and say what its norms mean for the encoder's weights.
+
+    Args:
+        started: whether the weights of another run come in.
+    """
+    told = []
+    if wish.drop_path is not None:
+        told.append(f"stochastic depth in {with_drop_path(model, wish.drop_path)} residual blocks of the encoder")
+    pretrained = bool(wish.options.get("pretrained"))
+    if wish.norms == "group" and pretrained:
+        told.append(
+            "model.norms=group: the pretrained encoder's batch norms are group norms now, and their statistics are left out; "
+            "it has to get used to that, which takes steps"
+        )
+    if wish.norms == "frozen" and not pretrained and not started:
+        told.append(
+            "model.norms=frozen keeps statistics that were never learned, so that the encoder trains without norms; set "
+            "model.pretrained=true, or start from a run with --from"
+        )
+    return told
+
+
+def _smallest(recipe: Recipe) -> tuple[int, int] | None:
+    """(height, width) of the smallest crops that a network is trained on; None where it gets whole pictures."""
+    wish = recipe.augment
+    sizes = [size for size in (wish.crop, wish.grow_from, *(wish.sizes or ())) if size is not None]
+    return (min(h for h, _ in sizes), min(w for _, w in sizes)) if sizes else None
 
 
 def statistics(model: nn.Module, material: Material) -> tuple[tuple[float, ...], tuple[float, ...]]:

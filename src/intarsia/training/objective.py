@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ class Objective:
         mean, std: one number for each channel, in units of the full scale.
         labels: the classes.
         truthful: whether the network is handed the batch; None: as its `forward` says.
+        teacher: one more term, of the network's output and the batch; None: none.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class Objective:
         std: Sequence[float],
         labels: LabelSpace,
         truthful: bool | None = None,
+        teacher: Callable[[Any, Batch], Tensor] | None = None,
     ) -> None:
         self.net, self.criterion, self.mean, self.std, self.labels = net, criterion, mean, std, labels
         self.truthful = takes_truth(net) if truthful is None else truthful
+        self.teacher = teacher
         self.remark = ""  # how the network's last output was read, where that is a choice
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -63,7 +66,10 @@ class Objective:
         if not isinstance(output, Tensor) and type(output) not in PARTS:
             heads = f", {len(found.auxiliary)} more for auxiliary heads" if found.auxiliary else ""
             self.remark = f"the network returns {spelled(output)}: one tensor is taken for the logits{heads}"
-        return self._terms(self.criterion(found, batch))
+        terms = self._terms(self.criterion(found, batch))
+        if self.teacher is not None:
+            terms["teacher"] = self.teacher(found, batch)
+        return terms
 
     def _terms(self, value: Any) -> dict[str, Tensor]:
         terms = dict(value) if isinstance(value, Mapping) else {"loss": value}

@@ -6,6 +6,8 @@ recipe - hardware - material (data, labels, audit) - engine - network - loader -
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +20,17 @@ from ..checkpoint import Checkpoint
 from ..config import Recipe
 from ..data.augment.foreign import borrowed
 from ..data.augment.pipeline import Augmentation
+from ..data.augment.sizes import BatchSizes
 from ..data.cache import Cached
+from ..data.joined import Joined
 from ..data.loader import Loader
-from ..errors import TrainingError
+from ..data.stream import Streamed
+from ..errors import IntarsiaError, TrainingError
 from ..inference import Predictor
 from ..labels import LabelSpace
 from ..output import cache_folder
 from ..postprocess.decide import decision
+from . import recipe as recipes
 from . import resume as states
 from .class_weights import class_weights
 from .compiled import Compiled, checkpointing, wished
@@ -43,6 +49,7 @@ from .optimizers import OPTIMIZERS
 from .own import Own, optimizer_of, refuse_other
 from .run import Run
 from .stopwatch import stopwatch
+from .teacher import teacher_of
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -95,6 +102,9 @@ def prepared(
         loss = criterion(recipe, net.output, material.labels, weights)
     else:
         loss = own_loss(own.loss, net.output)
+    teacher = teacher_of(recipe.train, material.labels, material.channels, net.output, fabric.device, chosen.precision)
+    if teacher is not None:
+        remarks.append(f"the teacher is {recipe.train.teacher}")
     frozen = Frozen(net.model, recipe.train.freeze, recipe.train.unfreeze_at, fabric.world_size > 1)
     if (recipe.train.freeze or own.model is not None) and (frozen_parts := str(frozen)):
         remarks.append(frozen_parts)
@@ -132,7 +142,9 @@ def prepared(
         if recipe.train.ema or recipe.train.swa
         else None,
         frozen=frozen,
-        objective=Objective(wrapped, loss.to(fabric.device), net.mean, net.std, material.labels, takes_truth(trained)),
+        objective=Objective(
+            wrapped, loss.to(fabric.device), net.mean, net.std, material.labels, takes_truth(trained), teacher
+        ),
         predictor=Predictor.of_network(
             trained,
             material.labels,
@@ -172,18 +184,25 @@ def loader(
         train,
         batch_size=recipe.train.batch_size,
         change=change,
+        of_batch=batch_sizes(recipe, change, len(material.train) // fabric.world_size),
         mix=change.mix if change.mixes else None,
         presence=material.audit.presence if material.audit else None,
         balance=recipe.train.balance,
+        shares=material.train.shares if isinstance(material.train, Joined) else None,
         ignore_index=material.labels.ignore_index,
         seed=recipe.seed,
-        workers=recipe.train.workers,
+        workers=0 if isinstance(train, Streamed) else recipe.train.workers,
         cache=recipe.train.cache is True,
         rank=fabric.global_rank,
         world=fabric.world_size,
         skip=recipe.train.on_fault == "skip",
+        in_order=isinstance(train, Streamed),
         timed=timed,
     )
+    if isinstance(train, Streamed):
+        remarks.append(
+            "the training set is read in its own order, by this process, and the label doctor does not look at it"
+        )
     if batches.dropped:
         remarks.append("each epoch leaves out one sample, because a last batch of one cannot train batch norm")
     return batches, remarks
@@ -192,7 +211,22 @@ def loader(
 def augmentation(recipe: Recipe, labels: LabelSpace, own: Any = None) -> Augmentation:
     """Make the recipe's augmentation; a user's own function, where there is one, sees each sample first."""
     change = None if own is None else borrowed(own, labels.ignore_index)
-    return Augmentation(ignore_index=labels.ignore_index, own=change, **recipe.augment.model_dump())
+    keys = recipe.augment.model_dump(exclude={"sizes", "grow_from"})
+    return Augmentation(ignore_index=labels.ignore_index, own=change, **keys)
+
+
+def batch_sizes(recipe: Recipe, change: Augmentation, samples: int) -> BatchSizes | None:
+    """Make the sizes of the batches' crops, where the recipe has more than one.
+
+    Args:
+        samples: of this process, in an epoch.
+    """
+    wish, budget = recipe.augment, recipe.train
+    if not wish.sizes and wish.grow_from is None:
+        return None
+    steps = budget.steps or 0
+    batches = steps * budget.accumulate or math.ceil((budget.epochs or 0) * samples / budget.batch_size)
+    return BatchSizes(change, wish.sizes or (), wish.grow_from, batches // 2, recipe.seed)
 
 
 def shipped(recipe: Recipe, material: Material, net: Network) -> Checkpoint:
@@ -234,7 +268,7 @@ def refuse_another(out: Path, old: Checkpoint, recipe: Recipe) -> None:
     Raises: TrainingError naming a key that differs.
     """
     unnamed = set() if recipe.loss.name else {"loss.name"}
-    differing = states.differing(old.recipe, recipe.to_dict())
+    differing = states.differing(_completed(old.recipe), recipe.to_dict())
     kept = [key for key in differing if key.split(".")[0] != "predict"]
     changed = [key for key in kept if key not in MAY_DIFFER | unnamed]
     if changed:
@@ -242,6 +276,14 @@ def refuse_another(out: Path, old: Checkpoint, recipe: Recipe) -> None:
             f"the run in {out} was started with another {changed[0]}; resume it with its own recipe "
             f"({out / 'recipe.yaml'}), or start a new run with --from"
         )
+
+
+def _completed(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored recipe with the keys that it does not have, because an earlier version wrote it, at their defaults."""
+    try:
+        return recipes.load(tree).to_dict()
+    except IntarsiaError:  # of something that is not here any more; then it is compared as it is
+        return tree
 
 
 def write_down(run: Run) -> None:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.resize import Resize
-from ...blocks.statistics import require_two_values
+from ...blocks.statistics import learns_batches, require_two_values
 from ...encoders import Encoder
 from ...structures import SemanticLogits
 
@@ -83,7 +83,7 @@ class BiSeNet(nn.Module):
         detail = self.spatial(image)  # [B, 128, H/8, W/8]
         c4, c5 = self.encoder(image)  # [B, 1024, H/16, W/16], [B, 2048, H/32, W/32]
         mean = c5.mean(dim=(2, 3), keepdim=True)  # [B, 2048, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
+        require_two_values(mean, learns_batches(self), "the mean feature of the image")
         x = self.refine[1](c5) + self.glance(mean)  # [B, 128, H/32, W/32]
         coarse = self.smooth[1](self.enlarge(x, c4))  # [B, 128, H/16, W/16]
         x = self.refine[0](c4) + coarse
@@ -112,7 +112,7 @@ class AttentionRefinement(nn.Module):
         b, _, h, w = x.shape
         x = self.conv(x)  # [b, channels, h, w]
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, channels, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
+        require_two_values(mean, learns_batches(self), "the mean feature of the image")
         return x * self.attend(mean)  # [b, channels, h, w]
 
 

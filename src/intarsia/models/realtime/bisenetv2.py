@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.residual import conv_norm
 from ...blocks.resize import resize_like
-from ...blocks.statistics import require_two_values
+from ...blocks.statistics import learns_batches, require_two_values
 from ...errors import ModelError
 from ...structures import SemanticLogits
 
@@ -155,7 +155,7 @@ class ContextEmbedding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, c, _, _ = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
+        require_two_values(mean, learns_batches(self), "the mean feature of the image")
         return self.conv(x + self.glance(mean))
 
 

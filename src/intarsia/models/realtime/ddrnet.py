@@ -31,7 +31,7 @@ from ...blocks.margin import at_least, without_margin
 from ...blocks.preactivation import NormActConv
 from ...blocks.residual import Residual, conv_norm
 from ...blocks.resize import crop_like, resize_like
-from ...blocks.statistics import require_two_values
+from ...blocks.statistics import learns_batches, require_two_values
 from ...structures import SemanticLogits
 
 
@@ -163,7 +163,7 @@ class DAPPM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
-        require_two_values(mean, self.training, "the mean feature of the image")
+        require_two_values(mean, learns_batches(self), "the mean feature of the image")
         first, *others = self.squeeze
         maps = [first(x)]  # [b, width, h, w]
         for squeeze, mix, pooled in zip(others, self.mix, [*(pool(x) for pool in self.pools), mean], strict=True):

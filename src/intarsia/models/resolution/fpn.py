@@ -12,13 +12,15 @@ next finer. Then every level is brought to a quarter of the image, by as many st
     c2 - lateral - + (p3 repeated) --- p2 - smooth - 3x3 ---------------------- '
 
 Departures from the paper: "x2" means to the size of the next finer level, whatever it is. With fewer `channels`, the
-branch narrows along. segmentation-models-pytorch's network is the variant "smp_fpn".
+branch narrows along. segmentation-models-pytorch's network is the variant "smp_fpn". With `finest=2` the sum is enlarged once
+more, c1 is added to it, and half of the image's size is classified.
 
 Compared with segmentation-models-pytorch FPN (the authors' is a part of Detectron2): whole network, as the variant
 "smp_fpn", by a test; difference 1e-4 of the spread (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -26,6 +28,7 @@ from ...blocks.conv import ConvNormAct, Norm, PixelClassifier
 from ...blocks.feature_pyramid import hand_down
 from ...blocks.resize import Resize
 from ...encoders import Encoder
+from ...errors import ModelError
 from ...structures import SemanticLogits
 
 
@@ -39,6 +42,8 @@ class FPN(nn.Module):
             peers leave it out, and without it the network trains faster.
         norm: of the semantic branch, "group" (the paper's) or "batch".
         dropout: before the classifier, 0..1; 0 in the paper.
+        finest: stride of the map that is classified: 4, or 2 for objects that are thinner than 4 pixels, which costs time
+            and memory; it takes an encoder that has features of stride 2.
     """
 
     def __init__(
@@ -52,22 +57,30 @@ class FPN(nn.Module):
         smooth: bool = True,
         norm: Norm = "group",
         dropout: float = 0.0,
+        finest: Literal[2, 4] = 4,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(encoder, in_channels=in_channels, pretrained=pretrained)
+        if finest not in (2, 4):
+            raise ModelError(f"finest is {finest!r}; the map that is classified has stride 2 or 4")
+        levels = (2, 3, 4, 5) if finest == 4 else (1, 2, 3, 4, 5)
+        self.encoder = Encoder(encoder, levels=levels, in_channels=in_channels, pretrained=pretrained)
         width = branch or channels // 2
-        self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in self.encoder.channels)
+        coarse = self.encoder.channels[-4:]
+        self.lateral = nn.ModuleList(nn.Conv2d(c, channels, 1) for c in coarse)
         self.smooth = nn.ModuleList(
-            nn.Conv2d(channels, channels, 3, padding=1) if smooth else nn.Identity() for _ in self.encoder.channels
+            nn.Conv2d(channels, channels, 3, padding=1) if smooth else nn.Identity() for _ in coarse
         )
         self.branches = nn.ModuleList(Branch(channels, width, max(1, n), norm) for n in range(4))
+        self.fine = nn.Conv2d(self.encoder.channels[0], width, 1) if finest == 2 else None
+        self.mix = ConvNormAct(width, width, norm=norm) if finest == 2 else None
         self.classify = PixelClassifier(width, num_classes, dropout=dropout)
         self.descend = Resize(mode="nearest")
         self.enlarge = Resize()
 
     def forward(self, image: Tensor) -> SemanticLogits:
-        c2, c3, c4, c5 = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
+        features = self.encoder(image)
+        c2, c3, c4, c5 = features[-4:]  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         maps = [
             lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)
         ]  # [B, 256, H/4, W/4], ...
@@ -76,6 +89,8 @@ class FPN(nn.Module):
         x = self.branches[0](pyramid[:1])  # [B, 128, H/4, W/4]
         for n in (1, 2, 3):
             x = x + self.branches[n](pyramid[: n + 1])  # [B, 128, H/4, W/4]
+        if self.fine is not None and self.mix is not None:
+            x = self.mix(self.enlarge(x, features[0]) + self.fine(features[0]))
         x = self.classify(x)  # [B, K, H/4, W/4]
         return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
 

@@ -33,7 +33,7 @@ from ...blocks.margin import at_least, without_margin
 from ...blocks.pooling import average_grid
 from ...blocks.preactivation import NormActConv
 from ...blocks.resize import crop_like, resize_like
-from ...blocks.statistics import require_two_values
+from ...blocks.statistics import learns_batches, require_two_values
 from ...encoders import Encoder
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -172,7 +172,7 @@ class SpatialPyramid(nn.Module):
         maps = [x]
         for side, squeeze in zip(self.grids, self.squeeze, strict=True):
             pooled = average_grid(x, side)  # [b, channels, side, side]
-            require_two_values(pooled, self.training, "the pooled feature of the whole image")
+            require_two_values(pooled, learns_batches(self), "the pooled feature of the whole image")
             pooled = squeeze(pooled)  # [b, share, side, side]
             pooled = resize_like(pooled, x)  # [b, share, h, w]
             maps.append(pooled)

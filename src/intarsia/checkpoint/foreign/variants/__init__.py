@@ -76,7 +76,8 @@ def build(name: str, num_classes: int, **options: Any) -> nn.Module:
     Args:
         name: of the catalogue (`intarsia models`), or of a variant, such as "smp_pspnet".
         num_classes: how many maps it draws.
-        options: keyword arguments of its constructor; the defaults are the paper's, or the peer's.
+        options: keyword arguments of its constructor; the defaults are the paper's, or the peer's. And `norms`, which
+            exchanges all norms: "batch", "group" or "frozen".
 
     Raises: ModelError with the nearest name, for an unknown network or an option that it does not take.
     """
