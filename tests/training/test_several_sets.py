@@ -17,6 +17,7 @@ from intarsia.data.joined import Joined
 from intarsia.data.loader import Loader
 from intarsia.data.stream import Streamed
 from intarsia.errors import DataError, RecipeError, TrainingError
+from intarsia.evaluation.entry import dataset_of
 from intarsia.training import recipe as recipes
 from intarsia.training.loggers import csv_log, together
 
@@ -74,20 +75,23 @@ def shapes(**more: Any) -> dict[str, Any]:
 
 def test_a_list_of_data_sets_in_a_recipe(tmp_path: Path) -> None:
     tree = {
-        "data": [shapes(), shapes(count=2, weight=3, val=None)],
+        "data": [shapes(), shapes(count=2, weight=3, val=None), shapes(count=3)],
         "train": {"steps": 1, "batch_size": 2, "workers": 0, "audit": False},
     }
     recipe = recipes.load(tree)
-    assert recipe.data is not None and recipe.data.weights == [1.0, 3.0]
-    assert [one.options["count"] for one in recipe.data.sets] == [4, 2]
+    assert recipe.data is not None and recipe.data.weights == [1.0, 3.0, 1.0]
+    assert [one.options["count"] for one in recipe.data.sets] == [4, 2, 3]
     assert recipes.load(recipe.to_dict()) == recipe
     assert "others" not in recipes.load({**tree, "data": shapes()}).to_dict()["data"]
     seen: list[Any] = []
     space = labels_of(intarsia.datasets.open("shapes", None, "train", size=32, count=1))
     assert space is not None
     net = nn.Conv2d(3, space.num_classes, 1)
-    intarsia.train(tree, model=net, out=tmp_path, quiet=True, on_event=seen.append)
-    assert seen[0].samples == 6
+    last = intarsia.train(tree, model=net, out=tmp_path, quiet=True, on_event=seen.append)
+    assert seen[0].samples == 9
+    one, other = (len(intarsia.datasets.open("shapes", None, "val", size=32, count=n)) for n in (4, 3))
+    scored, said, opener = dataset_of(intarsia.Predictor.load(last, model=net), None, None, None)
+    assert len(scored) == one + other and said["data"].count("shapes") and len(opener("train")) == 9
     for broken, told in (
         ([], "the list is empty"),
         ([shapes(), {"name": "shaps"}], r"data\[2\]\.name: there is no 'shaps'"),

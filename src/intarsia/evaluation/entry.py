@@ -18,6 +18,7 @@ from ..config import Data
 from ..data import origin
 from ..data.dataset import notes_of, split_of, title_of
 from ..data.faults import check_whole
+from ..data.joined import Joined
 from ..doctor.describe import describe
 from ..doctor.folder import in_alpha
 from ..errors import DataError, ModelError, NoPairs
@@ -206,11 +207,16 @@ def dataset_of(
         said = _said(known.data["name"], split_of(dataset) or split, known.data.get("root"))
         return dataset, {**said, "pairs": pairs}, known.open
 
+    others = own.others or [] if own and data is None else []
+
     def opener(which: str) -> Any:
-        return sets.open(name, root, which, labels, **options)
+        first = sets.open(name, root, which, labels, **options)
+        more = [(one, one.train if own and which == own.train else one.val) for one in others]
+        rest = [sets.open(one.name, one.root, which, labels, **one.options) for one, which in more if which]
+        return Joined([first, *rest]) if rest else first
 
     dataset = opener(split)
-    said = _said(name, split, root)
+    said = _said(title_of(dataset) if others else name, split, root)
     if "holdout" in options or data is None:
         whose = "the model's own " if data is None and own and split in (own.train, own.val) else ""
         said["pairs"] = whose + part(dataset, split, options.get("holdout"))
