@@ -13,6 +13,7 @@ from typing import Any
 
 import timm
 from timm.models import densenet, efficientnet, hrnet, resnet
+from torch import Tensor, nn
 
 NARROW, WIDE = (8, 12, 16, 20), (48, 96, 192, 384)
 
@@ -28,6 +29,25 @@ def resnet_mini(pretrained: bool = False, **options: Any) -> Any:
     """A ResNet of one basic block in each stage but the last, which has two."""
     options |= {"block": resnet.BasicBlock, "layers": (1, 1, 1, 2), "channels": (16, 16, 24, 32), "stem_width": 16}
     return resnet._create_resnet("resnet_mini", pretrained, **options | {"pretrained_cfg": _statistics("resnet18")})
+
+
+class Layer(nn.Module):
+    """One convolution where a ResNet has a block."""
+
+    expansion = 1
+
+    def __init__(self, inplanes: int, planes: int, stride: int = 1, downsample: Any = None, **options: Any) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False), nn.BatchNorm2d(planes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x)).relu()
+
+
+def layers_mini(pretrained: bool = False, **options: Any) -> Any:
+    """A convolution a stage, which cannot be dilated."""
+    options |= {"block": Layer, "layers": (1, 1, 1, 1), "channels": (16, 16, 24, 32), "stem_width": 16}
+    return resnet._create_resnet("layers_mini", pretrained, **options | {"pretrained_cfg": _statistics("resnet18")})
 
 
 def densenet_mini(pretrained: bool = False, **options: Any) -> Any:
@@ -69,7 +89,7 @@ def _stages(widths: tuple[int, ...], first: int) -> dict[str, Any]:
 
 
 hrnet.cfg_cls |= {"hrnet_mini": _stages(NARROW, 8), "hrnet_shallow": _stages(WIDE, 64)}
-for _make in (resnet_mini, densenet_mini, hrnet_mini, resnet_shallow, hrnet_shallow, efficientnet_shallow):
+for _make in (resnet_mini, layers_mini, densenet_mini, hrnet_mini, resnet_shallow, hrnet_shallow, efficientnet_shallow):
     timm.models.register_model(_make)
 
 MINIATURES = {"resnet18": "resnet_mini", "densenet121": "densenet_mini", "hrnet_w18_small": "hrnet_mini"}
@@ -81,8 +101,8 @@ SHALLOW = {
     "tf_efficientnet_l2": "efficientnet_shallow",
 }
 ROWS = {
-    "hierarchical": {"encoder": "resnet_mini"},  # exporting two scales of an HRNet takes longest; the row hrnet has one
-    "nasfpn": {"encoder": "resnet_mini"},
+    "hierarchical": {"encoder": "layers_mini"},  # exporting two scales of an HRNet takes longest; the row hrnet has one
+    "nasfpn": {"encoder": "layers_mini"},
     "rtseg_unet": {"encoder": "resnet_mini"},  # the row rtseg_skipnet has ShuffleNet
     "rtseg_dilation": {"encoder": "resnet_mini"},
     "ladder_densenet": {"bottleneck": 8},  # of four channels, all can be below zero
