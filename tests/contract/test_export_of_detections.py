@@ -47,6 +47,7 @@ def test_rows_of_a_fixed_number_are_those_that_are_found(score: float, limit: in
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`create_unbacked_symint`")  # what torchvision calls
 @pytest.mark.parametrize("masks", [True, False])
 def test_exported_graphs_agree_at_other_sizes(masks: bool, tmp_path: Path) -> None:
     """Made of pictures beyond 64 pixels a side, where the coarsest level has more than one cell, for any such picture."""

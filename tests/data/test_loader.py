@@ -1,13 +1,19 @@
 """The stream of batches: the same whatever reads it, resumable anywhere, and honest about what went wrong."""
 
+import multiprocessing
+import os
+import sys
 from itertools import islice
+from multiprocessing.connection import Client
+from multiprocessing.reduction import DupFd
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 
-from intarsia.data.loader import Loader
+from intarsia.data.loader import Loader, _quiet_worker
 from intarsia.errors import DataError, LabelError
 from intarsia.structures import Sample
 
@@ -136,3 +142,25 @@ def test_a_worker_that_dies_with_a_lock_stops_nobody() -> None:
     ending.start()
     ending.join(60)
     assert not ending.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_worker_is_silent_about_a_fetch_that_ctrl_c_broke_off(tmp_path: Path, fault: bool) -> None:
+    """As when Stopped comes up in the middle of fetching a batch: the thread that hands it out finds nobody to answer."""
+    process = os.fork()
+    if process == 0:
+        try:
+            with (tmp_path / "stderr.txt").open("w", buffering=1) as sys.stderr:
+                _quiet_worker(0)
+                if fault:
+                    sys.excepthook(ValueError, ValueError("a fault"), None)
+                shared = DupFd(sys.stderr.fileno())  # what torch makes of each tensor of a batch
+                Client(shared._id[0], authkey=multiprocessing.current_process().authkey).close()
+                os.close(shared.detach())  # answered after the one that was broken off
+                print("the end", file=sys.stderr)
+        finally:
+            os._exit(0)
+    os.waitpid(process, 0)
+    told = (tmp_path / "stderr.txt").read_text()
+    assert told == ("ValueError: a fault\n" if fault else "") + "the end\n"

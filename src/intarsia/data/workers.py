@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
+import traceback
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -39,5 +42,16 @@ def ended(reading: Iterator[Any]) -> None:
 def quiet_worker(number: int) -> None:
     """A worker leaves Ctrl-C to the process that trains, which still wants its batches to finish a step."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _unless_left
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+def _unless_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error of a worker, unless it only says that the process that trains has left.
+
+    A batch is fetched through a connection to a thread of the worker. Ctrl-C may end the fetching in the middle, and the
+    thread would print a traceback about it beside the sentence that says where the run stopped.
+    """
+    if not issubclass(kind, EOFError | ConnectionError):
+        traceback.print_exception(kind, error, trace)
