@@ -8,10 +8,11 @@ nobody wrote it down, such as 0 and 255 alone, is decided in `values`, for every
     raw mask  --LabelSpace.encode-->  labels 0 .. K-1 and ignore_index  --network-->  logits  --LabelSpace.decide-->  labels
 """
 
+from .checks import IGNORE
 from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_color
 from .infer import infer
 from .raw import category_ids, raw_of, raw_values
-from .space import IGNORE, LabelSpace
+from .space import LabelSpace
 from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
 __all__ = [

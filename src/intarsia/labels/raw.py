@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import LabelError
+from .checks import IGNORE
 from .colors import TRANSPARENT, packed, parse_color
 from .keys import is_color, span_of
-from .space import IGNORE, LabelSpace
+from .space import LabelSpace
 
 
 def raw_of(labels: np.ndarray, space: LabelSpace) -> np.ndarray:

@@ -71,7 +71,7 @@ def read_object_masks(path: Path) -> ObjectMasks:
 def _array(archive: zipfile.ZipFile, what: str, path: Path) -> np.ndarray:
     """One array of the file, of which no more is unpacked than its header says."""
     with archive.open(f"{what}.npy") as file:
-        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(file)](file)  # type: ignore[arg-type]
+        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(file)](file)
         if dtype.kind not in "iuU" or fortran or any(side < 0 for side in shape):
             raise DataError(f"{path}: {what} holds {dtype} of shape {shape}; write it again")
         if len(shape) > 1:
