@@ -303,6 +303,23 @@ def test_tracks_as_the_paper_counts_them(run_cli: Run, drives: tuple) -> None:
     assert alone["stq"] == 1 and alone["things"] == ["car"]
 
 
+def test_frames_in_the_three_forms_of_deeplab2(run_cli: Run, drives: tuple, tmp_path: Path) -> None:
+    """Tracks in G and B, in G alone, or in an array, which a PNG of three channels is too small for."""
+    seen, truth, maps, _ = drives
+    wanted = scored(run_cli, seen, truth, "--as", "video")["stq"]
+    for name, (classes, tracks) in maps.items():
+        small = np.where(tracks > 255, tracks - 200, tracks)
+        save(np.stack([classes, small, np.zeros_like(small)], axis=2).astype(np.uint8), tmp_path / f"two/{name}.png")
+        place = tmp_path / f"array/{name}.npy"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.save(place, np.stack([classes, tracks * 70_000, np.zeros_like(tracks)], axis=2).astype(np.int64))
+    for form in ("two", "array"):
+        assert scored(run_cli, tmp_path / form, truth, "--as", "video")["stq"] == wanted
+    np.save(place, -np.ones((15, 20, 3), np.int64))
+    code, _, err = run_cli("score", tmp_path / "array", truth, "--as", "video")
+    assert code == 2 and "give whole numbers [H, W, class and track]" in err
+
+
 # mistakes
 
 

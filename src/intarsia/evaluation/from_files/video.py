@@ -1,7 +1,10 @@
 """Tracked segments that any tool has predicted against a truth, both as PNGs of KITTI-STEP.
 
 FOLDER/SEQUENCE/FRAME.png     R = class, 255 void; 256 G + B = track, 0 for none
+FOLDER/SEQUENCE/FRAME.npy     of predictions: [H, W, 2 or 3], class and track, as deeplab2 keeps numbers above those of a PNG
 FOLDER/FRAME.png              a single sequence
+
+deeplab2 writes the first two, and PNGs with the track in G alone: another number, and the same tracks.
 """
 
 from __future__ import annotations
@@ -75,7 +78,7 @@ def score_video(
         raise LabelError(f"there is no class {unknown[0]!r} to track{nearest(unknown[0], names)}")
     if not tracked:
         raise LabelError("no class is tracked; name the things among the classes, such as person and car")
-    ours, theirs = frames_of(Path(predictions)), frames_of(Path(truth))
+    ours, theirs = frames_of(Path(predictions), arrays=True), frames_of(Path(truth))
     for one, other, folder, lacks in (
         (theirs, ours, predictions, "have no prediction"),
         (ours, theirs, truth, "have no truth"),
@@ -99,21 +102,40 @@ def score_video(
     return Tracks(metric.compute(), names, tracked, len(theirs), weigh is not None)
 
 
-def frames_of(folder: Path) -> dict[tuple[str, str], Path]:
+def frames_of(folder: Path, arrays: bool = False) -> dict[tuple[str, str], Path]:
     """{(sequence, frame): file}, in the order of time; the sequence has no name where frames lie in the folder itself.
+
+    Args:
+        arrays: whether a folder without a PNG may hold .npy instead.
 
     Raises: DataError when there is no folder, or no frame in it.
     """
     if not folder.is_dir():
         raise DataError(not_a_folder(folder))
-    found = {("", path.stem): path for path in sorted(folder.glob("*.png"))}
-    found |= {(path.parent.name, path.stem): path for path in sorted(folder.glob("*/*.png"))}
+    found: dict[tuple[str, str], Path] = {}
+    for ending in ("png", "npy") if arrays else ("png",):
+        found = found or {("", path.stem): path for path in sorted(folder.glob(f"*.{ending}"))} | {
+            (path.parent.name, path.stem): path for path in sorted(folder.glob(f"*/*.{ending}"))
+        }
     if not found:
         raise DataError(f"{folder}: holds no frames; expected SEQUENCE/FRAME.png")
     return found
 
 
 def _frame(path: Path) -> Frame:
+    if path.suffix == ".npy":
+        array, _ = read_npy(path)
+        if (
+            array.ndim != 3
+            or array.shape[2] not in (2, 3)
+            or array.dtype.kind not in "iu"
+            or array.min(initial=0) < 0
+            or array.max(initial=0) >= 1 << 31
+        ):
+            raise DataError(
+                f"{path}: an array {array.shape} of {array.dtype}; give whole numbers [H, W, class and track]"
+            )
+        return Frame(array[..., 0].astype(np.int64), array[..., 1].astype(np.int64))
     red, green, blue = np.moveaxis(read_rgb(path), 2, 0)
     return Frame(red, green * 256 + blue)
 
