@@ -139,16 +139,16 @@ def parse(tree: Mapping[str, Any], where: str, catalogues: Mapping[str, Catalogu
 
 def _others(tree: dict[str, Any], where: str, catalogue: Catalogue) -> list[dict[str, Any]]:
     """Take a recipe's data sets beyond the first out of its tree: of a list, or under `others`."""
-    given = tree["data"]
+    given, more = tree["data"], list[Any]()
     if isinstance(given, list):
         if not given:
             raise RecipeError(f"{where}: the list is empty; name a data set, or several")
         tree["data"], more = given[0], given[1:]
     else:
-        more = given.get("others") if isinstance(given, dict) else None
-        more = [] if more is None else more
-        if not isinstance(more, list):
-            raise RecipeError(f"{where}.others: expected a list of data sets, not {more!r}")
+        named = (given.get("others") or []) if isinstance(given, dict) else []
+        if not isinstance(named, list):
+            raise RecipeError(f"{where}.others: expected a list of data sets, not {named!r}")
+        more = named
     if more and isinstance(tree["data"], dict) and isinstance(given, dict):
         tree["data"] = {key: value for key, value in given.items() if key != "others"}
     for number, other in enumerate(more, 2):

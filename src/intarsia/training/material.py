@@ -92,7 +92,8 @@ def collect(recipe: Recipe, data: Any = None) -> Material:
 
 def opened(chosen: Data, wished: LabelSpace | None) -> tuple[Any, Any]:
     """The training and the validation set of a recipe, each of one data set or of several together."""
-    trains, vals = [], []
+    trains: list[Any] = []
+    vals: list[Any] = []
     for one in chosen.sets:
         known = wished if not trains or one.name != chosen.name else labels_of(trains[0]) or wished
         train = open_dataset(one.name, one.root, one.train, known, **one.options)
