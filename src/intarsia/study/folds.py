@@ -85,7 +85,7 @@ def folds(
         recipe, overrides: as for `train`.
         count: of folds, 2 and above.
         out: folder; folds that are finished there are not trained again.
-        say: is told what happens, a line at a time.
+        say: gets what happens, a line at a time.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
         model: a function that makes a network of your own, one for each fold, instead of the recipe's.
 
