@@ -68,6 +68,29 @@ def test_a_batch_that_does_not_fit_goes_through_in_pieces_and_trains_the_same(tm
     assert len([line for line in more if line["kind"] == "adapted"]) == 2  # remembered
 
 
+def test_validation_pictures_that_do_not_fit_are_predicted_in_windows(tmp_path: Path) -> None:
+    class Large(Squares):
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor, str]:
+            labels = torch.zeros(200, 300, dtype=torch.uint8)
+            labels[50:120, 20:260] = 1
+            return (labels * 200).repeat(3, 1, 1), labels, f"large{index}"
+
+    class Narrow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score = nn.Conv2d(3, 2, 1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            if not self.training and image.shape[2] * image.shape[3] > 200 * 200:
+                raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+            return self.score(image)
+
+    lines = run(tmp_path, Narrow(), (Squares(), Large(count=1)), "train.steps=1")
+    assert len(lines[-1]["iou"]) == 2 and lines[-1]["kind"] == "val"
+    told = [line["told"] for line in lines if line["kind"] == "adapted"]
+    assert len(told) == 1 and told[0].startswith("validation pictures are predicted in windows of")
+
+
 def test_one_image_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"one image of the size of augment\.crop does not fit"):
         run(tmp_path, Greedy(0), Squares())

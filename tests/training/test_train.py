@@ -56,6 +56,8 @@ def test_a_run_writes_what_predicting_and_resuming_need(tmp_path: Path) -> None:
         "recipe.yaml",
         "audit.json",
         "log.jsonl",
+        "run.html",
+        "strip.json",
     }
     assert list(losses(last.parent)) == [1, 2, 3, 4]
     stored = intarsia.checkpoint.load(last)

@@ -27,9 +27,12 @@ from ..data.loader import Loader
 from ..data.stream import Streamed
 from ..errors import IntarsiaError, TrainingError
 from ..inference import Predictor
+from ..inference.engine import Torch
+from ..inference.windows import Windowed
 from ..labels import LabelSpace
 from ..output import cache_folder
 from ..postprocess.decide import decision
+from ..structures import SemanticLogits
 from . import recipe as recipes
 from . import resume as states
 from .class_weights import class_weights
@@ -145,16 +148,7 @@ def prepared(
         objective=Objective(
             wrapped, loss.to(fabric.device), net.mean, net.std, material.labels, takes_truth(trained), teacher
         ),
-        predictor=Predictor.of_network(
-            trained,
-            material.labels,
-            net.mean,
-            net.std,
-            in_channels=material.channels,
-            device=fabric.device,
-            task=recipe.task,
-            decide=recipe.decide,
-        ),
+        predictor=predictor(recipe, material, net, trained, fabric.device),
         shipped=shipped(recipe, material, net),
         remarks=[f"on {fabric.world_size} x {chosen}", *net.remarks, *remarks],
         own=own.names(),
@@ -162,6 +156,14 @@ def prepared(
         watch=stopwatch(profile, fabric.device),
         on_event=on_event,
     )
+
+
+def predictor(recipe: Recipe, material: Material, net: Network, model: nn.Module, device: torch.device) -> Predictor:
+    """Make what answers the validation pictures: whole, or in windows where they are large or memory does not suffice."""
+    engine: Any = Torch(model, net.mean, net.std, device=device)
+    if net.output is SemanticLogits:
+        engine = Windowed(engine, classes=material.labels.num_classes)
+    return Predictor(engine, material.labels, task=recipe.task, in_channels=material.channels, decide=recipe.decide)
 
 
 def loader(

@@ -19,6 +19,7 @@ from ..data.loader import Loader
 from ..errors import IntarsiaError
 from ..evaluation import Score, score
 from ..inference import Predictor
+from ..inference.windows import Windowed
 from . import budget
 from . import resume as states
 from .compiled import Compiled
@@ -67,6 +68,7 @@ class Run:
     compiled: Compiled | None = None  # the network, where torch.compile runs it
     watch: Stopwatch = field(default_factory=Stopwatch)
     pieces: Pieces = field(default_factory=Pieces)  # that a batch is cut into where memory is short
+    window: int | None = None  # pixels of the windows that the last validation picture was predicted in
     chosen: Sequence[Chosen] = ()  # what nobody chose, with the reasons
     own: Mapping[str, str] = field(default_factory=dict)  # the user's "loss" and "optimizer", by their names
     on_event: Listener | None = None
@@ -193,8 +195,19 @@ class Run:
 
     def _scored(self, images: Any) -> Score:
         """The score of some images."""
-        wish = self.recipe.evaluate
-        return score(self.predictor, images, protocol=wish.protocol, batch_size=wish.batch_size)
+        wish, engine = self.recipe.evaluate, self.predictor.engine
+        found: Score = score(self.predictor, images, protocol=wish.protocol, batch_size=wish.batch_size)
+        if isinstance(engine, Windowed) and engine.used is not None:
+            self._windows(engine.used)
+        return found
+
+    def _windows(self, side: int) -> None:
+        """Say once that validation pictures are predicted in windows of that side."""
+        if side != self.window:
+            self.window = side
+            self.pieces.say(
+                f"validation pictures are predicted in windows of {side}x{side} pixels, as memory and their size allow"
+            )
 
     def _scored_together(self, val: Any) -> Score:
         """The score of all images, of which this process scores its share."""
