@@ -84,10 +84,10 @@ def calibrate(
         return answer({**kept, **told, "checkpoint": path})
     show(found, "the same image" if len(dataset) == 1 else counted(found.images[1], "other"))
     show_source(said)
-    out = console()
+    terminal = console()
     if "sets" in kept:
         sets = kept["sets"]
-        out.print(
+        terminal.print(
             f"label sets: threshold {sets['threshold']:.4f} ({sets['score']}) from {counted(sets['images'], 'image')}; on average over "
             f"images like these, they hold the truth of {100 * sets['coverage']:g} % of an image's pixels at least",
             markup=False,
@@ -95,11 +95,11 @@ def calibrate(
         )
     if cut is not None:
         show_thresholds(cut)
-        out.print(
+        terminal.print(
             f"kept in {path}; predict and evaluate use these thresholds from now on", markup=False, soft_wrap=True
         )
         return None
-    out.print(f"kept in {path}; no class changes", markup=False, soft_wrap=True)
+    terminal.print(f"kept in {path}; no class changes", markup=False, soft_wrap=True)
     return None
 
 

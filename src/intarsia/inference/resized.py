@@ -7,6 +7,7 @@ image [B, C, H, W] - resize - engine - output of h x w - back to H x W
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,10 +105,11 @@ def _by_pillow(image: Tensor, size: tuple[int, int], method: str) -> Tensor:
     made = np.empty((image.shape[0], *size, image.shape[1]), np.uint8)
     for one, pixels in zip(made, image.movedim(1, -1).cpu().numpy(), strict=True):
         if pixels.shape[2] == 3:
-            one[:] = Image.fromarray(np.ascontiguousarray(pixels)).resize(size[::-1], how)
+            one[:] = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size[::-1], how))
             continue
         for channel in range(pixels.shape[2]):
-            one[..., channel] = Image.fromarray(np.ascontiguousarray(pixels[..., channel])).resize(size[::-1], how)
+            part = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
+            one[..., channel] = np.asarray(part.resize(size[::-1], how))
     return torch.from_numpy(made).movedim(-1, 1).to(image.device)
 
 
@@ -125,8 +127,8 @@ def restored(output: Output, size: tuple[int, int]) -> Output:
         return output._replace(depth=_enlarged(output.depth, size))
     if isinstance(output, SemanticLogits):
         return output._replace(logits=_enlarged(output.logits, size))
-    factors = [size[n] / output.offsets.shape[2 + n] for n in (0, 1)]
-    moves = output.offsets.new_tensor(factors).view(1, 2, 1, 1)
+    steps = [size[n] / output.offsets.shape[2 + n] for n in (0, 1)]
+    moves = output.offsets.new_tensor(steps).view(1, 2, 1, 1)
     return PanopticLogits(
         _enlarged(output.semantic, size),
         _enlarged(output.centers, size),
@@ -159,6 +161,7 @@ def _enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _joined(pieces: list[Answer]) -> Answer:
     """The answer of a picture, of those of its bands."""
-    kind = type(pieces[0])
-    made: Answer = kind(torch.cat([piece[0] for piece in pieces], dim=JOINED[kind]))  # type: ignore[arg-type]
+    kind: Any = type(pieces[0])
+    parts: list[Any] = list(pieces)
+    made: Answer = kind(torch.cat([part[0] for part in parts], dim=JOINED[kind]))
     return made

@@ -26,4 +26,4 @@ class Pipeline(NamedTuple):
 
 
 AS_IT_IS = Pipeline()
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
