@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from intarsia.data.loader import Loader, _quiet_worker
+from intarsia.data.loader import Loader
+from intarsia.data.workers import quiet_worker
 from intarsia.errors import DataError, LabelError
 from intarsia.structures import Sample
 
@@ -152,7 +153,7 @@ def test_a_worker_is_silent_about_a_fetch_that_ctrl_c_broke_off(tmp_path: Path, 
     if process == 0:
         try:
             with (tmp_path / "stderr.txt").open("w", buffering=1) as sys.stderr:
-                _quiet_worker(0)
+                quiet_worker(0)
                 if fault:
                     sys.excepthook(ValueError, ValueError("a fault"), None)
                 shared = DupFd(sys.stderr.fileno())  # what torch makes of each tensor of a batch
