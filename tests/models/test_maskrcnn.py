@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from intarsia.blocks.matching import BETWEEN, NOTHING, excused
+from intarsia.blocks.true_objects import true_objects
 from intarsia.errors import ModelError
 from intarsia.losses.detection import Detection
 from intarsia.models import build, count_parameters
@@ -88,8 +89,7 @@ def test_images_without_objects_train() -> None:
 def test_ignored_objects_are_no_objects() -> None:
     data = batch()
     data.labels[data.objects == 2] = 255
-    net = network()
-    true = net._objects(data, 0)
+    true = true_objects(data, 0, 3)
     assert true.boxes.tolist() == [[10, 8, 40, 30]] and true.classes.tolist() == [1] and true.masks.shape == (1, 64, 96)
     assert true.ignored.tolist() == [[35, 20, 70, 50]]
 
@@ -123,9 +123,9 @@ def test_a_truth_in_masks_that_overlap_is_taken_whole() -> None:
     masks = torch.zeros(2, 64, 96, dtype=torch.bool)
     masks[0, 8:30, 10:40], masks[1, 20:50, 20:70] = True, True
     data = data._replace(masks=(masks, masks[:0]), classes=(torch.tensor([2, 0]), torch.zeros(0, dtype=torch.long)))
-    true = network()._objects(data, 0)
+    true = true_objects(data, 0, 3)
     assert true.boxes.tolist() == [[10, 8, 40, 30], [20, 20, 70, 50]] and true.classes.tolist() == [2, 0]
-    assert len(network()._objects(data, 1).boxes) == 0
+    assert len(true_objects(data, 1, 3).boxes) == 0
 
 
 def test_in_training_nothing_is_detected_and_without_the_truth_there_is_no_loss() -> None:

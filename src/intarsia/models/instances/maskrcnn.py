@@ -25,31 +25,20 @@ the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; di
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_boxes, fixed_boxes, joined
-from ...blocks.boxes import boxes_around, in_full
-from ...blocks.conv import ConvNormAct
 from ...blocks.feature_pyramid import FeaturePyramid
+from ...blocks.mask_head import MaskHead
 from ...blocks.proposals import RegionProposals
 from ...blocks.pyramid_regions import Cut, PyramidRegions, cut_masks
+from ...blocks.true_objects import true_objects
 from ...encoders import Encoder
-from ...errors import ModelError
-from ...structures import Batch, Detections, Matches, objects_in
+from ...structures import Batch, Detections, Matches
 
 STRIDES = (4, 8, 16, 32, 64)
-
-
-class Truth(NamedTuple):
-    """The true objects of one image."""
-
-    boxes: Tensor  # M x 4
-    classes: Tensor  # M
-    masks: Tensor  # M x H x W bool
-    ignored: Tensor  # I x 4, of the objects that do not count
 
 
 class MaskRCNN(nn.Module):
@@ -161,7 +150,7 @@ class MaskRCNN(nn.Module):
     def matched(self, truth: Batch, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
         """Compare both stages with the true objects, for the loss alone; nothing is detected."""
         proposed = self.propose(pyramid, size)
-        objects = [self._objects(truth, n) for n in range(len(truth.names))]
+        objects = [true_objects(truth, n, self.num_classes) for n in range(len(truth.names))]
         first = self.propose.compare(proposed, [true.boxes for true in objects], [true.ignored for true in objects])
         drawn = [
             draw_proposals(
@@ -189,45 +178,7 @@ class MaskRCNN(nn.Module):
         hit = drawn.objects >= 0
         return cut_masks(true, drawn.boxes[hit], drawn.objects[hit], MaskHead.side, aligned=self.cut_finer.aligned)
 
-    def _objects(self, truth: Batch, n: int) -> Truth:
-        """List the true objects of one image, and the boxes of those that do not count.
-
-        Raises: ModelError for an object of a class that the network does not know.
-        """
-        masks, classes, *_ = objects_in(truth.sample(n), -1)
-        assert isinstance(masks, Tensor) and isinstance(classes, Tensor)
-        k = self.num_classes
-        none = 255 if k <= 255 else 65535  # as label spaces have it
-        known = (classes >= 0) & (classes < k)
-        if odd := classes[~known & (classes != none)].tolist():
-            raise ModelError(
-                f"{truth.names[n]}: an object has class {odd[0]}, but the network is built for {k} "
-                f"({'0 alone' if k == 1 else f'0 to {k - 1}'}); give it one of these, or {none} where it does not count"
-            )
-        return Truth(boxes_around(masks[known]), classes[known], masks[known], boxes_around(masks[~known]))
-
 
 def _images(b: int, n: int, boxes: Tensor) -> Tensor:
     """Which of b images each of b * n boxes lies in."""
     return torch.arange(b, device=boxes.device)[:, None].expand(b, n).flatten()
-
-
-class MaskHead(nn.Module):
-    """Four convolutions, an enlargement, and a mask for each class, of which that of the object's class is returned."""
-
-    side = 28
-
-    def __init__(self, channels: int, num_classes: int) -> None:
-        super().__init__()
-        self.convolve = nn.Sequential(*(ConvNormAct(channels, channels, norm=None) for _ in range(4)))
-        self.enlarge = nn.ConvTranspose2d(channels, channels, 2, 2)
-        self.score = nn.Conv2d(channels, num_classes, 1)
-        for layer in (self.enlarge, self.score):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, cells: Tensor, classes: Tensor) -> Tensor:
-        """Draw the mask [M, 28, 28] of each object, logits, from cells [M, C, 14, 14] and its class [M]."""
-        m = classes.shape[0]
-        x = self.enlarge(self.convolve(cells)).relu()  # [m, 256, 28, 28]
-        x = self.score(x)  # [m, K, 28, 28]
-        return in_full(x[torch.arange(m, device=x.device), classes])
