@@ -17,7 +17,7 @@ MOST = 65535  # objects of one picture: more fit into no map of 16 bits, as most
 
 
 class Sort(NamedTuple):
-    """What is counted of the objects of a picture, and what is said of it."""
+    """What is counted of the objects of a picture, and the sentence about it."""
 
     count: Callable[[Instances], int]
     told: str  # the sentence, with {count} objects and {pictures}
