@@ -106,7 +106,7 @@ def test_processes_exchange_the_clock_when_asked_and_never_by_reading() -> None:
 
 def test_every_process_learns_that_a_validation_was_made() -> None:
     """The others believed that none was, and ended a finished run as an interrupted one."""
-    run = process(1, [(0.5, 5)])
+    run = process(1, [(0.5, 5, 0)])
     assert run.validate(Asked()) is None
     assert (run.best, run.validated) == (0.5, 5)
 
