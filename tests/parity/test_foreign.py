@@ -85,6 +85,9 @@ SMP = {
     "UPerNet": ("smp_upernet", {}),
     "DeepLabV3": ("smp_deeplabv3", {}),
     "DeepLabV3Plus": ("smp_deeplabv3plus", {}),
+    "MAnet": ("smp_manet", {}),
+    "PAN": ("smp_pan", {}),
+    "Segformer": ("smp_segformer", {}),
 }
 FURTHER = [
     ("Unet", {"decoder_channels": (64, 48, 32, 24, 12)}, {}),
@@ -95,11 +98,22 @@ FURTHER = [
     ("DeepLabV3", {"encoder_output_stride": 16, "decoder_channels": 64}, {"output_stride": 16}),
     ("DeepLabV3Plus", {"decoder_atrous_rates": (3, 6, 9), "decoder_channels": 96}, {"rates": (3, 6, 9)}),
     ("UPerNet", {"decoder_channels": 64}, {}),
+    ("Unet", {"decoder_attention_type": "scse"}, {}),
+    ("UnetPlusPlus", {"decoder_attention_type": "scse"}, {}),
+    ("Unet", {"encoder_depth": 3, "decoder_channels": (16, 8, 8)}, {}),
+    ("UnetPlusPlus", {"encoder_depth": 4, "decoder_channels": (16, 8, 8, 8)}, {}),
+    ("MAnet", {"encoder_depth": 4, "decoder_channels": (16, 8, 8, 8), "decoder_pab_channels": 16}, {}),
+    ("Linknet", {"encoder_depth": 4}, {}),
+    ("FPN", {"decoder_merge_policy": "cat"}, {}),
+    ("FPN", {"decoder_segmentation_channels": 96}, {}),  # norms 32 groups of three channels
+    ("FPN", {"encoder_depth": 4, "upsampling": 2}, {}),
+    ("DeepLabV3", {"encoder_depth": 4}, {}),
+    ("Segformer", {"encoder_depth": 4, "decoder_segmentation_channels": 32}, {}),
 ]
 
 
 def compare(found: "intarsia.checkpoint.Foreign", theirs: nn.Module) -> None:
-    for size in SIZES:
+    for size in [(256, 128)] if found.model == "smp_pan" else SIZES:  # which halves stride 16 three times
         image = torch.randn(2, found.in_channels, *size)
         with torch.no_grad():
             assert_same(found.network(image).logits, theirs(image))
@@ -161,9 +175,75 @@ def test_a_folder_that_save_pretrained_wrote_tells_everything(smp, at_random, tm
     assert answer.shape == (1, 3, 64, 96)
 
 
-def test_group_norms_that_ours_has_not_are_refused(smp, tmp_path: Path) -> None:
-    theirs = smp.FPN("resnet18", encoder_weights=None, decoder_segmentation_channels=96)
-    with pytest.raises(CheckpointError, match="branches of 96 channels, which it norms in 32 groups"):
+OWN = {  # encoder of segmentation-models-pytorch's own: ours
+    "efficientnet-b0": "smp_efficientnet-b0",
+    "efficientnet-b1": "smp_efficientnet-b1",  # whose paddings are those of an odd map
+    "timm-tf_efficientnet_lite0": "smp_timm-tf_efficientnet_lite0",
+    "mobilenet_v2": "smp_mobilenet_v2",
+    "vgg11_bn": "vgg11_bn",
+    "densenet121": "smp_densenet121",
+    "dpn68": "smp_dpn68",
+    "se_resnet50": "smp_se_resnet50",
+    "mobileone_s1": "mobileone_s1",
+    "mit_b0": "mit_b0",
+}
+SLOW = {
+    "timm-efficientnet-b0": "smp_timm-efficientnet-b0",
+    "timm-efficientnet-b3": "smp_timm-efficientnet-b3",
+    "efficientnet-b4": "smp_efficientnet-b4",
+    "mobileone_s0": "mobileone_s0",
+    "mobileone_s4": "mobileone_s4",
+    "mit_b2": "mit_b2",
+    "se_resnext50_32x4d": "smp_se_resnext50_32x4d",
+    "vgg13": "vgg13",
+    "densenet161": "smp_densenet161",
+    "dpn68b": "smp_dpn68b",
+    "xception": "smp_xception",
+    "inceptionresnetv2": "smp_inceptionresnetv2",
+    "inceptionv4": "smp_inceptionv4",
+}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "ours"), [*OWN.items(), *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW.items())]
+)
+@pytest.mark.filterwarnings("ignore:`timm-` encoders are deprecated")
+def test_its_own_encoders(smp, at_random, encoder: str, ours: str, tmp_path: Path) -> None:
+    theirs = at_random(smp.Unet(encoder, encoder_weights=None, classes=2, decoder_channels=(8, 8, 8, 8, 8)))
+    found = loaded(theirs, tmp_path / "peer.pt")
+    assert found.options["encoder"] == ours
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        assert_same(found.network(image).logits, theirs(image))
+
+
+@pytest.mark.parametrize("encoder", ["mobilenet_v2", pytest.param("se_resnet50", marks=pytest.mark.slow)])
+def test_its_own_encoders_dilated(smp, at_random, encoder: str, tmp_path: Path) -> None:
+    theirs = at_random(smp.DeepLabV3Plus(encoder, encoder_weights=None, classes=2, decoder_channels=16))
+    compare(loaded(theirs, tmp_path / "peer.pt"), theirs)
+
+
+@pytest.mark.parametrize(
+    ("peer", "given"),
+    [("Unet", {}), ("MAnet", {}), ("Linknet", {"stepped": True}), ("Segformer", {}), ("UPerNet", {})],
+)
+def test_an_encoder_of_timm_that_begins_at_stride_4(smp, at_random, peer: str, given: dict, tmp_path: Path) -> None:
+    theirs = at_random(getattr(smp, peer)("tu-convnext_atto", encoder_weights=None, classes=3))
+    compare(loaded(theirs, tmp_path / "peer.pt", encoder="convnext_atto", **given), theirs)
+
+
+@pytest.mark.parametrize(
+    ("peer", "encoder", "given", "words"),
+    [
+        ("Unet", "timm-skresnet18", {}, "on an encoder of its own that is not known here"),
+        ("Unet", "resnet18", {"decoder_use_norm": False}, 'another decoder_use_norm than "batchnorm"'),
+        ("UPerNet", "resnet18", {"encoder_depth": 4}, "UPerNet with encoder_depth=4, which is not known here; 5 is"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:`timm-` encoders are deprecated")
+def test_what_is_not_known_is_refused(smp, peer: str, encoder: str, given: dict, words: str, tmp_path: Path) -> None:
+    theirs = getattr(smp, peer)(encoder, encoder_weights=None, **given)
+    with pytest.raises(CheckpointError, match=words):
         loaded(theirs, tmp_path / "peer.pt")
 
 

@@ -82,7 +82,7 @@ class UNetPlusPlus(nn.Module):
         depth = len(rows) - 1
         if depth < 1 or len(ends) != depth:
             raise ModelError(f"unetplusplus takes 2 or more widths, and one for each row; channels is {channels}")
-        self.plain, self.bridge = encoder is None, nn.Identity()  # a peer's variant convolves
+        self.plain = encoder is None
         self.nodes = nn.ModuleList()  # column by column, each from the finest row down
         below = rows
         for j in range(1, depth + 1):
@@ -97,7 +97,7 @@ class UNetPlusPlus(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         column = self.contract(image) if self.plain else self.encoder(image)  # [B, 32, H, W], ..., [B, 512, H/16, W/16]
-        rows = [[x] for x in [*column[:-1], self.bridge(column[-1])]]
+        rows = [[x] for x in column]
         for nodes in self.nodes:
             for node, row, below in zip(nodes.children(), rows, rows[1:], strict=False):
                 h, w = row[0].shape[-2:]

@@ -26,6 +26,15 @@ from .context import (
     torchvision_deeplabv3,
 )
 from .instances import torchvision_maskrcnn, torchvision_maskrcnn_v2
+from .mmseg import (
+    interpolated_hrnet,
+    interpolated_ocr,
+    mmseg_deeplabv3,
+    mmseg_deeplabv3plus,
+    mmseg_fcn,
+    mmseg_pspnet,
+    mmseg_upernet,
+)
 from .realtime import torchseg_bisenet, torchvision_lraspp
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
 from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
@@ -57,6 +66,13 @@ VARIANTS: dict[str, Variant] = {
     "smp_manet": Variant(smp_manet, "manet", "segmentation-models-pytorch"),
     "smp_pan": Variant(smp_pan, "pan", "segmentation-models-pytorch"),
     "smp_segformer": Variant(smp_segformer, "segformer", "segmentation-models-pytorch"),
+    "mmseg_fcn": Variant(mmseg_fcn, "fcn_resnet", "mmsegmentation"),
+    "mmseg_pspnet": Variant(mmseg_pspnet, "pspnet", "mmsegmentation"),
+    "mmseg_deeplabv3": Variant(mmseg_deeplabv3, "deeplabv3", "mmsegmentation"),
+    "mmseg_deeplabv3plus": Variant(mmseg_deeplabv3plus, "deeplabv3plus", "mmsegmentation"),
+    "mmseg_upernet": Variant(mmseg_upernet, "upernet", "mmsegmentation"),
+    "interpolated_hrnet": Variant(interpolated_hrnet, "hrnet", "HRNet/HRNet-Semantic-Segmentation"),
+    "interpolated_ocr": Variant(interpolated_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
     "semseg_pspnet": Variant(semseg_pspnet, "pspnet", "hszhao/semseg"),
     "slim_deeplabv3": Variant(slim_deeplabv3, "deeplabv3", "tensorflow/models research/deeplab"),
     "slim_deeplabv3plus": Variant(slim_deeplabv3plus, "deeplabv3plus", "tensorflow/models research/deeplab"),

@@ -17,7 +17,8 @@ from ....models.resolution.linknet import Decoder, LinkNet
 from ....models.resolution.refinenet import RefineNet
 from ....models.resolution.unetplusplus import Node, UNetPlusPlus
 from .parts import corners_meet, exchange
-from .smp import Attended, Stepped, Upsample, encoder_of, pair
+from .smp import Attended, Stepped, Upsample, encoder_of
+
 
 
 def smp_fpn(
@@ -117,7 +118,6 @@ def smp_unetplusplus(
     channels: Sequence[int] = (16, 32, 64, 128, 256),
     upsample: Upsample = "nearest",
     depth: int = 5,
-    center: bool = False,
     attention: bool = False,
     pretrained: bool = False,
 ) -> UNetPlusPlus:
@@ -127,7 +127,6 @@ def smp_unetplusplus(
         channels: widths of the last nodes, finest first.
         upsample: how maps are doubled; its `decoder_interpolation`.
         depth: of the encoder, 3 to 5.
-        center: two convolutions more at the coarsest feature, as on a VGG.
         attention: its `decoder_attention_type="scse"`.
     """
     options: dict[str, Any] = {
@@ -142,8 +141,6 @@ def smp_unetplusplus(
             if attention:
                 first = node is not network.finish
                 node.convolve = Attended(node.convolve, node.together, node.channels, before=first)  # type: ignore[assignment]
-    if center:
-        network.bridge = pair(network.encoder.channels[-1])  # type: ignore[assignment]
     return network
 
 

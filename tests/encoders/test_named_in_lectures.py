@@ -1,0 +1,41 @@
+"""Encoders by the names that the lectures give them: timm's own code builds each, on the meta device, with its pyramid."""
+
+import pytest
+import torch
+
+from intarsia.encoders import Encoder
+
+NAMED = {  # the lecture's name: timm's with the weights' tag, channels of the coarsest feature
+    "ResNeXt-101 32x8d, Instagram": ("resnext101_32x8d.fb_wsl_ig1b_ft_in1k", 2048),
+    "ResNeXt-101 32x16d, Instagram": ("resnext101_32x16d.fb_wsl_ig1b_ft_in1k", 2048),
+    "ResNeXt-101 32x32d, Instagram": ("resnext101_32x32d.fb_wsl_ig1b_ft_in1k", 2048),
+    "ResNeXt-101 32x48d, Instagram": ("resnext101_32x48d.fb_wsl_ig1b_ft_in1k", 2048),
+    "ResNeXt-50 32x4d": ("resnext50_32x4d.tv_in1k", 2048),
+    "Xception-65": ("xception65.tf_in1k", 2048),
+    "Xception-71": ("xception71.tf_in1k", 2048),
+    "DenseNet-161": ("densenet161.tv_in1k", 2208),
+    "DenseNet-169": ("densenet169.tv_in1k", 1664),
+    "DPN-68": ("dpn68.mx_in1k", 832),
+    "ResNeSt-50": ("resnest50d.in1k", 2048),
+    "ResNeSt-101": ("resnest101e.in1k", 2048),
+    "ResNeSt-200": ("resnest200e.in1k", 2048),
+    "EfficientNet-B0": ("tf_efficientnet_b0.in1k", 320),
+    "EfficientNet-L2": ("tf_efficientnet_l2.ns_jft_in1k_475", 1376),
+    "MobileNet v1": ("mobilenetv1_100.ra4_e3600_r224_in1k", 1024),
+    "MobileNet v2": ("mobilenetv2_100.ra_in1k", 320),
+    "MobileNet v3": ("mobilenetv3_large_100.ra_in1k", 960),
+    "HRNet-W18": ("hrnet_w18.ms_in1k", 144),
+    "HRNet-W48": ("hrnet_w48.ms_in1k", 384),
+}
+
+
+@pytest.mark.parametrize("lecture", NAMED)
+def test_it_is_built_with_its_weights_tag(lecture: str) -> None:
+    import timm
+
+    name, channels = NAMED[lecture]
+    known = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    assert known is not None and known.has_weights
+    with torch.device("meta"):
+        encoder = Encoder(name, levels=(5,))
+    assert encoder.channels == (channels,)
