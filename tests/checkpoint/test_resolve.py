@@ -99,6 +99,41 @@ def test_every_verb_takes_the_name(
     assert "name one with --out" in capsys.readouterr().err
 
 
+def test_a_public_model_is_scored(named: str) -> None:
+    space = LABELS["voc"]()
+
+    class Photos:
+        labels = space
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, n: int) -> intarsia.Sample:
+            image = torch.randint(0, 256, (3, 40, 60), dtype=torch.uint8, generator=torch.Generator().manual_seed(n))
+            return intarsia.Sample(image, torch.full((40, 60), n, dtype=torch.uint8), f"photo{n}")
+
+    score = intarsia.evaluate(named, Photos())
+    assert score.images == 2 and tuple(score.iou) == space.names
+    drawn = intarsia.Predictor.load(named)(Photos()[1].image).labels
+    assert drawn.shape == (40, 60), "an answer has the picture's own size"
+
+
+def test_a_network_of_other_classes_starts_from_a_public_model(named: str) -> None:
+    from intarsia.training.transplant import head_tensors, transplant
+
+    old, space = resolve(named, say=lambda text: None), LabelSpace(("road", "cat", "background"))
+    options = dict(old.options)
+    network = build("unet", 3, **options)
+    fresh = network.state_dict()["classify.score.weight"].clone()
+    heads = head_tensors(lambda classes, **rest: build("unet", classes, **rest), 3, options)
+    told = transplant(network, old, space, heads)
+    head, given = network.state_dict()["classify.score.weight"], old.weights["classify.score.weight"]
+    assert torch.equal(head[1], given[old.labels.names.index("cat")]) and torch.equal(head[2], given[0])
+    assert torch.equal(head[0], fresh[0])
+    assert torch.equal(network.state_dict()["encoder.body.conv1.weight"], old.weights["encoder.body.conv1.weight"])
+    assert "classify.score.weight (1 of 3 classes)" in told
+
+
 def test_a_file_of_another_library(file: Path, tmp_path: Path) -> None:
     said: list[str] = []
     made = resolve(file, say=said.append)

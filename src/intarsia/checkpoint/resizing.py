@@ -55,7 +55,7 @@ class Resizing(NamedTuple):
         if not self.nearest:
             side, other = self.shorter, int(self.shorter * long / short)
             if self.longest and other > self.longest:
-                side, other = int(self.longest * side / other), self.longest
+                side, other = int(self.longest * short / long), self.longest
         else:
             factor = min(self.shorter / short, self.longest / long) if self.longest else self.shorter / short
             side, other = int(short * factor + 0.5), int(long * factor + 0.5)
