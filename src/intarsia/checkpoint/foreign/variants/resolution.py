@@ -20,7 +20,6 @@ from .parts import corners_meet, exchange
 from .smp import Attended, Stepped, Upsample, encoder_of
 
 
-
 def smp_fpn(
     num_classes: int,
     *,
