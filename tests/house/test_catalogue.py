@@ -89,7 +89,7 @@ def test_recipes_are_complete_and_open_with_command_time_and_score() -> None:
         assert recipe.data is not None, name
         head = (PACKAGED / f"{name}.yaml").read_text(encoding="utf-8").split("\nmodel:")[0]
         assert "intarsia train" in head, f"{name}: the header gives the command"
-        assert "mIoU" in head or "benchmarks/results/" in head, (
-            f"{name}: the header gives the score, or the file that holds it"
+        assert "mIoU" in head or "benchmarks/results/" in head or "Not measured yet" in head, (
+            f"{name}: the header gives the score, the file that holds it, or says that nobody measured it"
         )
         assert "min" in head, f"{name}: the header gives the time"

@@ -85,12 +85,12 @@ class PyramidAttention(nn.Module):
         b, c, h, w = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
         require_two_values(mean, self.training, "the mean feature of the image")
-        first = self.look7(self.shrink(x))  # [b, 1, h/2, w/2]
-        second = self.look5(self.shrink(first))  # [b, 1, h/4, w/4]
+        first = self.look7(self.shrink(x))  # a half of the size, rounded up
+        second = self.look5(self.shrink(first))  # a quarter
         third = self.shrink(second)
         require_two_values(third, self.training, "the coarsest map of the pyramid")
-        weights = self.enlarge(self.look3(third), second) + self.again5(second)  # [b, 1, h/4, w/4]
-        weights = self.enlarge(weights, first) + self.again7(first)  # [b, 1, h/2, w/2]
+        weights = self.enlarge(self.look3(third), second) + self.again5(second)
+        weights = self.enlarge(weights, first) + self.again7(first)
         weights = self.enlarge(weights, x)  # [b, 1, h, w]
         return self.project(x) * weights + self.glance(mean)  # [b, channels, h, w]
 
