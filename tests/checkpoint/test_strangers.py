@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from intarsia.checkpoint import Checkpoint, load, save
+from intarsia.checkpoint.checksum import as_written, signed
 from intarsia.checkpoint.record import whole
 from intarsia.errors import CheckpointError
 from intarsia.labels import LabelSpace
@@ -212,3 +213,10 @@ def test_every_key_of_every_wrong_kind(honest: Path, tmp_path: Path, place: tupl
         rewritten(honest, path, json.dumps(header).encode())
         with contextlib.suppress(CheckpointError):  # anything else is a traceback
             load(path).build(nn.Sequential())
+
+
+def test_half_of_a_character_in_a_description_is_not_what_was_written() -> None:
+    whole = signed('{"format": 1}', {})
+    assert as_written(whole, json.loads(whole))
+    spoiled = whole.replace('"format"', '"\ud800"')
+    assert not as_written(spoiled, json.loads(spoiled))

@@ -20,7 +20,7 @@ DESCRIPTION = ""  # its name among the names of tensors
 
 def signed(text: str, tensors: Mapping[str, Tensor]) -> str:
     """A description, a JSON object, with checksums of itself and of contiguous tensors on the CPU at its end."""
-    sums = {DESCRIPTION: zlib.crc32(text.encode())}
+    sums = {DESCRIPTION: _crc(text)}
     sums |= {name: _sum(name, tensors[name]) for name in sorted(tensors)}
     return f"{text[:-1]}{MARK}{json.dumps(sums)}}}"
 
@@ -31,7 +31,7 @@ def as_written(text: str, tree: Mapping[str, Any]) -> bool:
         return True
     before, _, _ = text.rpartition(MARK)
     sums = tree["checksums"]
-    return isinstance(sums, dict) and sums.get(DESCRIPTION) == zlib.crc32(f"{before}}}".encode())
+    return isinstance(sums, dict) and sums.get(DESCRIPTION) == _crc(f"{before}}}")
 
 
 def damaged(tree: Mapping[str, Any], tensors: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> list[str]:
@@ -51,5 +51,10 @@ def damaged(tree: Mapping[str, Any], tensors: Mapping[str, Tensor], prefixes: tu
 
 def _sum(name: str, tensor: Tensor) -> int:
     """CRC-32 over the name, type and shape of a tensor and over its bytes."""
-    start = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+    start = _crc(f"{name} {tensor.dtype} {list(tensor.shape)}")
     return zlib.crc32(tensor.reshape(-1).view(uint8).numpy().data, start)
+
+
+def _crc(text: str) -> int:
+    """CRC-32 of a text, which in a stranger's file may hold half of a character."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
