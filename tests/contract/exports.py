@@ -37,15 +37,15 @@ IN_ONNX: dict[str, str] = {
     "deeplabv3": "expand mean.dim(True)",
     "denseaspp": "feature_dropout(False) relu",
     "segnet": "getitem max_pool2d_with_indices(True) new_zeros scatter.src",
-    "densedepth": "avg_pool2d exp leaky_relu sigmoid sym_max",
     "maskformer": "arange.start cos einsum(bqc,bchw->bqhw) embedding group_norm(False) layer_norm(False) numpy_T pow.Scalar sin "
     "slice.Tensor softmax.int sym_float unflatten.int zeros_like",
-    "bricks": "abs amax(True) avg_pool2d(True,False) clamp hardsigmoid hardswish_ le.Tensor prelu rsub.Scalar sub.Tensor truediv",
+    "bricks": "abs amax(True) avg_pool2d avg_pool2d(True,False) clamp exp hardsigmoid hardswish_ le.Tensor leaky_relu prelu "
+    "rsub.Scalar sigmoid sub.Tensor sym_max truediv",
 }
 
 
 class Bricks(nn.Module):
-    """What only rows of large graphs have (enet, hierarchical, lraspp, nasfpn, sdn), in a small one."""
+    """What only rows of large graphs have (densedepth, enet, hierarchical, lraspp, nasfpn, sdn), in a small one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,9 @@ class Bricks(nn.Module):
     def forward(self, image: Tensor) -> SemanticLogits:
         near = F.avg_pool2d(image, 2, ceil_mode=True, count_include_pad=False)
         near = F.hardswish(self.slope(near), inplace=True) * F.hardsigmoid(self.weigh(near))
-        return SemanticLogits(resize_like(1 - near, image) * image.amax((2, 3), keepdim=True))
+        far = F.leaky_relu(F.avg_pool2d(image, 2)).exp()
+        near, far = resize_like(1 - near, image), resize_like(far, image)
+        return SemanticLogits(near * image.amax((2, 3), keepdim=True) + far)
 
 
 def tried(table: dict[str, str]) -> set[str]:
