@@ -71,7 +71,7 @@ def test_exported_graphs_agree_at_other_sizes(masks: bool, tmp_path: Path) -> No
         image = picture(*size)
         with torch.no_grad():
             expected = net(image)
-        exported = graph(image)
+            exported = graph(image)
         assert type(exported) is Detections and exported.size == size[2:]
         given = session.run(None, {session.get_inputs()[0].name: image.numpy()})
         count = len(tensors(expected))
