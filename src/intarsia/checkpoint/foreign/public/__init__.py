@@ -5,10 +5,10 @@
 A row is listed only when the loader of its network has a test that compares its answer with the peer's.
 """
 
-from . import mmsegmentation, smp, torchvision
+from . import hugging_face, mmsegmentation, smp, torchvision
 from .row import Public
 
-PUBLIC: dict[str, Public] = {**torchvision.ROWS, **smp.ROWS, **mmsegmentation.ROWS}
+PUBLIC: dict[str, Public] = {**torchvision.ROWS, **smp.ROWS, **hugging_face.ROWS, **mmsegmentation.ROWS}
 SOURCES = {  # what stands before the colon of a name: what it is
     "torchvision": "torchvision",
     "smp": "segmentation-models-pytorch's files on the Hugging Face hub",
