@@ -180,7 +180,7 @@ def _pad_as_for(network: nn.Module, side: int) -> None:
         if isinstance(conv, nn.Conv2d) and conv.stride == (2, 2):
             if side % 2:
                 plain = nn.Conv2d(
-                    conv.in_channels, conv.out_channels, conv.kernel_size, 2, conv.kernel_size[0] // 2,
+                    conv.in_channels, conv.out_channels, conv.kernel_size[0], 2, conv.kernel_size[0] // 2,
                     groups=conv.groups, bias=conv.bias is not None,
                 )  # fmt: skip
                 plain.weight, plain.bias = conv.weight, conv.bias

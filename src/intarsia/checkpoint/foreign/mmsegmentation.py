@@ -211,7 +211,7 @@ def _backbone(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[str, Sequence[
             return name, [("backbone.*", f"{BODY}*")], tensors["backbone.conv1.weight"]
     elif "backbone.stem.6.weight" in tensors:
         stages = tuple(len(numbers(tensors, f"backbone.layer{n}.{{n}}.conv3.weight")) for n in (1, 2, 3, 4))
-        if name := DEEP.get(stages):  # type: ignore[call-overload]
+        if name := DEEP.get(stages):  # type: ignore[arg-type]
             return name, STEM, tensors["backbone.stem.0.weight"]
     elif "backbone.downsample_layers.0.0.weight" in tensors:
         first = tensors["backbone.downsample_layers.0.0.weight"]

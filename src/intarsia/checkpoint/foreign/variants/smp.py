@@ -110,9 +110,10 @@ def smp_unet(
     body = encoder_of(encoder, depth, in_channels, pretrained)
     network = EncoderUNet(num_classes, body, channels, upsample=upsample)
     if center:
-        network.bridge = pair(body.channels[-1])
+        network.bridge = pair(body.channels[-1])  # type: ignore[assignment]
     if attention:
-        for n, block in enumerate(network.decode):
+        blocks: list[Any] = list(network.decode)
+        for n, block in enumerate(blocks):
             last = n == len(network.decode) - 1
             block.conv = Attended(block.conv, block.together, block.channels, before=not last)
     return network
@@ -201,7 +202,7 @@ def smp_pan(
     network.classify = PixelClassifier(channels, num_classes, kernel=3)
     corners_meet(network)
     for climb in network.climb:
-        climb.enlarge.mode = upsample  # type: ignore[union-attr,assignment]
+        climb.enlarge.mode = upsample  # type: ignore[assignment]
     return network
 
 
