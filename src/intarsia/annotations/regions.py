@@ -72,9 +72,8 @@ def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, ri
             x = a[edge, 0] + (row + 0.5 - a[edge, 1]) * span[edge, 0] / span[edge, 1]
             column = np.ceil(x - 0.5).astype(int).clip(left, right)  # the first pixel whose middle is not left of it
             place = (row - top) * wide + (column - left)
-            ends = np.flatnonzero(np.diff(edge)) + 1
-            if len(ends) * 1000 < len(place):  # few long edges; each meets a row once, so that no place occurs twice
-                for one in np.split(place, ends):
+            if len(place) > 1000 * len(points):  # few long edges; each meets a row once, so that no place occurs twice
+                for one in np.split(place, np.flatnonzero(np.diff(edge)) + 1):
                     flips[one] += 1
             else:
                 np.add.at(flips, place, 1)
