@@ -4,8 +4,7 @@
     machine            -+- crop - scale - batch - network - loss - schedule ... -> a complete recipe, and a table of reasons
     budget             -'
 
-The numbers in here are settled by experiment: benchmarks/defaults.py runs them one against the other, and docs/training.md
-says what each is worth.
+benchmarks/defaults.py runs the numbers in here one against the other; docs/training.md says which have been measured.
 """
 
 from __future__ import annotations
