@@ -50,7 +50,7 @@ def test_commands_of_the_documents_exist(root: Path, run_cli) -> None:
     for name in DOCUMENTS:
         for line in re.findall(r"(?:`|\$ )(intarsia [^`\n]*)", (root / name).read_text(encoding="utf-8")):
             words = line.split("#")[0].split()[1:]
-            verb = words[:2] if words and words[0] in ("data", "recipe") else words[:1]
+            verb = words[:2] if words and words[0] in ("data", "recipe", "runs") else words[:1]
             found.add((*verb, *(w for w in words if w.startswith("--"))))
     assert len(found) >= 8
     for verb in found:

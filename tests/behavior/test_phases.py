@@ -112,7 +112,7 @@ for trial in range(5 * kills):
         print("differs", trial, steps[-1], [k for k in whole if k not in mine or not torch.equal(mine[k], whole[k])][:5],
               [pair for pair in zip(told, mine_told) if pair[0] != pair[1]][:3])
     left = sorted(p.name for p in out.iterdir())
-    assert left == ["best.safetensors", "last.safetensors", "log.jsonl", "recipe.yaml"], left
+    assert left == ["best.safetensors", "last.safetensors", "log.jsonl", "recipe.yaml", "run.html", "strip.json"], left
 print(f"{killed} kills, {equal} equal, at steps {steps}")
 """
 

@@ -84,4 +84,4 @@ def test_no_space_left_keeps_the_checkpoint_that_is_there(run_cli, recipe: Path,
     assert "Traceback" not in err
     assert "safetensors" in json.loads(said)["error"]
     assert (out / "last.safetensors").read_bytes() == before
-    assert {p.suffix for p in out.iterdir()} <= {".safetensors", ".yaml", ".jsonl", ".json"}  # no leavings
+    assert {p.suffix for p in out.iterdir()} <= {".safetensors", ".yaml", ".jsonl", ".json", ".html"}  # no leavings

@@ -32,20 +32,20 @@ def network_of(case: str) -> nn.Module:
 @pytest.mark.parametrize("case", SMALL)
 def test_exported_graphs_agree_at_other_sizes(case: str, tmp_path: Path) -> None:
     network = network_of(case)
-    program = exported(network)
+    program = exported(network, case)
     fits(case, program)
-    agrees_in_torch(program, network)
+    agrees_in_torch(program, network, case)
     if case in IN_ONNX or new(program):
-        agrees_in_onnx(program, network, tmp_path)
+        agrees_in_onnx(program, network, tmp_path, case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in [*CASES, *OTHERS] if case not in IN_ONNX])
 def test_every_row_agrees_in_onnx(case: str, tmp_path: Path) -> None:
     network = network_of(case)
-    program = exported(network)
-    agrees_in_torch(program, network)
-    agrees_in_onnx(program, network, tmp_path)
+    program = exported(network, case)
+    agrees_in_torch(program, network, case)
+    agrees_in_onnx(program, network, tmp_path, case)
 
 
 class Planted(nn.Module):

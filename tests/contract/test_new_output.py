@@ -152,8 +152,8 @@ EDITS = {  # file -> (before which text, what is put there), once each
     "metrics/records.py": [('    "depth": Kind', '    "count": Kind(lambda sums: np.append(sums[..., 1:], sums[..., 1:].sum(-1, keepdims=True), -1) / sums[..., :1], Column("miscounted", True, "")),\n')],
     "draw/answers.py": [
         ("from ..structures import", "from ..structures import Count\n"),
-        ("    Tags: _overlay_tags", "    Count: lambda image, answer, space, alpha, clear: viewable(image),\n"),
-        ("    Tags: _colorize_tags", '    Count: lambda answer, space, size: Image.new("RGB", size[::-1]),\n'),
+        ("    Tags: _overlay_tags", "    Count: lambda image, answer, space, look: viewable(image),\n"),
+        ("    Tags: _colorize_tags", '    Count: lambda answer, space, size, _: Image.new("RGB", size[::-1]),\n'),
     ],
     "evaluation/tallies/__init__.py": [
         ("from ...structures import", "from ...metrics.counting import CountTally\nfrom ...structures import Count\n"),

@@ -146,8 +146,8 @@ def test_a_compiler_that_fails_costs_one_line(tmp_path: Path, monkeypatch: pytes
 
 
 def test_activations_that_nothing_can_compute_again_are_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="train.checkpoint_activations is true, and no part of this network"):
-        run(tmp_path, nn.Conv2d(3, 2, 1), Squares(), "train.checkpoint_activations=true")
+    with pytest.raises(TrainingError, match="train.recompute is true, and no part of this network"):
+        run(tmp_path, nn.Conv2d(3, 2, 1), Squares(), "train.recompute=true")
 
 
 def test_the_faster_layout_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,7 @@ def fixed_boxes(
     """
     b, p, k, _ = codes.shape
     real = (proposals[..., 2:] - proposals[..., :2] > 0).all(2)[..., None].expand(b, p, k).flatten(1)
-    scores = logits.softmax(2)[..., :k].flatten(1)  # [B, P K]
+    scores = logits.softmax(2)[..., :k].flatten(1)  # of each pair [B, P K]
     boxes = clip_boxes(decode_boxes(codes, proposals[:, :, None], WEIGHTS), size).flatten(1, 2)
     able = real & (scores > score) & (boxes[..., 2:] - boxes[..., :2] >= SMALLEST).all(2)
     kinds = (torch.arange(p * k, device=logits.device) % k).expand(b, -1)

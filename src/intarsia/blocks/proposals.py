@@ -146,7 +146,7 @@ class RegionProposals(nn.Module):
             code = code.gather(1, row[..., None].expand(-1, -1, 4))
             scores.append(score)
             boxes.append(clip_boxes(decode_boxes(code, anchor[row]), size))
-        score, box = torch.cat(scores, dim=1), torch.cat(boxes, dim=1)  # [B, 5 P], [B, 5 P, 4]
+        score, box = torch.cat(scores, dim=1), torch.cat(boxes, dim=1)  # of all levels [B, 5 P], [B, 5 P, 4]
         b, n = score.shape
         able = (score >= 0) & (box[..., 2:] - box[..., :2] >= SMALLEST).all(2)
         level = torch.arange(n, device=score.device) // most

@@ -79,7 +79,8 @@ def augmentation_of(source: str, root: str | None) -> dict[str, Any]:
     from ..training.recipe import load
     from ..training.usual import usual
 
-    augment: dict[str, Any] = load(source if is_recipe(source) else usual(describe(source, root))).augment.model_dump()
+    recipe = load(source if is_recipe(source) else usual(describe(source, root)))
+    augment: dict[str, Any] = recipe.augment.model_dump(exclude={"sizes", "grow_from"})  # of whole batches
     return augment
 
 

@@ -185,7 +185,7 @@ class Train(Frozen):
         description="Run the network through torch.compile: true tries it, and falls back with a line where it fails; auto: on "
         "a GPU for budgets in which it pays (over 30 minutes); false: never.",
     )
-    checkpoint_activations: bool = Field(
+    recompute: bool = Field(
         default=False,
         description="Compute the encoder's activations again in the backward pass instead of keeping them: about a third slower, "
         "and much less memory. Running statistics of batch norm see each batch twice.",

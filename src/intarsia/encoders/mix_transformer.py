@@ -123,11 +123,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         b, h, w, c = x.shape
-        seen = x
+        seen = x.flatten(1, 2)
         if self.shrink is not None and self.norm is not None:
-            seen = self.norm(self.shrink(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+            seen = self.norm(self.shrink(x.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2))
         query = self.query(x).reshape(b, h * w, self.heads, -1).transpose(1, 2)
-        key, value = self.key_value(seen).flatten(1, 2).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        key, value = self.key_value(seen).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         answer = F.scaled_dot_product_attention(query, key, value)
         return self.project(answer.transpose(1, 2).reshape(b, h, w, c))
 

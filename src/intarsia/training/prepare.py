@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 MAY_DIFFER = {  # keys of a recipe that a resumed run may change without becoming another run
     "train.steps", "train.epochs", "train.minutes", "train.until", "train.workers", "train.cache", "train.cache_dir",
-    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.page", "train.compile", "train.checkpoint_activations", "train.tensorboard", "train.freeze", "train.unfreeze_at", "train.patience", "evaluate.every",
+    "train.log_every", "train.checkpoint_every", "train.on_fault", "train.page", "train.compile", "train.recompute", "train.tensorboard", "train.freeze", "train.unfreeze_at", "train.patience", "evaluate.every",
     "evaluate.batch_size",
 }  # fmt: skip
 
@@ -123,9 +123,9 @@ def prepared(
     else:
         optimizer, of_optimizer = optimizer_of(own.optimizer, trained)
         remarks += of_optimizer
-    if recipe.train.checkpoint_activations and not checkpointing(trained):
+    if recipe.train.recompute and not checkpointing(trained):
         raise TrainingError(
-            "train.checkpoint_activations is true, and no part of this network can compute its activations again; set it to "
+            "train.recompute is true, and no part of this network can compute its activations again; set it to "
             "false, and lower train.batch_size or augment.crop where memory is short"
         )
     compiled = Compiled(trained) if net.whole is None and wished(recipe, chosen.accelerator) else None

@@ -96,9 +96,10 @@ class PlaceAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        query, key, value = (part(x).flatten(2).transpose(1, 2) for part in (self.query, self.key, self.value))
-        context = F.scaled_dot_product_attention(query, key, value, scale=1.0)  # [b, h*w, c]
-        context = context.transpose(1, 2).reshape(b, c, h, w)  # [b, c, h, w]
+        maps = (part(x).flatten(2).transpose(1, 2) for part in (self.query, self.key, self.value))
+        query, key, value = (part.unsqueeze(1) for part in maps)  # one head: ONNX knows attention with heads alone
+        context = F.scaled_dot_product_attention(query, key, value, scale=1.0)  # [b, 1, h*w, c]
+        context = context.transpose(2, 3).reshape(b, c, h, w)  # [b, c, h, w]
         return self.fuse(x + context)  # [b, c, h, w]
 
 

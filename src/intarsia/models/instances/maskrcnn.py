@@ -133,7 +133,7 @@ class MaskRCNN(nn.Module):
 
     def fixed(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
         """`detected` in shapes that do not depend on what is found, for export: every proposal that there may be is judged."""
-        proposed = self.propose.fixed(pyramid, size)  # [B, P, 4]
+        proposed = self.propose.fixed(pyramid, size)  # boxes [B, P, 4]
         b, p, _ = proposed.shape
         logits, codes = self.judge(self.cut(pyramid, proposed.flatten(0, 1), _images(b, p, proposed)))
         scores, classes, boxes = fixed_boxes(
