@@ -136,6 +136,50 @@ def test_labels_find_their_images_by_context_time_and_camera(tmp_path: Path, wri
     ]
 
 
+def video(root: Path, write: Write, frames: list[tuple[str, int, int, list[int], dict[int, int]]]) -> None:
+    """Labeled frames: sequence, time, camera, a row of panoptic labels, and the numbers of its objects in the sequence."""
+    keys = {key: [(CONTEXT, *frame[1:3])[n] for frame in frames] for n, key in enumerate(KEYS)}
+    pictures = [packed(np.zeros((1, len(frame[3]), 3)), "PNG") for frame in frames]
+    write(root / f"training/camera_image/{CONTEXT}.parquet", keys | {IMAGE: pictures})
+    mapping = f"{LABEL}.instance_id_to_global_id_mapping"
+    write(
+        root / f"training/camera_segmentation/{CONTEXT}.parquet",
+        keys
+        | {
+            f"{LABEL}.panoptic_label_divisor": [1000] * len(frames),
+            f"{LABEL}.panoptic_label": [packed([frame[3]], "PNG", np.uint16) for frame in frames],
+            f"{LABEL}.sequence_id": [frame[0] for frame in frames],
+            f"{mapping}.local_instance_ids": [list(frame[4]) for frame in frames],
+            f"{mapping}.global_instance_ids": [list(frame[4].values()) for frame in frames],
+        },
+    )
+
+
+def test_an_object_has_one_number_in_all_frames_of_its_sequence(tmp_path: Path, write: Write) -> None:
+    """Cars 2001 and 2002 of one image are 2002 and 2001 of the next; each camera and sequence has a first frame."""
+    frames = [
+        ("s", 1, 1, [2001, 2002, 9003, 20000], {1: 50, 2: 7, 3: 8}),
+        ("s", 2, 1, [2002, 0, 2001, 9003], {2: 50, 1: 7, 3: 9}),  # the pedestrian was not tracked
+        ("s", 1, 2, [2001, 0, 0, 0], {1: 7}),
+        ("s", 2, 2, [0, 2001, 0, 0], {1: 50}),
+        ("t", 3, 1, [2001, 0, 0, 0], {1: 50}),
+    ]
+    video(tmp_path, write, frames)
+    dataset = waymo(tmp_path, "train", previous=True)
+    seen = {(item.name[len(CONTEXT) + 1 :]): dataset[n] for n, item in enumerate(dataset.items)}
+    objects = {name: sample.objects.tolist()[0] for name, sample in seen.items() if sample.objects is not None}
+    before = {name: sample.previous.tolist()[0] for name, sample in seen.items() if sample.previous is not None}
+    a, b = objects["1_front"][:2]
+    assert objects["2_front"][:3] == [a, 0, b] and objects["1_front_left"][0] == b and objects["3_front"][0] == a
+    assert len({a, b, objects["1_front"][2], objects["2_front"][3], 0}) == 5
+    assert before["2_front"] == objects["1_front"] and before["2_front_left"] == objects["1_front_left"]
+    assert not any(any(before[first]) for first in ("1_front", "1_front_left", "3_front"))
+    video(tmp_path, write, [frames[0], ("s", 2, 1, [2002, 0, 2001, 9003], {2: 50, 3: 9})])
+    with pytest.raises(DataError, match=r"2_front: data.previous needs the number of object 1 .* has none; leave"):
+        waymo(tmp_path, "train", previous=True)[1]
+    assert waymo(tmp_path, "train")[1].previous is None
+
+
 def test_what_is_wrong_is_said(tmp_path: Path, write: Write) -> None:
     with pytest.raises(DataError, match=r"no split 'train'; expected\n    \{training,validation\}/camera_image"):
         waymo(tmp_path, "train")

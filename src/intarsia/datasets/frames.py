@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -16,12 +15,14 @@ class Followed:
 
     name: str  # of the data set, which says how masks are decoded
     decode: Callable[[Pair], Raw] = field(repr=False)
-    before: Mapping[str, Path | None] = field(repr=False)  # by the name of the pair, which counts it among its files
+    before: Mapping[str, Pair | None] = field(
+        repr=False
+    )  # by the name of the pair, which counts its mask among its files
 
     def __call__(self, item: Pair) -> Raw:
-        raw, path = self.decode(item), self.before[item.name]
-        if path is not None:
-            return raw._replace(before=self.decode(item._replace(mask=path)))
+        raw, last = self.decode(item), self.before[item.name]
+        if last is not None:
+            return raw._replace(before=self.decode(last))
         return raw._replace(before=raw._replace(objects=np.zeros(raw.classes.shape, np.int32)))
 
 
@@ -31,7 +32,7 @@ def followed(
     """Let each frame know the one before.
 
     Args:
-        items: in the order of time within each video.
+        items: in the order of time within each video; videos may alternate.
         decode: gives the same number to the same object in all frames of a video.
         name: of the data set.
         video: which one a frame is of.
@@ -40,17 +41,16 @@ def followed(
 
     Raises: DataError for a labeled frame after one without a mask.
     """
-    known, before = list[Pair](), dict[str, Path | None]()
-    last: Pair | None = None
+    known, before = list[Pair](), dict[str, Pair | None]()
+    newest = dict[str, Pair]()  # by video
     for item in items:
-        if last is not None and video(last) != video(item):
-            last = None
+        last = newest.get(video(item))
+        newest[video(item)] = item
         if item.mask is not None and last is not None and last.mask is None:
             raise DataError(
                 f"{item.mask}: data.previous needs the objects of the frame before, and {last.image} has no mask; leave "
                 "data.previous out"
             )
-        before[item.name] = path = None if last is None else last.mask
-        known.append(item.also(path) if path is not None and item.mask is not None else item)
-        last = item
+        before[item.name] = last
+        known.append(item.also(last.mask) if item.mask is not None and last is not None and last.mask else item)
     return known, Followed(name, decode, before)

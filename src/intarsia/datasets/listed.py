@@ -63,7 +63,8 @@ LISTED: dict[str, Listed] = {
     "carvana": Listed("Carvana: cars in a studio, cut out by hand", ("images", "holdout")),
     "tgs_salt": Listed("TGS Salt: seismic images with bodies of salt", ("holdout",)),
     "waymo": Listed(
-        "Waymo Open: drives seen by five cameras, 28 classes with objects; needs the extra waymo", ("cameras",)
+        "Waymo Open: drives seen by five cameras, 28 classes with objects; needs the extra waymo",
+        ("cameras", "previous"),
     ),
     "refuge": Listed("REFUGE: optic disc and cup in photographs of the retina", ()),
     "covid_cxr": Listed("COVID-19 chest X-rays: 14 classes that overlap", ("only", "planes", "holdout")),

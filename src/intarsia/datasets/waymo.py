@@ -3,7 +3,8 @@
 Mei, Zhu, Yan, Yan, Qiao, Zhu, Chen, Kretzschmar, Anguelov. "Waymo Open Dataset: Panoramic Video Panoptic Segmentation."
 ECCV 2022. arXiv:2206.07704. The columns are those of version 2 of the data set, in Apache Parquet.
 
-    camera_segmentation/CONTEXT.parquet   a PNG of 16 bit a row: class * divisor + object, 0 for no single object
+    camera_segmentation/CONTEXT.parquet   a PNG of 16 bit a row: class * divisor + object, 0 for no single object; lists of
+                                          the image's objects and their numbers in the whole sequence
     camera_image/CONTEXT.parquet          a JPEG a row, joined by context, time stamp and camera
 
 Only some frames are labeled; these make up the data set. Reading it takes the extra "waymo" (pyarrow), no TensorFlow.
@@ -22,6 +23,7 @@ from ..data.things import with_things
 from ..errors import DataError, extra, nearest
 from ..labels import LabelSpace, parse_color
 from ..limits import check_decoded
+from .frames import followed
 from .release import one_of, top
 
 TREE = """    {training,validation}/camera_image/CONTEXT.parquet
@@ -47,8 +49,12 @@ CAMERAS = ("front", "front_left", "front_right", "side_left", "side_right")  # C
 _FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
 _KEYS = ("key.segment_context_name", "key.frame_timestamp_micros", "key.camera_name")
 _IMAGE = "[CameraImageComponent].image"
-_LABEL, _DIVISOR = (
-    f"[CameraSegmentationLabelComponent].{name}" for name in ("panoptic_label", "panoptic_label_divisor")
+_LABEL, _DIVISOR, _SEQUENCE, _LOCAL, _GLOBAL = (
+    f"[CameraSegmentationLabelComponent].{name}"
+    for name in (
+        *("panoptic_label", "panoptic_label_divisor", "sequence_id"),
+        *(f"instance_id_to_global_id_mapping.{which}_instance_ids" for which in ("local", "global")),
+    )
 )
 
 
@@ -58,15 +64,21 @@ class Place(NamedTuple):
     file: Path
     group: int
     row: int
+    video: str = ""  # context, sequence and camera of a labeled frame
 
 
-def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cameras: Sequence[str] = CAMERAS) -> Pairs:
+def waymo(
+    root: str | Path, split: str, *, labels: LabelSpace | None = None, cameras: Sequence[str] = CAMERAS,
+    previous: bool = False,
+) -> Pairs:  # fmt: skip
     """The labeled images of Waymo Open, version 2.
 
     Args:
         split: "train" or "val"; the labels of "test" are not public.
         labels: another meaning of the 29 types of `camera_segmentation.proto`.
         cameras: which of "front", "front_left", "front_right", "side_left" and "side_right".
+        previous: the objects of the labeled frame before of the same camera as well (`Sample.previous`); an object then has
+            one number in all frames and cameras of its sequence, unless Waymo did not track it.
     """
     cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
     for camera in cameras:
@@ -84,7 +96,7 @@ def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cam
         if not images.is_file():
             raise DataError(f"{file}: there is no {images} for it; get both components of every context")
         known = _rows(images)
-        for key, place in sorted(_rows(file).items()):
+        for key, place in sorted(_rows(file, previous).items()):
             if key[2] not in wanted:
                 continue
             name = f"{key[0]}_{key[1]}_{CAMERAS[key[2] - 1]}"
@@ -94,8 +106,10 @@ def waymo(root: str | Path, split: str, *, labels: LabelSpace | None = None, cam
             images_of[name], masks_of[name] = known[key], place
     if not items:
         raise DataError(f"{folder}: no labeled image of {', '.join(cameras)}")
-    read, decode = partial(_image, images_of), partial(_panoptic, masks_of)
-    space = with_things(labels or LABELS, THINGS)
+    read, space = partial(_image, images_of), with_things(labels or LABELS, THINGS)
+    if not previous:
+        return Pairs(items, space, name="waymo", split=split, image=read, decode=partial(_panoptic, masks_of))
+    items, decode = followed(items, partial(_tracks, masks_of), "waymo", partial(_video, masks_of))
     return Pairs(items, space, name="waymo", split=split, image=read, decode=decode)
 
 
@@ -121,6 +135,32 @@ def _panoptic(places: dict[str, Place], item: Pair) -> Raw:
     return Raw(classes, np.where(number > 0, panoptic, 0))
 
 
+def _tracks(places: dict[str, Place], item: Pair) -> Raw:
+    """The same, with a number for each class and object that all frames of a sequence share.
+
+    Raises: DataError for an object that the file does not number.
+    """
+    raw, cell = _panoptic(places, item), _cell(places[item.name], [_DIVISOR, _LOCAL, _GLOBAL])
+    assert raw.objects is not None
+    known = dict(zip(cell[_LOCAL] or (), cell[_GLOBAL] or (), strict=False))
+    local = raw.objects % int(cell[_DIVISOR])
+    table = np.zeros(int(local.max(initial=0)) + 1, np.int32)
+    for number in np.unique(local[local > 0]).tolist():
+        found = known.get(number, 0)
+        if not 0 < found <= np.iinfo(np.int32).max // len(NAMES):
+            raise DataError(
+                f"{item.mask}: {item.name}: data.previous needs the number of object {number} in its sequence, and "
+                f"{_GLOBAL!r} has {'none' if number not in known else found}; leave data.previous out"
+            )
+        table[number] = found
+    tracked = (raw.classes > 0) & (raw.classes <= len(NAMES)) & (local > 0)
+    return raw._replace(objects=np.where(tracked, (table[local] - 1) * len(NAMES) + raw.classes, 0), kept=True)
+
+
+def _video(places: dict[str, Place], item: Pair) -> str:
+    return places[item.name].video
+
+
 def _open(file: Path, columns: Sequence[str]) -> Any:
     """A Parquet file that has the columns."""
     try:
@@ -137,13 +177,15 @@ def _open(file: Path, columns: Sequence[str]) -> Any:
     return opened
 
 
-def _rows(file: Path) -> dict[tuple[str, int, int], Place]:
-    """(context, time, camera) of every row, and where it lies; images are not read."""
-    opened, found = _open(file, _KEYS), {}
+def _rows(file: Path, videos: bool = False) -> dict[tuple[str, int, int], Place]:
+    """(context, time, camera) of every row, and where it lies, with its video if asked; images are not read."""
+    keys = [*_KEYS, _SEQUENCE] if videos else [*_KEYS]
+    opened, found = _open(file, keys), {}
     for group in range(opened.num_row_groups):
-        columns = opened.read_row_group(group, columns=list(_KEYS)).to_pydict()
-        for row, (context, time, camera) in enumerate(zip(*(columns[key] for key in _KEYS), strict=True)):
-            found[str(context), int(time), int(camera)] = Place(file, group, row)
+        columns = opened.read_row_group(group, columns=keys).to_pydict()
+        for row, (context, time, camera, *sequence) in enumerate(zip(*(columns[key] for key in keys), strict=True)):
+            video = f"{context} {sequence[0]} {camera}" if videos else ""
+            found[str(context), int(time), int(camera)] = Place(file, group, row, video)
     return found
 
 
