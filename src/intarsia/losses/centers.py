@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError, ModelError, RecipeError
 from ..structures import Batch, PanopticLogits
-from .targets import refuse
+from .targets import precise, refuse
 
 
 class Centers(nn.Module):
@@ -56,7 +56,7 @@ class Centers(nn.Module):
         self.small_area, self.small_weight, self.center, self.offset = small_area, small_weight, center, offset
 
     def forward(self, output: PanopticLogits, truth: Batch) -> dict[str, Tensor]:
-        semantic, heat, offsets = (_precise(part) for part in output[:3])
+        semantic, heat, offsets = (precise(part) for part in output[:3])
         labels = truth.labels.long()
         if truth.objects is None:
             raise LabelError(
@@ -124,10 +124,6 @@ def targets_of(objects: Tensor, sigma: float, dtype: torch.dtype = torch.float32
         ]
         torch.maximum(part, fall[0][:, None] * fall[1], out=part)
     return heat, offsets, area
-
-
-def _precise(part: Tensor) -> Tensor:
-    return part if part.dtype == torch.float64 else part.float()
 
 
 def _mean(values: Tensor, held: Tensor) -> Tensor:

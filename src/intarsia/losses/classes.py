@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, LabelError, ModelError, RecipeError
 from ..structures import Batch, ClassLogits
-from .targets import class_table
+from .targets import class_table, precise
 
 
 class ClassCrossEntropy(nn.Module):
@@ -86,4 +86,4 @@ def tagged(output: ClassLogits, truth: Batch) -> tuple[Tensor, Tensor]:
             f"the network returned scores {list(logits.shape)} (images x classes) for tags {list(tags.shape)}; give one "
             "score for each class"
         )
-    return logits if logits.dtype == torch.float64 else logits.float(), tags
+    return precise(logits), tags

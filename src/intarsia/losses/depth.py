@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ModelError, RecipeError
 from ..structures import Batch, DepthMap
+from .targets import precise
 
 TINY = 1e-6  # under the root, whose slope at 0 is infinite
 
@@ -78,7 +79,6 @@ def compared(output: DepthMap, truth: Batch) -> tuple[Tensor, Tensor, Tensor]:
             f"the network measured {list(output.depth.shape)} (images x 1 x height x width) and the true depth is "
             f"{list(truth.depth.shape)}; a loss compares them pixel by pixel"
         )
-    predicted = output.depth[:, 0]
-    predicted = predicted if predicted.dtype == torch.float64 else predicted.float()
+    predicted = precise(output.depth[:, 0])
     depth = truth.depth.to(predicted.dtype)
     return predicted, depth, depth.isfinite() & (depth > 0)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..errors import LabelError, ModelError
 from ..structures import Batch, MaskQueries, Sample, objects_in
-from .targets import refuse
+from .targets import precise, refuse
 
 
 class Target(NamedTuple):
@@ -89,7 +89,7 @@ class SetPrediction(nn.Module):
         return terms
 
     def _terms(self, output: MaskQueries, targets: Sequence[Target]) -> dict[str, Tensor]:
-        logits, masks = _precise(output.classes), _precise(output.masks)
+        logits, masks = precise(output.classes), precise(output.masks)
         wanted = torch.full(logits.shape[:2], logits.shape[2] - 1, device=logits.device)  # "no object"
         focal, dice = masks.sum() * 0, masks.sum() * 0
         for n, target in enumerate(targets):
@@ -172,7 +172,3 @@ def _focal(logits: Tensor, true: Tensor) -> Tensor:
 
 def _dice(p: Tensor, true: Tensor) -> Tensor:
     return 1 - (2 * (p * true).sum(1) + 1) / (p.sum(1) + true.sum(1) + 1)
-
-
-def _precise(part: Tensor) -> Tensor:
-    return part if part.dtype == torch.float64 else part.float()

@@ -37,7 +37,12 @@ def paired(logits: Tensor, truth: Truth) -> tuple[Tensor, Tensor]:
             f"the network drew {_size(logits)} (images x maps x height x width) and the labels are {_size(labels)}; "
             "a loss compares them pixel by pixel, so the network has to return logits in the image's size"
         )
-    return logits if logits.dtype == torch.float64 else logits.float(), labels.long()
+    return precise(logits), labels.long()
+
+
+def precise(part: Tensor) -> Tensor:
+    """Bring what a network drew to float32, in which losses are computed whatever training runs in; float64 stays."""
+    return part if part.dtype == torch.float64 else part.float()
 
 
 def one_map_each(logits: Tensor, labels: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
