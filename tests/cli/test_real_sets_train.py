@@ -51,7 +51,7 @@ def test_nuclei(tmp_path: Path, run_cli: Any, shared_data: Path) -> None:
 def test_tiny_coco(tmp_path: Path, run_cli: Any, shared_data: Path, model: dict[str, Any], answer: str) -> None:
     root = shared_data / "tiny_coco"
     data = {"name": "coco", "root": str(root), "train": "val", "val": None}
-    score, line = learned(tmp_path, run_cli, model, data, root / "val2017/000000397133.jpg", "val")
+    score, line = learned(tmp_path, run_cli, model, data, root / "val2017/000000397133.jpg", "train")
     assert score["answer"] == answer and answer in line
 
 
