@@ -133,6 +133,13 @@ def test_panoptic_segments_have_the_color_of_their_class_or_of_their_number():
     assert over[4 * 58, 4 * 70].tolist() == [100, 100, 100]
 
 
+def test_a_segment_that_fills_its_box_is_outlined_on_all_sides():
+    block, inner = square(20, 30, 10), square(21, 31, 8)
+    answer = Segments(np.where(block, 3, 0), {3: 0})
+    seen = pixels(draw.overlay_segments(GRAY, answer, SPACE, alpha=0))[:240:4, :320:4]  # drawn four times as large
+    assert (seen[block & ~inner] == SPACE.colors[0]).all() and (seen[~block | inner] == 100).all()
+
+
 def test_where_planes_overlap_each_class_shows_in_its_own_color():
     planes = np.zeros((3, 60, 80), bool)
     planes[0, :40], planes[2, 20:] = True, True

@@ -61,11 +61,11 @@ def overlay_objects(
     picture, (parts, left) = viewable(image), drawn_of(objects, min_score)
     colors = [color_of(n + 1) for n in range(len(parts.classes))]
     order = range(len(colors)) if parts.scores is None else np.argsort(-parts.scores, kind="stable").tolist()
-    pixels = np.array(picture)
+    pixels, width = np.array(picture), max(1, line_width(picture.width * picture.height))
     for n in reversed(order):
         if parts.masks is not None:
             same_size(picture, parts.masks[n].size, "objects")
-            _tint(pixels, whole(parts.masks[n]), colors[n], alpha)
+            _tint(pixels, whole(parts.masks[n]), colors[n], alpha, width)
     drawn = enlarged(Image.fromarray(pixels))
     scale, pen = drawn.width / picture.width, ImageDraw.Draw(drawn)
     named = []
@@ -102,18 +102,15 @@ def overlay_segments(
     same_size(picture, segments.ids.shape, "segments")
     pixels = np.array(picture)
     colors = colors_of(segments, space)
-    named, boxes = [], _boxes(segments.ids)
+    named, boxes, width = [], _boxes(segments.ids), max(1, line_width(segments.ids.size))
     for number, color in colors.items():
         rows, columns = boxes[number]
         kind = segments.classes[number]
         if kind != left:
+            around = tuple(slice(max(0, side.start - width), side.stop + width) for side in (rows, columns))
             _tint(
-                pixels[rows, columns],
-                segments.ids[rows, columns] == number,
-                color,
-                alpha,
-                line_width(segments.ids.size),
-            )
+                pixels[around], segments.ids[around] == number, color, alpha, width
+            )  # an edge shows beside its outside
         if space.names[kind] in space.things:
             score = f" {segments.scores[number]:.2f}" if number in segments.scores else ""
             box = (columns.start, rows.start, columns.stop, rows.stop)
@@ -198,9 +195,8 @@ def _ink_on(color: Color) -> Color:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else WHITE
 
 
-def _tint(pixels: np.ndarray, inside: np.ndarray, color: Color, alpha: float, width: int | None = None) -> None:
+def _tint(pixels: np.ndarray, inside: np.ndarray, color: Color, alpha: float, width: int) -> None:
     """Lay a color over the pixels of a mask, and draw its outline in full, in place."""
-    width = max(1, line_width(inside.size) if width is None else width)
     pixels[inside] = np.round((1 - alpha) * pixels[inside] + alpha * np.array(color)).astype(np.uint8)
     pixels[rim(inside, width)] = color
 
