@@ -29,6 +29,11 @@ def needs(sample: Sample, part: Any, what: str, advice: str) -> None:
         raise DataError(f"{sample.name}: the data set has no {what}; {advice}")
 
 
+def image_of(sample: Sample) -> np.ndarray:
+    """The pixels of a sample, [H, W, C]: a copy, since a view would keep the whole batch in memory."""
+    return np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
+
+
 def things(space: LabelSpace) -> tuple[int, ...]:
     """The numbers of the classes that are things."""
     return tuple(space.names.index(name) for name in space.things)

@@ -16,7 +16,7 @@ from ...metrics.records import DEPTH, ImageSums
 from ...metrics.significance import Bootstrap
 from ...report import Picture
 from ...structures import Depth, Sample
-from ..truth import needs
+from ..truth import image_of, needs
 from .tables import Table, html, images_of, number, percent, plain, span, trust_of
 from .wish import Wish, whole
 
@@ -164,9 +164,8 @@ class DepthTally:
     def picture(self, sample: Sample, answer: Depth, own: float) -> Picture:
         """Keep an image for the eye."""
         assert sample.depth is not None
-        image = np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
         true, found = Depth(sample.depth.cpu().clone()), Depth(answer.meters.cpu().clone())
-        return Picture(sample.name, own, image, true, found)
+        return Picture(sample.name, own, image_of(sample), true, found)
 
     def compute(self) -> DepthScore:
         """The scores of all images together."""

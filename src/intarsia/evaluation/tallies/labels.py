@@ -19,6 +19,7 @@ from ...report import Picture
 from ...structures import Labels, PanopticLogits, Sample, SemanticLogits
 from ..anatomy import Anatomist, Anatomy
 from ..measures import MEASURES, chosen, told
+from ..truth import image_of
 from .tables import Table, html, percent
 from .wish import Wish
 
@@ -223,8 +224,7 @@ class LabelTally:
 
     def picture(self, sample: Sample, answer: Labels, own: float) -> Picture:
         """Keep an image for the eye; copies, since a view would keep the whole batch in memory."""
-        image, truth, predicted = sample.image.permute(1, 2, 0), sample.labels, answer.classes
-        return Picture(sample.name, own, _array(image), _array(truth), _array(predicted))
+        return Picture(sample.name, own, image_of(sample), _array(sample.labels), _array(answer.classes))
 
     def compute(self) -> LabelScore:
         """The scores of all images together."""

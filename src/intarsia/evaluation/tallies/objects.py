@@ -209,11 +209,10 @@ class ObjectTally:
 
     def picture(self, sample: Sample, answer: Objects, own: float) -> Picture:
         """Keep an image for the eye."""
-        image = np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
         masks, boxes = _shapes(answer)
         scores = None if answer.scores is None else np.asarray(answer.scores).copy()
         found = Objects(boxes if masks is None else masks, np.asarray(answer.classes).copy(), scores, boxes=boxes)
-        return Picture(sample.name, own, image, truths.true_objects(sample, self.space), found)
+        return Picture(sample.name, own, truths.image_of(sample), truths.true_objects(sample, self.space), found)
 
     def compute(self) -> ObjectScore:
         """The scores of all images together."""

@@ -15,7 +15,7 @@ from ...metrics.protocols import protocol as named
 from ...metrics.significance import Bootstrap
 from ...report import Picture
 from ...structures import Planes, Sample
-from ..truth import needs
+from ..truth import image_of, needs
 from .tables import Table, html, images_of, percent, plain, span, trust_of
 from .wish import Wish, labels_alone
 
@@ -185,9 +185,8 @@ class PlaneTally:
         """Keep an image for the eye."""
         assert sample.planes is not None
         ignored = np.array((sample.labels == self.space.ignore_index).numpy())
-        image = np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
         truth = Planes(sample.planes.clone())
-        return Picture(sample.name, own, image, truth, Planes(answer.planes.cpu().clone()), ignored)
+        return Picture(sample.name, own, image_of(sample), truth, Planes(answer.planes.cpu().clone()), ignored)
 
     def compute(self) -> PlaneScore:
         """The scores of all images together."""

@@ -190,8 +190,7 @@ class SegmentTally:
 
     def picture(self, sample: Sample, answer: Segments, own: float) -> Picture:
         """Keep an image for the eye."""
-        image = np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
-        return Picture(sample.name, own, image, truths.true_segments(sample, self.space), answer)
+        return Picture(sample.name, own, truths.image_of(sample), truths.true_segments(sample, self.space), answer)
 
     def compute(self) -> SegmentScore:
         """The scores of all images together."""

@@ -13,7 +13,7 @@ from ...metrics.image_tags import ImageTags, TagScores
 from ...metrics.significance import Bootstrap
 from ...report import Picture
 from ...structures import Sample, Tags
-from ..truth import needs
+from ..truth import image_of, needs
 from .tables import Table, html, images_of, percent, plain, span, trust_of
 from .wish import Wish, whole
 
@@ -170,9 +170,10 @@ class TagTally:
     def picture(self, sample: Sample, answer: Tags, own: float) -> Picture:
         """Keep an image for the eye."""
         assert sample.tags is not None
-        image = np.array(sample.image.permute(1, 2, 0).cpu().numpy(), order="C")
         true = Tags(sample.tags.nonzero()[:, 0], sample.tags.float())
-        return Picture(sample.name, own, image, true, Tags(answer.classes.cpu(), answer.scores.float().cpu()))
+        return Picture(
+            sample.name, own, image_of(sample), true, Tags(answer.classes.cpu(), answer.scores.float().cpu())
+        )
 
     def compute(self) -> TagScore:
         """The scores of all images together."""
