@@ -5,20 +5,16 @@ place; `keys/mmsegmentation.txt` holds the names and shapes of their tensors, co
 their answers. Weights and picture are written in closed form, so that no random generator decides.
 """
 
-import math
-import re
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 import intarsia
 from intarsia.errors import CheckpointError
 
-Shapes = dict[str, tuple[int, ...]]
+from .pinned import picture, shapes, written
+
 # name: (backbone, sum of the answer, sum of its absolute values, our network), 19 classes, 64 x 96 pixels
 PINNED = {
     "fcn": ("resnet50_v1c", 51496.3, 213427, "mmseg_fcn"),
@@ -30,71 +26,24 @@ PINNED = {
     "fcn_hr18s": ("hrnet_w18s", 1.51797e10, 1.83747e11, "interpolated_hrnet"),
     "ocrnet_hr18s": ("hrnet_w18s", 1.06691e11, 6.1754e11, "interpolated_ocr"),
 }
-WAVE = torch.sin(torch.arange(1009, dtype=torch.float64) * 0.9).float()
-
-
-@cache
-def sections() -> dict[str, list[str]]:
-    """Lines of the file: path, kind of module, shape of its weight; braces stand for each of what they hold."""
-    text = (Path(__file__).parent / "keys" / "mmsegmentation.txt").read_text(encoding="utf-8")
-    return {part.splitlines()[0].strip("[]"): part.splitlines()[1:] for part in text.split("\n[")}
-
-
-def shapes(*names: str) -> Shapes:
-    """Each tensor's name and shape, in alphabetical order of their modules."""
-    lines = []
-    for line in (line for name in names for line in sections()[name]):
-        path, rest = line.split(" ", 1)
-        parts = re.split(r"\{([^}]*)\}", path)
-        choices = [part.split(",") if n % 2 else [part] for n, part in enumerate(parts)]
-        lines += [f"{''.join(chosen)} {rest}" for chosen in product(*choices)]
-    found: Shapes = {}
-    for line in sorted(lines):
-        path, kind, shape = line.split(" ")
-        if kind == "norm":
-            names_ = ("weight", "bias", "running_mean", "running_var")
-            found |= {**{f"{path}.{name}": (int(shape),) for name in names_}, f"{path}.num_batches_tracked": ()}
-            continue
-        found[f"{path}.weight"] = tuple(map(int, shape.rstrip("b").split("x")))
-        if shape.endswith("b"):
-            found[f"{path}.bias"] = found[f"{path}.weight"][:1]
-    return found
-
-
-def written(wanted: Shapes) -> dict[str, Tensor]:
-    """Tensors that follow from their place alone."""
-    state = {}
-    for n, (key, shape) in enumerate(sorted(wanted.items())):
-        size = math.prod(shape)
-        wave = WAVE.roll(n).repeat(size // 1009 + 1)[:size].reshape(shape)
-        if key.endswith("num_batches_tracked"):
-            state[key] = torch.zeros((), dtype=torch.long)
-        elif len(shape) > 1:
-            state[key] = wave * (2.5 / math.prod(shape[1:])) ** 0.5
-        elif key.endswith("running_var"):
-            state[key] = 1 + 0.3 * wave
-        else:
-            state[key] = (1 if key.endswith("weight") else 0) + 0.2 * wave
-    return state
 
 
 @pytest.mark.parametrize("name", PINNED)
 @torch.no_grad()
 def test_the_answer_is_the_one_that_was_pinned(name: str, tmp_path: Path) -> None:
     backbone, total, size, model = PINNED[name]
-    state = written(shapes(backbone, name))
+    state = written(shapes("mmsegmentation", backbone, name))
     torch.save({"meta": {"CLASSES": ("road",)}, "state_dict": state}, tmp_path / "a.pth")
     found = intarsia.load_foreign(tmp_path / "a.pth")
     assert (found.model, found.num_classes, found.report.missing) == (model, 19, ())
     assert {key.split(".")[0] for key in found.report.left} <= {"auxiliary_head"}
-    image = torch.sin(torch.arange(3 * 64 * 96, dtype=torch.float64) * 0.37 + 0.1).float().view(1, 3, 64, 96)
-    logits = found.network(image).logits.double()
+    logits = found.network(picture(64, 96)).logits.double()
     assert logits.abs().sum().item() == pytest.approx(size, rel=1e-4)
     assert logits.sum().item() == pytest.approx(total, abs=1e-4 * size)
 
 
 def test_what_no_tensor_tells_is_assumed_and_a_strange_backbone_refused(tmp_path: Path) -> None:
-    wanted = shapes("hrnet_w18s", "fcn_hr18s")
+    wanted = shapes("mmsegmentation", "hrnet_w18s", "fcn_hr18s")
     torch.save(written(wanted), tmp_path / "a.pth")
     assert intarsia.load_foreign(tmp_path / "a.pth").report.assumed == {"align_corners": False}
     given = intarsia.load_foreign(tmp_path / "a.pth", align_corners=True)

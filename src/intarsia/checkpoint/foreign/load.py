@@ -15,17 +15,18 @@ from torch import Tensor, nn
 from ...errors import CheckpointError, IntarsiaError
 from ...labels import LabelSpace
 from ..record import Checkpoint, Unfilled, whole
-from . import mmsegmentation, segmentation_models_pytorch, torchvision, torchvision_detection
+from . import bisenet, ddrnet, hrnet, mmsegmentation, segmentation_models_pytorch, torchvision, torchvision_detection
 from .names import STRANGE, Found, fold_biases, rename
 from .pipeline import AS_IT_IS, IMAGENET, Pipeline
 from .tensors import prefixes, read
 from .variants import NETWORKS, VARIANTS, build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
-PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch, mmsegmentation)
+PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch, mmsegmentation, hrnet, ddrnet, bisenet)
 KNOWN = (
     "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks but DPT; "
-    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN and OCRNet; transformers' UPerNet on ConvNeXt"
+    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN and OCRNet; transformers' UPerNet on ConvNeXt; "
+    "the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2"
 )
 
 

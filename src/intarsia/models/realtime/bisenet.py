@@ -77,7 +77,7 @@ class BiSeNet(nn.Module):
         self.auxiliary = nn.ModuleList(
             nn.Sequential(ConvNormAct(channels, sides), PixelClassifier(sides, num_classes)) for _ in range(2)
         )
-        self.enlarge = Resize()
+        self.climb, self.enlarge = Resize(), Resize()  # of features; of scores
 
     def forward(self, image: Tensor) -> SemanticLogits:
         detail = self.spatial(image)  # [B, 128, H/8, W/8]
@@ -85,13 +85,13 @@ class BiSeNet(nn.Module):
         mean = c5.mean(dim=(2, 3), keepdim=True)  # [B, 2048, 1, 1]
         require_two_values(mean, learns_batches(self), "the mean feature of the image")
         x = self.refine[1](c5) + self.glance(mean)  # [B, 128, H/32, W/32]
-        coarse = self.smooth[1](self.enlarge(x, c4))  # [B, 128, H/16, W/16]
+        coarse = self.smooth[1](self.climb(x, c4))  # [B, 128, H/16, W/16]
         x = self.refine[0](c4) + coarse
-        medium = self.smooth[0](self.enlarge(x, detail))  # [B, 128, H/8, W/8]
+        medium = self.smooth[0](self.climb(x, detail))  # [B, 128, H/8, W/8]
         x = self.fuse(torch.cat([detail, medium], dim=1))  # [B, 256, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
         logits = self.enlarge(x, image)  # [B, K, H, W]
-        if not self.training:
+        if not self.training or not len(self.auxiliary):
             return SemanticLogits(logits)
         sides = [side(x) for side, x in zip(self.auxiliary, (medium, coarse), strict=True)]  # [B, K, H/8, W/8], ...
         return SemanticLogits(logits, tuple(sides))

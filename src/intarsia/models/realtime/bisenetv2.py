@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.residual import conv_norm
-from ...blocks.resize import resize_like
+from ...blocks.resize import Resize, resize_like
 from ...blocks.statistics import learns_batches, require_two_values
 from ...errors import ModelError
 from ...structures import SemanticLogits
@@ -91,7 +91,7 @@ class BiSeNetV2(nn.Module):
         x = self.guide(detail, self.embed(c5))  # [B, 128, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
         logits = resize_like(x, image)  # [B, K, H, W]
-        if not self.training:
+        if not self.training or not len(self.boost):
             return SemanticLogits(logits)
         sides = [boost(c) for boost, c in zip(self.boost, (c2, c3, c4, c5), strict=True)]  # [B, K, H/4, W/4], ...
         return SemanticLogits(logits, tuple(sides))
@@ -174,9 +174,10 @@ class GuidedAggregation(nn.Module):
             conv_norm(channels, channels, groups=channels), nn.Conv2d(channels, channels, 1, bias=False)
         )
         self.fuse = ConvNormAct(channels, channels)
+        self.enlarge = Resize()
 
     def forward(self, detail: Tensor, meaning: Tensor) -> Tensor:
         b, _, h, w = detail.shape
-        fine = self.keep_fine(detail) * resize_like(self.make_fine(meaning), detail).sigmoid()
+        fine = self.keep_fine(detail) * self.enlarge(self.make_fine(meaning), detail).sigmoid()
         coarse = self.make_coarse(detail) * self.keep_coarse(meaning).sigmoid()  # [b, channels, h/4, w/4]
-        return self.fuse(fine + resize_like(coarse, detail))  # [b, channels, h, w]
+        return self.fuse(fine + self.enlarge(coarse, detail))  # [b, channels, h, w]

@@ -13,8 +13,7 @@ windows are added one after the other, each mixed before the next (DAPPM).
                                    ` coarse - +   coarse - +   bottleneck - DAPPM (stride 64) - x8 '
                                              a score map of the fine branch (training only)
 
-Departures from the paper: convolutions in the stem have no bias, because batch norm follows; images below 65 pixels get a
-margin, so that the coarsest map is no single pixel.
+Departures from the paper: the stem's convolutions have no bias, as norms follow; images below 65 pixels get a margin.
 
 Compared with ydhongHIT/DDRNet segmentation/: whole networks; difference 0 (docs/faithfulness.md).
 """
@@ -76,7 +75,8 @@ class DDRNet(nn.Module):
             before = fine
             h, w = h // stage.stride, w // stage.stride
             fine, coarse = stage(fine, coarse)  # [B, 2*channels, H/8, W/8], [B, stage.channels, h, w]
-        sides = (without_margin(self.auxiliary(before), image, 8),) if self.training else ()  # [B, K, H/8, W/8]
+        heads = [self.auxiliary] if self.training and len(self.auxiliary) else []
+        sides = tuple(without_margin(head(before), image, 8) for head in heads)  # [B, K, H/8, W/8]
         fine = self.fine(F.relu(fine))  # [B, 4*channels, H/8, W/8]
         h, w = (h + 1) // 2, (w + 1) // 2
         coarse = self.coarse(F.relu(coarse))  # [B, 16*channels, h, w]

@@ -35,7 +35,7 @@ from .mmseg import (
     mmseg_pspnet,
     mmseg_upernet,
 )
-from .realtime import torchseg_bisenet, torchvision_lraspp
+from .realtime import bare_ddrnet, coincheung_bisenet, coincheung_bisenetv2, torchseg_bisenet, torchvision_lraspp
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
 from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
 
@@ -78,6 +78,9 @@ VARIANTS: dict[str, Variant] = {
     "slim_deeplabv3plus": Variant(slim_deeplabv3plus, "deeplabv3plus", "tensorflow/models research/deeplab"),
     "matlab_refinenet": Variant(matlab_refinenet, "refinenet", "guosheng/refinenet"),
     "torchseg_bisenet": Variant(torchseg_bisenet, "bisenet", "ycszen/TorchSeg"),
+    "coincheung_bisenet": Variant(coincheung_bisenet, "bisenet", "CoinCheung/BiSeNet"),
+    "coincheung_bisenetv2": Variant(coincheung_bisenetv2, "bisenetv2", "CoinCheung/BiSeNet"),
+    "bare_ddrnet": Variant(bare_ddrnet, "ddrnet23", "ydhongHIT/DDRNet"),
     "hrnet_ocr": Variant(hrnet_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
 }
 NETWORKS: dict[str, Callable[..., nn.Module]] = {

@@ -1,7 +1,15 @@
-"""Variants of networks for video on one small GPU: LR-ASPP and BiSeNet."""
+"""Variants of networks for video on one small GPU: LR-ASPP, BiSeNet, BiSeNet v2 and DDRNet."""
 
+from collections.abc import Sequence
+
+from torch import nn
+
+from ....blocks.conv import ConvNormAct, PixelClassifier
+from ....blocks.resize import Resize
 from ....encoders import Encoder, cut_stage
 from ....models.realtime.bisenet import BiSeNet
+from ....models.realtime.bisenetv2 import BiSeNetV2
+from ....models.realtime.ddrnet import DDRNet
 from ....models.realtime.lraspp import LRASPP
 from .parts import corners_meet
 
@@ -46,3 +54,86 @@ def torchseg_bisenet(
         encoder: "resnet18", or "resnet101s", the authors' ResNet-101.
     """
     return corners_meet(BiSeNet(num_classes, encoder=encoder, in_channels=in_channels, pretrained=pretrained))
+
+
+def coincheung_bisenet(
+    num_classes: int,
+    *,
+    encoder: str = "resnet18",
+    in_channels: int = 3,
+    spatial: int = 64,
+    channels: int = 128,
+    head: int = 256,
+    side: int = 64,
+    auxiliary: bool = True,
+    pretrained: bool = False,
+) -> BiSeNet:
+    """BiSeNet as CoinCheung's code has it: features are enlarged by repeated pixels, the fusion is weighed by one layer.
+
+    Args:
+        spatial: width inside the spatial path.
+        channels: width of either path's result.
+        head: width of the convolution in front of the classifier.
+        side: width of those in front of the auxiliary classifiers.
+        auxiliary: two more classifiers, in training only.
+    """
+    network = BiSeNet(
+        num_classes, encoder=encoder, in_channels=in_channels, spatial=spatial, channels=channels, head=head, side=side,
+        pretrained=pretrained,
+    )  # fmt: skip
+    both = network.fuse.channels
+    network.fuse.attend = nn.Sequential(nn.Conv2d(both, both, 1, bias=False), nn.BatchNorm2d(both), nn.Sigmoid())
+    network.climb = Resize(mode="nearest")
+    if not auxiliary:
+        network.auxiliary = nn.ModuleList()
+    return network
+
+
+def coincheung_bisenetv2(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    head: int = 1024,
+    side: int = 128,
+    auxiliary: bool = True,
+) -> BiSeNetV2:
+    """BiSeNet v2 as CoinCheung's code has it: the branches are enlarged by repeated pixels before they guide each other.
+
+    Args:
+        head: width of the convolution in front of the classifier.
+        side: width of those in front of the booster's classifiers.
+        auxiliary: the booster, whose classifiers look twice as finely as in the paper; in training only.
+    """
+    network = BiSeNetV2(num_classes, in_channels=in_channels, head=head, side=side)
+    network.guide.enlarge = Resize(mode="nearest")
+    widths = [boost[0].conv.in_channels for boost in network.boost]  # type: ignore[index, union-attr]
+    network.boost = nn.ModuleList(
+        nn.Sequential(
+            ConvNormAct(width, side), nn.Dropout(0.1), nn.Upsample(scale_factor=2), ConvNormAct(side, stride**2),
+            PixelClassifier(stride**2, num_classes),
+        )
+        for width, stride in zip(widths, (4, 8, 16, 32), strict=True)
+    ) if auxiliary else nn.ModuleList()  # fmt: skip
+    return network
+
+
+def bare_ddrnet(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    channels: int = 64,
+    depths: Sequence[int] = (2, 2, 2, 2),
+    context: int = 128,
+    head: int = 128,
+) -> DDRNet:
+    """DDRNet as its authors build it for evaluation: without the second classifier that only training has.
+
+    Args:
+        channels: width of the stem.
+        depths: residual units of layer1, of layer2, and of the stages behind which the branches are fused.
+        context: width inside the pyramid pooling.
+        head: width in front of the classifier.
+    """
+    network = DDRNet(num_classes, in_channels=in_channels, channels=channels, depths=depths, context=context, head=head)
+    network.auxiliary = nn.Sequential()
+    return network
