@@ -22,6 +22,7 @@ import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -117,7 +118,7 @@ def declared(local: Mapping[str, Any], symbols: Mapping[str, int]) -> dict[str, 
 
 
 def evaluate(dimension: str, names: Mapping[str, int]) -> Fraction:
-    """The value of `2*c`, `H/8` or `h + 2`; exact, so that H/8 of a size that 8 does not divide fits nothing."""
+    """The value of `2*c`, `H/8`, `ceil(h/2)` or `h + 2`; exact, so that H/8 of a size that 8 does not divide fits nothing."""
 
     def value(node: ast.expr) -> Fraction:
         match node:
@@ -129,6 +130,8 @@ def evaluate(dimension: str, names: Mapping[str, int]) -> Fraction:
                         f"{name!r} in [.. {dimension} ..] is not declared: it is neither a symbol nor an integer variable"
                     )
                 return Fraction(names[name])
+            case ast.Call(func=ast.Name(id="ceil"), args=[part]):
+                return Fraction(ceil(value(part)))
             case ast.BinOp(left=left, op=op, right=right):
                 a, b = value(left), value(right)
                 match op:

@@ -81,7 +81,7 @@ class MANet(nn.Module):
         for decode, skip in zip(self.decode, reversed(skips), strict=True):
             h, w = skip.shape[-2:]  # strides 16, 8, 4, 2
             x = decode(x, skip)  # [B, decode.channels, h, w]
-        x = self.enlarge(x, image)
+        x = self.enlarge(x, image)  # [B, 32, H, W]
         x = self.finish(x)  # [B, 16, H, W]
         return SemanticLogits(self.classify(x))  # [B, K, H, W]
 
@@ -116,8 +116,7 @@ class Fusion(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         b, _, h, w = skip.shape
-        x = self.squeeze(x)
-        x = self.enlarge(x, skip)  # [b, skip, h, w]
+        x = self.enlarge(self.squeeze(x), skip)  # [b, skip, h, w]
         x = x * (self.weigh(x) + self.weigh_skip(skip))
         x = torch.cat([x, skip], dim=1)  # [b, together, h, w]
         return self.conv(x)  # [b, channels, h, w]

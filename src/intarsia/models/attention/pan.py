@@ -60,7 +60,7 @@ class PAN(nn.Module):
 
     def forward(self, image: Tensor) -> SemanticLogits:
         *finer, x = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/16, W/16]
-        x = self.attend(x)
+        x = self.attend(x)  # [B, 32, H/16, W/16]
         for climb, fine in zip(self.climb, reversed(finer), strict=True):
             h, w = fine.shape[-2:]
             x = climb(fine, x)  # [B, climb.channels, h, w]
@@ -85,9 +85,9 @@ class PyramidAttention(nn.Module):
         b, c, h, w = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
         require_two_values(mean, self.training, "the mean feature of the image")
-        first = self.look7(self.shrink(x))  # a half of the size, rounded up
-        second = self.look5(self.shrink(first))  # a quarter
-        third = self.shrink(second)
+        first = self.look7(self.shrink(x))  # [b, 1, ceil(h/2), ceil(w/2)]
+        second = self.look5(self.shrink(first))  # [b, 1, ceil(h/4), ceil(w/4)]
+        third = self.shrink(second)  # [b, 1, ceil(h/8), ceil(w/8)]
         require_two_values(third, self.training, "the coarsest map of the pyramid")
         weights = self.enlarge(self.look3(third), second) + self.again5(second)
         weights = self.enlarge(weights, first) + self.again7(first)

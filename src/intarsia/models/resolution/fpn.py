@@ -79,7 +79,7 @@ class FPN(nn.Module):
         self.enlarge = Resize()
 
     def forward(self, image: Tensor) -> SemanticLogits:
-        features = self.encoder(image)
+        features = self.encoder(image)  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         c2, c3, c4, c5 = features[-4:]  # [B, 256, H/4, W/4], ..., [B, 2048, H/32, W/32]
         maps = [
             lateral(c) for lateral, c in zip(self.lateral, (c2, c3, c4, c5), strict=True)
