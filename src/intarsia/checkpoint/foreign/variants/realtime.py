@@ -106,7 +106,7 @@ def coincheung_bisenetv2(
     """
     network = BiSeNetV2(num_classes, in_channels=in_channels, head=head, side=side)
     network.guide.enlarge = Resize(mode="nearest")
-    widths = [boost[0].conv.in_channels for boost in network.boost]  # type: ignore[index, union-attr]
+    widths = [boost[0].conv.in_channels for boost in network.boost]  # type: ignore[index]
     network.boost = nn.ModuleList(
         nn.Sequential(
             ConvNormAct(width, side), nn.Dropout(0.1), nn.Upsample(scale_factor=2), ConvNormAct(side, stride**2),
