@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from intarsia.checkpoint import load_foreign
 from intarsia.errors import CheckpointError
 
+from . import pinned
+
 State = dict[str, Tensor]
 
 
@@ -34,6 +36,16 @@ def of_smp(name: str, encoder: str = "resnet18", **options: Any) -> Callable[[],
     return make
 
 
+def of_keys(peer: str, *sections: str) -> Callable[[], nn.Module]:
+    """A module with a tensor for each of a pinned list of names, as a network that cannot be imported here writes."""
+
+    class Pinned(nn.Module):
+        def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+            return {key: torch.empty(shape) for key, shape in pinned.shapes(peer, *sections).items()}
+
+    return Pinned
+
+
 WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's way through its code
     "torchvision FCN": of_torchvision("fcn_resnet50"),
     "torchvision DeepLabV3": of_torchvision("deeplabv3_resnet50", aux_loss=True),
@@ -48,12 +60,22 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "smp DeepLabV3": of_smp("DeepLabV3"),
     "smp DeepLabV3Plus": of_smp("DeepLabV3Plus"),
     "smp UPerNet": of_smp("UPerNet"),
+    "smp MAnet": of_smp("MAnet"),
+    "smp PAN": of_smp("PAN"),
+    "smp Segformer": of_smp("Segformer", "mit_b0"),
+    "mmsegmentation UPerNet": of_keys("mmsegmentation", "resnet50_v1c", "upernet"),
+    "DDRNet": of_keys("authors", "ddrnet23slim"),
+    "BiSeNet": of_keys("authors", "bisenetv1"),
+    "BiSeNet v2": of_keys("authors", "bisenetv2"),
 }
 
 
 def shapes(make: Callable[[], nn.Module]) -> State:
     """A state dict of the right shapes that takes no memory: each tensor is one number, seen everywhere."""
-    with torch.device("meta"):
+    try:
+        with torch.device("meta"):
+            state = make().state_dict()
+    except RuntimeError:  # it reads numbers while it is built
         state = make().state_dict()
     return {key: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for key, tensor in state.items()}
 
