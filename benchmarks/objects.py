@@ -3,7 +3,7 @@
     intarsia train shapes/maskrcnn --out runs/objects
     python benchmarks/objects.py runs/objects          appends a line to benchmarks/results/objects.jsonl
 
-The run's own last validation on the 100 scenes of `val` is read from its log: mask AP50, or PQ (shapes/panoptic_deeplab). Connected components know the
+The run's own last validation on the 100 scenes of `val` is read from its log: mask AP50, or PQ (shapes/panoptic_deeplab, shapes/maskformer). Connected components know the
 class of every pixel and still merge neighbors of one class and tear what is partly covered.
 """
 
