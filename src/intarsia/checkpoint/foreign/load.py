@@ -264,13 +264,12 @@ def _fitted(
         raise CheckpointError(
             f"{path}: taken for {found.peer}, but its tensors have other shapes ({str(error)[:200]}); get the file again"
         ) from error
-    times = Counter(renamed.taken.values())
     for key, name in list(renamed.taken.items()):
         have, need = tuple(tensors[key].shape), tuple(needed[name].shape) if name in needed else None
         if need is None:
             renamed.left[key] = STRANGE
-        elif times[name] > 1:
-            renamed.left[key] = f"stands for {name}, and so does another tensor"
+        elif name not in renamed.ours:  # taken out with the first of two that stand for it
+            renamed.left[key] = f"stands for {name}, and so does another tensor, which does not fit"
         elif tensors[key].is_complex():
             renamed.left[key] = f"holds complex numbers, and {name} needs real ones"
         elif tuple(renamed.ours[name].shape) != need:
