@@ -315,11 +315,12 @@ def test_the_variant_makes_the_difference(smp, at_random, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_is_built_by_name_saved_and_loaded(name: str, tmp_path: Path) -> None:
     encoder = {"torchvision_lraspp": "mobilenetv3_small_050", "hrnet_ocr": "hrnet_w18_small"}.get(name, "resnet18")
+    options = {} if name in ("coincheung_bisenetv2", "bare_ddrnet") else {"encoder": encoder}
     assert VARIANTS[name].model in ARCHITECTURES
     image = torch.randn(1, 1, 70, 49)
     labels = LabelSpace(("a", "b", "c"))
-    network = intarsia.build(name, 3, encoder=encoder, in_channels=1).eval()
-    known = Checkpoint(name, {"encoder": encoder}, labels, 1, (0.5,), (0.5,), network.state_dict())
+    network = intarsia.build(name, 3, in_channels=1, **options).eval()
+    known = Checkpoint(name, options, labels, 1, (0.5,), (0.5,), network.state_dict())
     again = load(save(tmp_path / "a.safetensors", known)).build()
     with torch.no_grad():
         output, other = network(image), again(image)
