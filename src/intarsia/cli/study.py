@@ -75,9 +75,7 @@ def study(
             overwrite=overwrite,
         )
     except KeyboardInterrupt as stopped:
-        told = f"interrupted: {stopped}" if str(stopped) else "interrupted"
-        console(error=True).print(f"{told}; the same command goes on", markup=False, soft_wrap=True)
-        return 130
+        return _interrupted(stopped)
     if as_json:
         answer({**found.to_dict(), "report": folder / "study.html"})
         return 0
@@ -101,9 +99,7 @@ def _folds(recipe: str, overrides: Sequence[str], count: int, out: Path, overwri
             say=None if as_json else lambda line: terminal.print(line, markup=False, soft_wrap=True),
         )
     except KeyboardInterrupt as stopped:
-        told = f"interrupted: {stopped}" if str(stopped) else "interrupted"
-        console(error=True).print(f"{told}; the same command goes on", markup=False, soft_wrap=True)
-        return 130
+        return _interrupted(stopped)
     if as_json:
         answer({**found.to_dict(), "answers": out / "out-of-fold"})
         return 0
@@ -118,6 +114,13 @@ def _folds(recipe: str, overrides: Sequence[str], count: int, out: Path, overwri
     )
     terminal.print(f"answers: {out / 'out-of-fold'}", markup=False, soft_wrap=True)
     return 0
+
+
+def _interrupted(stopped: KeyboardInterrupt) -> int:
+    """Say that the same command goes on; returns the exit code."""
+    told = f"interrupted: {stopped}" if str(stopped) else "interrupted"
+    console(error=True).print(f"{told}; the same command goes on", markup=False, soft_wrap=True)
+    return 130
 
 
 def show(found: Any) -> None:

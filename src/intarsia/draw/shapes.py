@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ..metrics.average_precision import crop
 from ..metrics.image_matches import SURE
+from ..metrics.object_shapes import crop
 from ..structures import CroppedMask, Objects
 
 

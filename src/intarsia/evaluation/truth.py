@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..labels import LabelSpace
 from ..metrics import segments
-from ..metrics.average_precision import crop
+from ..metrics.object_shapes import crop
 from ..structures import Objects, Sample, Segments, objects_in
 
 

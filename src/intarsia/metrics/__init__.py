@@ -11,7 +11,7 @@ trust       bootstrap, compare, over_seeds, latency
 """
 
 from ..structures import Frame, Objects, Segments
-from .average_precision import AveragePrecision, box_iou
+from .average_precision import AveragePrecision
 from .boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from .calibration import Calibration
 from .categories import CategoryIoU, InstanceIoU, by_category
@@ -19,6 +19,7 @@ from .cityscapes_precision import CityscapesPrecision
 from .confusion import ConfusionMatrix
 from .depth import DepthErrors
 from .latency import latency
+from .object_shapes import box_iou
 from .panoptic import PanopticQuality, segments
 from .per_image import ImageCounts
 from .protocols import PROTOCOLS, Protocol

@@ -15,30 +15,18 @@ IoU." CVPR 2021. arXiv:2103.16562, section 5): large objects must be right at th
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from ..errors import DataError, LabelError
-from ..structures import CroppedMask, Objects
-from .boundary import boundary
+from ..structures import Objects
+from .object_shapes import BOXES, Shapes, box_overlaps, edge_of, mask_overlaps, plain, shapes_of, spelled
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 MOST = (1, 10, 100)  # detections an image and class
-
-
-def crop(mask: np.ndarray) -> CroppedMask:
-    """Cut a mask [H, W] to the box around it; the box of an empty one is empty."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return CroppedMask((slice(0, 0), slice(0, 0)), mask[:0, :0], mask.shape)
-    band = mask[rows[0] : rows[-1] + 1]
-    columns = np.flatnonzero(band.any(axis=0))
-    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
-    return CroppedMask(box, mask[box].copy(), mask.shape)
 
 
 class PrecisionScores(NamedTuple):
@@ -95,7 +83,7 @@ class AveragePrecision:
         theirs, truth, _, crowd, size = self._taken(labels, "true objects", scored=False)
         if len(kinds) and len(truth) and ours.size != theirs.size:
             raise DataError(
-                f"detections {_told(ours.size)} and true objects {_told(theirs.size)} are of different kinds or sizes"
+                f"detections {spelled(ours.size)} and true objects {spelled(theirs.size)} are of different kinds or sizes"
             )
         if self.dilation_ratio and any(len(s.boxes) and s.size == BOXES for s in (ours, theirs)):
             raise DataError("boundary AP needs masks [M, H, W]; boxes have no boundary to compare")
@@ -124,12 +112,12 @@ class AveragePrecision:
             most = MOST[-1]
             self.found[k].append(_Found(scores[:most], right[..., :most], excused[..., :most]))
 
-    def _iou(self, ours: _Shapes, mine: np.ndarray, theirs: _Shapes, real: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    def _iou(self, ours: Shapes, mine: np.ndarray, theirs: Shapes, real: np.ndarray, crowd: np.ndarray) -> np.ndarray:
         """[D, G] overlaps of some detections with some true objects."""
         if ours.size == BOXES:
-            return _overlaps(ours.boxes[mine], theirs.boxes[real], crowd)
+            return box_overlaps(ours.boxes[mine], theirs.boxes[real], crowd)
         masks, others = [ours.masks[n] for n in mine], [theirs.masks[n] for n in real]
-        iou = _shared(masks, others, crowd)
+        iou = mask_overlaps(masks, others, crowd)
         near = (iou >= THRESHOLDS[0]) & ~crowd  # the smaller of two numbers matches nowhere if the first does not
         if self.dilation_ratio and near.any():
             width = max(1, round(self.dilation_ratio * math.hypot(*ours.size)))
@@ -137,7 +125,9 @@ class AveragePrecision:
                 np.flatnonzero(near.any(axis=1)),
                 np.flatnonzero(near.any(axis=0)),
             )  # no crowds: they have no outline
-            edges = _shared([_edge(masks[d], width) for d in some], [_edge(others[g], width) for g in of], crowd[of])
+            edges = mask_overlaps(
+                [edge_of(masks[d], width) for d in some], [edge_of(others[g], width) for g in of], crowd[of]
+            )
             iou[np.ix_(some, of)] = np.minimum(iou[np.ix_(some, of)], edges)
         return iou
 
@@ -196,104 +186,27 @@ class AveragePrecision:
 
     def _taken(
         self, given: Objects, what: str, scored: bool
-    ) -> tuple[_Shapes, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[Shapes, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """(shapes, classes, scores, crowd, areas), checked."""
-        kinds = _plain(given.classes).astype(np.int64)
+        kinds = plain(given.classes).astype(np.int64)
         count = len(kinds)
-        shapes = _shapes(given.shapes, count, what)
+        shapes = shapes_of(given.shapes, count, what)
         if (stray := kinds[(kinds < 0) | (kinds >= self.num_classes)]).size:
             values, numbers = np.unique(stray, return_counts=True)
             shown = ", ".join(f"{v} ({n} objects)" for v, n in zip(values[:5], numbers, strict=False))
             raise LabelError(
                 f"{what} have classes outside the {self.num_classes} classes (0..{self.num_classes - 1}): {shown}"
             )
-        scores = _plain(given.scores).astype(np.float64) if given.scores is not None else np.zeros(count)
+        scores = plain(given.scores).astype(np.float64) if given.scores is not None else np.zeros(count)
         if scored and (given.scores is None or len(scores) != count or np.isnan(scores).any()):
             raise DataError(
                 f"{what} need a score each, a number; {count} objects have {scores.tolist()[:3] if given.scores is not None else 'none'}"
             )
-        crowd = np.zeros(count, bool) if given.crowd is None else _plain(given.crowd).astype(bool)
-        areas = shapes.areas() if given.areas is None else _plain(given.areas).astype(np.float64)
+        crowd = np.zeros(count, bool) if given.crowd is None else plain(given.crowd).astype(bool)
+        areas = shapes.areas() if given.areas is None else plain(given.areas).astype(np.float64)
         if len(crowd) != count or len(areas) != count:
             raise DataError(f"{what}: {count} objects, {len(crowd)} marks of crowds, {len(areas)} areas; give as many")
         return shapes, kinds, scores, crowd, areas
-
-
-class _Shapes(NamedTuple):
-    """The shapes of one image's objects: boxes [M, 4], or masks, whose boxes are then [M, 0]."""
-
-    size: tuple[int, ...]  # (H, W) of masks; BOXES of boxes
-    boxes: np.ndarray
-    masks: list[CroppedMask]
-
-    def areas(self) -> np.ndarray:
-        if self.size == BOXES:
-            return _areas(self.boxes)
-        return np.array([np.count_nonzero(mask.inside) for mask in self.masks], np.float64)
-
-
-BOXES = (4,)
-
-
-def _shapes(given: Any, count: int, what: str) -> _Shapes:
-    """Masks or boxes, as many as there are classes."""
-    if isinstance(given, list) and given and (isinstance(given[0], CroppedMask) or np.ndim(given[0]) == 2):
-        shapes: Any = [m if isinstance(m, CroppedMask) else crop(_plain(m).astype(bool, copy=False)) for m in given]
-    else:
-        shapes = _plain(given)
-        if shapes.ndim == 3:
-            shapes = [crop(mask) for mask in shapes.astype(bool, copy=False)]
-    sizes = {s.size if isinstance(s, CroppedMask) else np.shape(s) for s in shapes}
-    size = next(iter(sizes), BOXES)
-    if len(shapes) != count or len(sizes) > 1 or (size != BOXES and isinstance(shapes, np.ndarray)):
-        told = f"of {len(sizes)} sizes" if len(sizes) > 1 else [len(shapes), *size]
-        raise DataError(f"{what}: {count} classes for shapes {told}; give masks [M, H, W] or boxes [M, 4]")
-    if isinstance(shapes, np.ndarray):
-        return _Shapes(BOXES, shapes.astype(np.float64).reshape(count, 4), [])
-    return _Shapes(size, np.zeros((count, 0)), shapes)
-
-
-def _told(size: tuple[int, ...]) -> str:
-    return "boxes" if size == BOXES else f"masks of {list(size)}"
-
-
-def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of each box of `a` [M, 4] with each of `b` [N, 4], (x0, y0, x1, y1): [M, N]."""
-    return _overlaps(np.asarray(a, np.float64), np.asarray(b, np.float64), np.zeros(len(b), bool))
-
-
-def _overlaps(ours: np.ndarray, theirs: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    """[D, G] IoU of boxes; with a crowd, the share of the detection that lies in it."""
-    low, high = np.maximum(ours[:, None, :2], theirs[:, :2]), np.minimum(ours[:, None, 2:], theirs[:, 2:])
-    return _ratio((high - low).clip(0).prod(axis=2), _areas(ours), _areas(theirs), crowd)
-
-
-def _shared(ours: list[CroppedMask], theirs: list[CroppedMask], crowd: np.ndarray) -> np.ndarray:
-    """[D, G] IoU of masks; with a crowd, the share of the detection that lies in it."""
-    both = np.zeros((len(ours), len(theirs)))
-    for d, mine in enumerate(ours):
-        for g, real in enumerate(theirs):
-            low = [max(a.start, b.start) for a, b in zip(mine.box, real.box, strict=True)]
-            high = [min(a.stop, b.stop) for a, b in zip(mine.box, real.box, strict=True)]
-            if low[0] < high[0] and low[1] < high[1]:
-                a, b = (
-                    inside[low[0] - y.start : high[0] - y.start, low[1] - x.start : high[1] - x.start]
-                    for (y, x), inside, _ in (mine, real)
-                )
-                both[d, g] = np.count_nonzero(a & b)
-    area, size = (np.array([np.count_nonzero(m.inside) for m in masks], np.float64) for masks in (ours, theirs))
-    return _ratio(both, area, size, crowd)
-
-
-def _edge(mask: CroppedMask, width: int) -> CroppedMask:
-    """The inner boundary of a mask; where the image's border cuts it, that is boundary as well."""
-    return mask._replace(inside=mask.inside & boundary(mask.inside, width))
-
-
-def _ratio(both: np.ndarray, area: np.ndarray, size: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-    union = np.where(crowd, area[:, None], area[:, None] + size - both)
-    share: np.ndarray = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
-    return share
 
 
 def _matched(iou: np.ndarray, outside: np.ndarray, crowd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -344,11 +257,3 @@ def _curve(images: list[_Found], area: int, most: int, wanted: int) -> tuple[np.
         place = np.searchsorted(recall[t], RECALLS, side="left")
         average[t] = precision[t, place[place < recall.shape[1]]].sum() / len(RECALLS)
     return average, recall[:, -1]
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) if len(boxes) else np.zeros(0)
-
-
-def _plain(values: object) -> np.ndarray:
-    return np.asarray(values.detach().cpu().numpy() if isinstance(values, Tensor) else values)

@@ -26,7 +26,8 @@ from ...annotations.beside import read_json, reading
 from ...annotations.regions import mask_of
 from ...errors import DataError
 from ...metrics import AveragePrecision, Objects
-from ...metrics.average_precision import PrecisionScores, crop
+from ...metrics.average_precision import PrecisionScores
+from ...metrics.object_shapes import crop
 from ...structures import CroppedMask
 from .panoptic import only_json
 from .polygons import fill

@@ -10,8 +10,9 @@ import numpy as np
 
 from ...errors import IntarsiaError
 from ...labels import LabelSpace
-from ...metrics.average_precision import PrecisionScores, crop
+from ...metrics.average_precision import PrecisionScores
 from ...metrics.image_matches import ImageMatches
+from ...metrics.object_shapes import crop
 from ...metrics.significance import Bootstrap
 from ...report import Picture
 from ...structures import CroppedMask, Objects, Sample
