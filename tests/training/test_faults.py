@@ -172,6 +172,16 @@ def test_a_class_that_is_never_predicted_and_a_score_that_an_empty_mask_beats_ar
     assert told[1].startswith("mIoU 12.5 is below the 37.5 of calling everything dark")
 
 
+def test_a_young_run_is_not_advised(tmp_path: Path) -> None:
+    """In its first half a class may still be found."""
+    net = nn.Conv2d(3, 2, 1)
+    nn.init.zeros_(net.weight)
+    with torch.no_grad():
+        net.bias.copy_(torch.tensor([-9.0, 9.0]))
+    lines = run(tmp_path, net, (Squares(), Squares()), "train.steps=4", "optimizer.lr=1e-9", "evaluate.every=1")
+    assert [bool(line.get("advice")) for line in lines if line["kind"] == "val"] == [False, True, True, True]
+
+
 def test_a_machine_in_one_line() -> None:
     assert str(Machine("cpu", "cpu", 2, memory=16_000_000_000, pace=4e5)) == (
         "cpu: 2 cores, no bfloat16 units, 16 GB free, 0.4 megapixels of training a second"

@@ -248,7 +248,7 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None
 def _validate(run: Run, log: Log, asked: Asked, live: Live) -> None:
     """Score what would be shipped now, log it, and say what its numbers say besides."""
     score = run.validate(asked)
-    lines = advice(score, run.recipe)
+    lines = advice(score, run.recipe) if run.progress >= 0.5 else []  # a young run has yet to find its rare classes
     log.validated(run.step, run.epoch, run.seconds, score, lines)
     live.told = lines
     live.measure = live.measure if score is None else score.measure

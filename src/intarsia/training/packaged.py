@@ -32,7 +32,11 @@ def locate(source: str | Path) -> Path:
         return packaged
     if path.is_dir():
         return path  # whoever reads it says what to do with a folder
-    raise RecipeError(f"there is no recipe file and no packaged recipe {name!r}{nearest(name, [*SHORT, *names()])}")
+    near = (
+        nearest(name, [*SHORT, *names()])
+        or "; give a file, a folder of images and masks, or a name of `intarsia recipe list`"
+    )
+    raise RecipeError(f"there is no recipe file and no packaged recipe {name!r}{near}")
 
 
 def is_source(source: object) -> bool:

@@ -81,7 +81,9 @@ def _tree(path: Path) -> Any:
         ) from error
     except Exception as error:  # whatever the readers of safetensors and torch make of a damaged file
         said = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(f"{path}: is truncated, damaged, or no file of tensors ({said[0]})") from error
+        raise CheckpointError(
+            f"{path}: is truncated, damaged, or no file of tensors ({said[0]}); get it again, or name a .pth or .safetensors file"
+        ) from error
 
 
 def _bare(tree: Any, path: Path) -> dict[str, Tensor]:
