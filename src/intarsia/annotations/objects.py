@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import limits
 from ..structures import Objects
-from .project import Picture, pixels_of
+from .project import Picture, seen_of
 
 
 def objects_of(picture: Picture, classes: Sequence[str]) -> Objects:
@@ -32,7 +32,8 @@ def objects_of(picture: Picture, classes: Sequence[str]) -> Objects:
     labels = np.full(len(numbers), -1, np.int64)
     crowd = np.zeros(len(numbers), bool)
     for region, row in reversed([*zip(picture.regions, places, strict=True)]):  # the first region of an object names it
-        masks[row] |= pixels_of(region, picture)
+        place, mask = seen_of(region, picture)
+        masks[row][place] |= mask
         labels[row] = classes.index(region.label) if region.label in classes else -1
         crowd[row] = region.crowd
     return Objects(masks, labels, crowd=crowd)

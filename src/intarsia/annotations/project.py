@@ -15,7 +15,7 @@ from ..data.layers import hidden
 from ..errors import DataError, LabelError, nearest
 from ..labels import IGNORE, Color, LabelSpace
 from .inside import room
-from .regions import blank, expanded, fill, keyhole, outline
+from .regions import blank, expanded, keyhole, outline, window
 
 Ring = (
     np.ndarray
@@ -101,14 +101,18 @@ class Region(NamedTuple):
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """[height, width] bool; what lies outside of the picture is cut off."""
-        if self.bitmap is None:
-            return fill(self.parts, height, width)
         whole = blank(height, width)
+        top, left, pixels = self.window(height, width)
+        whole[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+        return whole
+
+    def window(self, height: int, width: int) -> tuple[int, int, np.ndarray]:
+        """The part of the picture that the region lies in, and its mask there: top, left, [h, w] bool."""
+        if self.bitmap is None:
+            return window(self.parts, height, width)
         top, left, pixels = self.bitmap.top, self.bitmap.left, self.bitmap.pixels
         y, x = max(-top, 0), max(-left, 0)
-        seen = pixels[y : max(height - top, 0), x : max(width - left, 0)]
-        whole[top + y : top + y + seen.shape[0], left + x : left + x + seen.shape[1]] = seen
-        return whole
+        return top + y, left + x, pixels[y : max(height - top, 0), x : max(width - left, 0)]
 
     def outlines(self, height: int, width: int) -> tuple[Part, ...]:
         """The region's parts as they are, or the outlines of its pixels where it is a bitmap."""
@@ -227,7 +231,8 @@ def draw(picture: Picture, classes: Sequence[str]) -> np.ndarray:
     for region in picture.regions:
         if region.label not in numbers:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        canvas[pixels_of(region, picture)] = numbers[region.label]
+        place, mask = seen_of(region, picture)
+        canvas[place][mask] = numbers[region.label]
     return canvas
 
 
@@ -246,7 +251,8 @@ def draw_objects(picture: Picture) -> np.ndarray:
             if region.object:
                 numbers[region.object] = count
         number = numbers[region.object] if region.object else count
-        canvas[pixels_of(region, picture)] = number
+        place, mask = seen_of(region, picture)
+        canvas[place][mask] = number
     return canvas
 
 
@@ -278,29 +284,33 @@ def paint(picture: Picture, classes: Sequence[str]) -> Painted:
     for region in picture.regions:
         if region.label not in codes:
             raise LabelError(f"{picture.name}: a region is labeled {region.label!r}{nearest(region.label, classes)}")
-        mask = pixels_of(region, picture)
+        place, mask = seen_of(region, picture)
         number = numbers.get(region.object, len(labels) + 1) if region.object else len(labels) + 1
         if number > len(labels):
             labels.append(region.label)
             areas.append(0)
             numbers |= {region.object: number} if region.object else {}
         if region.object and words.count(region.object) > 1:
-            unions[number] = unions[number] | mask if number in unions else mask
-            areas[number - 1] = int(unions[number].sum())
+            union = unions.setdefault(number, np.zeros(values.shape, bool))
+            union[place] |= mask
+            areas[number - 1] = int(np.count_nonzero(union))
         else:
-            areas[number - 1] = int(mask.sum())
-        values[mask], objects[mask] = codes[region.label], number
+            areas[number - 1] = int(np.count_nonzero(mask))
+        values[place][mask], objects[place][mask] = codes[region.label], number
         crowds |= {number} if region.crowd else set()
-    seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
+    seen = areas
+    if sum(areas) > np.count_nonzero(objects):  # some are covered; to count each takes longer
+        seen = np.bincount(objects.ravel(), minlength=len(labels) + 1)[1:].tolist()
     return Painted(values, objects, hidden(labels, areas, seen), sum(areas) - sum(seen), tuple(sorted(crowds)))
 
 
-def pixels_of(region: Region, picture: Picture) -> np.ndarray:
-    """The mask of a region. Raises: DataError that names picture and region."""
+def seen_of(region: Region, picture: Picture) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The rows and columns that a region lies in, and its mask there. Raises: DataError that names picture and region."""
     try:
-        return region.mask(picture.height, picture.width)
+        top, left, mask = region.window(picture.height, picture.width)
     except DataError as error:
         raise DataError(f"{picture.name}: {region.label}: {error}") from None
+    return (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])), mask
 
 
 def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:
@@ -308,7 +318,8 @@ def planes(picture: Picture, classes: Sequence[str]) -> np.ndarray:
     limits.check_pixels(picture.width, picture.height, picture.name)
     held = np.zeros((len(classes), picture.height, picture.width), bool)
     for region in picture.regions:
-        held[classes.index(region.label)] |= pixels_of(region, picture)
+        place, mask = seen_of(region, picture)
+        held[classes.index(region.label)][place] |= mask
     return held
 
 

@@ -42,16 +42,45 @@ def fill(parts: Sequence[Sequence[np.ndarray]], height: int, width: int) -> np.n
     Raises: DataError for a polygon of more edges than can be drawn.
     """
     canvas = blank(height, width)
-    for rings in parts:
-        points = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings] or [np.zeros((0, 2))])
-        if not len(points):
-            continue
-        left, top = np.floor(points.min(axis=0)).astype(int).clip(0)
-        right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int), (width, height))
-        if right > left and bottom > top:
-            inside = _crossings(rings, top, bottom, left, right)
-            canvas[top:bottom, left:right] |= inside
+    top, left, inside = window(parts, height, width)
+    canvas[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
     return canvas
+
+
+def window(parts: Sequence[Sequence[np.ndarray]], height: int, width: int) -> tuple[int, int, np.ndarray]:
+    """The union of polygons as a mask of the smallest window that holds all of it: top, left, [h, w] bool.
+
+    Args:
+        parts: as in `fill`, in a picture of height x width pixels.
+
+    Raises: DataError as in `fill`.
+    """
+    limits.check_pixels(width, height, "a mask")
+    boxes = [(rings, box) for rings in parts if (box := _box(rings, height, width)) is not None]
+    if not boxes:
+        return 0, 0, np.zeros((0, 0), bool)
+    if len(boxes) == 1:
+        ((rings, (top, left, bottom, right)),) = boxes
+        return top, left, _crossings(rings, top, bottom, left, right)
+    edges = np.array([box for _, box in boxes])
+    first, start = edges[:, :2].min(axis=0).tolist()
+    last, end = edges[:, 2:].max(axis=0).tolist()
+    canvas = np.zeros((last - first, end - start), bool)
+    for rings, (top, left, bottom, right) in boxes:
+        canvas[top - first : bottom - first, left - start : right - start] |= _crossings(
+            rings, top, bottom, left, right
+        )
+    return first, start, canvas
+
+
+def _box(rings: Sequence[np.ndarray], height: int, width: int) -> tuple[int, int, int, int] | None:
+    """Top, left, bottom and right of a polygon within a picture; None where no pixel of it is inside."""
+    points = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings] or [np.zeros((0, 2))])
+    if not len(points):
+        return None
+    left, top = np.floor(points.min(axis=0)).astype(int).clip(0).tolist()
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int), (width, height)).tolist()
+    return (top, left, bottom, right) if right > left and bottom > top else None
 
 
 def _crossings(rings: Sequence[np.ndarray], top: int, bottom: int, left: int, right: int) -> np.ndarray:

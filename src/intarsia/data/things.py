@@ -28,7 +28,7 @@ def only_things(objects: np.ndarray, labels: np.ndarray, space: LabelSpace) -> n
     """
     if not space.things:
         return objects
-    return np.where(_is_thing(space)[labels], objects, 0).astype(objects.dtype)
+    return objects * _is_thing(space)[labels]  # of the numbers' own type; quicker than a choice
 
 
 def thing_rows(

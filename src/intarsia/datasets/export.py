@@ -44,7 +44,9 @@ class Drawing:
         picture = self.pictures[item.name]
         table = np.array(self.numbers, np.uint8 if max(self.numbers) < 256 else np.uint16)
         painted = paint(picture, self.classes)
-        seen = np.where(np.isin(painted.objects, painted.crowds), 0, painted.objects)
+        seen = painted.objects
+        if painted.crowds:
+            seen = np.where(np.isin(seen, painted.crowds), 0, seen)
         raw = Raw(table[painted.values], seen, kept=True, covered=painted.covered, under=painted.under)
         if not self.overlaps:
             return raw
