@@ -26,11 +26,11 @@ from camvid import units
 
 HERE = Path(__file__).parent
 SETS = {  # below --data: what `intarsia train` gets, and overrides that say what is held back
-    "camvid": ("camvid", ["data={name: camvid, root: ROOT, train: train, val: val}", "labels=null"]),  # void is ignored
+    "camvid": ("camvid", []),
     "pets": ("oxford_pets", ["data.train=trainval", "data.val=test", "data.holdout=null"]),
     "nuclei": ("dsb2018_110", []),
     "whales": ("whales", ["data.holdout=0.4"]),
-    "drive": ("drive", ["data.masks=training/1st_manual", "data.holdout=0.34"]),
+    "drive": ("drive", ["data.holdout=0.34"]),
 }
 UNET = "{name: unet, encoder: regnetx_004, channels: [16, 32, 48, 64, 96]}"
 FPN = "{name: fpn, encoder: %s, channels: %d, branch: %d, smooth: %s, norm: %s}"

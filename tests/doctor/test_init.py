@@ -268,7 +268,6 @@ class TestRealFolders:
             ("lung_cxr17", 10, 2),
             ("oxford_pets", 52, 2),  # and 28 that its test.txt lists
             ("drive", 12, 2),
-            ("camvid", 468, 12),
             ("dubai_aerial", 54, 5),
             ("voc2012_sample", 82, 21),
         ],
@@ -277,7 +276,7 @@ class TestRealFolders:
         recipe, said = init(shared_data / name)
         sets = opened(recipe)
         assert sum(map(len, sets)) == count and len(recipe["labels"]["classes"]) == classes
-        found = audit(*(sets if name != "camvid" else sets[1:]))
+        found = audit(*sets)
         assert not found.errors and found.counts.sum() > 0
         assert f"{count} pairs" in said
 
@@ -291,8 +290,8 @@ class TestRealFolders:
 
     def test_drive_says_which_masks_it_did_not_take(self, shared_data: Path) -> None:
         _, said = init(shared_data / "drive")
-        assert "masks could also be training/1st_manual; name the folder in the recipe" in said
-        recipe, _ = init(shared_data / "drive", classes=["background", "vessel"], masks="training/1st_manual")
+        assert "masks could also be training/mask; name the folder in the recipe" in said
+        recipe, _ = init(shared_data / "drive", classes=["background", "vessel"])
         assert recipe["data"]["mask_suffix"] == "_manual1" and recipe["labels"]["values"] == {
             0: "background",
             255: "vessel",
@@ -335,3 +334,33 @@ def test_more_names_than_values_are_refused_or_said(tmp_path: Path) -> None:
     found = describe(tmp_path / "ids", classes=["a", "b", "c", "d", "e"])
     assert found.labels is not None and found.labels.num_classes == 5
     assert "no mask holds c (2), e (4)" in found.said
+
+
+def test_camvids_frames_keep_their_names_and_their_void(tmp_path: Path) -> None:
+    columns = np.arange(48, dtype=np.uint8).repeat(36).reshape(48, 36).T // 4  # 0 to 11
+    for split, start in (("train", "0001TP_006690"), ("val", "0016E5_07961")):
+        put(tmp_path / split / f"{start}.png", np.zeros((36, 48, 3), np.uint8))
+        put(tmp_path / f"{split}annot" / f"{start}.png", columns)
+    recipe, _ = init(tmp_path)
+    assert recipe["data"]["name"] == "camvid" and (recipe["data"]["train"], recipe["data"]["val"]) == ("train", "val")
+    assert open_dataset("camvid", tmp_path, "val")[0].labels.numpy().max() == 255  # void is ignored, no class
+    for split in ("train", "val"):  # the same folders with another's pictures are no CamVid
+        for path in [*tmp_path.glob(f"{split}*/*.png")]:
+            path.rename(path.with_name(f"mine_{split}.png"))
+    recipe, _ = init(tmp_path)
+    assert recipe["data"]["name"] == "folder" and len(recipe["labels"]["classes"]) == 12
+
+
+def test_a_field_of_view_is_not_taken_for_the_masks(tmp_path: Path) -> None:
+    """As in DRIVE, where both folders pair with every photograph, and the one called `mask` says where the camera saw."""
+    y, x = np.mgrid[:40, :48]
+    view = ((y - 20) ** 2 + (x - 24) ** 2 < 18**2) * np.uint8(255)
+    lines = ids(0, 255)
+    two_folders(tmp_path, lines, ("images", "manual"))
+    two_folders(tmp_path, [view] * len(lines), ("images", "mask"))
+    recipe, said = init(tmp_path)
+    assert recipe["data"]["masks"] == "manual" and "masks could also be mask" in said
+    for path in (tmp_path / "manual").glob("*.png"):
+        path.unlink()
+    recipe, _ = init(tmp_path)  # alone, it is what there is
+    assert recipe["data"]["masks"] == "mask"

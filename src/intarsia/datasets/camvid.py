@@ -8,9 +8,11 @@ Two forms are in use. SegNet's (Badrinarayanan et al., arXiv:1511.00561): 480x36
 Void (black) is no class, `701_StillsRaw_full/NAME.png` and `LabeledApproved_full/NAME_L.png`, or folders by split.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
+from ..data.files.codecs import decode_mask
 from ..data.folders.layout import Layout, listed, pair
 from ..data.pairs import Pair, Pairs
 from ..errors import DataError, nearest
@@ -40,6 +42,8 @@ LABELS32 = LabelSpace(
     tuple(parse_color(c) for n, c in ORIGINAL.items() if n != "Void"),
     {color: "ignore" if name == "Void" else name for name, color in ORIGINAL.items()},
 )
+
+_FRAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_\w+\.png")  # of each of the sequences
 
 _FOLDERS = (  # images, masks
     ("{split}", "{split}annot"),
@@ -95,6 +99,18 @@ def splits(root: str | Path) -> tuple[str, ...]:
         for s in ("train", "val", "test")
         if (root / f"{s}annot").is_dir() or (root / f"{s}_labels").is_dir() or (root / f"{s}.txt").is_file()
     )
+
+
+def is_segnets(root: Path) -> bool:
+    """Whether a folder is CamVid in SegNet's form: the four sequences' frames, with masks of the ids 0 to 11."""
+    masks = sorted((root / "trainannot").glob("*.png")) if (root / "train").is_dir() else []
+    if not masks or not all(_FRAME.match(path.name) for path in masks):
+        return False
+    try:
+        values, palette = decode_mask(masks[0])
+    except DataError:
+        return False
+    return values.ndim == 2 and palette is None and int(values.max()) <= len(CLASSES)
 
 
 def _known(root: Path, split: str) -> str:

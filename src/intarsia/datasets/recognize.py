@@ -20,6 +20,7 @@ from ..data.things import with_things
 from ..errors import DataError, PlaceError, counted
 from ..labels import LabelSpace
 from . import panoptic
+from .camvid import is_segnets
 from .catalogue import DATASETS
 from .class_folders import class_folders, is_one
 from .class_folders import splits as splits_of_classes
@@ -120,12 +121,12 @@ def exports(root: Path) -> list[tuple[dict[str, Path], str]]:
 
 
 def richer(root: Path, holdout: float) -> Known | None:
-    """What a folder is where its masks tell more than classes, which nobody sees in them: depth, or objects.
+    """What a folder is where its masks tell more than nobody sees in them: depth, objects, or CamVid's names and void.
 
     Args:
         holdout: share of the images to validate on, where there is no split for that.
     """
-    if known := public_layouts(root, _RICHER):
+    if known := public_layouts(root, (*_RICHER, "camvid") if is_segnets(root) else _RICHER):
         return known[0]
     groups: dict[tuple[Path, str], dict[str, Path]] = {}
     for path in panoptic.files_of(root):

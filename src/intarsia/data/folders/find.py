@@ -14,7 +14,7 @@ from ..roles import TEST, role
 from .endings import MASKS as MASKS
 from .endings import endings
 from .layout import CHANNEL, FIRST, Layout, composed, ending, image_of, nothing, pair
-from .photos import photographs
+from .photos import alike, photographs
 from .planes import binary, recognize
 
 IMAGES = re.compile(r"ima?ge?s?|photo|picture|input|raw|jpeg|rgb", re.IGNORECASE)
@@ -64,6 +64,7 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     found = _pictured(found)
     lossy = {place for place, by_split in (groups | starred).items() if _jpeg(sum(by_split.values(), []))}
     pictures: list[str] = []
+    views: list[Layout] = []  # whose masks are one in all pictures; taken where there are no others
     for best in sorted(found, key=lambda f: (f.pairs, _liking(f, f.masks in lossy)), reverse=True):
         rivals = [
             f
@@ -71,9 +72,15 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
             if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
         ]
         best = _settled(root, best)._replace(rivals=tuple(dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)))
-        if not photographs(_some(root, best)):
+        some = _some(root, best)
+        if photographs(some):
+            pictures.append(best.masks or ".")
+        elif rivals and alike(some):
+            views.append(best)
+        else:
             return _by_class(root, best)
-        pictures.append(best.masks or ".")
+    if views:
+        return _by_class(root, views[0])
     raise NoPairs(
         f"{root}: no image has a mask: the files of one name in {', '.join(dict.fromkeys(pictures[:5]))} are photos, not masks"
     )
