@@ -11,6 +11,7 @@ FAMILIES = (
     "context",
     "realtime",
     "attention",
+    "structured",
     "classification",
     "depth",
     "panoptic",

@@ -14,6 +14,7 @@ from .masks import MASKS
 from .panoptic import PANOPTIC
 from .realtime import REALTIME
 from .resolution import RESOLUTION
+from .structured import STRUCTURED
 
 __all__ = ["ARCHITECTURES", "CONSTRUCTORS", "Entry"]
 
@@ -22,6 +23,7 @@ ARCHITECTURES: dict[str, Entry] = {
     **CONTEXT,
     **REALTIME,
     **ATTENTION,
+    **STRUCTURED,
     **CLASSIFICATION,
     **DEPTH,
     **PANOPTIC,
