@@ -11,12 +11,14 @@ deviation 1 in the space of features, with an error of a few percent after it ha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-ROOM = 2**62  # keys are below
+ROOM = 2**62  # keys that count cells stay below
+MIX = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: multiples of it are far from each other
 
 
 class Lattice:
@@ -39,10 +41,7 @@ class Lattice:
         canonical = torch.where(step[None] <= d - step[:, None], step[:, None], step[:, None] - (d + 1))  # [k, rank]
         vertices = corner[:, None, :d] + canonical.T[rank[:, :d]].transpose(1, 2)  # [N, d + 1, d]
         low, high = vertices.amin((0, 1)) - d - 1, vertices.amax((0, 1)) + d + 1
-        extent = (high - low + 1).tolist()
-        if math.prod(extent) >= ROOM:
-            raise ValueError(f"features of {d} dimensions span too many cells; give larger deviations")
-        strides = torch.tensor([math.prod(extent[:i]) for i in range(d)], device=features.device)
+        strides = torch.tensor(strides_of((high - low + 1).tolist()), device=features.device)
         keys = ((vertices - low) * strides).sum(-1)  # [N, d + 1]
         known, places = keys.unique(return_inverse=True)  # type: ignore[no-untyped-call]
         self.places: Tensor = places  # [N, d + 1]
@@ -87,6 +86,21 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return _Filter.apply(grads[0], ctx.lattice, not ctx.backwards), None, None
+
+
+def strides_of(extents: Sequence[int]) -> list[int]:
+    """What a vertex's coordinates are multiplied by, and added up, to give it a key of 64 bits.
+
+    Args:
+        extents: how many values each coordinate may take.
+
+    Returns: strides with which each cell has a key of its own; where there are more cells than keys, odd numbers without a
+        pattern, with which two of a million vertices share one in one of ten million pictures.
+    """
+    if math.prod(extents) < ROOM:
+        return [math.prod(extents[:i]) for i in range(len(extents))]
+    mixed = [(MIX * (2 * i + 1) ** 3 + (MIX >> (i + 1))) % 2**64 | 1 for i in range(len(extents))]
+    return [key - 2**64 if key >= 2**63 else key for key in mixed]
 
 
 def steps_of(dimensions: int) -> list[float]:

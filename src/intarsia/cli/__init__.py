@@ -18,6 +18,7 @@ from ..errors import IntarsiaError
 from . import (
     calibrate,
     compare,
+    crf,
     data,
     demo,
     dense,
@@ -54,6 +55,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("calibrate")(calibrate.calibrate)
+app.add_typer(crf.app, name="crf")
 app.command("dense")(dense.dense)
 app.command("predict")(predict.predict)
 app.command("import")(importing.bring)

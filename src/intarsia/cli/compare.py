@@ -10,7 +10,7 @@ import typer
 
 from .evaluate import show_source
 from .terminal import AsJson, Overwrite, Root, answer, console, percent, table
-from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
+from .views import Crf, CrfWith, Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 
 def compare(
@@ -45,6 +45,8 @@ def compare(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    crf: Crf = None,
+    crf_with: CrfWith = None,
     decide: Decide = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -69,7 +71,7 @@ def compare(
         "raw": raw,
         "protocol": protocol,
         "task": task,
-        "settings": settings_of(window, overlap, flip, scales),
+        "settings": settings_of(window, overlap, flip, scales, crf, crf_with),
         "decide": decisions_of(decide),
     }
     verdict = run(a, b, truth, **options, out=out, command=command, overwrite=overwrite)

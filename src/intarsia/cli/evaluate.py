@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .terminal import AsJson, Overwrite, Root, answer, console, duration, percent, table
-from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
+from .views import Crf, CrfWith, Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 NOT_SHARES = {  # numbers of measures that are distances, differences or sums of squares
     "hausdorff", "average", "to_truth", "to_prediction", "mean_hausdorff", "mean_average", "ravd", "brier",
@@ -59,6 +59,8 @@ def evaluate(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    crf: Crf = None,
+    crf_with: CrfWith = None,
     decide: Decide = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -90,7 +92,7 @@ def evaluate(
         full=full,
         task=task,
         overwrite=overwrite,
-        settings=settings_of(window, overlap, flip, scales),
+        settings=settings_of(window, overlap, flip, scales, crf, crf_with),
         decide=decisions_of(decide),
     )
     if as_json:

@@ -11,7 +11,7 @@ import typer
 from ..characters import one_line
 from ..errors import ModelError, counted, nearest
 from .terminal import AsJson, Overwrite, answer, console, refuse
-from .views import Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
+from .views import Crf, CrfWith, Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
 if TYPE_CHECKING:
     from ..inference import Predictor
@@ -45,6 +45,8 @@ def predict(
     overlap: Overlap = None,
     flip: Flip = None,
     scales: Scales = None,
+    crf: Crf = None,
+    crf_with: CrfWith = None,
     decide: Decide = None,
     task: Annotated[
         str,
@@ -95,7 +97,7 @@ def predict(
     from ..inference import Predictor
     from ..inference import predict as run
 
-    settings = settings_of(window, overlap, flip, scales)
+    settings = settings_of(window, overlap, flip, scales, crf, crf_with)
     predictor = Predictor.load(model, device=device, task=task, settings=settings)
     chosen = decisions_of(decide)
     if threshold is not None:

@@ -42,6 +42,11 @@ def decisions_of(given: list[str] | None) -> dict[str, Any]:
 
     Raises: RecipeError for what is no KEY=VALUE.
     """
+    return _pairs(given, "--decide", "threshold=0.3")
+
+
+def _pairs(given: list[str] | None, option: str, example: str) -> dict[str, Any]:
+    """Read KEY=VALUE of an option that may be given several times."""
     import yaml
 
     options = {}
@@ -52,15 +57,41 @@ def decisions_of(given: list[str] | None) -> dict[str, Any]:
         except yaml.YAMLError:
             value = None
         if not equals or not key or value is None:
-            raise RecipeError(f"--decide is {item!r}; write KEY=VALUE, such as threshold=0.3")
+            raise RecipeError(f"{option} is {item!r}; write KEY=VALUE, such as {example}")
         options[key] = value
     return options
 
 
-def settings_of(window: str | None, overlap: float | None, flip: bool | None, scales: str | None) -> dict[str, Any]:
+Crf = Annotated[
+    bool | None,
+    typer.Option(
+        "--crf/--no-crf",
+        help="Sharpen the classes of pixels along the picture's edges by a dense CRF; its numbers are those that `intarsia crf fit` "
+        "fitted, else DeepLab's.",
+    ),
+]
+CrfWith = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--crf-with",
+        help="A number of the CRF over these: bilateral, place, color, spatial, near or iterations, such as color=5; again for "
+        "the next.",
+        metavar="KEY=VALUE",
+    ),
+]
+
+
+def settings_of(
+    window: str | None,
+    overlap: float | None,
+    flip: bool | None,
+    scales: str | None,
+    crf: bool | None = None,
+    crf_with: list[str] | None = None,
+) -> dict[str, Any]:
     """Gather the options that were given, as keys of a recipe's `predict`.
 
-    Raises: RecipeError for scales that are no numbers.
+    Raises: RecipeError for scales that are no numbers, and numbers of a CRF that is not wanted.
     """
     factors = None
     if scales is not None:
@@ -68,5 +99,8 @@ def settings_of(window: str | None, overlap: float | None, flip: bool | None, sc
             factors = [float(part) for part in scales.split(",")]
         except ValueError:
             raise RecipeError(f"--scales is {scales!r}; give factors above 0, such as 0.75,1,1.25") from None
-    given = {"window": window, "overlap": overlap, "flip": flip, "scales": factors}
+    if crf_with and crf is False:
+        raise RecipeError("--crf-with gives a number of the CRF that --no-crf leaves out; give one of the two")
+    refine = _pairs(crf_with, "--crf-with", "color=5") or crf
+    given = {"window": window, "overlap": overlap, "flip": flip, "scales": factors, "crf": refine}
     return {key: value for key, value in given.items() if value is not None}

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from ..errors import RecipeError
+from ..errors import RecipeError, nearest
 from .frozen import Frozen
+
+CRF = ("bilateral", "place", "color", "spatial", "near", "iterations")  # options of `postprocess.dense_crf`
 
 
 class Evaluate(Frozen):
@@ -43,6 +45,11 @@ class Predict(Frozen):
     views: Literal["mean", "max"] = Field(
         default="mean", description="How the probabilities of flips, scales and rotations are averaged."
     )
+    crf: bool | dict[str, Any] = Field(
+        default=False,
+        description="Sharpen the classes of pixels along the picture's edges by a dense CRF; true: with the numbers that `intarsia "
+        "crf fit` fitted, else DeepLab's; or numbers over these, such as {color: 5, place: 60}.",
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="Of the network's arithmetic; the others trade equality for speed."
     )
@@ -54,6 +61,14 @@ class Predict(Frozen):
         if side in ("auto", "whole") or (isinstance(side, int) and not isinstance(side, bool) and side > 0):
             return side
         raise RecipeError("give the side of windows in pixels, such as 512, or auto, or whole")
+
+    @field_validator("crf")
+    @classmethod
+    def _options_of_a_crf(cls, crf: bool | dict[str, Any]) -> bool | dict[str, Any]:
+        for key in crf if isinstance(crf, dict) else ():
+            if key not in CRF:
+                raise RecipeError(f"a CRF takes no option {key!r}{nearest(key, CRF) or '; it takes ' + ', '.join(CRF)}")
+        return crf
 
     @field_validator("scales", "rotations", mode="before")
     @classmethod

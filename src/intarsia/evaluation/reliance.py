@@ -13,7 +13,7 @@ That promise needs new images to come as the held-out ones did, and says nothing
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -171,7 +171,7 @@ def fit_sets(predictor: Predictor, dataset: Any, coverage: float, *, score: str 
 class Part:
     """Some items of a data set, as a data set."""
 
-    def __init__(self, dataset: Any, indices: range) -> None:
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset, self.indices, self.labels = dataset, indices, labels_of(dataset)
 
     def __len__(self) -> int:

@@ -1,23 +1,26 @@
 """Engines put around each other, as a recipe's `predict` asks for it.
 
-    network - ensemble (several models) - views (flip, scales, rotations) - windows
+    network - ensemble (several models) - views (flip, scales, rotations) - dense CRF - windows
 
-Views are inside of windows, so that no map is ever larger than a window, whatever the number of classes.
+All others are inside of windows, so that no map is ever larger than a window, whatever the number of classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..config import Predict, predict_settings
 from ..errors import CheckpointError, ModelError, counted
 from ..labels import LabelSpace
 from ..models.catalogue import ARCHITECTURES
+from ..postprocess import VIEWS
 from ..structures import ClassLogits
 from .engine import Engine, name_of, networks_of
 from .ensemble import Ensemble
+from .refined import Refined
 from .resized import Resized
 from .views import Averaged
 from .windows import Windowed
@@ -63,6 +66,7 @@ def assembled(
     *,
     temperatures: Sequence[float] = (1.0,),
     network: str | None = None,
+    fitted: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Engine, float]:
     """Put what settings ask for around one engine, or around several whose mean is taken.
 
@@ -70,6 +74,7 @@ def assembled(
         engines: of the same classes.
         temperatures: that the scores of each are divided by before they are probabilities.
         network: its name in the catalogue, where it has one.
+        fitted: options of a dense CRF, under those of the settings.
 
     Returns: the engine, and the temperature for its scores.
 
@@ -88,6 +93,14 @@ def assembled(
             how=settings.views,
             sigmoid=sigmoid,
         )
+    if settings.crf is not False:
+        if network in ARCHITECTURES and ARCHITECTURES[network].output not in VIEWS:
+            raise ModelError(
+                f"a CRF refines class scores of pixels, and {network} returns {ARCHITECTURES[network].output.__name__}, which "
+                "has none; leave the CRF out"
+            )
+        options = {**fitted, **(settings.crf if isinstance(settings.crf, dict) else {})}
+        engine, temperature = Refined(engine, labels, options, temperature), 1.0
     if network in ARCHITECTURES and ARCHITECTURES[network].output is ClassLogits:
         if not isinstance(settings.window, str):
             raise ModelError(
@@ -108,6 +121,9 @@ def described(engine: Engine) -> str:
         if not isinstance(engine.size, str):
             share = f"{engine.overlap:.0%}".replace("%", " %")
             told.append(f"windows of {engine.size}x{engine.size} pixels that overlap by {share} ({engine.blend})")
+        engine = engine.engine
+    if isinstance(engine, Refined):
+        told.append(f"refined by a dense CRF ({', '.join(f'{k} {v:g}' for k, v in engine.options.items())})")
         engine = engine.engine
     if isinstance(engine, Averaged):
         parts = [f"scales {', '.join(f'{factor:g}' for factor in engine.scales)}"] if engine.scales != (1.0,) else []

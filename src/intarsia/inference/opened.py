@@ -77,7 +77,14 @@ def opened(
             network = network.to(memory_format=torch.channels_last)  # 1.1 to 1.7 times as fast there, equal to rounding
         engines.append(Torch(network, stored.mean, stored.std, device=place, precision=precision or wished.precision))
         temperatures.append(float(options.get("temperature", stored.temperature)))
-    engine, temperature = assembled(engines, first.labels, wished, temperatures=temperatures, network=first.model)
+    engine, temperature = assembled(
+        engines,
+        first.labels,
+        wished,
+        temperatures=temperatures,
+        network=first.model,
+        fitted=crf_of(first) if alone else {},
+    )
     if rule := checkpoints.resizing_of(first.resize):
         engine = Resized(engine, rule)
     if "temperature" in options:
@@ -95,6 +102,18 @@ def _one_size(path: str | Path, first: Checkpoint, other: str | Path, stored: Ch
             f"{path} and {other} want their pictures in different sizes ({dict(first.resize) or 'their own'}, "
             f"{dict(stored.resize) or 'their own'}), so that no mean of them can be taken; predict with each"
         )
+
+
+def crf_of(stored: Checkpoint) -> dict[str, Any]:
+    """The options of a dense CRF that `intarsia crf fit` has kept in a checkpoint; none where it has not.
+
+    Raises: CheckpointError where they are no mapping.
+    """
+    kept = stored.calibration.get("crf") or {}
+    options = kept.get("options") if isinstance(kept, Mapping) else None
+    if kept and not isinstance(options, Mapping):
+        raise CheckpointError("the checkpoint's calibration has a crf without options; fit it again (intarsia crf fit)")
+    return dict(options or {})
 
 
 def task_of(stored: Checkpoint, task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -11,7 +11,6 @@ for any number of them; elsewhere the lattice of `blocks.permutohedral` in PyTor
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..blocks.permutohedral import ROOM, Lattice, steps_of
+from ..blocks.permutohedral import Lattice, steps_of, strides_of
 from ..errors import ModelError, nearest
 from .lattice import LANES, compiled
 
@@ -63,8 +62,7 @@ def mean_field(scores: Tensor, kernels: Sequence[Kernel], iterations: int = 10, 
         return scores.softmax(0)
     if engine == "numba" or (engine == "auto" and scores.device.type == "cpu" and importlib.util.find_spec("numba")):
         lattices = [_embedded(kernel.features) for kernel in kernels]
-        if all(one is not None for one in lattices):
-            return _by_numba(scores, kernels, lattices, iterations)
+        return _by_numba(scores, kernels, lattices, iterations)
     return _by_torch(scores, kernels, iterations)
 
 
@@ -110,10 +108,7 @@ def _by_torch(scores: Tensor, kernels: Sequence[Kernel], iterations: int) -> Ten
     """The mean field in PyTorch."""
     filters = []
     for kernel in kernels:
-        try:
-            lattice = Lattice(kernel.features.to(scores.device).float())
-        except ValueError as error:
-            raise ModelError(f"the dense CRF: {error}") from None
+        lattice = Lattice(kernel.features.to(scores.device).float())
         ones = lattice.filter(scores.new_ones(scores.shape[1], 1))
         before, after = (one.T for one in _norms(ones, kernel.normalization))
         filters.append((lattice, before, after, _compatibility(kernel.weight, len(scores)).to(scores.device)))
@@ -145,8 +140,8 @@ class _Embedded(NamedTuple):
     count: int
 
 
-def _embedded(features: Tensor) -> _Embedded | None:
-    """The lattice of features [N, d]; None where its keys would not fit into 64 bits."""
+def _embedded(features: Tensor) -> _Embedded:
+    """The lattice of features [N, d]."""
     points = np.ascontiguousarray(features.detach().cpu().float().numpy())
     loops, (n, d) = compiled(), points.shape
     scale = np.array(steps_of(d), np.float32)
@@ -156,9 +151,7 @@ def _embedded(features: Tensor) -> _Embedded | None:
         factor = np.array([0.0] * (i - 1) + [-float(i)] * (i > 0) + [1.0] * (d - i))
         ends = np.stack([factor * low, factor * high])
         extents.append(int(ends.max(0).sum() - ends.min(0).sum()) + 8 * (d + 1))
-    if math.prod(extents) >= ROOM:
-        return None
-    strides = np.array([math.prod(extents[:i]) for i in range(d)], np.int64)
+    strides = np.array(strides_of(extents), np.int64)
     keys, weights = np.empty((n, d + 1), np.int64), np.empty((n, d + 1), np.float32)
     _spread(n, lambda a, b: loops.embed(a, b, points, scale, strides, keys, weights))
     places = np.empty((n, d + 1), np.uint32)
@@ -176,7 +169,7 @@ def _ends(points: np.ndarray) -> tuple[list[np.floating[Any]], list[np.floating[
     return [column.min() for column in columns], [column.max() for column in columns]
 
 
-def _by_numba(scores: Tensor, kernels: Sequence[Kernel], lattices: Sequence[Any], iterations: int) -> Tensor:
+def _by_numba(scores: Tensor, kernels: Sequence[Kernel], lattices: Sequence[_Embedded], iterations: int) -> Tensor:
     """The mean field by compiled loops; the lattices of all kernels lie in one, one after the other."""
     loops, (classes, n) = compiled(), scores.shape
     columns = -(-classes // LANES) * LANES
