@@ -28,7 +28,7 @@ class SemanticLogits(NamedTuple):
 
     logits: Tensor  # [B, K, H, W]  unnormalized class scores, at the image's resolution
     auxiliary: tuple[Tensor, ...] = ()  # each [B, K, h, w]  deeply supervised heads; empty in eval mode
-    edges: Tensor | None = None  # [B, 1, h, w]  boundary logits; None in eval mode
+    edges: Tensor | None = None  # [B, 1 or K, h, w]  boundary logits, of all classes or of each; None in eval mode
     presence: Tensor | None = None  # [B, K]  which classes occur at all; None in eval mode
 
 

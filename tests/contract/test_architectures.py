@@ -107,7 +107,8 @@ def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
             module.eval()
     network.zero_grad(set_to_none=True)
     output = network(picture(2, 3, 64, 96))
-    sum((side * picture(*side.shape)).mean() for side in (output.logits, *output.auxiliary)).backward()
+    parts = [part for part in (output.logits, *output.auxiliary, output.edges, output.presence) if part is not None]
+    sum((side * picture(*side.shape)).mean() for side in parts).backward()
     assert [key for key, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
     assert [key for key, p in network.named_parameters() if p.requires_grad and not p.grad.any()] == []
     assert all(p.requires_grad for p in network.parameters())

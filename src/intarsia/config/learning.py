@@ -65,6 +65,12 @@ class Loss(Frozen):
     auxiliary: float = Field(
         default=0.4, ge=0, description="Weight of each auxiliary head of the network, where it has any."
     )
+    edges: float = Field(
+        default=1.0,
+        ge=0,
+        description="Weight of the borders between classes, where the network draws them as well: binary cross entropy in "
+        "which border pixels and all others weigh alike.",
+    )
 
 
 class Schedule(Frozen):

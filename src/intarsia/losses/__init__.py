@@ -8,7 +8,7 @@
 `LOSSES` is the table: a loss is one file and one row. Its constructor's keyword arguments are the keys of a recipe's
 `loss`; those called `weights` (one a class), `ignore_index`, `things` (numbers of the classes whose objects are told apart)
 and `auxiliary` (the recipe's weight of auxiliary parts, 0.4 unless it says otherwise) are filled in by training.
-Auxiliary heads of SemanticLogits are looked after by `Auxiliary`; losses of other outputs do it themselves.
+Auxiliary heads and edges of SemanticLogits are looked after by `Auxiliary`; losses of other outputs do it themselves.
 
 A head of one map (K = 1) is a sigmoid: labels 0, 1 and ignore. Ignored pixels give no gradient; where all are ignored
 the loss is a zero that can still be propagated. Every loss computes in float32 (float64 when given it).
@@ -29,6 +29,8 @@ from .cross_entropy import CrossEntropy
 from .depth import BerHu, ScaleInvariantLog
 from .detection import Detection
 from .dice import Dice, soft_dice
+from .dual_task import DualTask
+from .edges import edge_loss
 from .focal import Focal
 from .hard_pixels import HardCrossEntropy
 from .lovasz import LovaszHinge, LovaszSoftmax
@@ -54,6 +56,7 @@ __all__ = [
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
+    "DualTask",
     "Focal",
     "HardCrossEntropy",
     "LovaszHinge",
@@ -63,6 +66,7 @@ __all__ = [
     "SetPrediction",
     "Tversky",
     "accepts",
+    "edge_loss",
 ]
 
 LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
@@ -78,6 +82,7 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "lovasz_softmax": LovaszSoftmax,
     "lovasz_hinge": LovaszHinge,
     "boundary": Boundary,
+    "dual_task": DualTask,
     "rmi": RegionMutualInformation,
     "class_cross_entropy": ClassCrossEntropy,
     "class_bce": ClassBinaryCrossEntropy,

@@ -1,4 +1,4 @@
-"""Deep supervision: the same loss on the network's auxiliary heads, at a weight of its own."""
+"""What a network draws beside its main map: the same loss on auxiliary heads, and a loss of borders on edges."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -9,25 +9,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..structures import SemanticLogits
+from .edges import edge_loss
 from .targets import Truth, labels_of
 
 Loss = Callable[[SemanticLogits, Truth], Tensor | dict[str, Tensor]]
 
 
 class Auxiliary(nn.Module):
-    """{"main", "auxiliary"}: a loss on the main head, and on each auxiliary head resized to the labels.
+    """{"main", "auxiliary", "edges"}: a loss on the main head, on each auxiliary head resized to the labels, and on edges.
 
     Args:
         loss: any loss of SemanticLogits; those of other outputs look after auxiliary parts themselves. One of several terms keeps their names in place of "main".
         weight: of every auxiliary head; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
+        edges: weight of the loss of borders, where the network draws them and `loss` has no such term itself.
+        ignore_index: the label of pixels that are on no border.
 
-    Without auxiliary heads, as in eval mode, there is no "auxiliary" term.
+    Without auxiliary heads, as in eval mode, there is no "auxiliary" term, and without edges no "edges".
     """
 
-    def __init__(self, loss: Loss, weight: float = 0.4) -> None:
+    def __init__(self, loss: Loss, weight: float = 0.4, *, edges: float = 1.0, ignore_index: int = 255) -> None:
         super().__init__()
         self.loss = loss
-        self.weight = weight
+        self.weight, self.edges, self.ignore_index = weight, edges, ignore_index
 
     def forward(self, output: SemanticLogits, truth: Truth) -> dict[str, Tensor]:
         main = self.loss(output, truth)
@@ -36,6 +39,8 @@ class Auxiliary(nn.Module):
             size = labels_of(truth).shape[-2:]
             heads = [total(self.loss(SemanticLogits(_resized(head, size)), truth)) for head in output.auxiliary]
             terms["auxiliary"] = self.weight * reduce(add, heads)
+        if output.edges is not None and self.edges and "edges" not in terms:
+            terms["edges"] = self.edges * edge_loss(output, truth, ignore_index=self.ignore_index)
         return terms
 
 

@@ -1,5 +1,6 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
+from ..attention.gscnn import GSCNN
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
 from ..attention.ocr import OCR
@@ -72,5 +73,17 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "mit_b5"},
         parameters=84_609_493,
         gflops=219.8,
+    ),
+    "gscnn": Entry(
+        build=GSCNN,
+        title="Gated-SCNN: Gated Shape CNNs for Semantic Segmentation",
+        year=2019,
+        paper="arXiv:1907.05740",
+        idea="a thin stream at the image's size draws shapes, and the deep one tells it which lines matter",
+        deck_row="B33",
+        reported="C 82.8 (Wide ResNet-38)",
+        smallest={"encoder": "resnet18", "shape": (8, 6, 4), "channels": 16, "detail": 8},
+        parameters=137_278_655,
+        gflops=1510.5,
     ),
 }
