@@ -1,5 +1,6 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
+from ..attention.dfn import DFN
 from ..attention.gscnn import GSCNN
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
@@ -85,5 +86,19 @@ ATTENTION: dict[str, Entry] = {
         smallest={"encoder": "resnet18", "shape": (8, 6, 4), "channels": 16, "detail": 8},
         parameters=137_278_655,
         gflops=1510.5,
+    ),
+    "dfn": Entry(
+        build=DFN,
+        title="Learning a Discriminative Feature Network for Semantic Segmentation",
+        year=2018,
+        paper="arXiv:1804.09337",
+        idea="the image's mean chooses channels on the way up, and a second way, from fine to coarse, learns borders",
+        deck_row="B28",
+        reported="V 86.2, C 79.3 (R-101)",
+        smallest={"encoder": "resnet18", "channels": 16, "border": 4},
+        full={"encoder": "resnet101s"},
+        parameters=88_339_058,
+        gflops=550.2,
+        training_only=2_371_840,
     ),
 }
