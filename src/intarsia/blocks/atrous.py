@@ -52,13 +52,17 @@ class AtrousPyramid(nn.Module):
         self.fuse = nn.Sequential(ConvNormAct(self.together, channels, 1), nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
+        b, _, h, w = x.shape
+        return self.fuse(self.maps(x))  # [b, channels, h, w]
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Lay the looks at `x` side by side, which `fuse` mixes."""
         b, c, h, w = x.shape
         mean = x.mean(dim=(2, 3), keepdim=True)  # [b, c, 1, 1]
         require_two_values(mean, learns_batches(self), "the mean feature of the image")
         mean = self.glance(mean)  # [b, channels, 1, 1]
         maps = [look(x) for look in self.look] + [mean.expand(-1, -1, h, w)]  # [b, channels, h, w] each
-        x = torch.cat(maps, dim=1)  # [b, together, h, w]
-        return self.fuse(x)  # [b, channels, h, w]
+        return torch.cat(maps, dim=1)  # [b, together, h, w]
 
 
 class SeparableConv(nn.Module):

@@ -2,6 +2,7 @@
 
 from ..attention.dfn import DFN
 from ..attention.gscnn import GSCNN
+from ..attention.hanet import HANet
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
 from ..attention.ocr import OCR
@@ -100,5 +101,19 @@ ATTENTION: dict[str, Entry] = {
         parameters=88_339_058,
         gflops=550.2,
         training_only=2_371_840,
+    ),
+    "hanet": Entry(
+        build=HANet,
+        title="Cars Can't Fly Up in the Sky: Improving Urban-Scene Segmentation via Height-Driven Attention Networks",
+        year=2020,
+        paper="arXiv:2003.05128",
+        idea="which channels matter is asked of each row of the picture by itself",
+        deck_row="B34",
+        reported="C 83.2 (ResNeXt-101, with Mapillary)",
+        smallest={"encoder": "resnet18", "channels": 16, "detail": 8, "reduction": 4, "side": 16},
+        full={"encoder": "resnet101s"},
+        parameters=60_693_337,
+        gflops=191.4,
+        training_only=4_730_389,
     ),
 }
