@@ -22,6 +22,7 @@ from ..data.files.codecs import read_image
 from ..data.files.formats import SUFFIXES, told_unread, unread
 from ..errors import DataError, nearest
 from ..naming import distinct, key
+from .large.source import is_large
 
 _CHANNEL = re.compile(r"(.+)_\d{4}")  # nnU-Net's names of files that hold one channel
 RESULTS = ("overlays", "probabilities", "uncertainty")  # folders of results beside the label maps
@@ -52,6 +53,22 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
     if not found:
         raise DataError("no pictures given; name files, folders, or patterns such as 'day*/*.jpg'")
     return list(found)
+
+
+def given_pictures(inputs: str | Path | Iterable[str | Path], whole_folders: bool = False) -> list[Path]:
+    """The pictures that inputs stand for, as `expand`; stores of arrays are pictures, and on request every folder is.
+
+    Raises: as `expand`.
+    """
+    inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    found: dict[Path, None] = {}
+    for one in inputs:
+        folder = Path(one).is_dir()
+        if folder and (whole_folders or is_large(Path(one))):
+            found[Path(one)] = None
+        else:
+            found.update(dict.fromkeys(expand([one])))
+    return list(found) if inputs else expand([])
 
 
 def channel_files(path: Path) -> tuple[Path, ...]:

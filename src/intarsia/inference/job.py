@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ from ..naming import key
 from ..output import Output
 from ..postprocess import VIEWS
 from ..structures import Labels
-from .inputs import expand, fit_channels, left_out, result_names, to_tensor, whole_pictures
+from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
+from .large.answer import USUAL, Large, answer_large, check_forms, check_wanted
 from .prediction import Prediction
 from .predictor import Predictor
 from .results import KINDS as RESULTS
@@ -119,6 +120,8 @@ def predict(
     probabilities: str | None = None,
     values: bool = False,
     min_score: float = SURE,
+    large: Large = USUAL,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Predictions:
     """Answer pictures, and write what was found into a folder.
 
@@ -136,6 +139,9 @@ def predict(
         say: gets a sentence about what of the inputs is left out, before the first picture.
         done: is given each picture's line once its files are written, in the order of the pictures.
         task, decide: as for `Predictor`; "" and nothing: the model's own.
+        large: how pictures are answered that do not fit into memory; what was finished of one when a process was stopped
+            is used by the next.
+        progress: is given the name of a large picture and the share of it that is done, 0..1.
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
@@ -143,7 +149,8 @@ def predict(
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    paths, called = whole_pictures(expand(given))
+    check_forms(large.forms)
+    paths, called = whole_pictures(given_pictures(given, large.always is True))
     if (sentence := left_out(given)) and say:
         say(sentence)
     names = result_names(called)
@@ -153,10 +160,19 @@ def predict(
         predictor = Predictor.load(model, device=device, task=task, decide=decide, settings=settings)
     _check(predictor, wanted)
     kind = expected(predictor.task, predictor.labels)
-    ours = [targets(name, uncertainty, kind, predictor.labels, probabilities) for name in names]
+    beyond = [large.takes(path) for path in paths]
+    if any(beyond):
+        check_wanted(predictor, wanted)
+    ours = [
+        [*large.files(name), f"overlays/{name}.png"]
+        if own
+        else targets(name, uncertainty, kind, predictor.labels, probabilities)
+        for name, own in zip(names, beyond, strict=True)
+    ]
     _keep_apart(paths, ours, Path(out))
     results = Output(out, chain([LINES, *RESULTS[kind].whole], *ours), overwrite=overwrite)
-    lines = _write_all(predictor, paths, names, results, wanted, workers, done)
+    parts = _Parts(paths, names, beyond, large, progress)
+    lines = _write_all(predictor, parts, results, wanted, workers, done)
     return Predictions(results.folder, lines, sentence)
 
 
@@ -200,16 +216,26 @@ def _keep_apart(paths: Sequence[Path], ours: Sequence[Sequence[str]], out: Path)
             raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
 
 
+class _Parts(NamedTuple):
+    """Pictures, what their results are called, and which are answered tile row by tile row."""
+
+    paths: Sequence[Path]
+    names: Sequence[str]
+    beyond: Sequence[bool]
+    large: Large
+    progress: Callable[[str, float], None] | None
+
+
 def _write_all(
     predictor: Predictor,
-    paths: Sequence[Path],
-    names: Sequence[str],
+    parts: _Parts,
     results: Output,
     wanted: Wanted,
     workers: int,
     done: Callable[[Mapping[str, Any]], None] | None,
 ) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
+    paths, names = parts.paths, parts.names
     ids = dict(zip(names, image_ids(list(names)), strict=True))
     with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole:
 
@@ -224,16 +250,42 @@ def _write_all(
             note({"image": str(paths[len(lines)]), "error": str(error)})
 
         keep = wanted.probabilities is not None
-        for prediction in predictor.stream(paths, workers=workers, failed=failed, probabilities=keep):
-            # results and failures come in the order of the paths
-            path, name = paths[len(lines)], names[len(lines)]
-            line = {"image": str(path), **_write(prediction, name, results, wanted, whole)}
-            if prediction.note:
-                line["note"] = prediction.note
-            if wanted.uncertainty is not None:
-                line["uncertainty"] = str(_write_unsure(predictor, prediction, wanted.uncertainty, name, results))
-            note(line)
+        for beyond, group in groupby(zip(paths, parts.beyond, strict=True), key=lambda pair: pair[1]):
+            several = [path for path, _ in group]
+            if beyond:
+                for path in several:
+                    note(
+                        {"image": str(path), **_write_large(predictor, path, names[len(lines)], results, wanted, parts)}
+                    )
+                continue
+            for prediction in predictor.stream(several, workers=workers, failed=failed, probabilities=keep):
+                # results and failures come in the order of the paths
+                path, name = paths[len(lines)], names[len(lines)]
+                line = {"image": str(path), **_write(prediction, name, results, wanted, whole)}
+                if prediction.note:
+                    line["note"] = prediction.note
+                if wanted.uncertainty is not None:
+                    line["uncertainty"] = str(_write_unsure(predictor, prediction, wanted.uncertainty, name, results))
+                note(line)
     return lines
+
+
+def _write_large(
+    predictor: Predictor, path: Path, name: str, results: Output, wanted: Wanted, parts: _Parts
+) -> dict[str, Any]:
+    """Answer one large picture; one that cannot be read does not stop the others."""
+    progress = parts.progress
+
+    def moved(share: float) -> None:
+        if progress is not None:
+            progress(name, share)
+
+    try:
+        return answer_large(predictor, path, name, results, wanted, parts.large, moved)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError):  # of the folder of results, and not of the picture
+            raise
+        return {"error": str(error)}
 
 
 def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, whole: Gathered) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def output_of(predictor: Predictor, image: Tensor) -> Output:
     """What the engine returns for a batch, checked and in float32; see `Predictor.output`."""
     check_image(image, predictor.in_channels)
     with memory_explained(image, predictor.device):
-        return _sound(predictor, predictor.engine(image), image)
+        return sound(predictor, predictor.engine(image), image)
 
 
 def answers_of(predictor: Predictor, output: Output) -> list[Answer]:
@@ -43,13 +43,13 @@ def run(predictor: Predictor, image: Tensor) -> list[Answer]:
     if isinstance(engine, Resized):
         check_image(image, predictor.in_channels)
         with memory_explained(image, predictor.device):
-            return engine.answers(image, lambda output, part: predictor.answers(_sound(predictor, output, part)))
+            return engine.answers(image, lambda output, part: predictor.answers(sound(predictor, output, part)))
     if not isinstance(engine, Windowed) or engine.side(image.shape[-2], image.shape[-1]) is None:
         return predictor.answers(predictor.output(image))
     check_image(image, predictor.in_channels)
     things = [predictor.labels.names.index(name) for name in predictor.labels.things]
     with memory_explained(image, predictor.device):
-        return engine.answers(image, lambda output, part: predictor.answers(_sound(predictor, output, part)), things)
+        return engine.answers(image, lambda output, part: predictor.answers(sound(predictor, output, part)), things)
 
 
 def scores_of(predictor: Predictor, output: Output) -> Tensor:
@@ -105,8 +105,11 @@ def check_image(image: Tensor, channels: int) -> None:
         )
 
 
-def _sound(predictor: Predictor, output: Output, image: Tensor) -> Output:
-    """The output of an engine for images, checked and in float32."""
+def sound(predictor: Predictor, output: Output, image: Tensor) -> Output:
+    """Check what an engine returned for images, or blended for a part of one; returns it in float32.
+
+    Raises: ModelError for maps of other shapes, and scores that are no numbers.
+    """
     network, narrow = name_of(predictor.engine), predictor.precision
     hint = "" if narrow == "float32" else f"; {narrow} may be too narrow for it: use precision='float32'"
     output = checked(output, image, predictor.labels, network)

@@ -3,16 +3,15 @@
     image - windows that overlap, row by row - engine - weighted sum - finished parts - answer
                                                       ` answers of objects - stitched where windows overlap
 
-A weight falls from the middle of a window to its borders, and the weights of a pixel add up to one. Since windows stand in
-rows and columns, it is the product of two numbers, one for each axis. What no later window touches is handed out at once;
-kept are the sums of the rows and columns that later windows share.
+What no later window touches is handed out at once (`blend.py`); kept are the sums of the rows and columns that later
+windows share.
 
 Fabian Isensee et al. "nnU-Net." Nature Methods 2021 (Gaussian weights, a deviation of an eighth of the window).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,8 +19,10 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError, counted, nearest
+from ..limits import PIXELS
 from ..postprocess.stitch import STITCHED, Box, Placed
-from ..structures import Answer, Depth, DepthMap, Labels, Output, PanopticLogits, Planes, SemanticLogits
+from ..structures import Answer, Depth, Labels, Output, Planes
+from .blend import MAPS, blended, layers, unlayered
 from .engine import Engine, name_of, networks_of
 from .memory import free_memory, out_of_memory
 from .spans import GRID, Span, spans, starts
@@ -32,12 +33,8 @@ LARGEST, SMALLEST = 1024, 128  # pixels, the sides of windows that are chosen he
 NEED = 2048  # bytes for each pixel of a window, which nearly all networks stay below, and for each class as well:
 NEED_OF_CLASS = 12  # its score in float32 three times: the output, its weighted copy, and what deciding takes
 SHARE = 0.5  # of the memory that is free now
+KEPT = 3 << 27  # bytes of sums that are kept for later windows of a picture of more pixels than are read as a whole
 
-MAPS: dict[type, tuple[str, ...]] = {  # outputs that say something of each pixel, and where
-    SemanticLogits: ("logits",),
-    PanopticLogits: ("semantic", "centers", "offsets", "depth", "motion"),
-    DepthMap: ("depth",),
-}
 PIXELWISE = (Labels, Planes, Depth)  # answers that can be decided part by part
 
 
@@ -96,6 +93,10 @@ class Windowed:
         """The same windows for another engine."""
         return Windowed(engine, self.size, self.overlap, self.blend, classes=self.classes)
 
+    def sides(self, height: int, width: int) -> list[int | None]:
+        """List the sides of windows to try one after the other where memory does not suffice; None: the image as a whole."""
+        return list(self._sides(height, width))
+
     def side(self, height: int, width: int) -> int | None:
         """Say how large the windows are that an image of that size is seen in at first; None where it is seen whole."""
         return next(self._sides(height, width))
@@ -141,7 +142,7 @@ class Windowed:
         if self.size == "whole":
             return
         least = max(SMALLEST, self.minimum)
-        side = self._fitting(least, width)
+        side = self._fitting(least, height, width)
         while side >= least:
             if max(height, width) > side:
                 yield side
@@ -149,19 +150,23 @@ class Windowed:
                 return
             side = max(least, side // 2 // GRID * GRID)
 
-    def _fitting(self, least: int, width: int) -> int:
-        """The largest side whose windows, and the sums kept for later windows, fit into a share of the free memory."""
+    def _fitting(self, least: int, height: int, width: int) -> int:
+        """The largest side whose windows, and the sums kept for later windows, fit into a share of the free memory.
+
+        Of a picture beyond memory the sums are bounded as well, so that its windows are the same on every machine.
+        """
         free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, min(self.largest, LARGEST))
         while side > least:
             kept = 4 * self.classes * self.overlap * side * width
-            if side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
+            bounded = height * width <= PIXELS or kept <= KEPT
+            if bounded and side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
                 break
             side -= GRID
         return max(least, side)
 
     def _tried(self, image: Tensor, run: Callable[[Tensor, int | None], Any]) -> Any:
         """Run with each side in turn until memory suffices."""
-        sides = list(self._sides(image.shape[2], image.shape[3]))
+        sides = self.sides(image.shape[2], image.shape[3])
         for side in sides[:-1]:
             self.used = side
             try:
@@ -180,7 +185,8 @@ class Windowed:
         if side is None:
             return self.engine(image)
         whole: Tensor | None = None
-        for (top, left, bottom, right), part in self._blended(self._windows(image, side), image.shape[3]):
+        for (top, left, bottom, right), part in self.parts(tuple(image.shape[2:]), side, lambda box: _cut(image, box)):
+            assert part is not None  # no window is left out
             maps = layers(part)
             if whole is None:
                 whole = maps.new_empty(*maps.shape[:2], *image.shape[2:])
@@ -193,10 +199,11 @@ class Windowed:
     ) -> Answer:
         """The answer of one image [1, C, H, W]."""
 
-        def answer(output: Output, box: Box) -> Answer:
+        def answer(output: Output | None, box: Box) -> Answer:
+            assert output is not None  # no window is left out
             return decide(output, _cut(image, box))[0]
 
-        windows = self._windows(image, side)
+        windows = self._windows((image.shape[2], image.shape[3]), side, lambda box: _cut(image, box))
         row, column, output = next(windows)
         kind = type(answer(output, _box(row, column)))
         if kind not in STITCHED:
@@ -209,47 +216,47 @@ class Windowed:
             Placed(_box(r, c), (r.first, c.first, r.last, c.last), answer(one, _box(r, c))) for r, c, one in every
         )
         if kind in PIXELWISE and type(output) in MAPS:
-            placed = (Placed(box, box, answer(part, box)) for box, part in self._blended(every, size[1]))
+            placed = (
+                Placed(box, box, answer(part, box))
+                for box, part in blended(every, size[1], self.blend, name_of(self.engine))
+            )
         return STITCHED[kind](size, placed, things)
 
-    def _windows(self, image: Tensor, side: int) -> Iterator[tuple[Span, Span, Output]]:
-        """What the engine says of each window, row by row."""
-        rows, columns = (spans(length, side, self.overlap, self.blend) for length in image.shape[2:])
-        for row in rows:
-            for column in columns:
-                yield row, column, self.engine(_cut(image, _box(row, column)))
+    def parts(
+        self,
+        size: tuple[int, int],
+        side: int,
+        cut: Callable[[Box], Tensor],
+        first: int = 0,
+        skip: Callable[[Box], bool] | None = None,
+    ) -> Iterator[tuple[Box, Output | None]]:
+        """Run the engine on windows of an image that need not be in memory, and hand out finished parts row by row.
 
-    def _blended(self, windows: Iterable[tuple[Span, Span, Output]], width: int) -> Iterator[tuple[Box, Output]]:
-        """Weigh and add what windows say, and hand out each part that no later window touches, with its place."""
-        below: Tensor | None = None  # [B, c, h, W] the sums that this row of windows goes on with
-        kept: Tensor | None = None  # and the next
-        beside: Tensor | None = None  # [B, c, h, w] the sums that the next window in the row goes on with
-        for row, column, output in windows:
-            part = layers(output)
-            if part.shape[2:] != (row.stop - row.start, column.stop - column.start):
-                raise ModelError(
-                    f"{name_of(self.engine)} returned maps of {list(part.shape[2:])} for a window of "
-                    f"{[row.stop - row.start, column.stop - column.start]}; windows need maps in their own size"
-                )
-            if column.start == 0:
-                below, kept, beside = kept, None, None
-            weights = row.weights[:, None].to(part.device) * column.weights.to(part.device)
-            part = torch.where(weights > 0, part * weights, 0) if self.blend == "none" else part * weights
-            if beside is not None:
-                part[..., : beside.shape[3]] += beside
-            beside = part[..., column.ready - column.start :].clone()
-            part = part[..., : column.ready - column.start]
-            if below is not None:
-                part[:, :, : below.shape[2]] += below[..., column.start : column.ready]
-            if row.ready < row.stop:
-                if kept is None:
-                    shape = (*part.shape[:2], row.stop - row.ready, width)
-                    kept = below if below is not None and below.shape == shape else part.new_empty(shape)
-                kept[..., column.start : column.ready] = part[:, :, row.ready - row.start :]
-            yield (
-                (row.start, column.start, row.ready, column.ready),
-                unlayered(part[:, :, : row.ready - row.start], output),
-            )
+        Args:
+            size: (H, W) of the image.
+            side: of the windows.
+            cut: gives the raw integers [1, C, h, w] of a window y0, x0, y1, x1.
+            first: the row of windows to begin with. Pixels that an earlier row touches are wrong then.
+            skip: tells which windows are left out, because nobody asks for any of their pixels.
+
+        Returns: boxes that cover each pixel once, and the output there; None for those of a window that is left out.
+        """
+        return blended(self._windows(size, side, cut, first, skip), size[1], self.blend, name_of(self.engine))
+
+    def _windows(
+        self,
+        size: tuple[int, int],
+        side: int,
+        cut: Callable[[Box], Tensor],
+        first: int = 0,
+        skip: Callable[[Box], bool] | None = None,
+    ) -> Iterator[tuple[Span, Span, Output | None]]:
+        """What the engine says of each window, row by row."""
+        rows, columns = (spans(length, side, self.overlap, self.blend) for length in size)
+        for row in rows[first:]:
+            for column in columns:
+                box = _box(row, column)
+                yield row, column, None if skip is not None and skip(box) else self.engine(cut(box))
 
 
 def minimum_of(engine: Engine) -> int:
@@ -262,30 +269,6 @@ def minimum_of(engine: Engine) -> int:
 def device_of_engine(engine: Engine) -> torch.device:
     """Where an engine computes; the CPU for one that does not say."""
     return next((network.device for network in networks_of(engine)), torch.device("cpu"))
-
-
-def layers(output: Output) -> Tensor:
-    """Lay the maps of an output over each other.
-
-    Returns: [B, c, H, W] float32.
-
-    Raises: ModelError for an output without maps.
-    """
-    names = MAPS.get(type(output))
-    if names is None:
-        raise ModelError(
-            f"windows of {type(output).__name__} have no output in common: objects are put together from answers; use run"
-        )
-    parts = [getattr(output, name).float() for name in names if getattr(output, name) is not None]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def unlayered(maps: Tensor, like: Output) -> Output:
-    """Cut what `layers` laid together into the parts of an output."""
-    names = [name for name in MAPS[type(like)] if getattr(like, name) is not None]
-    parts = maps.split([getattr(like, name).shape[1] for name in names], dim=1)
-    made: Output = type(like)(**dict(zip(names, parts, strict=True)))
-    return made
 
 
 def _box(row: Span, column: Span) -> Box:

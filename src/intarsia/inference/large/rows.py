@@ -63,6 +63,16 @@ class Rows:
         Raises: DataError for pixels that cannot be read, or do not fit the network.
         """
         top, left, bottom, right = box
+        self.fetch(top, bottom)
+        parts = [
+            chunk.pixels[max(0, top - chunk.top) : bottom - chunk.top, left:right]
+            for chunk in self._kept
+            if chunk.top < bottom
+        ]
+        return to_tensor(np.concatenate(parts) if len(parts) > 1 else np.ascontiguousarray(parts[0]))
+
+    def fetch(self, top: int, bottom: int) -> None:
+        """Wait until the rows down to `bottom` are read; those above `top` are forgotten."""
         while self._kept and self._kept[0].top + len(self._kept[0].pixels) <= top:
             self._kept.popleft()
         while not self._kept or self._kept[-1].top + len(self._kept[-1].pixels) < bottom:
@@ -71,12 +81,6 @@ class Rows:
             self._ask()
             if chunk.top + len(chunk.pixels) > top:
                 self._kept.append(chunk)
-        parts = [
-            chunk.pixels[max(0, top - chunk.top) : bottom - chunk.top, left:right]
-            for chunk in self._kept
-            if chunk.top < bottom
-        ]
-        return to_tensor(np.concatenate(parts) if len(parts) > 1 else np.ascontiguousarray(parts[0]))
 
     def close(self) -> None:
         """Stop reading ahead."""

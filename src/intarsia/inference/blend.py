@@ -1,0 +1,96 @@
+"""Windows blended: what an engine says of each is weighed and added, and what no later window touches is handed out.
+
+A weight falls from the middle of a window to its borders, and the weights of a pixel add up to one. Since windows stand in
+rows and columns, it is the product of two numbers, one for each axis. Kept are only the sums of the rows and columns that
+later windows share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from ..postprocess.stitch import Box
+from ..structures import DepthMap, Output, PanopticLogits, SemanticLogits
+from .spans import Span
+
+MAPS: dict[type, tuple[str, ...]] = {  # outputs that say something of each pixel, and where
+    SemanticLogits: ("logits",),
+    PanopticLogits: ("semantic", "centers", "offsets", "depth", "motion"),
+    DepthMap: ("depth",),
+}
+
+
+def blended(
+    windows: Iterable[tuple[Span, Span, Output | None]], width: int, blend: str, engine: str
+) -> Iterator[tuple[Box, Output | None]]:
+    """Weigh and add what windows say, and hand out each part that no later window touches, with its place.
+
+    Args:
+        windows: row by row; None where all pixels of a window are left out, whose sums nobody asks for.
+        width: of the image.
+        blend: as for `Windowed`.
+        engine: what a message calls it.
+
+    Raises: ModelError for maps of another size than their window's.
+    """
+    below: Tensor | None = None  # [B, c, h, W] the sums that this row of windows goes on with
+    kept: Tensor | None = None  # and the next
+    beside: Tensor | None = None  # [B, c, h, w] the sums that the next window in the row goes on with
+    for row, column, output in windows:
+        if column.start == 0:
+            below, kept, beside = kept, None, None
+        own = (row.start, column.start, row.ready, column.ready)
+        if output is None:
+            beside = None
+            if kept is not None:
+                kept[..., column.start : column.ready] = 0
+            yield own, None
+            continue
+        part = layers(output)
+        if part.shape[2:] != (row.stop - row.start, column.stop - column.start):
+            raise ModelError(
+                f"{engine} returned maps of {list(part.shape[2:])} for a window of "
+                f"{[row.stop - row.start, column.stop - column.start]}; windows need maps in their own size"
+            )
+        weights = row.weights[:, None].to(part.device) * column.weights.to(part.device)
+        part = torch.where(weights > 0, part * weights, 0) if blend == "none" else part * weights
+        if beside is not None:
+            part[..., : beside.shape[3]] += beside
+        beside = part[..., column.ready - column.start :].clone()
+        part = part[..., : column.ready - column.start]
+        if below is not None:
+            part[:, :, : below.shape[2]] += below[..., column.start : column.ready]
+        if row.ready < row.stop:
+            if kept is None:
+                shape = (*part.shape[:2], row.stop - row.ready, width)
+                kept = below if below is not None and below.shape == shape else part.new_zeros(shape)
+            kept[..., column.start : column.ready] = part[:, :, row.ready - row.start :]
+        yield own, unlayered(part[:, :, : row.ready - row.start], output)
+
+
+def layers(output: Output) -> Tensor:
+    """Lay the maps of an output over each other.
+
+    Returns: [B, c, H, W] float32.
+
+    Raises: ModelError for an output without maps.
+    """
+    names = MAPS.get(type(output))
+    if names is None:
+        raise ModelError(
+            f"windows of {type(output).__name__} have no output in common: objects are put together from answers; use run"
+        )
+    parts = [getattr(output, name).float() for name in names if getattr(output, name) is not None]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def unlayered(maps: Tensor, like: Output) -> Output:
+    """Cut what `layers` laid together into the parts of an output."""
+    names = [name for name in MAPS[type(like)] if getattr(like, name) is not None]
+    parts = maps.split([getattr(like, name).shape[1] for name in names], dim=1)
+    made: Output = type(like)(**dict(zip(names, parts, strict=True)))
+    return made

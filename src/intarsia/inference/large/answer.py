@@ -1,0 +1,162 @@
+"""One large picture answered into a folder of results: label map, overlay of a small copy, and its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...draw import overlay_answer
+from ...errors import DataError, ModelError, nearest
+from ...output import Output
+from ...structures import Labels
+from .blank import Rule, rule_of
+from .files import write_tiff, write_zarr
+from .run import check_large, fill, head_of, step_of
+from .source import Source, is_large, open_source
+from .store import Store
+
+if TYPE_CHECKING:
+    from ..job import Wanted
+    from ..predictor import Predictor
+
+FORMS = ("tif", "zarr")
+UNFINISHED = ".unfinished"  # ends the folder of a large picture's finished tile rows
+
+
+class Large(NamedTuple):
+    """How large pictures are answered.
+
+    Args:
+        always: every picture is answered tile row by tile row, and a folder is one picture in tiles; None: those that are
+            not read as a whole; False: none.
+        level: of a pyramid; 0 has the most pixels.
+        skip_blank: tiles whose values all lie in a range are not predicted: "230..255", or "230..255=CLASS".
+        forms: of the label map, some of `FORMS`.
+    """
+
+    always: bool | None = None
+    level: int = 0
+    skip_blank: str = ""
+    forms: tuple[str, ...] = ("tif",)
+
+    def takes(self, path: Path) -> bool:
+        """Tell whether a picture is answered tile row by tile row."""
+        return is_large(path) if self.always is None else self.always
+
+    def files(self, name: str) -> list[str]:
+        """List the files that are written of a picture, below the folder of the results."""
+        return [f"{name}.tif"] if "tif" in self.forms else []
+
+
+USUAL = Large()
+
+
+def check_forms(forms: tuple[str, ...]) -> None:
+    """Refuse forms that no label map is written in.
+
+    Raises: DataError.
+    """
+    for form in forms:
+        if form not in FORMS:
+            raise DataError(f"a large label map is written in no form {form!r}{nearest(form, FORMS)}")
+    if not forms:
+        raise DataError(f"no form is given for large label maps; choose from {', '.join(FORMS)}")
+
+
+def check_wanted(predictor: Predictor, wanted: Wanted) -> None:
+    """Refuse what is not written of a large picture.
+
+    Raises: ModelError.
+    """
+    check_large(predictor)
+    asked = {"probabilities": wanted.probabilities, "uncertainty": wanted.uncertainty, "raw values": wanted.values}
+    if extra := next((name for name, given in asked.items() if given), None):
+        raise ModelError(
+            f"{extra} are not written of pictures beyond memory; leave that out, or cut the picture into tiles"
+        )
+
+
+def answer_large(
+    predictor: Predictor,
+    path: Path,
+    name: str,
+    results: Output,
+    wanted: Wanted,
+    large: Large,
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Answer a large picture, or go on where an earlier process was stopped.
+
+    Args:
+        name: of its results.
+        wanted: how the overlay looks.
+        progress: is given the share that is done, 0..1.
+
+    Returns: its line, as `Predictions` lists it; besides, `blank`: how many tiles were left out.
+
+    Raises: DataError for a picture that cannot be read, and a full disk; ModelError as `Predictor.output`.
+    """
+    rule = rule_of(large.skip_blank, predictor.labels) if large.skip_blank else None
+    with closing(open_source(path, large.level)) as source:
+        head = head_of(predictor, source, rule, large.level)
+        with closing(Store(results.folder / f"{name}{UNFINISHED}", head, anew=results.overwrite)) as store:
+            before = store.done
+            channels = fill(predictor, source, store, rule, progress)
+            line: dict[str, Any] = {}
+            if "tif" in large.forms:
+                with results.file(f"{name}.tif") as file:
+                    write_tiff(file, store, source, predictor.labels)
+                line["labels"] = str(results.folder / f"{name}.tif")
+            if "zarr" in large.forms:
+                made = str(write_zarr(results, f"{name}.zarr", store, source, predictor.labels))
+                line |= {"zarr": made} if line else {"labels": made, "zarr": made}
+            line |= _told(predictor, source, store, rule)
+            overlay = f"overlays/{name}.png"
+            with results.file(overlay) as file:
+                _overlay(predictor, source, store, wanted).save(file)
+            line |= {"overlay": str(results.folder / overlay), "height": source.height, "width": source.width}
+            told = [channels, _note(predictor, store, rule, before)]
+            line["note"] = "; ".join(filter(None, told))
+            store.remove()
+    return line
+
+
+def _told(predictor: Predictor, source: Source, store: Store, rule: Rule | None) -> dict[str, Any]:
+    """What the line says of the label map in numbers."""
+    counts = np.sum([one["counts"] for one in store.lines], axis=0)
+    pixels = source.height * source.width
+    told: dict[str, Any] = {
+        "shares": {name: float(counts[n]) / pixels for n, name in enumerate(predictor.labels.names)}
+    }
+    if rule is not None:
+        told["blank"] = sum(one["blank"] for one in store.lines)
+    return told
+
+
+def _note(predictor: Predictor, store: Store, rule: Rule | None, before: int) -> str:
+    windowed, side = check_large(predictor), int(store.head["side"])
+    share = f"{windowed.overlap:.0%}".replace("%", " %")
+    parts = [f"predicted tile row by tile row, in windows of {side}x{side} pixels that overlap by at least {share}"]
+    if rule is not None:
+        tiles = sum(len(one["sizes"]) for one in store.lines)
+        blank = sum(one["blank"] for one in store.lines)
+        name = predictor.labels.names[rule.value] if rule.value < predictor.labels.num_classes else "ignored"
+        parts.append(f"{blank} of {tiles} tiles are blank ({rule.low}..{rule.high}), their pixels {name}")
+    if before:
+        parts.append(f"{before} of {store.done} tile rows were finished before")
+    return "; ".join(parts)
+
+
+def _overlay(predictor: Predictor, source: Source, store: Store, wanted: Wanted) -> Any:
+    """The small picture under its labels."""
+    step, top, parts = step_of(source.height, source.width), 0, []
+    for rows in store.rows():
+        parts.append(rows[-top % step :: step, ::step])
+        top += len(rows)
+    labels = np.concatenate(parts)
+    picture = np.frombuffer(store.picture(), source.dtype).reshape(*labels.shape, source.channels)
+    return overlay_answer(picture, Labels(labels), predictor.labels, wanted.alpha, wanted.clear)

@@ -1,0 +1,138 @@
+"""Files of a large label map, made of its store tile row by tile row: a pyramid as TIFF or GeoTIFF, or as OME-Zarr.
+
+Each level has every second pixel of the one below it: classes have no mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import extra
+from ...labels import LabelSpace
+from ...output import Output, renewed
+from .source import Source
+from .store import Store
+
+LEAST = 512  # pixels of the longer side of the last level, at most
+CHUNK = 1024  # side of the chunks of a Zarr array
+_IGNORED = (255, 255, 255)
+_CENTIMETER = 10_000.0  # micrometers
+_BIG = 1 << 31  # bytes of tiles beyond which a TIFF is written as BigTIFF
+
+
+def write_tiff(path: Path, store: Store, source: Source, space: LabelSpace) -> None:
+    """Write the label map as a tiled TIFF with smaller levels: class numbers, colors as its palette, and the source's place
+    on earth and resolution.
+
+    Raises: MissingExtra without tifffile; OSError where the disk is full.
+    """
+    tifffile = extra("tifffile", "large")
+    height, width, tile = (int(store.head[key]) for key in ("height", "width", "tile"))
+    dtype = np.dtype(store.head["dtype"])
+    look: dict[str, Any] = {"dtype": dtype, "tile": (tile, tile), "compression": "zlib", "metadata": None}
+    if dtype == np.uint8:
+        look |= {"photometric": "palette", "colormap": _palette(space)}
+    else:
+        look["photometric"] = "minisblack"
+    if source.spacing is not None:
+        down, across = source.spacing
+        look |= {"resolution": (_CENTIMETER / across, _CENTIMETER / down), "resolutionunit": "CENTIMETER"}
+    names = json.dumps({"classes": list(space.names), "ignore": space.ignore_index})
+    tags = [(code, int(tag.dtype), tag.count, tag.value, True) for code, tag in getattr(source, "tags", {}).items()]
+    sizes = levels_of(height, width)
+    big = sum(sum(line["sizes"]) for line in store.lines) * 2 > _BIG
+    with tifffile.TiffWriter(path, bigtiff=big) as file:
+        file.write(
+            store.tiles(), shape=(height, width), subifds=len(sizes) - 1, description=names, extratags=tags, **look
+        )
+        for level, size in enumerate(sizes[1:], start=1):
+            halved = {**look}
+            if "resolution" in look:
+                halved["resolution"] = tuple(one / (1 << level) for one in look["resolution"])
+            file.write(_tiles(reduced(store, level), size, tile, dtype), shape=size, subfiletype=1, **halved)
+
+
+def write_zarr(results: Output, name: str, store: Store, source: Source, space: LabelSpace) -> Path:
+    """Write the label map as an OME-Zarr (version 3) with smaller levels; returns its folder.
+
+    Raises: MissingExtra without zarr; DataError for a folder that somebody else has written into, or a full disk.
+    """
+    zarr = extra("zarr", "large")
+    folder = results.folder / name
+    height, width = int(store.head["height"]), int(store.head["width"])
+    sizes, down = levels_of(height, width), source.spacing or (1.0, 1.0)
+    unit = {"unit": "micrometer"} if source.spacing else {}
+    refusal = "is there and is no result of this program; choose another --out"
+    with renewed(folder, "zarr", refusal) as place:
+        group = zarr.create_group(str(place), overwrite=True)
+        data = []
+        for level, size in enumerate(sizes):
+            array = group.create_array(str(level), shape=size, chunks=(CHUNK, CHUNK), dtype=store.head["dtype"])
+            top = 0
+            for rows in _gathered(reduced(store, level), CHUNK):
+                array[top : top + len(rows)] = rows
+                top += len(rows)
+            scale = [one * (1 << level) for one in down]
+            data.append({"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
+        axes = [{"name": axis, "type": "space", **unit} for axis in "yx"]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": data}]}
+        group.attrs["classes"] = list(space.names)
+        group.attrs["ignore"] = space.ignore_index
+    return folder
+
+
+def reduced(store: Store, level: int) -> Iterator[np.ndarray]:
+    """Read the label map with every 2^level-th pixel along both axes, some rows at a time."""
+    step, top = 1 << level, 0
+    for rows in store.rows():
+        part = rows[-top % step :: step, ::step]
+        top += len(rows)
+        if len(part):
+            yield part
+
+
+def levels_of(height: int, width: int) -> list[tuple[int, int]]:
+    """List the sizes (H, W) of a pyramid's levels, the largest first."""
+    sizes = [(height, width)]
+    while max(sizes[-1]) > LEAST:
+        step = 1 << len(sizes)
+        sizes.append((-(-height // step), -(-width // step)))
+    return sizes
+
+
+def _gathered(parts: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """The same rows, so many at a time."""
+    held: list[np.ndarray] = []
+    have = 0
+    for part in parts:
+        held.append(part)
+        have += len(part)
+        while have >= count:
+            whole = np.concatenate(held)
+            yield whole[:count]
+            held, have = [whole[count:]], have - count
+    if have:
+        yield np.concatenate(held)
+
+
+def _tiles(parts: Iterator[np.ndarray], size: tuple[int, int], tile: int, dtype: np.dtype) -> Iterator[np.ndarray]:
+    """Whole tiles of a level, row by row."""
+    for rows in _gathered(parts, tile):
+        for left in range(0, size[1], tile):
+            part = rows[:, left : left + tile]
+            made = np.zeros((tile, tile), dtype)
+            made[: part.shape[0], : part.shape[1]] = part
+            yield made
+
+
+def _palette(space: LabelSpace) -> np.ndarray:
+    """The colors of the class numbers as TIFF keeps them: [3, 256] of 16 bits."""
+    colors = np.zeros((256, 3), np.uint16)
+    colors[: space.num_classes] = space.colors
+    colors[space.ignore_index] = _IGNORED
+    return np.ascontiguousarray(colors.T * np.uint16(257))

@@ -1,0 +1,283 @@
+"""A large picture is answered as in memory, pixel for pixel, whatever stops the process on the way."""
+
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+import zarr
+from PIL import Image
+from torch import Tensor, nn
+
+from intarsia.errors import DataError, ModelError
+from intarsia.inference import Predictor, Torch, Windowed, predict
+from intarsia.inference.large.answer import Large
+from intarsia.inference.large.store import Store
+from intarsia.inference.spans import spans
+from intarsia.labels import LabelSpace
+
+SPACE = LabelSpace(("glass", "cell", "core"), colors=((0, 0, 0), (200, 30, 30), (30, 30, 200)))
+HEIGHT, WIDTH = 700, 900
+FORCED = Large(always=True)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.Conv2d(4, 3, 9, padding=4))
+
+
+def predictor(
+    blend: str = "gaussian", overlap: float = 0.25, size: int | str = 256, seen: Callable[[Tensor], None] | None = None
+) -> Predictor:
+    inner = Torch(network(), (0.5,) * 3, (0.25,) * 3)
+
+    def engine(image: Tensor) -> Any:
+        if seen:
+            seen(image)
+        return inner(image)
+
+    return Predictor(Windowed(engine if seen else inner, size, overlap, blend, classes=3), SPACE)
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiled TIFF: noise that was enlarged, and bare glass on the left."""
+    path = tmp_path_factory.mktemp("slide") / "slide.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (35, 45, 3), dtype=np.uint8)
+    picture = np.array(Image.fromarray(noise).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    picture[:, :600] = 240
+    picture[300:320, 300:320] = 10
+    tifffile.imwrite(
+        path,
+        picture,
+        photometric="rgb",
+        tile=(64, 64),
+        compression="deflate",
+        resolution=(20_000, 20_000),
+        resolutionunit="CENTIMETER",
+    )
+    return path
+
+
+def whole(model: Predictor, path: Path) -> np.ndarray:
+    return model(tifffile.imread(path)).labels
+
+
+@pytest.mark.parametrize(
+    ("blend", "overlap", "size"),
+    [("gaussian", 0.25, 256), ("cosine", 0.6, 160), ("none", 0.0, 224), ("gaussian", 0.25, "auto")],
+)
+def test_the_answer_is_that_of_the_picture_in_memory(
+    slide: Path, tmp_path: Path, blend: str, overlap: float, size: int | str
+) -> None:
+    model, shares = predictor(blend, overlap, size), list[float]()
+    found = predict(model, slide, tmp_path, large=FORCED, progress=lambda name, share: shares.append(share))
+    wanted = whole(model, slide)
+    assert np.array_equal(tifffile.imread(tmp_path / "slide.tif"), wanted)
+    (line,) = found.lines
+    for n, name in enumerate(SPACE.names):
+        assert line["shares"][name] == pytest.approx((wanted == n).mean())
+    assert line["height"] == HEIGHT and "tile row by tile row" in line["note"]
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".written-by-intarsia",
+        "overlays",
+        "predictions.jsonl",
+        "slide.tif",
+    ]
+
+
+def test_the_file_is_a_pyramid_with_colors_names_and_resolution(slide: Path, tmp_path: Path) -> None:
+    model = predictor()
+    predict(model, slide, tmp_path, large=Large(always=True, forms=("tif", "zarr")))
+    wanted = whole(model, slide)
+    with tifffile.TiffFile(tmp_path / "slide.tif") as file:
+        page, levels = file.pages[0], file.series[0].levels
+        assert page.is_tiled and [level.shape for level in levels] == [(700, 900), (350, 450)]
+        assert np.array_equal(levels[1].asarray(), wanted[::2, ::2])
+        assert json.loads(page.description) == {"classes": ["glass", "cell", "core"], "ignore": 255}
+        assert page.tags["XResolution"].value == (20_000, 1) and page.tags["ResolutionUnit"].value == 3
+        assert (page.colormap[:, 1] == np.array([200, 30, 30]) * 257).all()
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "slide.tif")), wanted)
+    group = zarr.open_group(str(tmp_path / "slide.zarr"), mode="r")
+    assert np.array_equal(group["0"][:], wanted) and np.array_equal(group["1"][:], wanted[::2, ::2])
+    scale = group.attrs["ome"]["multiscales"][0]["datasets"][1]["coordinateTransformations"][0]["scale"]
+    assert scale == [1.0, 1.0]  # twice half a micrometer
+    seen = np.asarray(Image.open(tmp_path / "overlays" / "slide.png").convert("RGB"))
+    assert seen.shape[0] >= HEIGHT and seen[20, 20].tolist() != [255, 255, 255]
+
+
+def test_a_geotiff_keeps_its_place_on_earth(slide: Path, tmp_path: Path) -> None:
+    keys = (1, 1, 0, 1, 3072, 0, 1, 32633)
+    tags = [(33550, "d", 3, (0.5, 0.5, 0.0)), (33922, "d", 6, (0, 0, 0, 500.0, 900.0, 0)), (34735, "H", 8, keys)]
+    path = tmp_path / "geo.tif"
+    tifffile.imwrite(
+        path, tifffile.imread(slide), photometric="rgb", tile=(64, 64), extratags=[(*t, True) for t in tags]
+    )
+    predict(predictor(), path, tmp_path / "out", large=FORCED)
+    with tifffile.TiffFile(tmp_path / "out" / "geo.tif") as file:
+        for code, _, _, value in tags:
+            assert file.pages[0].tags[code].value == value
+
+
+def test_blank_tiles_are_left_out_and_all_others_are_the_same(slide: Path, tmp_path: Path) -> None:
+    windows: list[Tensor] = []
+    model = predictor(seen=windows.append)
+    found = predict(model, slide, tmp_path / "a", large=Large(True, skip_blank="240..250"))
+    seen, wanted = len(windows), whole(model, slide)
+    labels = tifffile.imread(tmp_path / "a" / "slide.tif")
+    blank = np.zeros((HEIGHT, WIDTH), bool)
+    blank[:256, :512] = blank[256:, :256] = blank[512:, :512] = True  # one tile of glass has a speck
+    assert (labels[blank] == 255).all() and np.array_equal(labels[~blank], wanted[~blank])
+    assert (
+        found.lines[0]["blank"] == 5
+        and "5 of 12 tiles are blank (240..250), their pixels ignored" in found.lines[0]["note"]
+    )
+    assert seen < len(windows) - seen
+    predict(model, slide, tmp_path / "b", large=Large(True, skip_blank="240..250=glass"))
+    assert (tifffile.imread(tmp_path / "b" / "slide.tif")[blank] == 0).all()
+    predict(model, slide, tmp_path / "c", large=Large(True, skip_blank="0..255"))
+    assert (tifffile.imread(tmp_path / "c" / "slide.tif") == 255).all()
+    for rule, words in (("240", "LOW..HIGH, such as 230..255"), ("1..2=glas", "did you mean 'glass'")):
+        assert words in str(predict_error(model, slide, tmp_path / "d", Large(True, skip_blank=rule)))
+
+
+def predict_error(model: Predictor, path: Path, out: Path, large: Large) -> str:
+    return str(predict(model, path, out, large=large).lines[0]["error"])
+
+
+class Stopped(BaseException):
+    """What no code of ours catches, as no process catches SIGKILL."""
+
+
+def test_a_stopped_process_goes_on_at_every_row(slide: Path, tmp_path: Path) -> None:
+    """Stopped at the n-th window, for many n, once after the other, until the work is done."""
+    count, limit, stops = itertools.count(), 30, 0
+
+    def stop(_: Tensor) -> None:
+        if next(count) == limit:
+            raise Stopped
+
+    model = predictor(overlap=0.6, size=160, seen=stop)
+    names = ("journal.jsonl", "tiles.bin", "picture.bin")
+    while not (tmp_path / "slide.tif").exists():
+        count = itertools.count()
+        try:
+            predict(model, slide, tmp_path, large=Large(True, skip_blank="240..250"))
+        except Stopped:
+            stops += 1
+            limit += 20
+            for name in names:  # a row of which a part was written
+                with (tmp_path / "slide.unfinished" / name).open("ab") as file:
+                    file.write(b'{"row": 1, "si')
+    predict(predictor(overlap=0.6, size=160), slide, tmp_path / "at once", large=Large(True, skip_blank="240..250"))
+    assert stops >= 3
+    wanted = (tmp_path / "at once" / "slide.tif").read_bytes()
+    assert (tmp_path / "slide.tif").read_bytes() == wanted
+    assert (tmp_path / "overlays" / "slide.png").read_bytes() == (
+        tmp_path / "at once" / "overlays" / "slide.png"
+    ).read_bytes()
+    line = json.loads((tmp_path / "predictions.jsonl").read_text().splitlines()[-1])
+    assert "of 3 tile rows were finished before" in line["note"]
+
+
+def _killed(slide: Path, out: Path, after: int) -> None:
+    count = itertools.count()
+
+    def kill(_: Tensor) -> None:
+        if next(count) == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    predict(predictor(seen=kill), slide, out, large=FORCED)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that begin as copies")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_killed_process_loses_nothing(slide: Path, tmp_path: Path) -> None:
+    for after in (13, 9):
+        child = multiprocessing.get_context("fork").Process(target=_killed, args=(slide, tmp_path, after))
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+    assert (tmp_path / "slide.unfinished").is_dir()
+    predict(predictor(seen=lambda _: None), slide, tmp_path, large=FORCED)
+    assert np.array_equal(tifffile.imread(tmp_path / "slide.tif"), whole(predictor(), slide))
+
+
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Store.add
+
+    def full(self: Store, *row: Any) -> None:
+        if self.done == 1:
+            self._files["tiles.bin"].close()
+            self._files["tiles.bin"] = open("/dev/full", "wb")  # noqa: SIM115
+        add(self, *row)
+
+    monkeypatch.setattr(Store, "add", full)
+    with pytest.raises(DataError) as raised:
+        predict(predictor(), slide, tmp_path, large=FORCED)
+    assert str(raised.value) == (
+        f"{tmp_path / 'slide.unfinished'}: cannot be written (No space left on device) after 1 of 3 tile rows, which are kept; "
+        "free some space, and the same command goes on there"
+    )
+    monkeypatch.undo()
+    found = predict(predictor(), slide, tmp_path, large=FORCED)
+    assert "1 of 3 tile rows were finished before" in found.lines[0]["note"]
+    assert np.array_equal(tifffile.imread(tmp_path / "slide.tif"), whole(predictor(), slide))
+
+
+def test_what_another_command_began_is_not_mixed_with_this_one(slide: Path, tmp_path: Path) -> None:
+    count = itertools.count()
+
+    def stop(_: Tensor) -> None:
+        if next(count) == 12:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        predict(predictor(seen=stop), slide, tmp_path, large=FORCED)
+    words = predict_error(predictor("cosine", seen=stop), slide, tmp_path, FORCED)
+    assert "holds 1 finished tile rows of another prediction (its blend differs)" in words and "--overwrite" in words
+    predict(predictor("cosine", seen=stop), slide, tmp_path, large=FORCED, overwrite=True)
+    assert np.array_equal(tifffile.imread(tmp_path / "slide.tif"), whole(predictor("cosine"), slide))
+
+
+def test_windows_that_memory_is_too_small_for_are_made_smaller(slide: Path, tmp_path: Path) -> None:
+    def short(image: Tensor) -> None:
+        if image.shape[-1] > 128:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    found = predict(predictor(size="auto", seen=short), slide, tmp_path, large=FORCED)
+    assert "windows of 128x128 pixels" in found.lines[0]["note"]
+    assert np.array_equal(tifffile.imread(tmp_path / "slide.tif"), whole(predictor(size=128), slide))
+
+
+def test_what_cannot_be_answered_tile_row_by_tile_row_is_refused(slide: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="window is 'whole'; give --window auto"):
+        predict(predictor(size="whole"), slide, tmp_path, large=FORCED)
+    with pytest.raises(ModelError, match="probabilities are not written of pictures beyond memory"):
+        predict(predictor(), slide, tmp_path, large=FORCED, probabilities="npy")
+    with pytest.raises(DataError, match="written in no form 'tiff'; did you mean 'tif'"):
+        predict(predictor(), slide, tmp_path, large=Large(True, forms=("tiff",)))
+
+
+def test_spans_cover_an_axis_that_is_resumed_anywhere() -> None:
+    from intarsia.inference.large.run import _place
+
+    rows = spans(1000, 160, 0.6)
+    for row in range(0, 1000, 50):
+        place = _place(row, rows, 1000)
+        assert place is not None
+        first_needed = next(n for n, span in enumerate(rows) if span.ready > row)
+        touched = [n for n, span in enumerate(rows) if span.stop > rows[first_needed].start]
+        assert place.first == touched[0] <= first_needed
+    assert _place(1000, rows, 1000) is None
