@@ -8,7 +8,7 @@ from source_tree import PACKAGE, where
 
 FLOORS = [
     {"errors", "structures", "characters", "version"},
-    {"labels", "blocks", "limits", "naming", "output"},
+    {"labels", "blocks", "limits", "naming", "output", "polygons"},
     {"documents"},
     {"config", "encoders", "losses", "metrics", "postprocess", "data"},
     {"models", "annotations", "draw", "classic"},
@@ -26,10 +26,10 @@ FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 ONLY = {
     "models": {"encoders", "blocks", "structures", "errors"},
     "losses": {"structures", "errors"},
-    "postprocess": {"labels", "blocks", "structures", "errors"},
+    "postprocess": {"labels", "blocks", "structures", "errors", "polygons"},
 }
 STANDING = (  # the rooms that exist today
-    "errors structures characters version limits naming output documents labels blocks config encoders losses metrics postprocess data models "
+    "errors structures characters version limits naming output polygons documents labels blocks config encoders losses metrics postprocess data models "
     "annotations draw checkpoint datasets inference doctor evaluation report training study lab cli"
 ).split()
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from .. import limits
 from ..errors import DataError, counted
+from ..polygons import area as area
+from ..polygons import outline as outline
 
 _AT_ONCE = 1 << 20  # crossings of edges and rows that are computed together: some 50 MB
 _TEXT = re.compile("[0-o]*")
@@ -144,54 +145,6 @@ def too_many(points: int, total: int) -> str:
     )
 
 
-def outline(mask: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:
-    """The outlines of a mask [H, W] along the borders between its pixels: one part for each 4-connected piece.
-
-    Returns: for each piece its outer ring, clockwise on the screen, and its holes; [N, 2] float64 corners x, y.
-    """
-    pieces, count = ndimage.label(mask)
-    parts = []
-    for number, where in zip(range(1, count + 1), ndimage.find_objects(pieces), strict=True):
-        offset = np.array([where[1].start, where[0].start], np.float64)
-        rings = [ring + offset for ring in _rings(pieces[where] == number)]
-        parts.append(tuple(sorted(rings, key=lambda ring: -abs(area(ring)))))
-    return tuple(parts)
-
-
-def _rings(piece: np.ndarray) -> list[np.ndarray]:
-    """Every closed border of a piece, its inside to the right of each step."""
-    padded = np.pad(piece, 1).astype(np.int8)
-    down, across = np.diff(padded, axis=0)[:, 1:-1], np.diff(padded, axis=1)[1:-1]
-    steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for sign, (dx, dy), grid in ((1, (1, 0), down), (-1, (-1, 0), down), (-1, (0, 1), across), (1, (0, -1), across)):
-        for y, x in np.argwhere(grid == sign).tolist():
-            start = (x + (dx < 0), y + (dy < 0))
-            steps.setdefault(start, []).append((dx, dy))
-    rings = []
-    while steps:
-        start = point = next(iter(steps))
-        heading = steps[start][0]
-        corners: list[tuple[int, int]] = []
-        while True:
-            ways = steps[point]
-            # Where two pixels touch at a corner, turn right: they are then not connected, as in 4-connected pieces.
-            right = (-heading[1], heading[0])
-            step = right if right in ways and len(ways) > 1 else ways[0]
-            if len(ways) > 1 and step != right:
-                step = next((w for w in ways if w == heading), ways[0])
-            ways.remove(step)
-            if not ways:
-                del steps[point]
-            if not corners or step != heading:
-                corners.append(point)
-            heading = step
-            point = (point[0] + step[0], point[1] + step[1])
-            if point == start:
-                break
-        rings.append(np.array(corners, np.float64))
-    return rings
-
-
 def keyhole(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
     """The rings of outlines that do not overlap, joined into one ring that fills the same pixels.
 
@@ -206,12 +159,6 @@ def keyhole(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
         at = int(gaps.argmin())
         path = np.concatenate([path[: at + 1], ring, ring[:1], path[at:]])
     return path
-
-
-def area(ring: np.ndarray) -> float:
-    """The area of a ring, positive where it runs clockwise on the screen."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]) / 2 if len(ring) else 0.0
 
 
 def runs_of(mask: np.ndarray) -> list[int]:
