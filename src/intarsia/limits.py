@@ -20,6 +20,7 @@ MEMBERS = 4_000_000  # files of an archive
 RATIO = 200  # times the size of an archive that its files may have, beyond what any archive may unpack to:
 UNPACKED = 1 << 30  # bytes
 POINTS = 2_000_000  # of one polygon
+CORNERS = 40_000_000  # of all polygons of one label map: 30 bytes each while they are traced
 CROSSINGS = 1 << 27  # places at which the edges of one polygon cross the middles of rows: 134 million take some seconds
 
 
@@ -65,6 +66,17 @@ def check_points(count: int, where: object) -> None:
     """
     if count > POINTS:
         raise DataError(f"{where}: a polygon of {count:,} points; at most {POINTS:,} are drawn, so simplify it")
+
+
+def check_corners(count: int, where: object) -> None:
+    """Refuse a label map whose polygons have more corners than `CORNERS`.
+
+    Raises: DataError.
+    """
+    if count > CORNERS:
+        raise DataError(
+            f"{where}: polygons of more than {CORNERS:,} corners; smooth the label map or predict at a lower level first"
+        )
 
 
 def check_document(size: int, where: object, most: int = DOCUMENT) -> None:

@@ -31,16 +31,19 @@ from ..postprocess import VIEWS
 from ..structures import Labels
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_wanted
+from .large.source import spacing_of
 from .prediction import Prediction
 from .predictor import Predictor
 from .results import KINDS as RESULTS
 from .results import Gathered, expected, told_together
 from .uncertainty import KINDS
 from .uncertainty import uncertainty as uncertainty_of
+from .vectors import Vectors, check_vectors, place_of, write_vectors
 from .writing import Made, image_ids, write_probabilities
 
 LINES, UNSURE, PROBABLE = "predictions.jsonl", "uncertainty", "probabilities"
 FORMS = ("npy", "tif")  # of probabilities
+NO_VECTORS = Vectors()
 VARIANCES = ("mc-dropout", "tta")  # kinds of uncertainty whose pictures show the root
 
 
@@ -83,6 +86,7 @@ class Wanted:
         probabilities: "npy" or "tif"; those of each class and pixel are written as well, [K, H, W] float32.
         values: label maps hold the raw values of the data set, such as 0 and 255, instead of class numbers.
         min_score: overlays show the objects that score at least this, 0..1; files hold all that the model found.
+        vectors: polygons of label maps, and measures of their regions.
     """
 
     alpha: float = 0.5
@@ -91,6 +95,7 @@ class Wanted:
     probabilities: str | None = None
     values: bool = False
     min_score: float = SURE
+    vectors: Vectors = NO_VECTORS
 
     def __post_init__(self) -> None:
         if self.uncertainty is not None and self.uncertainty not in KINDS:
@@ -99,6 +104,7 @@ class Wanted:
             raise DataError(f"probabilities are no {self.probabilities!r}{nearest(self.probabilities, FORMS)}")
         check_alpha(self.alpha)
         check_min_score(self.min_score)
+        check_vectors(self.vectors)
 
 
 def predict(
@@ -120,6 +126,7 @@ def predict(
     probabilities: str | None = None,
     values: bool = False,
     min_score: float = SURE,
+    vectors: Vectors = NO_VECTORS,
     large: Large = USUAL,
     progress: Callable[[str, float], None] | None = None,
 ) -> Predictions:
@@ -131,7 +138,7 @@ def predict(
         model: a Predictor, a checkpoint, or the folder of a run; several models, "a,b", are averaged.
         inputs: pictures, folders of pictures, or patterns such as "day*/*.jpg".
         out: the folder for the results.
-        alpha, uncertainty, clear, probabilities, values, min_score: as for `Wanted`.
+        alpha, uncertainty, clear, probabilities, values, min_score, vectors: as for `Wanted`.
         settings: for a model that is loaded: windows and views, as for `Predictor.load`.
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
@@ -145,7 +152,7 @@ def predict(
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
-    wanted = Wanted(alpha, clear, uncertainty, probabilities, values, min_score)
+    wanted = Wanted(alpha, clear, uncertainty, probabilities, values, min_score, vectors)
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -164,9 +171,14 @@ def predict(
     if any(beyond):
         check_wanted(predictor, wanted)
     ours = [
-        [*large.files(name), f"overlays/{name}.png"]
-        if own
-        else targets(name, uncertainty, kind, predictor.labels, probabilities)
+        [
+            *vectors.files(name),
+            *(
+                [*large.files(name), f"overlays/{name}.png"]
+                if own
+                else targets(name, uncertainty, kind, predictor.labels, probabilities)
+            ),
+        ]
         for name, own in zip(names, beyond, strict=True)
     ]
     _keep_apart(paths, ours, Path(out))
@@ -200,6 +212,8 @@ def _check(predictor: Predictor, wanted: Wanted) -> None:
         if expected(predictor.task, predictor.labels) is not Labels:
             raise ModelError("raw values are those of label maps, and this model answers with something else")
         raw_of(np.arange(predictor.labels.num_classes), predictor.labels)
+    if wanted.vectors.asked and expected(predictor.task, predictor.labels) is not Labels:
+        raise ModelError("polygons and measures are those of label maps, and this model answers with something else")
     asked = "probabilities" if wanted.probabilities else "uncertainty" if wanted.uncertainty else ""
     if asked and predictor.returns is not None and predictor.returns not in VIEWS:
         raise ModelError(
@@ -293,6 +307,10 @@ def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, w
     made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values, wanted.min_score)
     line = RESULTS[type(prediction.answer)].write(made, results)
     whole(made)
+    if wanted.vectors.asked:
+        place = place_of(name, prediction.size, prediction.path)
+        spacing = wanted.vectors.spacing or spacing_of(prediction.path)
+        line |= write_vectors([prediction.labels], place, prediction.space, wanted.vectors, spacing, results)
     overlay = f"overlays/{name}.png"
     with results.file(overlay) as file:
         prediction.overlay(wanted.alpha, wanted.clear, wanted.min_score).save(file)

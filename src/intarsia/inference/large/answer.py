@@ -13,6 +13,7 @@ from ...draw import overlay_answer
 from ...errors import DataError, ModelError, nearest
 from ...output import Output
 from ...structures import Labels
+from ..vectors import place_of, write_vectors
 from .blank import Rule, rule_of
 from .files import write_tiff, write_zarr
 from .run import check_large, fill, head_of, step_of
@@ -115,6 +116,10 @@ def answer_large(
                 made = str(write_zarr(results, f"{name}.zarr", store, source, predictor.labels))
                 line |= {"zarr": made} if line else {"labels": made, "zarr": made}
             line |= _told(predictor, source, store, rule)
+            if wanted.vectors.asked:
+                spacing, size = wanted.vectors.spacing or source.spacing, (source.height, source.width)
+                place = place_of(name, size, None if large.level else path)
+                line |= write_vectors(store.rows(), place, predictor.labels, wanted.vectors, spacing, results)
             overlay = f"overlays/{name}.png"
             with results.file(overlay) as file:
                 _overlay(predictor, source, store, wanted).save(file)

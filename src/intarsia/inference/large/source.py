@@ -98,6 +98,15 @@ def is_large(path: Path) -> bool:
     return pixels > PIXELS or pixels * first[0].samples * max(first[0].bits, 8) // 8 > DECODED
 
 
+def spacing_of(path: Path | None) -> tuple[float, float] | None:
+    """Read the micrometers a pixel (down, across) that the tags of a TIFF say; None for any other picture."""
+    if path is None or not path.is_file() or not _is_tiff(path):
+        return None
+    from .tiff import spacing_of_tiff
+
+    return spacing_of_tiff(path)
+
+
 def checked_level(path: Path, level: int, sizes: list[tuple[int, int]]) -> int:
     """Refuse a level that a pyramid does not have.
 

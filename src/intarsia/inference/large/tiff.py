@@ -162,6 +162,19 @@ class Tiff:
         self._file.close()
 
 
+def spacing_of_tiff(path: Path) -> tuple[float, float] | None:
+    """Read the micrometers a pixel (down, across) of a TIFF's first page; None where its tags do not say it.
+
+    Raises: MissingExtra without tifffile.
+    """
+    tifffile = extra("tifffile", "large")
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _spacing(file, file.pages[0])
+    except Exception:  # whoever reads the pixels says what is wrong with the file
+        return None
+
+
 def _levels(path: Path, file: Any) -> list[Any]:
     """The pages of the pyramid of the first picture, the largest first.
 
