@@ -96,3 +96,16 @@ def test_a_folder_of_folders_says_how_to_go_deeper(tree):
 )
 def test_results_have_names_of_their_own_on_any_disk(paths, names):
     assert result_names([Path(path) for path in paths]) == names
+
+
+def test_a_list_of_paths_stands_for_its_files(tree):
+    (tree / "list.txt").write_text("# two\nb.png\n\ndeep/../b.png\n".replace("deep/../", ""))
+    assert expand(f"@{tree}/list.txt") == [tree / "b.png"]
+    (tree / "list.txt").write_text("b.png\nnone.png\nhere/nor there.png\n")
+    with pytest.raises(
+        DataError, match=r"list.txt: 2 of its 3 files are missing: .*none.png, .*nor there.png; correct the"
+    ):
+        expand(f"@{tree}/list.txt")
+    (tree / "list.txt").write_text("# nothing\n")
+    with pytest.raises(DataError, match="the list names no pictures; write one path a line"):
+        expand(f"@{tree}/list.txt")

@@ -10,6 +10,21 @@ import typer
 
 from ..characters import one_line
 from ..errors import ModelError, counted, nearest
+from .large import (
+    Always,
+    As,
+    Form,
+    Level,
+    Measure,
+    MinSize,
+    Polygons,
+    Simplify,
+    SkipBlank,
+    Spacing,
+    bar,
+    large_of,
+    vectors_of,
+)
 from .terminal import AsJson, Overwrite, answer, console, refuse
 from .views import Crf, CrfWith, Decide, Flip, Overlap, Scales, Window, decisions_of, settings_of
 
@@ -28,7 +43,11 @@ def predict(
     ],
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or patterns such as 'day*/*.jpg'."),
+        typer.Argument(
+            metavar="INPUT",
+            help="Pictures (slides, large TIFFs and Zarr arrays too), folders of pictures, patterns such as 'day*/*.jpg', or "
+            "@list.txt, one path a line.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")],
     alpha: Annotated[float, typer.Option(min=0, max=1, help="How strongly the overlay covers the picture.")] = 0.5,
@@ -90,6 +109,16 @@ def predict(
             help="Overlays and counts show objects that score at least this; results.json has all.",
         ),
     ] = 0.5,
+    server: As = "",
+    polygons: Polygons = "",
+    measure: Measure = False,
+    spacing: Spacing = "",
+    min_size: MinSize = 0,
+    simplify: Simplify = 0.0,
+    large: Always = None,
+    level: Level = 0,
+    skip_blank: SkipBlank = "",
+    form: Form = "tif",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
@@ -97,27 +126,33 @@ def predict(
     from ..inference import Predictor
     from ..inference import predict as run
 
+    vectors = vectors_of(polygons, measure, spacing, min_size, simplify)
     settings = settings_of(window, overlap, flip, scales, crf, crf_with)
     predictor = Predictor.load(model, device=device, task=task, settings=settings)
     chosen = decisions_of(decide)
     if threshold is not None:
         chosen["threshold"] = threshold_of(threshold, predictor)
     predictor = predictor.deciding(decide=chosen) if chosen else predictor
-    found = run(
-        predictor,
-        inputs,
-        out,
-        alpha=alpha,
-        clear=clear,
-        uncertainty=uncertainty,
-        probabilities=probabilities,
-        values=values,
-        min_score=min_score,
-        workers=workers,
-        overwrite=overwrite,
-        say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),
-        done=show_failures if as_json else show,
-    )
+    with bar() as progress:
+        found = run(
+            predictor,
+            inputs,
+            out,
+            alpha=alpha,
+            clear=clear,
+            uncertainty=uncertainty,
+            probabilities=probabilities,
+            values=values,
+            min_score=min_score,
+            vectors=vectors,
+            server=server,
+            large=large_of(large, level, skip_blank, form),
+            progress=progress,
+            workers=workers,
+            overwrite=overwrite,
+            say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),
+            done=show_failures if as_json else show,
+        )
     lines, failed = found.lines, found.failed
     if as_json:
         tree: dict[str, Any] = {

@@ -20,11 +20,13 @@ from torch import Tensor
 
 from ..data.files.codecs import read_image
 from ..data.files.formats import SUFFIXES, told_unread, unread
+from ..documents import read_lines
 from ..errors import DataError, nearest
 from ..naming import distinct, key
 from .large.source import is_large
 
 _CHANNEL = re.compile(r"(.+)_\d{4}")  # nnU-Net's names of files that hold one channel
+LIST = "@"  # begins an input that is a file of paths
 RESULTS = ("overlays", "probabilities", "uncertainty")  # folders of results beside the label maps
 
 
@@ -32,9 +34,9 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
     """The picture files that files, folders and patterns such as "day*/*.jpg" stand for, in order and each once.
 
     Of a folder, the picture files directly in it are taken, sorted by name, hidden ones left out; "folder/**/*.png"
-    goes deeper. A file named in full is taken whatever its suffix.
+    goes deeper. A file named in full is taken whatever its suffix; "@list.txt" is a file that lists paths, one a line, from its own folder.
 
-    Raises: DataError for an input that is missing, and a folder or pattern without pictures.
+    Raises: DataError for an input that is missing, a list with files that are missing, and a folder or pattern without pictures.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     found: dict[Path, None] = {}
@@ -44,6 +46,8 @@ def expand(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
             found.update(dict.fromkeys(_pictures_in(path)))
         elif path.exists():
             found[path] = None
+        elif str(text).startswith(LIST):
+            found.update(dict.fromkeys(_listed(Path(str(text)[1:]))))
         elif glob.has_magic(str(text)):
             found.update(dict.fromkeys(_matching(str(text))))
         else:
@@ -123,6 +127,19 @@ def _pictures_in(folder: Path) -> list[Path]:
         where = f"; {deeper} lie deeper: write '{folder}/**/*'" if deeper else ""
         raise DataError(f"{folder}: the folder holds no pictures ({', '.join(SUFFIXES)}){where}")
     return inside
+
+
+def _listed(path: Path) -> list[Path]:
+    lines = [line.strip() for line in read_lines(path)]
+    listed = [path.parent / line for line in lines if line and not line.startswith("#")]
+    if not listed:
+        raise DataError(f"{path}: the list names no pictures; write one path a line")
+    missing = [one for one in listed if not one.exists()]
+    if missing:
+        shown = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
+        count = f"{len(missing)} of its {len(listed)} files {'is' if len(missing) == 1 else 'are'} missing"
+        raise DataError(f"{path}: {count}: {shown}; correct the list")
+    return listed
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -20,30 +21,26 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..draw.maps import check_alpha, cleared
-from ..draw.shapes import check_min_score
-from ..errors import DataError, IntarsiaError, ModelError, nearest
-from ..labels import LabelSpace, raw_of
+from ..errors import DataError, IntarsiaError
+from ..labels import LabelSpace
 from ..metrics.image_matches import SURE
 from ..naming import key
 from ..output import Output
-from ..postprocess import VIEWS
 from ..structures import Labels
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
-from .large.answer import USUAL, Large, answer_large, check_forms, check_wanted
+from .large.answer import USUAL, Large, answer_large, check_forms, check_possible
 from .large.source import spacing_of
 from .prediction import Prediction
 from .predictor import Predictor
 from .results import KINDS as RESULTS
 from .results import Gathered, expected, told_together
-from .uncertainty import KINDS
+from .servers import SERVERS, check_server
 from .uncertainty import uncertainty as uncertainty_of
-from .vectors import Vectors, check_vectors, place_of, write_vectors
+from .vectors import Vectors, place_of, write_vectors
+from .wanted import NO_VECTORS, Wanted, check_wanted
 from .writing import Made, image_ids, write_probabilities
 
 LINES, UNSURE, PROBABLE = "predictions.jsonl", "uncertainty", "probabilities"
-FORMS = ("npy", "tif")  # of probabilities
-NO_VECTORS = Vectors()
 VARIANCES = ("mc-dropout", "tta")  # kinds of uncertainty whose pictures show the root
 
 
@@ -75,38 +72,6 @@ class Predictions:
         return [line for line in self.lines if "error" in line]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is written of each picture beside its answer.
-
-    Args:
-        alpha: how strongly the overlay covers the picture, 0..1.
-        clear: the class that overlays leave clear; None: "background" where there are two classes, "": none.
-        uncertainty: of `KINDS`; a map of it is written as well, [H, W] float32 of 0 (sure) to 1.
-        probabilities: "npy" or "tif"; those of each class and pixel are written as well, [K, H, W] float32.
-        values: label maps hold the raw values of the data set, such as 0 and 255, instead of class numbers.
-        min_score: overlays show the objects that score at least this, 0..1; files hold all that the model found.
-        vectors: polygons of label maps, and measures of their regions.
-    """
-
-    alpha: float = 0.5
-    clear: str | None = None
-    uncertainty: str | None = None
-    probabilities: str | None = None
-    values: bool = False
-    min_score: float = SURE
-    vectors: Vectors = NO_VECTORS
-
-    def __post_init__(self) -> None:
-        if self.uncertainty is not None and self.uncertainty not in KINDS:
-            raise ModelError(f"there is no uncertainty {self.uncertainty!r}{nearest(self.uncertainty, KINDS)}")
-        if self.probabilities is not None and self.probabilities not in FORMS:
-            raise DataError(f"probabilities are no {self.probabilities!r}{nearest(self.probabilities, FORMS)}")
-        check_alpha(self.alpha)
-        check_min_score(self.min_score)
-        check_vectors(self.vectors)
-
-
 def predict(
     model: Predictor | str | Path,
     inputs: str | Path | Iterable[str | Path],
@@ -127,6 +92,7 @@ def predict(
     values: bool = False,
     min_score: float = SURE,
     vectors: Vectors = NO_VECTORS,
+    server: str = "",
     large: Large = USUAL,
     progress: Callable[[str, float], None] | None = None,
 ) -> Predictions:
@@ -138,7 +104,7 @@ def predict(
         model: a Predictor, a checkpoint, or the folder of a run; several models, "a,b", are averaged.
         inputs: pictures, folders of pictures, or patterns such as "day*/*.jpg".
         out: the folder for the results.
-        alpha, uncertainty, clear, probabilities, values, min_score, vectors: as for `Wanted`.
+        alpha, uncertainty, clear, probabilities, values, min_score, vectors, server: as for `Wanted`.
         settings: for a model that is loaded: windows and views, as for `Predictor.load`.
         device: for a model that is loaded; "auto" takes a GPU where there is one.
         workers: threads that read ahead.
@@ -152,7 +118,7 @@ def predict(
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
-    wanted = Wanted(alpha, clear, uncertainty, probabilities, values, min_score, vectors)
+    wanted = Wanted(alpha, clear, uncertainty, probabilities, values, min_score, vectors, server)
     if workers < 0:
         raise DataError(f"workers is {workers}; give the number of threads that read ahead, 0 or more")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -165,11 +131,12 @@ def predict(
         predictor = model.deciding(task, decide) if task or decide else model
     else:
         predictor = Predictor.load(model, device=device, task=task, decide=decide, settings=settings)
-    _check(predictor, wanted)
+    check_wanted(predictor, wanted)
     kind = expected(predictor.task, predictor.labels)
+    theirs = check_server(server, kind, predictor.labels).files(names) if server else []
     beyond = [large.takes(path) for path in paths]
     if any(beyond):
-        check_wanted(predictor, wanted)
+        check_possible(predictor, wanted)
     ours = [
         [
             *vectors.files(name),
@@ -182,7 +149,7 @@ def predict(
         for name, own in zip(names, beyond, strict=True)
     ]
     _keep_apart(paths, ours, Path(out))
-    results = Output(out, chain([LINES, *RESULTS[kind].whole], *ours), overwrite=overwrite)
+    results = Output(out, chain([LINES, *RESULTS[kind].whole, *theirs], *ours), overwrite=overwrite)
     parts = _Parts(paths, names, beyond, large, progress)
     lines = _write_all(predictor, parts, results, wanted, workers, done)
     return Predictions(results.folder, lines, sentence)
@@ -205,22 +172,6 @@ def targets(
     return [*own, f"overlays/{name}.png", *([f"{PROBABLE}/{name}.{sure}"] if sure else []), *maps]
 
 
-def _check(predictor: Predictor, wanted: Wanted) -> None:
-    """Refuse what this predictor cannot give, before the first picture."""
-    cleared(predictor.labels, wanted.clear)
-    if wanted.values:
-        if expected(predictor.task, predictor.labels) is not Labels:
-            raise ModelError("raw values are those of label maps, and this model answers with something else")
-        raw_of(np.arange(predictor.labels.num_classes), predictor.labels)
-    if wanted.vectors.asked and expected(predictor.task, predictor.labels) is not Labels:
-        raise ModelError("polygons and measures are those of label maps, and this model answers with something else")
-    asked = "probabilities" if wanted.probabilities else "uncertainty" if wanted.uncertainty else ""
-    if asked and predictor.returns is not None and predictor.returns not in VIEWS:
-        raise ModelError(
-            f"{asked} are of the classes of each pixel, and this model returns {predictor.returns.__name__}, which has none"
-        )
-
-
 def _keep_apart(paths: Sequence[Path], ours: Sequence[Sequence[str]], out: Path) -> None:
     """Refuse results that would be written over the pictures they are made from."""
     given, folder = {key(str(path.resolve())): path for path in paths}, out.resolve()
@@ -228,6 +179,9 @@ def _keep_apart(paths: Sequence[Path], ours: Sequence[Sequence[str]], out: Path)
         picture = given.get(key(str(folder / target)))
         if picture is not None and (folder / target).exists() and picture.samefile(folder / target):
             raise DataError(f"the result for {picture} would be written over it; choose another folder with --out")
+
+
+Several = tuple[Callable[[Made], None] | None, ...]  # what adds a picture to the files of all pictures
 
 
 class _Parts(NamedTuple):
@@ -251,7 +205,11 @@ def _write_all(
     lines: list[dict[str, Any]] = []
     paths, names = parts.paths, parts.names
     ids = dict(zip(names, image_ids(list(names)), strict=True))
-    with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole:
+    if wanted.server:
+        submitted = SERVERS[wanted.server].opened(results, predictor.labels, ids, wanted.server)
+    else:
+        submitted = nullcontext()
+    with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole, submitted as submit:
 
         def note(line: dict[str, Any]) -> None:
             lines.append(line)
@@ -275,7 +233,7 @@ def _write_all(
             for prediction in predictor.stream(several, workers=workers, failed=failed, probabilities=keep):
                 # results and failures come in the order of the paths
                 path, name = paths[len(lines)], names[len(lines)]
-                line = {"image": str(path), **_write(prediction, name, results, wanted, whole)}
+                line = {"image": str(path), **_write(prediction, name, results, wanted, (whole, submit))}
                 if prediction.note:
                     line["note"] = prediction.note
                 if wanted.uncertainty is not None:
@@ -302,11 +260,13 @@ def _write_large(
         return {"error": str(error)}
 
 
-def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, whole: Gathered) -> dict[str, Any]:
+def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, several: Several) -> dict[str, Any]:
     """Write one picture's answer, overlay and probabilities; returns what its line says of them."""
     made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values, wanted.min_score)
     line = RESULTS[type(prediction.answer)].write(made, results)
-    whole(made)
+    for add in several:
+        if add is not None:
+            add(made)
     if wanted.vectors.asked:
         place = place_of(name, prediction.size, prediction.path)
         spacing = wanted.vectors.spacing or spacing_of(prediction.path)

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data.folders.layout import channels_of
 from ..errors import DataError
 from .inputs import channel_files, fit_channels, read
+from .large.source import is_large
 
 Given = str | Path | Image.Image | np.ndarray | Tensor  # what a user calls a picture
 
@@ -35,6 +36,11 @@ def read_picture(image: Given, in_channels: int) -> Picture:
     Raises: DataError that names its file.
     """
     path = Path(image) if isinstance(image, str | Path) else None
+    if path is not None and is_large(path):
+        raise DataError(
+            f"{path}: is read region by region; `intarsia predict`, or predictor.write(path, out) in Python, answers it tile row "
+            "by tile row"
+        )
     try:
         files = channel_files(path) if path is not None else ()
         if len(files) > 1 and len(files) != in_channels:

@@ -15,6 +15,7 @@ from PIL import Image
 from intarsia.errors import DataError, MissingExtra
 from intarsia.inference.large import is_large, open_source
 from intarsia.inference.large.rows import Rows
+from intarsia.inference.large.stacked import Stacked
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (130, 170, 3), np.uint8)
 REGIONS = [(0, 0, 130, 170), (0, 0, 1, 1), (129, 169, 1, 1), (31, 15, 70, 90), (64, 48, 16, 16), (5, 0, 3, 170)]
@@ -219,3 +220,22 @@ def test_rows_hand_out_windows_and_forget_what_lies_above(tmp_path: Path, monkey
     rows.source.close()
     assert read == [(top, min(16, 130 - top)) for top in range(32, 130, 16)]  # each row of tiles once
     assert rows._kept[0].top == 80
+
+
+def test_rasters_of_different_grids_are_refused(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"tile": (32, 32), "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", PICTURE[..., 0], **options)
+    tifffile.imwrite(tmp_path / "b.tif", PICTURE[..., 1], **options)
+    tifffile.imwrite(tmp_path / "c.tif", PICTURE[:100, :, 1], **options)
+    place = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0, 0, 0, 500.0, 900.0, 0), True)]
+    tifffile.imwrite(tmp_path / "d.tif", PICTURE[..., 1], extratags=place, **options)
+    a, b, c, d = (open_source(tmp_path / f"{name}.tif") for name in "abcd")
+    with pytest.raises(
+        DataError, match=r"a.tif and c.tif have different grids \(170 x 130 and 170 x 100 pixels\); warp"
+    ):
+        Stacked([a, c])
+    with pytest.raises(DataError, match=r"a.tif and d.tif have different grids \(other places on earth\)"):
+        Stacked([a, d])
+    check(Stacked([a, b]), PICTURE[..., :2])
+    for source in (c, d):
+        source.close()

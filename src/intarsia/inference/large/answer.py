@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,16 +13,18 @@ from ...draw import overlay_answer
 from ...errors import DataError, ModelError, nearest
 from ...output import Output
 from ...structures import Labels
+from ..inputs import channel_files
 from ..vectors import place_of, write_vectors
 from .blank import Rule, rule_of
 from .files import write_tiff, write_zarr
 from .run import check_large, fill, head_of, step_of
 from .source import Source, is_large, open_source
+from .stacked import Stacked
 from .store import Store
 
 if TYPE_CHECKING:
-    from ..job import Wanted
     from ..predictor import Predictor
+    from ..wanted import Wanted
 
 FORMS = ("tif", "zarr")
 UNFINISHED = ".unfinished"  # ends the folder of a large picture's finished tile rows
@@ -68,13 +70,18 @@ def check_forms(forms: tuple[str, ...]) -> None:
         raise DataError(f"no form is given for large label maps; choose from {', '.join(FORMS)}")
 
 
-def check_wanted(predictor: Predictor, wanted: Wanted) -> None:
+def check_possible(predictor: Predictor, wanted: Wanted) -> None:
     """Refuse what is not written of a large picture.
 
     Raises: ModelError.
     """
     check_large(predictor)
-    asked = {"probabilities": wanted.probabilities, "uncertainty": wanted.uncertainty, "raw values": wanted.values}
+    asked = {
+        "probabilities": wanted.probabilities,
+        "uncertainty": wanted.uncertainty,
+        "raw values": wanted.values,
+        "files of servers": wanted.server,
+    }
     if extra := next((name for name, given in asked.items() if given), None):
         raise ModelError(
             f"{extra} are not written of pictures beyond memory; leave that out, or cut the picture into tiles"
@@ -102,7 +109,7 @@ def answer_large(
     Raises: DataError for a picture that cannot be read, and a full disk; ModelError as `Predictor.output`.
     """
     rule = rule_of(large.skip_blank, predictor.labels) if large.skip_blank else None
-    with closing(open_source(path, large.level)) as source:
+    with closing(_opened(path, large.level)) as source:
         head = head_of(predictor, source, rule, large.level)
         with closing(Store(results.folder / f"{name}{UNFINISHED}", head, anew=results.overwrite)) as store:
             before = store.done
@@ -128,6 +135,18 @@ def answer_large(
             line["note"] = "; ".join(filter(None, told))
             store.remove()
     return line
+
+
+def _opened(path: Path, level: int) -> Source:
+    """The source of a picture, which may have a file for each channel."""
+    files = channel_files(path)
+    if len(files) == 1:
+        return open_source(path, level)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(closing(open_source(file, level))) for file in files]
+        stacked = Stacked(sources)
+        stack.pop_all()
+    return stacked
 
 
 def _told(predictor: Predictor, source: Source, store: Store, rule: Rule | None) -> dict[str, Any]:
