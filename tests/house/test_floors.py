@@ -11,7 +11,7 @@ FLOORS = [
     {"labels", "blocks", "limits", "naming", "output", "polygons"},
     {"documents"},
     {"config", "encoders", "losses", "metrics", "postprocess", "data"},
-    {"models", "annotations", "draw", "classic"},
+    {"models", "annotations", "draw", "classical"},
     {"datasets"},
     {"checkpoint"},
     {"inference", "doctor"},
@@ -30,7 +30,7 @@ ONLY = {
 }
 STANDING = (  # the rooms that exist today
     "errors structures characters version limits naming output polygons documents labels blocks config encoders losses metrics postprocess data models "
-    "annotations draw checkpoint datasets inference doctor evaluation report training study lab cli"
+    "annotations draw classical checkpoint datasets inference doctor evaluation report training study lab cli"
 ).split()
 
 

@@ -16,6 +16,7 @@ from torch.nn.modules.module import (
 )
 from torch.overrides import TorchFunctionMode
 
+from .. import classical
 from ..errors import CheckpointError, IntarsiaError
 from ..labels import LabelSpace
 from ..limits import MEMBER, OPTION, OPTIONS, PARTS
@@ -32,7 +33,7 @@ class Checkpoint:
     """A trained network, and what is needed to use it, to judge it and to train on.
 
     Args:
-        model: a name of the catalogue, or of a peer's variant of it; None for a network of the user's own.
+        model: a name of the catalogue, of a peer's variant of it, or of a method of `classical`; None for a network of the user's own.
         options: the keyword arguments of its constructor, all but `num_classes`; plain data.
         in_channels: channels of the images it was trained on.
         mean, std: one number for each channel, in units of the full scale (255 or 65535).
@@ -128,6 +129,10 @@ class Checkpoint:
     def _architecture(self) -> nn.Module:
         from .foreign.variants import build, output_of  # here, because that room makes checkpoints itself
 
+        if self.model is not None and classical.is_classical(self.model):
+            raise CheckpointError(
+                f"{self.model} is a method from before deep learning and no network; predict, evaluate, compare and road take it"
+            )
         if self.model is None:
             raise CheckpointError(
                 "the checkpoint holds weights of a network of the user's own, which it cannot build; "

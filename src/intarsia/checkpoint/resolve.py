@@ -4,6 +4,7 @@ runs/a                              the folder of a run
 runs/a/best.safetensors             a checkpoint
 torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
 smp:someone/network, hf:...         any repository of the hub that a loader reads
+classical:otsu                      a method from before deep learning, which learns nothing (`classical`)
 x.pth, x.safetensors, a folder      another library's file, or what its save_pretrained wrote
 """
 
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from .. import classical
 from ..characters import one_line
 from ..errors import CheckpointError, nearest
 from ..labels import LabelSpace
@@ -54,22 +56,40 @@ def resolve(
     """Open what a name means, and download it first where it is a public model that is not here yet.
 
     Args:
-        model: a checkpoint, the folder of a run, a public model's name, a foreign file or folder.
+        model: a checkpoint, the folder of a run, a public model's name, a classical method's name with its parameters, a
+            foreign file or folder.
         state: as for `load`, of a checkpoint of ours.
         labels: the classes of a foreign network; None: as its source names them, else "class 0", "class 1", ...
         options: of a foreign network: what its tensors do not tell, as for `load_foreign`.
         say: hears what was assumed, and what a licence forbids at the first use.
         tell: hears how much of a download has arrived.
 
-    Raises: CheckpointError saying what there is instead, with the nearest name.
+    Raises: CheckpointError saying what there is instead, with the nearest name; ModelError for a classical method or a
+        parameter that there is not.
     """
     path = Path(model)
+    if not path.exists() and classical.is_method(str(model)):
+        return _classical(str(model))
     if path.exists() or not _is_public(str(model)):
         if not is_foreign(path):
             return load(_or_public(model), state)
         found = load_foreign(path, **options)
         return _named(found, str(model), labels, say)
     return _public(str(model), labels, options, say, tell)
+
+
+def _classical(name: str) -> Checkpoint:
+    """A method that learns nothing, described as a network is, without weights."""
+    method, options, foreground = classical.parsed(name)
+    return Checkpoint(
+        model=f"{classical.PREFIX}{method}",
+        options=options,
+        labels=LabelSpace(("background", foreground)),
+        in_channels=3,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        weights={},
+    )
 
 
 def is_foreign(path: Path) -> bool:

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import ModelError, nearest
 from .architectures import FAMILIES, about, rows
+from .classical import list_classical
 from .pretrained import pretrained as list_public
 from .terminal import AsJson, answer, console, facts, table
 
@@ -50,15 +51,24 @@ def models(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="The public models whose weights load by name, instead.")
     ] = False,
+    classical: Annotated[
+        bool, typer.Option("--classical", help="The methods from before deep learning, instead.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The table as the README holds it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the architectures, with paper and size; or show one in full."""
     filters = {"family": family, "since": since, "until": until, "max_parameters": max_parameters}
+    if pretrained and classical:
+        raise ModelError("--pretrained and --classical are two lists; ask for one")
     if pretrained:
         if given := [key for key, value in filters.items() if value is not None]:
             raise ModelError(f"--{given[0].replace('_', '-')} filters the architectures; leave it or --pretrained out")
         return list_public(name, as_json)
+    if classical:
+        if given := [key for key, value in filters.items() if value is not None]:
+            raise ModelError(f"--{given[0].replace('_', '-')} filters the architectures; leave it or --classical out")
+        return list_classical(name, as_json)
     if name is not None:
         if given := [key for key, value in filters.items() if value is not None]:
             raise ModelError(f"--{given[0].replace('_', '-')} filters the list; leave it out to see {name!r}")

@@ -38,7 +38,8 @@ def predict(
         typer.Argument(
             metavar="MODEL",
             help="A checkpoint, the folder of a run, a public model such as torchvision:deeplabv3_resnet50 "
-            "(`intarsia models --pretrained`), or another library's file; MODEL,MODEL averages several.",
+            "(`intarsia models --pretrained`), a method such as classical:otsu (`intarsia models --classical`), or another "
+            "library's file; MODEL,MODEL averages several.",
         ),
     ],
     inputs: Annotated[

@@ -21,6 +21,7 @@ from ..output import Output
 from ..structures import Answer, Labels, Sample
 from .entry import dataset_of
 from .folders import truth_of
+from .foreground import on_classes_of
 from .from_files.masks import MaskFolder, Predictions, alone
 from .from_files.semantic import score_masks
 from .reading import told
@@ -72,6 +73,7 @@ def compare(
     if given and all(side.predictor is None for side in sides):
         raise DataError(f"{', '.join(given)} says how models predict, and neither {a} nor {b} is one; leave it out")
     dataset, pairs = _truth(sides, labels, split, root, classes)
+    sides = [_named(side, dataset) for side in sides]
     space = _space(sides, dataset)
     _one_answer(sides)
     results = Output(out, ("compare.json", "compare.html"), overwrite=overwrite) if out is not None else None
@@ -112,6 +114,13 @@ class _Side(NamedTuple):
     path: Path
     predictor: Predictor | None = None
     counts: Any = None
+
+
+def _named(side: _Side, dataset: Any) -> _Side:
+    """A side whose method has learned no classes, with those of the data set."""
+    if side.predictor is None or dataset is None:
+        return side
+    return side._replace(predictor=on_classes_of(side.predictor, dataset)[0])
 
 
 def _opened(

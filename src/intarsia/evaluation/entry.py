@@ -28,6 +28,7 @@ from ..metrics import bootstrap
 from ..output import Output
 from ..postprocess import check_options
 from .folders import HOLDOUT, fitted, named, part, scored
+from .foreground import on_classes_of
 from .scoring import score
 from .tallies import LabelScore, Score
 from .written import called, spelled, write
@@ -58,7 +59,8 @@ def evaluate(
     """Score a model on a data set, and write scores.json, images.safetensors and report.html when a folder is given.
 
     Args:
-        model: a checkpoint, the folder of a run, several of them as "a,b", a Predictor, or, with `labels`, a network whose encoder knows how its
+        model: a checkpoint, the folder of a run, several of them as "a,b", a classical method such as "classical:otsu", a
+            Predictor, or, with `labels`, a network whose encoder knows how its
             images are normalized.
         data: None for the data the checkpoint was trained on; a data set's name; a folder; or a data set: anything with
             a length whose items are Samples or (image, labels, name).
@@ -89,6 +91,9 @@ def evaluate(
     predictor = predictor.deciding(decide=decide) if decide else predictor
     dataset, source, opener = dataset_of(predictor, data, split, root)
     check_whole(dataset)
+    predictor, finds = on_classes_of(predictor, dataset)
+    if finds:
+        source["values"] = "; ".join(filter(None, (source.get("values"), finds)))
     source = {"model": called(model), **source, **({"predicted": predictor.way} if predictor.way else {})}
     results = Output(out, RESULTS, overwrite=overwrite) if out is not None else None
     kept = KEPT if out is not None else 0

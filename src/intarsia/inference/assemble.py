@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from .. import classical
 from ..config import Predict, predict_settings
 from ..errors import CheckpointError, ModelError, counted
 from ..labels import LabelSpace
@@ -105,6 +106,12 @@ def assembled(
         if not isinstance(settings.window, str):
             raise ModelError(
                 f"{network} answers of whole pictures, which windows do not see; leave the window out, or make it whole"
+            )
+        return engine, temperature
+    if network is not None and classical.is_classical(network):  # whose rules are of whole pictures
+        if not isinstance(settings.window, str):
+            raise ModelError(
+                f"{network} goes by the whole picture, which windows do not see; leave the window out, or make it whole"
             )
         return engine, temperature
     windowed = Windowed(engine, settings.window, settings.overlap, settings.blend, classes=labels.num_classes)

@@ -18,13 +18,12 @@ from ..checkpoint import Checkpoint
 from ..config import Predict
 from ..errors import IntarsiaError, ModelError
 from ..labels import LabelSpace
-from ..models.catalogue import ARCHITECTURES
 from ..postprocess import check_options, decision
 from ..structures import Answer, Output
 from . import running
 from .assemble import described, summary
 from .engine import Engine, Torch, name_of, networks_of
-from .opened import opened
+from .opened import opened, returned
 from .prediction import Prediction
 from .reading import Given, read_ahead, read_picture
 
@@ -119,8 +118,8 @@ class Predictor:
         """The network of a checkpoint, ready for use.
 
         Args:
-            path: a checkpoint, the folder of a run, a public model's name such as "torchvision:deeplabv3_resnet50", or
-                another library's file; several, or "a,b": the mean of what they say, with task, settings and options of
+            path: a checkpoint, the folder of a run, a public model's name such as "torchvision:deeplabv3_resnet50", a
+                classical method's such as "classical:otsu", or another library's file; several, or "a,b": the mean of what they say, with task, settings and options of
                 the first.
             model: a network of the user's own, which gets the weights; needed where the catalogue does not have it.
             device: "auto" takes a GPU where there is one.
@@ -145,7 +144,7 @@ class Predictor:
             temperature=found.temperature,
         )
         predictor.checkpoint = first
-        predictor.returns = ARCHITECTURES[first.model].output if first.model in ARCHITECTURES else None
+        predictor.returns = returned(first.model)
         return predictor
 
     def deciding(self, task: str = "", decide: Mapping[str, Any] = MappingProxyType({})) -> Predictor:
