@@ -12,7 +12,8 @@ from torch import Tensor
 from ..labels import LabelSpace
 from ..structures import SemanticLogits
 from .catalogue import METHODS
-from .names import PREFIX, parsed
+from .learned import LEARNED, Classifier
+from .names import PREFIX, is_method, parsed
 from .options import checked
 from .picture import arrays
 
@@ -41,12 +42,22 @@ class Unlearned:
         return SemanticLogits(torch.stack([SURE - inside, inside], dim=1))  # [B, 2, H, W]
 
 
-def engine_of(model: str, options: Mapping[str, Any], weights: Mapping[str, Tensor], labels: LabelSpace) -> Unlearned:
+def is_classical(model: str) -> bool:
+    """Whether a checkpoint's model is a method of this room, one that learns or one that does not."""
+    return model in LEARNED or is_method(model)
+
+
+def engine_of(
+    model: str, options: Mapping[str, Any], weights: Mapping[str, Tensor], labels: LabelSpace
+) -> Unlearned | Classifier:
     """Make the engine of a checkpoint whose model is a classical method.
 
     Args:
         model, options, weights, labels: as the checkpoint has them.
 
-    Raises: ModelError where it names no method, or parameters that the method does not take.
+    Raises: ModelError where it names no method, or parameters that the method does not take; CheckpointError for arrays
+        that are no such classifier.
     """
+    if model in LEARNED:
+        return Classifier(model, options, weights, labels)
     return Unlearned(parsed(model).method, options)

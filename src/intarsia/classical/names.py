@@ -16,11 +16,6 @@ PREFIX = "classical:"
 FOREGROUND = "foreground"  # the name of the class that is not the background, and the key that names another
 
 
-def is_classical(model: str) -> bool:
-    """Whether a checkpoint's model is a method of this room."""
-    return is_method(model)
-
-
 class Named(NamedTuple):
     """A method and its parameters."""
 

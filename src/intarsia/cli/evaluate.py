@@ -20,7 +20,8 @@ NOT_SHARES = {  # numbers of measures that are distances, differences or sums of
 def evaluate(
     context: typer.Context,
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A checkpoint, the folder of a run, a public model, or classical:otsu.")
+        str,
+        typer.Argument(metavar="MODEL", help="A checkpoint, the folder of a run, a public model, or classical:otsu."),
     ],
     source: Annotated[
         str | None,

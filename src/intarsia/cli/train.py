@@ -30,6 +30,13 @@ def train(
         Path | None, typer.Option(help="Folder of the run; by default runs/<recipe>.", metavar="DIR")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in that folder stopped.")] = False,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What to train, short for model.name=NAME: an architecture, or random_forest or linear_svm on features.",
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +61,8 @@ def train(
     from ..training.budget import parsed
     from ..training.packaged import is_source, locate
 
+    if method is not None:
+        overrides = [f"model.name={method}", *(overrides or ())]
     if budget is not None:
         parsed(budget)
     if not Path(recipe).exists():

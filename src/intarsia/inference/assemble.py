@@ -108,7 +108,7 @@ def assembled(
                 f"{network} answers of whole pictures, which windows do not see; leave the window out, or make it whole"
             )
         return engine, temperature
-    if network is not None and classical.is_classical(network):  # whose rules are of whole pictures
+    if network is not None and classical.is_method(network):  # whose rules are of whole pictures
         if not isinstance(settings.window, str):
             raise ModelError(
                 f"{network} goes by the whole picture, which windows do not see; leave the window out, or make it whole"

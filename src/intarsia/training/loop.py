@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..classical import LEARNED
 from ..config import Recipe
 from ..errors import NotANumber, TrainingError, counted
 from . import changes
@@ -28,6 +29,7 @@ from . import recipe as recipes
 from . import resume as states
 from .advice import advice, sizes_of
 from .budget import parsed, spoken
+from .classifier import fit
 from .deterministic import deterministic
 from .events import Finished, Listener, Started, Stepped
 from .folder import check_folder
@@ -63,7 +65,7 @@ def train(
     profile: bool = False,
     quiet: bool = False,
 ) -> Path:
-    """Train a network.
+    """Train a network, or fit a classifier of pixels: `model.name` random_forest or linear_svm.
 
     Args:
         recipe: a file, a packaged recipe's name ("camvid"), plain data, or a Recipe; or a folder or an export to train on, for
@@ -99,6 +101,11 @@ def train(
     out = Path(out)
     check_folder(out)
     plan, chosen = recipes.planned(recipe, overrides, parsed(budget) if budget else None, out if resume else None)
+    if plan.model is not None and plan.model.name in LEARNED:
+        own = Own(model, data, augment, loss, optimizer)
+        return fit(
+            plan, out, own, resume=resume, start=start, budget=budget, profile=profile, quiet=quiet, on_event=on_event
+        )
     with (
         locked(out) if first_process() else nullcontext(),
         deterministic(plan.train.deterministic),

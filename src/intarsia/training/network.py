@@ -11,6 +11,7 @@ from torch import nn
 from ..blocks.drop_path import with_drop_path
 from ..checkpoint import Checkpoint, bare, build, output_of
 from ..checkpoint.wrapped import COMPILED
+from ..classical import LEARNED
 from ..config import Recipe
 from ..config.learning import Model
 from ..errors import TrainingError
@@ -51,6 +52,10 @@ def check_choice(recipe: Recipe, given: nn.Module | None) -> None:
     """
     if given is None and recipe.model is None:
         raise TrainingError("the recipe names no model; write model: {name: ...}, or pass model=")
+    if given is None and recipe.model is not None and recipe.model.name in LEARNED:
+        raise TrainingError(
+            f"{recipe.model.name} is fitted in one pass and has no steps; name a network of `intarsia models` for this"
+        )
     if given is not None and not isinstance(given, nn.Module):
         kind = f"the class {given.__name__}, not one of its objects" if isinstance(given, type) else repr(given)[:80]
         raise TrainingError(

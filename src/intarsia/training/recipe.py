@@ -17,11 +17,18 @@ from .packaged import is_source, locate
 def catalogues() -> dict[str, config.Catalogue]:
     """Name -> constructor for every choice in a recipe."""
     from ..checkpoint import NETWORKS
+    from ..classical import LEARNED
     from ..datasets.catalogue import CONSTRUCTORS as SETS
     from ..losses import LOSSES
     from .optimizers import OPTIMIZERS, SCHEDULES
 
-    return {"model": NETWORKS, "data": SETS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    return {
+        "model": {**NETWORKS, **LEARNED},
+        "data": SETS,
+        "loss": LOSSES,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+    }
 
 
 def load(source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[str] = ()) -> Recipe:
@@ -33,7 +40,18 @@ def load(source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     Raises: RecipeError that names the place and the nearest key.
     """
     tree, where = config.read(locate(source) if isinstance(source, str | Path) else source)
-    return config.parse(config.override(tree, overrides), where, catalogues())
+    changed = config.override(tree, overrides)
+    if learns_at_once(changed):  # its budget is one pass over the samples, whatever stands there for a network
+        changed["train"] = {**{k: v for k, v in (changed.get("train") or {}).items() if k not in BUDGETS}, "epochs": 1}
+    return config.parse(changed, where, catalogues())
+
+
+def learns_at_once(tree: Mapping[str, Any]) -> bool:
+    """Whether a recipe's model is a classifier of pixels that is fitted in one pass, and no network."""
+    from ..classical import LEARNED
+
+    model = tree.get("model")
+    return (model.get("name") if isinstance(model, Mapping) else model) in LEARNED
 
 
 def planned(
@@ -65,6 +83,9 @@ def planned(
     assert isinstance(source, str | Path)
     given = {key.strip(): value for key, _, value in (item.partition("=") for item in overrides)}
     wish = dict(budget) if budget else {n: float(v) for n in BUDGETS if (v := given.get(f"train.{n}")) and v != "null"}
+    if learns_at_once(config.override({}, [item for item in overrides if item.startswith("model")])):
+        tree, _ = plan(looked_at(source), wish or None, measure=False)
+        return load({key: tree[key] for key in ("data", "labels", "evaluate", "seed") if key in tree}, overrides), []
     alone = int(os.environ.get("WORLD_SIZE") or 1) == 1  # several processes must come to one answer, so none measures
     tree, chosen = plan(looked_at(source), wish or None, measure=measure and alone)
     kept = [
