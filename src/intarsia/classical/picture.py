@@ -55,7 +55,7 @@ def oriented(mask: np.ndarray, brightness: np.ndarray, polarity: str) -> np.ndar
     """Turn a mask around where its other side is the foreground.
 
     Args:
-        mask: [H, W] bool, of two sides of which nobody said which is which.
+        mask: [H, W] bool, of two sides of which it is not known which is the foreground.
         brightness: [H, W].
         polarity: "bright" or "dark": the side that is so on average; "auto": the side that has fewer pixels of the picture's
             border, for objects mostly lie inside of a picture; where both have as many, the brighter one.

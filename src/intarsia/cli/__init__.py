@@ -29,6 +29,7 @@ from . import (
     models,
     predict,
     recipe,
+    road,
     runs,
     score,
     speed,
@@ -65,6 +66,7 @@ app.command("summary")(summary.summary)
 app.command("speed")(speed.speed)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
+app.command("road")(road.road)
 app.command("lab")(lab.lab)
 
 

@@ -55,7 +55,7 @@ def panels(picture: Picture, space: LabelSpace) -> tuple[Panel, ...]:
             Image.Resampling.NEAREST,
         ),
     )
-    return tuple(_panel(caption, alt, image, how) for caption, alt, image, how in views)
+    return tuple(panel(caption, alt, image, how) for caption, alt, image, how in views)
 
 
 def example(picture: Picture, actual: str, called: str, space: LabelSpace) -> tuple[Panel, ...]:
@@ -65,14 +65,13 @@ def example(picture: Picture, actual: str, called: str, space: LabelSpace) -> tu
     image = viewable(picture.image)
     alt = f"Where {actual} is called {called} in {picture.name}, in red"
     return (
-        _panel("image", f"The image {picture.name}", image, Image.Resampling.LANCZOS),
-        _panel(
-            f"{actual} called {called}", alt, error_map(picture.truth, only, space, image), Image.Resampling.NEAREST
-        ),
+        panel("image", f"The image {picture.name}", image, Image.Resampling.LANCZOS),
+        panel(f"{actual} called {called}", alt, error_map(picture.truth, only, space, image), Image.Resampling.NEAREST),
     )
 
 
-def _panel(caption: str, alt: str, image: Image.Image, how: Image.Resampling) -> Panel:
+def panel(caption: str, alt: str, image: Image.Image, how: Image.Resampling) -> Panel:
+    """An image as the page holds it: at most `WIDTH` pixels wide."""
     if image.width > WIDTH:
         image = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), how)
     return Panel(caption, alt, png(image), image.width, image.height)
