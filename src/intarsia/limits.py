@@ -19,6 +19,7 @@ NESTING = 100  # lists in lists of a YAML file
 MEMBERS = 4_000_000  # files of an archive
 RATIO = 200  # times the size of an archive that its files may have, beyond what any archive may unpack to:
 UNPACKED = 1 << 30  # bytes
+FRAMES = 100_000  # pictures of one file
 POINTS = 2_000_000  # of one polygon
 CORNERS = 40_000_000  # of all polygons of one label map: 30 bytes each while they are traced
 CROSSINGS = 1 << 27  # places at which the edges of one polygon cross the middles of rows: 134 million take some seconds

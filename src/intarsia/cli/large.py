@@ -56,6 +56,13 @@ MinSize = Annotated[
 Simplify = Annotated[
     float, typer.Option(min=0, help="Leave out corners of --polygons so many pixels from a straight line.")
 ]
+Intensity = Annotated[
+    str,
+    typer.Option(
+        help="Values of NIfTI and DICOM pictures that are black and white, LOW..HIGH, such as -1000..1000.",
+        metavar="RANGE",
+    ),
+]
 As = Annotated[
     str,
     typer.Option(

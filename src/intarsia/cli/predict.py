@@ -14,6 +14,7 @@ from .large import (
     Always,
     As,
     Form,
+    Intensity,
     Level,
     Measure,
     MinSize,
@@ -120,12 +121,14 @@ def predict(
     level: Level = 0,
     skip_blank: SkipBlank = "",
     form: Form = "tif",
+    intensity: Intensity = "",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
     """Answer pictures: DIR/<name>.png or what the task answers with, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
     from ..inference import Predictor
     from ..inference import predict as run
+    from ..inference.frames import range_of
 
     vectors = vectors_of(polygons, measure, spacing, min_size, simplify)
     settings = settings_of(window, overlap, flip, scales, crf, crf_with)
@@ -148,6 +151,7 @@ def predict(
             vectors=vectors,
             server=server,
             large=large_of(large, level, skip_blank, form),
+            intensity=range_of(intensity),
             progress=progress,
             workers=workers,
             overwrite=overwrite,

@@ -26,6 +26,8 @@ from ..naming import distinct, key
 from .large.source import is_large
 
 _CHANNEL = re.compile(r"(.+)_\d{4}")  # nnU-Net's names of files that hold one channel
+VOLUMES = (".nii", ".nii.gz")  # are read where they are named, or where a folder holds nothing else
+DICOM = (".dcm", ".dicom")
 LIST = "@"  # begins an input that is a file of paths
 RESULTS = ("overlays", "probabilities", "uncertainty")  # folders of results beside the label maps
 
@@ -117,11 +119,18 @@ def result_names(paths: Sequence[Path]) -> list[str]:
 def left_out(inputs: str | Path | Iterable[str | Path]) -> str:
     """One sentence about the files in the folders among `inputs` whose kind is not read; "" where there are none."""
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    return told_unread(unread([Path(text) for text in inputs if Path(text).is_dir()]))
+    folders = [Path(text) for text in inputs if Path(text).is_dir()]
+    taken = {p for folder in folders if not any(map(_is_picture, folder.iterdir())) for p in _volumes_in(folder)}
+    return told_unread([path for path in unread(folders) if path not in taken])
+
+
+def _volumes_in(folder: Path) -> list[Path]:
+    ends = (*VOLUMES, *DICOM)
+    return sorted(p for p in folder.iterdir() if p.name.lower().endswith(ends) and not p.name.startswith("."))
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    inside = sorted(p for p in folder.iterdir() if _is_picture(p))
+    inside = sorted(p for p in folder.iterdir() if _is_picture(p)) or _volumes_in(folder)
     if not inside:
         deeper = sum(1 for p in folder.rglob("*") if _is_picture(p))
         where = f"; {deeper} lie deeper: write '{folder}/**/*'" if deeper else ""
@@ -146,7 +155,7 @@ def _matching(pattern: str) -> list[Path]:
     matches = [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
     if not matches:
         raise DataError(f"nothing matches the pattern {pattern!r}")
-    inside = [p for p in matches if _is_picture(p)]
+    inside = [p for p in matches if _is_picture(p) or p.name.lower().endswith((*VOLUMES, *DICOM))]
     if not inside:
         raise DataError(f"none of the {len(matches)} matches of {pattern!r} is a picture ({', '.join(SUFFIXES)})")
     return inside

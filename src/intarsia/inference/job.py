@@ -27,6 +27,7 @@ from ..metrics.image_matches import SURE
 from ..naming import key
 from ..output import Output
 from ..structures import Labels
+from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_possible
 from .large.source import spacing_of
@@ -94,6 +95,7 @@ def predict(
     vectors: Vectors = NO_VECTORS,
     server: str = "",
     large: Large = USUAL,
+    intensity: tuple[float, float] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Predictions:
     """Answer pictures, and write what was found into a folder.
@@ -114,6 +116,7 @@ def predict(
         task, decide: as for `Predictor`; "" and nothing: the model's own.
         large: how pictures are answered that do not fit into memory; what was finished of one when a process was stopped
             is used by the next.
+        intensity: values of NIfTI and DICOM that are black and white, where they are no numbers of 8 or 16 bits.
         progress: is given the name of a large picture and the share of it that is done, 0..1.
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
@@ -126,6 +129,7 @@ def predict(
     paths, called = whole_pictures(given_pictures(given, large.always is True))
     if (sentence := left_out(given)) and say:
         say(sentence)
+    items, called = _items(paths, called, large, intensity)
     names = result_names(called)
     if isinstance(model, Predictor):
         predictor = model.deciding(task, decide) if task or decide else model
@@ -134,7 +138,8 @@ def predict(
     check_wanted(predictor, wanted)
     kind = expected(predictor.task, predictor.labels)
     theirs = check_server(server, kind, predictor.labels).files(names) if server else []
-    beyond = [large.takes(path) for path in paths]
+    beyond = [isinstance(item, Path) and large.takes(item) for item in items]
+    theirs += volume_files([item for item in items if isinstance(item, Frame)])
     if any(beyond):
         check_possible(predictor, wanted)
     ours = [
@@ -150,9 +155,22 @@ def predict(
     ]
     _keep_apart(paths, ours, Path(out))
     results = Output(out, chain([LINES, *RESULTS[kind].whole, *theirs], *ours), overwrite=overwrite)
-    parts = _Parts(paths, names, beyond, large, progress)
+    parts = _Parts(items, names, beyond, large, progress)
     lines = _write_all(predictor, parts, results, wanted, workers, done)
     return Predictions(results.folder, lines, sentence)
+
+
+def _items(
+    paths: Sequence[Path], called: Sequence[Path], large: Large, intensity: tuple[float, float] | None
+) -> tuple[list[Path | Frame], list[Path]]:
+    """The pictures, those of files that hold several each by itself, and what each is called."""
+    items: list[Path | Frame] = []
+    names: list[Path] = []
+    for path, name in zip(paths, called, strict=True):
+        frames = [] if large.takes(path) else frames_of(path, intensity)
+        items += frames or [path]
+        names += [name.with_name(f"{frame.name}.frame") for frame in frames] or [name]
+    return items, names
 
 
 def targets(
@@ -187,7 +205,7 @@ Several = tuple[Callable[[Made], None] | None, ...]  # what adds a picture to th
 class _Parts(NamedTuple):
     """Pictures, what their results are called, and which are answered tile row by tile row."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | Frame]
     names: Sequence[str]
     beyond: Sequence[bool]
     large: Large
@@ -209,6 +227,8 @@ def _write_all(
         submitted = SERVERS[wanted.server].opened(results, predictor.labels, ids, wanted.server)
     else:
         submitted = nullcontext()
+    frames = {name: path for name, path in zip(names, paths, strict=True) if isinstance(path, Frame)}
+    volumes = Labeled(results, frames)
     with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole, submitted as submit:
 
         def note(line: dict[str, Any]) -> None:
@@ -226,6 +246,7 @@ def _write_all(
             several = [path for path, _ in group]
             if beyond:
                 for path in several:
+                    assert isinstance(path, Path)  # frames are never large
                     note(
                         {"image": str(path), **_write_large(predictor, path, names[len(lines)], results, wanted, parts)}
                     )
@@ -233,7 +254,7 @@ def _write_all(
             for prediction in predictor.stream(several, workers=workers, failed=failed, probabilities=keep):
                 # results and failures come in the order of the paths
                 path, name = paths[len(lines)], names[len(lines)]
-                line = {"image": str(path), **_write(prediction, name, results, wanted, (whole, submit))}
+                line = {"image": str(path), **_write(prediction, name, results, wanted, (whole, submit, volumes))}
                 if prediction.note:
                     line["note"] = prediction.note
                 if wanted.uncertainty is not None:
@@ -269,7 +290,7 @@ def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, s
             add(made)
     if wanted.vectors.asked:
         place = place_of(name, prediction.size, prediction.path)
-        spacing = wanted.vectors.spacing or spacing_of(prediction.path)
+        spacing = wanted.vectors.spacing or prediction.spacing or spacing_of(prediction.path)
         line |= write_vectors([prediction.labels], place, prediction.space, wanted.vectors, spacing, results)
     overlay = f"overlays/{name}.png"
     with results.file(overlay) as file:

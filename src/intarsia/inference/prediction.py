@@ -40,6 +40,7 @@ class Prediction:
         path: its file, where it came from one.
         note: what was done to its channels, in a sentence; empty for nothing.
         compute: computes the probabilities [K, H, W] when they are asked for.
+        spacing: micrometers a pixel (down, across), where a volume or DICOM says it.
     """
 
     answer: Answer
@@ -49,6 +50,7 @@ class Prediction:
     path: Path | None = None
     note: str = ""
     compute: Callable[[], np.ndarray] | None = field(default=None)
+    spacing: tuple[float, float] | None = None
 
     @property
     def labels(self) -> np.ndarray:

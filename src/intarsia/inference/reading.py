@@ -14,10 +14,11 @@ from torch import Tensor
 
 from ..data.folders.layout import channels_of
 from ..errors import DataError
+from .frames import Frame
 from .inputs import channel_files, fit_channels, read
 from .large.source import is_large
 
-Given = str | Path | Image.Image | np.ndarray | Tensor  # what a user calls a picture
+Given = str | Path | Frame | Image.Image | np.ndarray | Tensor  # what a user calls a picture
 
 
 class Picture(NamedTuple):
@@ -28,6 +29,7 @@ class Picture(NamedTuple):
     name: str  # the stem of its file, or "image"
     path: Path | None
     note: str  # what was done to its channels, in a sentence; empty for nothing
+    spacing: tuple[float, float] | None = None  # micrometers a pixel (down, across)
 
 
 def read_picture(image: Given, in_channels: int) -> Picture:
@@ -35,6 +37,8 @@ def read_picture(image: Given, in_channels: int) -> Picture:
 
     Raises: DataError that names its file.
     """
+    if isinstance(image, Frame):
+        return _frame(image, in_channels)
     path = Path(image) if isinstance(image, str | Path) else None
     if path is not None and is_large(path):
         raise DataError(
@@ -58,6 +62,15 @@ def read_picture(image: Given, in_channels: int) -> Picture:
             raise
         raise DataError(f"{path}: {error}") from None
     return Picture(pixels, fitted, path.stem if path else "image", path, note)
+
+
+def _frame(frame: Frame, in_channels: int) -> Picture:
+    pixels = frame.read()
+    try:
+        fitted, note = fit_channels(pixels, in_channels)
+    except DataError as error:
+        raise DataError(f"{frame}: {error}") from None
+    return Picture(pixels, fitted, frame.name, frame.stack.path, note, frame.stack.spacing)
 
 
 def read_ahead(images: Iterable[Given], in_channels: int, workers: int) -> Generator[tuple[str, Future[Picture]]]:
@@ -89,4 +102,4 @@ def read_ahead(images: Iterable[Given], in_channels: int, workers: int) -> Gener
 
 def called(image: object) -> str:
     """What a message calls a picture: its path, or "image"."""
-    return str(image) if isinstance(image, str | Path) else "image"
+    return str(image) if isinstance(image, str | Path | Frame) else "image"

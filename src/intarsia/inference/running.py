@@ -92,7 +92,7 @@ def predicted(predictor: Predictor, picture: Picture, keep: bool = False) -> Pre
     if isinstance(predictor.engine, Windowed | Resized):
         note = "; ".join(filter(None, (note, predictor.engine.note(*pixels.shape[:2]))))
     compute = again if sure is None else lambda: sure
-    return Prediction(answer, predictor.labels, pixels, picture.name, path, note, compute)
+    return Prediction(answer, predictor.labels, pixels, picture.name, path, note, compute, picture.spacing)
 
 
 def check_image(image: Tensor, channels: int) -> None:
