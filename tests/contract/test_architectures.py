@@ -35,8 +35,9 @@ def awakened(network: nn.Module) -> nn.Module:
                 nn.init.constant_(module.bias, 3.0)
         elif isinstance(module, nn.Dropout):
             module.p = 0.0
-    for parameter in network.parameters():
-        if parameter.dim() > 1 and not parameter.any():
+    for name, parameter in network.named_parameters():
+        added = parameter.dim() > 1 or name.endswith(".gain")
+        if added and not parameter.any():
             nn.init.normal_(parameter, std=0.1)
     return network
 
@@ -98,6 +99,7 @@ def test_one_type_in_training_and_evaluation(network: nn.Module) -> None:
         assert output.logits.shape == (2, K, 64, 96)
     assert evaluated.auxiliary == () and evaluated.edges is None and evaluated.presence is None
     assert all(side.shape[:2] == (2, K) for side in trained.auxiliary)
+    assert trained.presence is None or trained.presence.shape == (2, K)
 
 
 def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:

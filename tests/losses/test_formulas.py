@@ -16,6 +16,7 @@ from intarsia.losses import (
     DiceCrossEntropy,
     soft_dice,
 )
+from intarsia.losses.presence import classes_in, presence_loss
 from intarsia.structures import SemanticLogits
 
 
@@ -189,6 +190,28 @@ def test_auxiliary_heads_are_resized_to_the_labels(scene: tuple[Tensor, Tensor])
     assert set(terms) == {"main", "auxiliary"}
     torch.testing.assert_close(terms["main"], CrossEntropy()(out(logits), labels))
     torch.testing.assert_close(terms["auxiliary"], want)
+
+
+def test_presence_is_asked_of_the_whole_image() -> None:
+    labels = torch.tensor([[[0, 0, 255]], [[2, 1, 2]], [[255, 255, 255]]])  # the last image says nothing
+    presence = torch.tensor([[2.0, -1.0, 0.0], [0.5, 3.0, -2.0], [9.0, 9.0, 9.0]], dtype=torch.float64)
+    occurs = torch.tensor([[1, 0, 0], [0, 1, 1]], dtype=torch.float64)
+    p = presence[:2].sigmoid()
+    want = -(occurs * p.log() + (1 - occurs) * (1 - p).log()).mean()
+    torch.testing.assert_close(presence_loss(presence, labels), want)
+    logits = torch.zeros(3, 3, 1, 3, dtype=torch.float64)
+    terms = Auxiliary(CrossEntropy(), presence=0.2)(SemanticLogits(logits, presence=presence), labels)
+    assert set(terms) == {"main", "presence"}
+    torch.testing.assert_close(terms["presence"], 0.2 * want)
+    assert set(Auxiliary(CrossEntropy(), presence=0.0)(SemanticLogits(logits, presence=presence), labels)) == {"main"}
+
+
+@pytest.mark.parametrize("maps", [1, 2], ids=["one sigmoid map", "several labels a pixel"])
+def test_presence_of_maps_that_are_questions_of_their_own(maps: int) -> None:
+    labels = torch.tensor([[0, 1, 255], [0, 0, 255]])[:, None, None].expand(2, maps, 1, 3)
+    occurs, known = classes_in(labels[:, 0] if maps == 1 else labels, maps, 255)
+    assert occurs.tolist() == [[True] * maps, [False] * maps]
+    assert known.all()
 
 
 def test_without_auxiliary_heads_there_is_no_auxiliary_term(scene: tuple[Tensor, Tensor]) -> None:

@@ -71,6 +71,11 @@ class Loss(Frozen):
         description="Weight of the borders between classes, where the network draws them as well: binary cross entropy in "
         "which border pixels and all others weigh alike.",
     )
+    presence: float = Field(
+        default=0.2,
+        ge=0,
+        description="Weight of what the network says of the classes that an image holds at all, where it says any (EncNet).",
+    )
 
 
 class Schedule(Frozen):

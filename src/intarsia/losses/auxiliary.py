@@ -1,4 +1,4 @@
-"""What a network draws beside its main map: the same loss on auxiliary heads, and a loss of borders on edges."""
+"""What a network says beside its main map: the same loss on auxiliary heads, a loss of borders on edges, of classes on presence."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -10,27 +10,31 @@ from torch import Tensor, nn
 
 from ..structures import SemanticLogits
 from .edges import edge_loss
+from .presence import presence_loss
 from .targets import Truth, labels_of
 
 Loss = Callable[[SemanticLogits, Truth], Tensor | dict[str, Tensor]]
 
 
 class Auxiliary(nn.Module):
-    """{"main", "auxiliary", "edges"}: a loss on the main head, on each auxiliary head resized to the labels, and on edges.
+    """{"main", "auxiliary", "edges", "presence"}: a loss on the main head, on each auxiliary head resized to the labels, and beside.
 
     Args:
         loss: any loss of SemanticLogits; those of other outputs look after auxiliary parts themselves. One of several terms keeps their names in place of "main".
         weight: of every auxiliary head; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
         edges: weight of the loss of borders, where the network draws them and `loss` has no such term itself.
-        ignore_index: the label of pixels that are on no border.
+        presence: weight of which classes occur at all; EncNet's 0.2 (Zhang et al. 2018, section 4.1).
+        ignore_index: the label of pixels that are on no border, and of no class that occurs.
 
-    Without auxiliary heads, as in eval mode, there is no "auxiliary" term, and without edges no "edges".
+    Without auxiliary heads, as in eval mode, there is no "auxiliary" term; nor "edges" or "presence" where the output has none.
     """
 
-    def __init__(self, loss: Loss, weight: float = 0.4, *, edges: float = 1.0, ignore_index: int = 255) -> None:
+    def __init__(
+        self, loss: Loss, weight: float = 0.4, *, edges: float = 1.0, presence: float = 0.2, ignore_index: int = 255
+    ) -> None:
         super().__init__()
         self.loss = loss
-        self.weight, self.edges, self.ignore_index = weight, edges, ignore_index
+        self.weight, self.edges, self.presence, self.ignore_index = weight, edges, presence, ignore_index
 
     def forward(self, output: SemanticLogits, truth: Truth) -> dict[str, Tensor]:
         main = self.loss(output, truth)
@@ -41,6 +45,8 @@ class Auxiliary(nn.Module):
             terms["auxiliary"] = self.weight * reduce(add, heads)
         if output.edges is not None and self.edges and "edges" not in terms:
             terms["edges"] = self.edges * edge_loss(output, truth, ignore_index=self.ignore_index)
+        if output.presence is not None and self.presence:
+            terms["presence"] = self.presence * presence_loss(output.presence, truth, self.ignore_index)
         return terms
 
 

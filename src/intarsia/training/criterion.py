@@ -82,8 +82,8 @@ def criterion(recipe: Recipe, output: type, labels: LabelSpace, weights: Sequenc
     given = {key: value for key, value in given.items() if key in known}
     loss: Any = constructor(**given, **recipe.loss.options)
     if output is SemanticLogits:
-        edges, ignored = recipe.loss.edges, labels.ignore_index
-        return Auxiliary(loss, recipe.loss.auxiliary, edges=edges, ignore_index=ignored)
+        beside = {"edges": recipe.loss.edges, "presence": recipe.loss.presence}
+        return Auxiliary(loss, recipe.loss.auxiliary, **beside, ignore_index=labels.ignore_index)
     return loss if isinstance(loss, nn.Module) else Plain(loss)
 
 

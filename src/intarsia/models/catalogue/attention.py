@@ -3,6 +3,7 @@
 from ..attention.dfn import DFN
 from ..attention.gscnn import GSCNN
 from ..attention.hanet import HANet
+from ..attention.encnet import EncNet
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
 from ..attention.ocr import OCR
@@ -23,6 +24,20 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "resnet101"},
         parameters=57_863_786,
         gflops=477.8,
+    ),
+    "encnet": Entry(
+        build=EncNet,
+        title="Context Encoding for Semantic Segmentation",
+        year=2018,
+        paper="arXiv:1803.08904",
+        idea="the scene, written as residuals to learned codewords, says which channels matter",
+        deck_row="B23",
+        reported="V 85.9",
+        smallest={"encoder": "resnet18", "channels": 16, "codewords": 4},
+        full={"encoder": "resnet101s"},
+        parameters=52_615_221,
+        gflops=448.5,
+        training_only=2_375_978,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
