@@ -1,9 +1,10 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
+from ..attention.danet import DANet
 from ..attention.dfn import DFN
+from ..attention.encnet import EncNet
 from ..attention.gscnn import GSCNN
 from ..attention.hanet import HANet
-from ..attention.encnet import EncNet
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
 from ..attention.ocr import OCR
@@ -38,6 +39,20 @@ ATTENTION: dict[str, Entry] = {
         parameters=52_615_221,
         gflops=448.5,
         training_only=2_375_978,
+    ),
+    "danet": Entry(
+        build=DANet,
+        title="Dual Attention Network for Scene Segmentation",
+        year=2019,
+        paper="arXiv:1809.02983",
+        idea="each place is mixed with the places like it, and each channel with the channels unlike it",
+        deck_row="B25",
+        reported="C 81.5; COCO-Stuff 37.9 (R-50), 39.7 (R-101)",
+        smallest={"encoder": "resnet18", "channels": 16},
+        full={"encoder": "resnet101"},
+        parameters=66_436_311,
+        gflops=574.2,
+        training_only=21_546,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
