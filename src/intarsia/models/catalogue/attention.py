@@ -1,5 +1,6 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
+from ..attention.ccnet import CCNet
 from ..attention.danet import DANet
 from ..attention.dfn import DFN
 from ..attention.encnet import EncNet
@@ -53,6 +54,20 @@ ATTENTION: dict[str, Entry] = {
         parameters=66_436_311,
         gflops=574.2,
         training_only=21_546,
+    ),
+    "ccnet": Entry(
+        build=CCNet,
+        title="CCNet: Criss-Cross Attention for Semantic Segmentation",
+        year=2019,
+        paper="arXiv:1811.11721",
+        idea="a pixel looks along its row and its column, twice, and so has seen the whole map",
+        deck_row="B26",
+        reported="C 81.4",
+        smallest={"encoder": "resnet18", "channels": 16},
+        full={"encoder": "resnet101s"},
+        parameters=66_559_062,
+        gflops=568.6,
+        training_only=4_730_389,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
