@@ -3,6 +3,7 @@
 from ..attention.ccnet import CCNet
 from ..attention.danet import DANet
 from ..attention.dfn import DFN
+from ..attention.emanet import EMANet
 from ..attention.encnet import EncNet
 from ..attention.gscnn import GSCNN
 from ..attention.hanet import HANet
@@ -68,6 +69,19 @@ ATTENTION: dict[str, Entry] = {
         parameters=66_559_062,
         gflops=568.6,
         training_only=4_730_389,
+    ),
+    "emanet": Entry(
+        build=EMANet,
+        title="Expectation-Maximization Attention Networks for Semantic Segmentation",
+        year=2019,
+        paper="arXiv:1907.13426",
+        idea="a few bases, found by expectation and maximization, stand for all places",
+        deck_row="B27",
+        reported="V 87.7 (R-101), 88.2 (R-152); COCO-Stuff 37.5 (R-50), 39.9 (R-101)",
+        smallest={"encoder": "resnet18", "channels": 16, "width": 16, "bases": 4},
+        full={"encoder": "resnet101s"},
+        parameters=53_773_525,
+        gflops=461.8,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
