@@ -11,6 +11,7 @@ from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
 from ..attention.ocr import OCR
 from ..attention.pan import PAN
+from ..attention.psanet import PSANet
 from ..attention.segformer import SegFormer
 from .entry import Entry
 
@@ -82,6 +83,20 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "resnet101s"},
         parameters=53_773_525,
         gflops=461.8,
+    ),
+    "psanet": Entry(
+        build=PSANet,
+        title="PSANet: Point-wise Spatial Attention Network for Scene Parsing",
+        year=2018,
+        paper="doi:10.1007/978-3-030-01240-3_17",
+        idea="each pixel learns where in the scene it looks, and whom it tells, by distance and direction",
+        deck_row="B24",
+        reported="V 85.7, C 80.1",
+        smallest={"encoder": "resnet18", "channels": 16, "window": (7, 9)},
+        full={"encoder": "resnet101s"},
+        parameters=69_801_429,
+        gflops=555.4,
+        training_only=2_365_205,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
