@@ -1,5 +1,6 @@
 """The table of the family `attention`: architectures in which pixels choose what they look at."""
 
+from ..attention.apcnet import APCNet
 from ..attention.ccnet import CCNet
 from ..attention.danet import DANet
 from ..attention.dfn import DFN
@@ -96,6 +97,20 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "resnet101s"},
         parameters=69_801_429,
         gflops=555.4,
+        training_only=2_365_205,
+    ),
+    "apcnet": Entry(
+        build=APCNet,
+        title="Adaptive Pyramid Context Network for Semantic Segmentation",
+        year=2019,
+        paper="doi:10.1109/CVPR.2019.00770",
+        idea="each pixel chooses, of grids of several sizes, the cells whose content it needs",
+        deck_row="B32",
+        reported="V 87.1",
+        smallest={"encoder": "resnet18", "channels": 16, "bins": (1, 3)},
+        full={"encoder": "resnet101s"},
+        parameters=73_090_567,
+        gflops=575.6,
         training_only=2_365_205,
     ),
     "hierarchical": Entry(
