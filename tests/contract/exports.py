@@ -43,13 +43,14 @@ IN_ONNX: dict[str, str] = {
     "segnet": "getitem max_pool2d_with_indices(True) new_zeros scatter.src",
     "maskformer": "arange.start cos einsum(bqc,bchw->bqhw) embedding group_norm(False) layer_norm(False) numpy_T pow.Scalar sin "
     "slice.Tensor softmax.int sym_float unflatten.int zeros_like",
-    "bricks": "abs amax(True) avg_pool2d avg_pool2d(True,False) clamp exp hardsigmoid hardswish_ le.Tensor leaky_relu prelu "
-    "rsub.Scalar sigmoid sub.Tensor sym_max truediv",
+    "bricks": "abs amax(True) avg_pool2d avg_pool2d(True,False) clamp detach eq.Tensor exp gather ge.Scalar hardsigmoid hardswish_ "
+    "le.Tensor leaky_relu lt.Scalar masked_fill.Scalar maximum neg permute prelu reshape rsub.Scalar sigmoid sqrt square "
+    "sub.Tensor sym_max truediv where.ScalarOther",
 }
 
 
 class Bricks(nn.Module):
-    """What only rows of large graphs have (densedepth, enet, hierarchical, lraspp, nasfpn, sdn), in a small one."""
+    """What only rows of large graphs have (densedepth, enet, hierarchical, lraspp, nasfpn, sdn, attention), in a small one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +61,20 @@ class Bricks(nn.Module):
         near = F.hardswish(self.slope(near), inplace=True) * F.hardsigmoid(self.weigh(near))
         far = F.leaky_relu(F.avg_pool2d(image, 2)).exp()
         near, far = resize_like(1 - near, image), resize_like(far, image)
-        return SemanticLogits(near * image.amax((2, 3), keepdim=True) + far)
+        return SemanticLogits(near * image.amax((2, 3), keepdim=True) + far + self.gathered(image))
+
+    def gathered(self, image: Tensor) -> Tensor:
+        """What each column gets from the others, as attention by place has it."""
+        b, c, h, w = image.shape
+        places = torch.arange(w, device=image.device)
+        itself = places[:, None] == places
+        alike = image.square().sum(dim=1).permute(0, 2, 1) @ (-image).mean(dim=1)  # [b, w, w]
+        alike = torch.maximum(alike, alike.detach().mean(dim=2, keepdim=True)).masked_fill(itself, 0.0)
+        beside = torch.where((places >= 1) & (places < 40), places - 1, 0).expand(b, w, w)
+        weights = alike.gather(1, beside).softmax(dim=1)
+        return (image.reshape(b, c * h, w) @ weights).unflatten(1, (c, h)) + image.square().mean(
+            dim=1, keepdim=True
+        ).sqrt()
 
 
 def tried(table: dict[str, str]) -> set[str]:

@@ -73,8 +73,9 @@ def test_any_size_in_the_same_size_out(network: nn.Module, size: tuple[int, int]
 def test_an_image_is_answered_alike_alone_and_in_company(network: nn.Module) -> None:
     images = picture(3, 3, 41, 58)
     together = answer(network, images)
+    near = max(3e-5, 2e-6 * float(together.abs().max()))  # of the largest score, where that is above 15
     for n in range(3):
-        torch.testing.assert_close(answer(network, images[n : n + 1]), together[n : n + 1], atol=3e-5, rtol=1e-4)
+        torch.testing.assert_close(answer(network, images[n : n + 1]), together[n : n + 1], atol=near, rtol=1e-4)
 
 
 def test_every_part_of_the_image_counts(network: nn.Module) -> None:
