@@ -15,6 +15,7 @@ from ..attention.ocr import OCR
 from ..attention.pan import PAN
 from ..attention.psanet import PSANet
 from ..attention.segformer import SegFormer
+from ..attention.spgnet import SPGNet
 from .entry import Entry
 
 ATTENTION: dict[str, Entry] = {
@@ -127,6 +128,19 @@ ATTENTION: dict[str, Entry] = {
         parameters=46_968_149,
         gflops=158.8,
         training_only=2_365_205,
+    ),
+    "spgnet": Entry(
+        build=SPGNet,
+        title="SPGNet: Semantic Prediction Guidance for Scene Parsing",
+        year=2019,
+        paper="arXiv:1908.09798",
+        idea="a first network names the pixels, and what it says steers a second one",
+        deck_row="B38",
+        reported="C 81.1",
+        smallest={"encoder": "resnet18", "channels": 16},
+        full={"encoder": "resnet50"},
+        parameters=57_191_402,
+        gflops=112.0,
     ),
     "hierarchical": Entry(
         build=Hierarchical,
