@@ -100,10 +100,11 @@ class Refine(nn.Module):
         self.inside = nn.Sequential(
             ConvNormAct(channels, channels), nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         )
-        self.activate = activate
+        self.channels, self.activate = channels, activate
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.narrow(x)
+        b, _, h, w = x.shape
+        x = self.narrow(x)  # [b, channels, h, w]
         x = x + self.inside(x)
         return F.relu(x) if self.activate else x
 

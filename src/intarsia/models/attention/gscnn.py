@@ -73,8 +73,7 @@ class GSCNN(nn.Module):
         self.encoder = _encoder(encoder, in_channels, width, output_stride, pretrained)
         c1, fine, *deeper = self.encoder.channels
         self.shape = ShapeStream(c1, deeper, shape)
-        self.edge = ImageGradient()
-        self.merge = nn.Conv2d(2, 1, 1, bias=False)
+        self.edge, self.merge = ImageGradient(), nn.Conv2d(2, 1, 1, bias=False)
         rates = rates or ((12, 24, 36) if output_stride == 8 else (6, 12, 18))
         self.pyramid = EdgePyramid(deeper[-1], channels, rates)
         self.reduce = nn.Conv2d(fine, detail, 1, bias=False)
@@ -103,7 +102,7 @@ class ShapeStream(nn.Module):
 
     def __init__(self, in_channels: int, deeper: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
-        before = (in_channels, *widths)
+        self.in_channels, before = in_channels, (in_channels, *widths)
         self.blocks = nn.ModuleList(Block(c) for c in before[:-1])
         self.narrow = nn.ModuleList(nn.Conv2d(c, out, 1) for c, out in zip(before, widths, strict=False))
         self.hint = nn.ModuleList(nn.Conv2d(c, 1, 1) for c in deeper)
@@ -113,11 +112,11 @@ class ShapeStream(nn.Module):
 
     def forward(self, x: Tensor, deeper: Sequence[Tensor], image: Tensor) -> Tensor:
         b, _, h, w = image.shape
-        x = self.enlarge(x, image)  # [b, C, h, w]
+        x = self.enlarge(x, image)  # [b, in_channels, h, w]
         for block, narrow, hint, gate, feature in zip(
             self.blocks, self.narrow, self.hint, self.gates, deeper, strict=True
         ):
-            x = narrow(block(x))
+            x = narrow(block(x))  # [b, narrow.out_channels, h, w]
             x = gate(x, self.enlarge(hint(feature), image))
         return self.draw(x)  # [b, 1, h, w]
 

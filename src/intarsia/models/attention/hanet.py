@@ -113,8 +113,8 @@ class HeightAttention(nn.Module):
         self, in_channels: int, channels: int, *, reduction: int = 32, rows: int = 16, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        width = ceil(in_channels / reduction)
-        self.rows, self.dropout = rows, nn.Dropout(dropout)
+        self.width = width = ceil(in_channels / reduction)
+        self.channels, self.rows, self.dropout = channels, rows, nn.Dropout(dropout)
         self.narrow = ConvNormAct(in_channels, width, 1)
         self.register_buffer("code", row_code(rows, width), persistent=False)
         self.look = nn.Sequential(
@@ -129,7 +129,8 @@ class HeightAttention(nn.Module):
     def forward(self, read: Tensor, x: Tensor) -> Tensor:
         b, c, h, w = read.shape
         means = averages(h, self.rows, read) @ read.mean(dim=3, keepdim=True)  # [b, c, rows, 1]
-        factors = self.look(self.narrow(self.dropout(means)) + self.code.to(means.dtype))
+        means = self.narrow(self.dropout(means)) + self.code.to(means.dtype)  # [b, width, rows, 1]
+        factors = self.look(means)  # [b, channels, rows, 1]
         return x * self.stretch(factors, x[..., :1])
 
 
