@@ -43,14 +43,15 @@ IN_ONNX: dict[str, str] = {
     "segnet": "getitem max_pool2d_with_indices(True) new_zeros scatter.src",
     "maskformer": "arange.start cos einsum(bqc,bchw->bqhw) embedding group_norm(False) layer_norm(False) numpy_T pow.Scalar sin "
     "slice.Tensor softmax.int sym_float unflatten.int zeros_like",
-    "bricks": "abs amax(True) avg_pool2d avg_pool2d(True,False) clamp detach eq.Tensor exp gather ge.Scalar hardsigmoid hardswish_ "
-    "le.Tensor leaky_relu lt.Scalar masked_fill.Scalar maximum neg permute prelu reshape rsub.Scalar sigmoid sqrt square "
-    "sub.Tensor sym_max truediv where.ScalarOther",
+    "bricks": "abs amax(True) argmax avg_pool2d avg_pool2d(True,False) chunk clamp detach eq.Tensor exp "
+    "floor_divide gather ge.Scalar hardsigmoid hardswish_ le.Tensor leaky_relu lt.Scalar "
+    "masked_fill.Scalar maximum neg ones_like permute prelu remainder.Scalar reshape rsub.Scalar "
+    "sigmoid sqrt square sub.Tensor sym_max tanh truediv where.ScalarOther",
 }
 
 
 class Bricks(nn.Module):
-    """What only rows of large graphs have (densedepth, enet, hierarchical, lraspp, nasfpn, sdn, attention), in a small one."""
+    """What only rows of large graphs have (densedepth, enet, foveanet, hierarchical, lraspp, msci, nasfpn, sdn, attention), in a small one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +62,9 @@ class Bricks(nn.Module):
         near = F.hardswish(self.slope(near), inplace=True) * F.hardsigmoid(self.weigh(near))
         far = F.leaky_relu(F.avg_pool2d(image, 2)).exp()
         near, far = resize_like(1 - near, image), resize_like(far, image)
-        return SemanticLogits(near * image.amax((2, 3), keepdim=True) + far + self.gathered(image))
+        near = near * image.amax((2, 3), keepdim=True) + far + self.gathered(image)
+        best, parts = image.flatten(2).argmax(dim=2)[..., None, None], image.tanh().chunk(3, dim=1)
+        return SemanticLogits(near + (best // 5 + best % 5) * torch.ones_like(parts[0]) - parts[2])
 
     def gathered(self, image: Tensor) -> Tensor:
         """What each column gets from the others, as attention by place has it."""

@@ -2,6 +2,7 @@
 
 from ..attention.acnet import ACNet
 from ..attention.apcnet import APCNet
+from ..attention.ccl import CCL
 from ..attention.ccnet import CCNet
 from ..attention.danet import DANet
 from ..attention.dfn import DFN
@@ -233,5 +234,18 @@ ATTENTION: dict[str, Entry] = {
         parameters=60_693_337,
         gflops=191.4,
         training_only=4_730_389,
+    ),
+    "ccl": Entry(
+        build=CCL,
+        title="Context Contrasted Feature and Gated Multi-Scale Aggregation for Scene Segmentation",
+        year=2018,
+        paper="doi:10.1109/CVPR.2018.00254",
+        idea="what is around a place is subtracted from it, and gates choose each pixel's scales",
+        deck_row="B49",
+        reported="COCO-Stuff 35.7 (R-101; the deck prints Ladder DenseNet-101)",
+        smallest={"encoder": "resnet18", "channels": 16, "blocks": 2},
+        full={"encoder": "resnet101"},
+        parameters=75_404_139,
+        gflops=101.2,
     ),
 }
