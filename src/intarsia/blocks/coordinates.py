@@ -49,5 +49,5 @@ def add_coordinates(x: Tensor) -> Tensor:
 def _ramp(n: int, x: Tensor) -> Tensor:
     """-1 .. 1 in n steps, [n], without asking whether n is 1: an exported graph keeps every size."""
     place = torch.arange(n, device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
-    last = place.amax()
+    last = place.amax(dim=0)  # ONNX knows no maximum over all axes
     return ((2 * place - last) / last.clamp(min=1)).to(x.dtype)

@@ -12,6 +12,7 @@ from ..attention.gscnn import GSCNN
 from ..attention.hanet import HANet
 from ..attention.hierarchical import Hierarchical
 from ..attention.manet import MANet
+from ..attention.msci import MSCI
 from ..attention.ocr import OCR
 from ..attention.pan import PAN
 from ..attention.psanet import PSANet
@@ -262,5 +263,18 @@ ATTENTION: dict[str, Entry] = {
         parameters=62_175_317,
         gflops=514.5,
         training_only=10_836,
+    ),
+    "msci": Entry(
+        build=MSCI,
+        title="Multi-Scale Context Intertwining for Semantic Segmentation",
+        year=2018,
+        paper="doi:10.1007/978-3-030-01219-9_37",
+        idea="neighboring scales are read by a pair of chains that hear each other, along regions of one color",
+        deck_row="B46",
+        reported="V 88.0 (R-152)",
+        smallest={"encoder": "resnet18", "channels": 8, "steps": 1, "side": 4},
+        full={"encoder": "resnet152"},
+        parameters=123_634_005,
+        gflops=2241.6,
     ),
 }
