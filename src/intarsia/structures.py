@@ -30,6 +30,7 @@ class SemanticLogits(NamedTuple):
     auxiliary: tuple[Tensor, ...] = ()  # each [B, K, h, w]  deeply supervised heads; empty in eval mode
     edges: Tensor | None = None  # [B, 1 or K, h, w]  boundary logits, of all classes or of each; None in eval mode
     presence: Tensor | None = None  # [B, K]  which classes occur at all; None in eval mode
+    crowding: Tensor | None = None  # [B, 1, h, w]  logits of how crowded a place is; None in eval mode
 
 
 class MaskQueries(NamedTuple):

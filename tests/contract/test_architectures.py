@@ -8,7 +8,7 @@ import inspect
 
 import pytest
 import torch
-from exports import picture
+from exports import picture, tensors
 from miniatures import miniature
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
@@ -99,6 +99,7 @@ def test_one_type_in_training_and_evaluation(network: nn.Module) -> None:
         assert type(output) is SemanticLogits
         assert output.logits.shape == (2, K, 64, 96)
     assert evaluated.auxiliary == () and evaluated.edges is None and evaluated.presence is None
+    assert evaluated.crowding is None
     assert all(side.shape[:2] == (2, K) for side in trained.auxiliary)
     assert trained.presence is None or trained.presence.shape == (2, K)
 
@@ -110,8 +111,7 @@ def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
             module.eval()
     network.zero_grad(set_to_none=True)
     output = network(picture(2, 3, 64, 96))
-    parts = [part for part in (output.logits, *output.auxiliary, output.edges, output.presence) if part is not None]
-    sum((side * picture(*side.shape)).mean() for side in parts).backward()
+    sum((side * picture(*side.shape)).mean() for side in tensors(output)).backward()
     assert [key for key, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
     assert [key for key, p in network.named_parameters() if p.requires_grad and not p.grad.any()] == []
     assert all(p.requires_grad for p in network.parameters())

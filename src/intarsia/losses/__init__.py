@@ -8,7 +8,7 @@
 `LOSSES` is the table: a loss is one file and one row. Its constructor's keyword arguments are the keys of a recipe's
 `loss`; those called `weights` (one a class), `ignore_index`, `things` (numbers of the classes whose objects are told apart)
 and `auxiliary` (the recipe's weight of auxiliary parts, 0.4 unless it says otherwise) are filled in by training.
-Auxiliary heads and edges of SemanticLogits are looked after by `Auxiliary`; losses of other outputs do it themselves.
+Auxiliary heads, edges and crowding of SemanticLogits are looked after by `Auxiliary`; losses of other outputs do it themselves.
 
 A head of one map (K = 1) is a sigmoid: labels 0, 1 and ignore. Ignored pixels give no gradient; where all are ignored
 the loss is a zero that can still be propagated. Every loss computes in float32 (float64 when given it).

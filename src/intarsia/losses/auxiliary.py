@@ -1,4 +1,4 @@
-"""What a network says beside its main map: the same loss on auxiliary heads, a loss of borders on edges, of classes on presence."""
+"""What a network says beside its main map: the same loss on auxiliary heads, losses of borders, of presence, of crowding."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..structures import SemanticLogits
+from .crowding import crowding_loss
 from .edges import edge_loss
 from .presence import presence_loss
 from .targets import Truth, labels_of
@@ -17,16 +18,18 @@ Loss = Callable[[SemanticLogits, Truth], Tensor | dict[str, Tensor]]
 
 
 class Auxiliary(nn.Module):
-    """{"main", "auxiliary", "edges", "presence"}: a loss on the main head, on each auxiliary head resized to the labels, and beside.
+    """{"main", "auxiliary", "edges", "presence", "crowding"}: a loss on the main head, and on what else the network says.
+
+    Auxiliary heads are resized to the labels and get the same loss.
 
     Args:
         loss: any loss of SemanticLogits; those of other outputs look after auxiliary parts themselves. One of several terms keeps their names in place of "main".
-        weight: of every auxiliary head; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
+        weight: of every auxiliary head, and of crowding; PSPNet's 0.4 is the recipe's default (Zhao et al. 2017, section 4.1).
         edges: weight of the loss of borders, where the network draws them and `loss` has no such term itself.
         presence: weight of which classes occur at all; EncNet's 0.2 (Zhang et al. 2018, section 4.1).
         ignore_index: the label of pixels that are on no border, and of no class that occurs.
 
-    Without auxiliary heads, as in eval mode, there is no "auxiliary" term; nor "edges" or "presence" where the output has none.
+    Without auxiliary heads, as in eval mode, there is no "auxiliary" term, and so with the others.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class Auxiliary(nn.Module):
             terms["edges"] = self.edges * edge_loss(output, truth, ignore_index=self.ignore_index)
         if output.presence is not None and self.presence:
             terms["presence"] = self.presence * presence_loss(output.presence, truth, self.ignore_index)
+        if output.crowding is not None and self.weight:
+            terms["crowding"] = self.weight * crowding_loss(output, truth, ignore_index=self.ignore_index)
         return terms
 
 

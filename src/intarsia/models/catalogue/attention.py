@@ -8,6 +8,7 @@ from ..attention.danet import DANet
 from ..attention.dfn import DFN
 from ..attention.emanet import EMANet
 from ..attention.encnet import EncNet
+from ..attention.foveanet import FoveaNet
 from ..attention.gscnn import GSCNN
 from ..attention.hanet import HANet
 from ..attention.hierarchical import Hierarchical
@@ -276,5 +277,18 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "resnet152"},
         parameters=123_634_005,
         gflops=2241.6,
+    ),
+    "foveanet": Entry(
+        build=FoveaNet,
+        title="FoveaNet: Perspective-aware Urban Scene Parsing",
+        year=2017,
+        paper="arXiv:1708.02421",
+        idea="where the picture is estimated to be most crowded, it is looked at once more, enlarged",
+        deck_row="B47",
+        reported="C 74.1 (R-101)",
+        smallest={"encoder": "resnet18", "channels": 16, "estimate": 8},
+        full={"encoder": "resnet101"},
+        parameters=105_126_612,
+        gflops=875.5,
     ),
 }
