@@ -1,11 +1,16 @@
 """Every architecture of the catalogue learns eight CamVid crops by heart, with one recipe for all.
 
-AdamW at 2e-3 with 30 steps of warm-up and polynomial decay, gradients clipped to norm 1, cross entropy (and the auxiliary heads at 0.4), float32,
+AdamW at 2e-3 with 30 steps of warm-up and polynomial decay, gradients clipped to norm 1, cross entropy (and the auxiliary heads at 0.4, and borders), float32,
 dropout off, all eight crops in every step: 32x32 pixels, enlarged to 128x128. A row tells after how many steps the loss of
 training fell below 0.15, and how many seconds of one processor that took. Networks have the size of `OPTIONS`, or of the
 contract tests. One JSON line a network is appended to benchmarks/results/overfit.jsonl.
 
     python benchmarks/overfit.py --root data/camvid [--only unet,fpn]
+
+With `--beside pspnet` the crops are 128x128 of the picture itself, every network takes all 300 steps (or `--steps`), that one
+first, and a row tells the loss and the mIoU on the eight crops in the end, and both as shares of its.
+
+    python benchmarks/overfit.py --root data/camvid --beside pspnet --only gscnn,dfn
 """
 
 import argparse
@@ -21,6 +26,8 @@ from torch import Tensor, nn
 
 from intarsia.data.augment.geometry import resize_image
 from intarsia.data.normalize import normalize
+from intarsia.losses import Auxiliary, CrossEntropy
+from intarsia.losses.auxiliary import total
 from intarsia.models import build
 from intarsia.models.catalogue import ARCHITECTURES
 
@@ -55,21 +62,38 @@ OPTIONS: dict[str, dict] = {  # where the contract tests' size is too small to h
     "hierarchical": {"encoder": "hrnet_w18_small", "channels": 64, "width": 32, "attention": 32, "scales": (0.5, 1.0)},
     "nasfpn": {"encoder": "efficientnet_b0", "channels": 64, "stacks": 2},
     "upernet": {"encoder": "resnet18", "channels": 64},
+    "pspnet": {"encoder": "resnet18", "channels": 64},
+    "gscnn": {"encoder": "resnet18", "channels": 64, "detail": 24, "output_stride": 8},
+    "dfn": {"encoder": "resnet18", "channels": 64, "border": 8},
+    "hanet": {"encoder": "resnet18", "channels": 64, "detail": 24, "reduction": 8, "side": 64, "output_stride": 8},
+    "ccl": {"encoder": "resnet18", "channels": 64},
+    "msci": {"encoder": "resnet18", "channels": 32, "steps": 2, "side": 8},
+    "foveanet": {"encoder": "resnet18", "channels": 64, "estimate": 16},
+    "rpcnet": {"encoder": "resnet18", "channels": 64, "width": 32},
 }  # fmt: skip
 
 
-def crops(root: Path) -> tuple[Tensor, Tensor]:
-    images, labels = [], []
+def crops(root: Path, side: int = 32) -> tuple[Tensor, Tensor]:
+    """Eight squares of `side` pixels, enlarged to 128 where they are smaller."""
+    images, labels, (top, left) = [], [], (190, 210) if side == 32 else (160, 180)
     for path in sorted((root / "train").glob("*.png"))[::46][:8]:
         image, mask = np.array(Image.open(path).convert("RGB")), np.array(Image.open(root / "trainannot" / path.name))
-        images.append(torch.from_numpy(image[190:222, 210:242].copy()).permute(2, 0, 1))
-        labels.append(torch.from_numpy(mask[190:222, 210:242].copy()).long())
+        images.append(torch.from_numpy(image[top : top + side, left : left + side].copy()).permute(2, 0, 1))
+        labels.append(torch.from_numpy(mask[top : top + side, left : left + side].copy()).long())
     images = [resize_image(image, (128, 128)) for image in images]
     labels = [F.interpolate(m[None, None].float(), (128, 128), mode="nearest-exact")[0, 0].long() for m in labels]
     return normalize(torch.stack(images), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), torch.stack(labels)
 
 
-def learn(name: str, images: Tensor, labels: Tensor, steps: int = STEPS) -> dict:
+@torch.no_grad()
+def mean_iou(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The mean over the classes that the labels have, in evaluation."""
+    found = network.eval()(images).logits.argmax(1)
+    pairs = [((found == k) & (labels != 11), labels == k) for k in labels.unique().tolist() if k != 11]
+    return float(np.mean([((f & t).sum() / (f | t).sum()).item() for f, t in pairs]))
+
+
+def learn(name: str, images: Tensor, labels: Tensor, steps: int = STEPS, bar: float = BAR) -> dict:
     """Train one network until its loss is below the bar."""
     torch.manual_seed(0)
     network = build(name, 11, **OPTIONS.get(name, dict(ARCHITECTURES[name].smallest))).train()
@@ -79,27 +103,25 @@ def learn(name: str, images: Tensor, labels: Tensor, steps: int = STEPS) -> dict
                 if isinstance(getattr(module, key, None), float):
                     setattr(module, key, 0.0)
     channels = next(m for m in network.modules() if isinstance(m, nn.Conv2d)).in_channels
+    criterion = Auxiliary(CrossEntropy(ignore_index=11), 0.4, ignore_index=11)
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=1e-4)
     started, lowest, reached = time.process_time(), float("inf"), None
     for step in range(1, steps + 1):
         optimizer.param_groups[0]["lr"] = 2e-3 * min(1.0, step / 30) * (1 - step / (steps + 1)) ** 0.9
         output = network(images if channels == 3 else images[:, :channels])
-        main = F.cross_entropy(output.logits, labels, ignore_index=11)
-        loss = main
-        for side in output.auxiliary:
-            enlarged = F.interpolate(side, labels.shape[-2:], mode="bilinear", align_corners=False)
-            loss = loss + 0.4 * F.cross_entropy(enlarged, labels, ignore_index=11)
+        terms = criterion(output, labels)
+        main, loss = terms["main"], total(terms)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         lowest = min(lowest, main.item())
-        if main.item() < BAR:
+        if main.item() < bar:
             reached = step
             break
     seconds = time.process_time() - started
-    count = sum(p.numel() for p in network.parameters())
-    return {"name": name, "loss": round(main.item(), 4), "lowest": round(lowest, 4), "steps": reached,
+    count, score = sum(p.numel() for p in network.parameters()), mean_iou(network, images[:, :channels], labels)
+    return {"name": name, "loss": round(main.item(), 4), "lowest": round(lowest, 4), "steps": reached, "miou": round(score, 4),
             "seconds": round(seconds, 1), "parameters": count, "torch": torch.__version__}  # fmt: skip
 
 
@@ -107,16 +129,25 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--only", default="")
+    parser.add_argument("--beside", default="", help="the network that all others are compared with")
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--results", type=Path, default=HERE / "results" / "overfit.jsonl")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    images, labels = crops(arguments.root)
+    first, bar = arguments.beside, 0.0 if arguments.beside else BAR
+    images, labels = crops(arguments.root, 128 if first else 32)
     names = arguments.only.split(",") if arguments.only else list(ARCHITECTURES)
+    names = [first, *(name for name in names if name != first)] if first else names
     arguments.results.parent.mkdir(exist_ok=True)
+    lines: dict[str, dict] = {}
     for name in names:
-        line = learn(name, images, labels)
+        lines[name] = line = learn(name, images, labels, arguments.steps, bar)
         with arguments.results.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line | ({"beside": first, "of": arguments.steps} if first else {})) + "\n")
+        if first:
+            loss, score = line["loss"] / lines[first]["loss"], line["miou"] / lines[first]["miou"]
+            print(f"{name:24} loss {line['loss']:.4f} ({loss:.2f}x)  mIoU {line['miou']:.4f} ({score:.2f}x)  {line['seconds']:6.1f} s", flush=True)  # fmt: skip
+            continue
         verdict = f"below {BAR} after {line['steps']} steps" if line["steps"] else f"NOT below {BAR}: {line['lowest']}"
         print(f"{name:24} {verdict:32} {line['seconds']:6.1f} s  {line['parameters'] / 1e6:6.2f} M", flush=True)
 
