@@ -26,6 +26,10 @@ SIZES = [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]
 # whose coarsest maps are smaller than a 32nd of the image, are traced and compared at sizes so many times as large; their
 # graphs serve no images of a side below 129 (pan) or 33 (segformer).
 LARGER = {"pan": 5, "segformer": 2}
+# Rows that no graph can hold, and why.
+NOT_EXPORTED = {
+    "crf_rnn": "its lattice has as many vertices as the picture's colors ask for, and finds them by sorting"
+}
 
 # Row, or "bricks" (below) -> operators that it shows to be right in ONNX, each listed once.
 IN_ONNX: dict[str, str] = {

@@ -25,12 +25,10 @@ deconvolutions (docs/faithfulness.md).
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...blocks.resize import crop_like
-from ...blocks.transposed import bilinear_kernel
+from ...blocks.score_ladder import Enlarge, score_layer
 from ...encoders import VGG16, AlexNet
 from ...errors import ModelError, nearest
 from ...structures import SemanticLogits
@@ -49,8 +47,8 @@ class FCN(nn.Module):
         super().__init__()
         self.encoder = encoder
         *skips, last = encoder.channels
-        self.score = _score(last, num_classes)
-        self.score_skips = nn.ModuleList(_score(channels, num_classes) for channels in reversed(skips))
+        self.score = score_layer(last, num_classes)
+        self.score_skips = nn.ModuleList(score_layer(channels, num_classes) for channels in reversed(skips))
         self.climb = nn.ModuleList(Enlarge(num_classes, 2) for _ in skips)
         self.enlarge = Enlarge(num_classes, encoder.strides[0], learned=False)
 
@@ -61,32 +59,6 @@ class FCN(nn.Module):
             h, w = skip.shape[-2:]  # strides 16, then 8
             x = crop_like(climb(x), skip) + score(skip)  # [B, K, h, w]
         return SemanticLogits(crop_like(self.enlarge(x), image))  # [B, K, H, W]
-
-
-class Enlarge(nn.Module):
-    """A map `factor` times as large by a transposed convolution that starts as, or stays, bilinear interpolation.
-
-    Args:
-        learned: let training change the kernel, and let classes mix (section 4.2: all enlargements but the last).
-    """
-
-    def __init__(self, channels: int, factor: int, *, learned: bool = True) -> None:
-        super().__init__()
-        self.channels, self.factor = channels, factor
-        kernel = bilinear_kernel(factor)
-        if learned:
-            full = torch.zeros(channels, channels, *kernel.shape)
-            full[range(channels), range(channels)] = kernel
-            self.weight: Tensor = nn.Parameter(full)
-        else:
-            self.register_buffer("weight", kernel.expand(channels, 1, -1, -1).clone(), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h, w = x.shape[-2:]
-        n, f = self.channels, self.factor
-        x = F.pad(x, (1, 1, 1, 1), mode="replicate")  # [B, n, h + 2, w + 2]
-        groups = n // self.weight.shape[1]
-        return F.conv_transpose2d(x, self.weight, stride=f, padding=f + f // 2, groups=groups)  # [B, n, f*h, f*w]
 
 
 def fcn32s(
@@ -165,11 +137,3 @@ def fcn8s(
 
 def _vgg(levels: tuple[int, ...], in_channels: int, channels: Sequence[int], dropout: float, pretrained: bool) -> VGG16:
     return VGG16(levels=levels, in_channels=in_channels, channels=channels, dropout=dropout, pretrained=pretrained)
-
-
-def _score(in_channels: int, num_classes: int) -> nn.Conv2d:
-    """A 1x1 convolution to class scores that starts at zero (section 4.2), so that a new rung changes no answer."""
-    score = nn.Conv2d(in_channels, num_classes, 1)
-    nn.init.zeros_(score.weight)
-    nn.init.zeros_(score.bias)  # type: ignore[arg-type]
-    return score
