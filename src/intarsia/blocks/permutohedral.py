@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import ModelError
+
 ROOM = 2**62  # keys that count cells stay below
 MIX = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: multiples of it are far from each other
 
@@ -27,13 +29,15 @@ class Lattice:
     Args:
         features: [N, d], each divided by the deviation that is wanted of it; no gradient flows to them.
 
+    Raises: ModelError for features of another shape, or none.
+
     N points, M vertices; the row M stands for a vertex that no point touches.
     """
 
     def __init__(self, features: Tensor) -> None:
         features = features.detach()
         if features.ndim != 2 or not features.numel():
-            raise ValueError(f"features of shape {tuple(features.shape)}; give [N, d], not empty")
+            raise ModelError(f"features of shape {tuple(features.shape)}; give [N, d], not empty")
         d = features.shape[1]
         corner, rank, self.weights = _simplex(features)
         step = torch.arange(d + 1, device=features.device)

@@ -10,7 +10,7 @@ cells (DeepLab-LargeFOV).
 
     image - VGG-16, stride 8 - fc6: 3x3, rate 12 - fc7: 1x1 - score - x8 - logits
 
-Departures from the paper: the fully connected CRF that sharpens the answer is postprocessing, not part of the network;
+Departures from the paper: the fully connected CRF that sharpens the answer is postprocessing (`predict --crf`), not part of the network;
 the variant with scores on early layers (MSc) is left out. fc6 and fc7 start at random (the paper thins out VGG-16's).
 Pooling is 2x2, as in VGG-16, where the released code has 3x3 and averages once more before fc6.
 

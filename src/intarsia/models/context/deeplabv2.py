@@ -12,7 +12,7 @@ branch for the whole image yet, and no concatenation: those are v3's.
                                  - look[2]: 3x3, rate 18 -'|
                                  - look[3]: 3x3, rate 24 --'
 
-Departures from the paper: the fully connected CRF is postprocessing, not part of the network. On "vgg16" (the paper's
+Departures from the paper: the fully connected CRF is postprocessing (`predict --crf`), not part of the network. On "vgg16" (the paper's
 ASPP-L, each look an fc6, fc7 and score) fc6 and fc7 start at random. Where several scales are used, the loss sees the
 fused answer only; the released code adds each scale's own. On a ResNet the last two stages are dilated from their first
 block on, as in the released code, whose stages shrink in the first 1x1 convolution, timm's in the 3x3 one behind it.
