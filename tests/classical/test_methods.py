@@ -13,7 +13,7 @@ import intarsia
 from intarsia.classical import METHODS, OPTIONS, PREFIX, Unlearned, defaults, parsed
 from intarsia.classical.picture import gray, oriented
 from intarsia.cli import main
-from intarsia.errors import CheckpointError, IntarsiaError, MissingExtra, ModelError
+from intarsia.errors import CheckpointError, IntarsiaError, MissingExtra, ModelError, TrainingError
 
 Y, X = np.mgrid[:64, :80]
 DISKS = ((Y - 20) ** 2 + (X - 22) ** 2 < 144) | ((Y - 40) ** 2 + (X - 56) ** 2 < 196)
@@ -255,6 +255,14 @@ def test_which_class_is_the_foreground_is_said_and_never_looked_up() -> None:
 def test_verbs_for_networks_say_that_it_is_none(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no network"):
         intarsia.checkpoint.resolve("classical:otsu").build()
+    tree = {"model": "unet", "data": {"name": "shapes", "count": 4}, "train": {"steps": 1}}
+    with pytest.raises(TrainingError, match="no weights that a network could start from"):
+        intarsia.train(tree, out=tmp_path / "run", start="classical:otsu")
+    stored = intarsia.checkpoint.save(
+        tmp_path / "a.safetensors", intarsia.checkpoint.resolve("classical:slic:segments=60")
+    )
+    kept = intarsia.Predictor.load(stored)(drawn()).labels
+    np.testing.assert_array_equal(kept, intarsia.Predictor.load("classical:slic:segments=60")(drawn()).labels)
     with pytest.raises(ModelError, match="needs a network in PyTorch"):
         intarsia.Predictor.load("classical:otsu").pytorch
     with pytest.raises(IntarsiaError, match="does not say what it was trained on"):

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import counted
 from .terminal import AsJson, answer, console
 from .terms import tell
 
@@ -99,7 +100,7 @@ def train(
         return 0
     terminal = console()
     if score and score.get("brief"):
-        terminal.print(f"val {score['brief']} after {score['step']} steps", markup=False)
+        terminal.print(f"val {score['brief']} after {counted(score['step'], 'step')}", markup=False)
     terminal.print(
         f"next: intarsia evaluate {shlex.quote(str(folder))} --out {shlex.quote(str(folder / 'report'))}",
         markup=False,

@@ -17,6 +17,7 @@ from torch import nn
 
 from .. import checkpoint as files
 from ..checkpoint import Checkpoint
+from ..classical import is_classical
 from ..config import Recipe
 from ..data.augment.foreign import borrowed
 from ..data.augment.pipeline import Augmentation
@@ -88,6 +89,10 @@ def prepared(
     if chosen.accelerator == "cpu":
         keep_freed_memory()
     donor = files.resolve(start) if start is not None and old is None else None
+    if donor is not None and donor.model is not None and is_classical(donor.model):
+        raise TrainingError(
+            f"{start} is {donor.model}, which has no weights that a network could start from; start from a network, or leave --from out"
+        )
     material = collect(recipe, own.data)
     fabric = engine(recipe, chosen)
     torch.manual_seed(recipe.seed)
