@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from intarsia.checkpoint import Checkpoint, save
 from intarsia.classical import METHODS, PREFIX
 from intarsia.cli import main
 from intarsia.errors import DataError
 from intarsia.evaluation.road import _truth, road
+from intarsia.labels import LabelSpace
+from intarsia.models import build
 
 Y, X = np.mgrid[:40, :52]
 DISK = (Y - 19) ** 2 + (X - 25) ** 2 < 100
@@ -32,19 +36,29 @@ def test_the_page_shows_every_method_with_score_and_time(
 ) -> None:
     picture, truth = pair
     out = tmp_path / "page.html"
+    torch.manual_seed(0)
+    options = {"context": 15, "channels": 4, "hidden": 8}
+    network = build("pixel_classifier", 3, **options)
+    own = Checkpoint(
+        "pixel_classifier", options, LabelSpace(("a", "b", "c")), 3, (0.5,) * 3, (0.2,) * 3, network.state_dict()
+    )
+    save(tmp_path / "net.safetensors", own)
     given = ["road", str(picture), "--truth", str(truth), "--model", "classical:slic:segments=30", "--out", str(out)]
+    given += ["--model", str(tmp_path / "net.safetensors")]
     assert main([*given, "--json"]) == 0
     tree = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in tree["methods"]] == [
-        *(PREFIX + name for name in METHODS), "classical:slic:segments=30",
+        *(PREFIX + name for name in METHODS), "classical:slic:segments=30", str(tmp_path / "net.safetensors"),
     ]  # fmt: skip
     scores = {row["name"]: row["miou"] for row in tree["methods"]}
-    assert scores["classical:otsu"] > 0.95 and all(0 <= score <= 1 for score in scores.values())
+    assert scores["classical:otsu"] > 0.95 and all(0 <= score <= 1 for score in scores.values() if score is not None)
+    assert scores[str(tmp_path / "net.safetensors")] is None, "it tells three classes apart"
+    assert tree["sliding"]["trained"] and tree["sliding"]["context"] == 15
     assert tree["sliding"]["factor"] > 3 and tree["sliding"]["unlike"] < 1e-4
     page = out.read_text(encoding="utf-8")
     for method in METHODS.values():
         assert method.title.replace("'", "&#39;") in page
-    assert page.count("data:image/png;base64,") == len(METHODS) + 4, "each method, the model, picture, truth, window"
+    assert page.count("data:image/png;base64,") == len(METHODS) + 5, "each method, both models, picture, truth, window"
     assert not re.search(r"<script|https?://", page), "nothing from elsewhere"
     assert main(given) == 0 and "times slower than its dense twin" in capsys.readouterr().out
 
