@@ -168,6 +168,7 @@ def _model(name: str, run: Predictor, pixels: np.ndarray, known: np.ndarray | No
         raise ModelError(f"{name} answers {type(answer).__name__}, and road shows a class for each pixel; leave it out")
     stored = run.checkpoint.model if run.checkpoint is not None else None
     found = answer.classes.numpy()
+    year: int | None
     entry = ARCHITECTURES.get(stored or "")
     if stored is not None and classical.is_method(stored):
         method = classical.METHODS[classical.parsed(stored).method]

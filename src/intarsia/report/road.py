@@ -92,6 +92,7 @@ def write_road(
             "score": "mIoU: the mean of background's and foreground's intersection over union, on this one picture" if scored else "none: no truth was given",
             "foreground": "which side of a rule is the foreground is not looked up in the truth: it is the side that has less of "
             "the picture's border, or the one that --polarity names",
+            "learned": "a method that learned from this very picture has seen the answer; judge it by others",
             "time": "seconds of one run on this machine, reading and drawing left out",
             "machine": machine(),
             "made": now(),
