@@ -87,6 +87,7 @@ def test_windows_cover_every_pixel_and_their_weights_add_up_to_one(length: int, 
 
 def test_windows_begin_on_the_grid_and_the_last_is_shifted_inward() -> None:
     assert starts(1000, 256, 0.25) == [0, 192, 384, 576, 744]
+    assert starts(1030, 256, 0.25) == [0, 160, 320, 480, 640, 774]  # spread evenly: no two overlap by nearly all
     assert starts(256, 256, 0.25) == [0] and starts(100, 256, 0.25) == [0]
     assert starts(40, 16, 0.5) == [0, 8, 16, 24]  # steps below the grid stay as they are
 
@@ -187,7 +188,7 @@ def test_windows_leave_room_for_the_scores_of_many_classes(monkeypatch: pytest.M
     monkeypatch.setattr(module, "free_memory", lambda device: 4 << 30)
     engine = lambda image: SemanticLogits(image.float())  # noqa: E731
     few, many = Windowed(engine, classes=11).side(4000, 5000), Windowed(engine, classes=1000).side(4000, 5000)
-    assert few == 960 and many == 224
+    assert few == 960 and many == 160
     monkeypatch.setattr(module, "free_memory", lambda device: 1 << 20)
     assert Windowed(engine).side(4000, 5000) == module.SMALLEST  # and never below
 

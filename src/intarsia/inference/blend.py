@@ -25,29 +25,33 @@ MAPS: dict[type, tuple[str, ...]] = {  # outputs that say something of each pixe
 
 
 def blended(
-    windows: Iterable[tuple[Span, Span, Output | None]], width: int, blend: str, engine: str
+    windows: Iterable[tuple[Span, Span, Output | None]], width: int, most: int, blend: str, engine: str
 ) -> Iterator[tuple[Box, Output | None]]:
     """Weigh and add what windows say, and hand out each part that no later window touches, with its place.
+
+    A part is good until the next one is asked for: the memory of both is the same.
 
     Args:
         windows: row by row; None where all pixels of a window are left out, whose sums nobody asks for.
         width: of the image.
+        most: rows that two rows of windows share, at most.
         blend: as for `Windowed`.
         engine: what a message calls it.
 
     Raises: ModelError for maps of another size than their window's.
     """
-    below: Tensor | None = None  # [B, c, h, W] the sums that this row of windows goes on with
-    kept: Tensor | None = None  # and the next
+    sums: Tensor | None = None  # [B, c, h, W] that rows of windows go on with: each column is read, then written anew
+    below, kept = 0, 0  # rows of them that this row of windows goes on with, and the next
     beside: Tensor | None = None  # [B, c, h, w] the sums that the next window in the row goes on with
+    product: Tensor | None = None
     for row, column, output in windows:
         if column.start == 0:
-            below, kept, beside = kept, None, None
+            below, kept, beside = kept, row.stop - row.ready, None
         own = (row.start, column.start, row.ready, column.ready)
         if output is None:
             beside = None
-            if kept is not None:
-                kept[..., column.start : column.ready] = 0
+            if sums is not None:
+                sums[:, :, :kept, column.start : column.ready] = 0
             yield own, None
             continue
         part = layers(output)
@@ -57,19 +61,37 @@ def blended(
                 f"{[row.stop - row.start, column.stop - column.start]}; windows need maps in their own size"
             )
         weights = row.weights[:, None].to(part.device) * column.weights.to(part.device)
-        part = torch.where(weights > 0, part * weights, 0) if blend == "none" else part * weights
+        part = _weighed(part, weights, product, blend)
+        product = part
         if beside is not None:
             part[..., : beside.shape[3]] += beside
-        beside = part[..., column.ready - column.start :].clone()
+        beside = part[..., column.ready - column.start :].clone(memory_format=_layout(product))
         part = part[..., : column.ready - column.start]
-        if below is not None:
-            part[:, :, : below.shape[2]] += below[..., column.start : column.ready]
-        if row.ready < row.stop:
-            if kept is None:
-                shape = (*part.shape[:2], row.stop - row.ready, width)
-                kept = below if below is not None and below.shape == shape else part.new_zeros(shape)
-            kept[..., column.start : column.ready] = part[:, :, row.ready - row.start :]
+        here = slice(column.start, column.ready)
+        if below and sums is not None:
+            part[:, :, :below] += sums[:, :, :below, here]
+        if kept:
+            if sums is None:
+                shape = (*part.shape[:2], most, width)
+                sums = torch.empty(shape, device=part.device, memory_format=_layout(product)).zero_()
+            sums[:, :, :kept, here] = part[:, :, row.ready - row.start :]
         yield own, unlayered(part[:, :, : row.ready - row.start], output)
+
+
+def _weighed(part: Tensor, weights: Tensor, product: Tensor | None, blend: str) -> Tensor:
+    """Multiply, into memory that is there already where it has the size: fresh pages would cost more than the numbers."""
+    if part.requires_grad:
+        return torch.where(weights > 0, part * weights, 0) if blend == "none" else part * weights
+    if product is None or product.shape != part.shape or product.stride() != part.stride():
+        product = torch.empty_like(part)
+    made = torch.mul(part, weights, out=product)
+    return made.masked_fill_(weights == 0, 0) if blend == "none" else made
+
+
+def _layout(maps: Tensor) -> torch.memory_format:
+    """The order in which maps lie in memory, which sums follow: turning one into the other takes longer than adding."""
+    last = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def layers(output: Output) -> Tensor:

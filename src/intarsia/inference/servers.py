@@ -98,7 +98,7 @@ def _gray(results: Output, space: LabelSpace, _: Mapping[str, int | str], name: 
     def add(made: Made) -> None:
         with results.file(f"{server.folder}/{made.name}.png") as file:
             if isinstance(made.answer, Depth):
-                write_depth(file, made.answer.meters)
+                write_depth(file, np.asarray(made.answer.meters))
                 return
             assert server.space is not None
             raw = raw_of(np.asarray(made.answer.classes), as_server(space, server.space))

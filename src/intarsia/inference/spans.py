@@ -31,12 +31,23 @@ class Span(NamedTuple):
 
 
 def starts(length: int, side: int, overlap: float) -> list[int]:
-    """Where windows begin along an axis, the last of them shifted inward so that it ends with the image."""
+    """Where windows begin along an axis, spread evenly, the last of them so that it ends with the image.
+
+    As few as the overlap allows: a last one that overlapped by nearly all of itself would have as many sums kept for it.
+    """
     if length <= side:
         return [0]
     step = max(1, int(side * (1 - overlap) + 1e-9))
     step = step // GRID * GRID or step
-    return [*range(0, length - side, step), length - side]
+    last = length - side
+    count, grid = -(-last // step), GRID if step >= GRID else 1
+    return [*(-(-(n * last) // (count * grid)) * grid for n in range(count)), last]
+
+
+def shared(length: int, side: int, overlap: float) -> int:
+    """Say how many pixels of an axis two neighboring windows see, at most."""
+    begin = starts(length, side, overlap)
+    return max((side - (after - start) for start, after in pairwise(begin)), default=0)
 
 
 def spans(length: int, side: int, overlap: float, blend: str = "gaussian") -> list[Span]:

@@ -25,7 +25,7 @@ from ..structures import Answer, Depth, Labels, Output, Planes
 from .blend import MAPS, blended, layers, unlayered
 from .engine import Engine, name_of, networks_of
 from .memory import free_memory, out_of_memory
-from .spans import GRID, Span, spans, starts
+from .spans import GRID, Span, shared, spans, starts
 
 BLENDS = ("gaussian", "cosine", "none")
 WHOLE = 1 << 22  # pixels, as of 2048 x 2048: larger pictures are predicted in windows unless somebody says otherwise
@@ -157,7 +157,7 @@ class Windowed:
         """
         free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, min(self.largest, LARGEST))
         while side > least:
-            kept = 4 * self.classes * self.overlap * side * width
+            kept = 4 * self.classes * shared(height, side, self.overlap) * width
             bounded = height * width <= PIXELS or kept <= KEPT
             if bounded and side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
                 break
@@ -185,13 +185,15 @@ class Windowed:
         if side is None:
             return self.engine(image)
         whole: Tensor | None = None
-        for (top, left, bottom, right), part in self.parts(tuple(image.shape[2:]), side, lambda box: _cut(image, box)):
+        for (top, left, bottom, right), part in self.parts(
+            (image.shape[2], image.shape[3]), side, lambda box: _cut(image, box)
+        ):
             assert part is not None  # no window is left out
             maps = layers(part)
             if whole is None:
                 whole = maps.new_empty(*maps.shape[:2], *image.shape[2:])
             whole[..., top:bottom, left:right] = maps
-        assert whole is not None
+        assert whole is not None and part is not None
         return unlayered(whole, part)
 
     def _answer(
@@ -218,7 +220,9 @@ class Windowed:
         if kind in PIXELWISE and type(output) in MAPS:
             placed = (
                 Placed(box, box, answer(part, box))
-                for box, part in blended(every, size[1], self.blend, name_of(self.engine))
+                for box, part in blended(
+                    every, size[1], shared(size[0], side, self.overlap), self.blend, name_of(self.engine)
+                )
             )
         return STITCHED[kind](size, placed, things)
 
@@ -241,7 +245,8 @@ class Windowed:
 
         Returns: boxes that cover each pixel once, and the output there; None for those of a window that is left out.
         """
-        return blended(self._windows(size, side, cut, first, skip), size[1], self.blend, name_of(self.engine))
+        most = shared(size[0], side, self.overlap)
+        return blended(self._windows(size, side, cut, first, skip), size[1], most, self.blend, name_of(self.engine))
 
     def _windows(
         self,

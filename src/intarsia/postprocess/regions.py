@@ -62,7 +62,8 @@ def without_holes(mask: np.ndarray, most: int | None = None) -> np.ndarray:
     sizes = np.bincount(numbers.ravel())
     small = sizes <= most
     small[0] = False
-    return mask | small[numbers]
+    made: np.ndarray = mask | small[numbers]
+    return made
 
 
 def without_specks(labels: np.ndarray, least: int, keep: Sequence[int] = ()) -> np.ndarray:
@@ -135,7 +136,7 @@ def measured(label: int, parts: Sequence[Part], spacing: tuple[float, float] = (
     for part in parts:
         pixels = sum(area(ring) for ring in part)  # holes run the other way
         low, high = part[0].min(axis=0), part[0].max(axis=0)
-        middle = sum(_moment(ring) for ring in part) / pixels
+        middle = np.sum([_moment(ring) for ring in part], axis=0) / pixels
         found.append(
             Measured(
                 label,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from ...draw import overlay_answer
 from ...errors import DataError, ModelError, nearest
@@ -183,4 +184,4 @@ def _overlay(predictor: Predictor, source: Source, store: Store, wanted: Wanted)
         top += len(rows)
     labels = np.concatenate(parts)
     picture = np.frombuffer(store.picture(), source.dtype).reshape(*labels.shape, source.channels)
-    return overlay_answer(picture, Labels(labels), predictor.labels, wanted.alpha, wanted.clear)
+    return overlay_answer(picture, Labels(torch.from_numpy(labels)), predictor.labels, wanted.alpha, wanted.clear)

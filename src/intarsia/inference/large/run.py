@@ -222,7 +222,7 @@ def _write(
         if part.shape != (TILE, TILE):
             whole = np.zeros((TILE, TILE), labels.dtype)
             whole[: part.shape[0], : part.shape[1]] = part
-        tiles.append(zlib.compress(np.ascontiguousarray(whole), 6))
+        tiles.append(zlib.compress(whole.tobytes(), 6))
     counts = np.bincount(labels.ravel(), minlength=classes)[:classes].tolist()
     store.add(tiles, small, {"counts": counts, "blank": 0 if flags is None else int(flags.sum())})
 

@@ -39,10 +39,11 @@ class Slide:
         self.channels, self.dtype = 3, np.dtype(np.uint8)
         self.factor = float(self._slide.level_downsamples[level])
         told = self._slide.properties
-        self.tile = tuple(
+        tall, wide = (
             int(told.get(f"openslide.level[{level}].tile-{side}", usual))
             for side, usual in zip(("height", "width"), _TILE, strict=True)
         )
+        self.tile = (tall, wide)
         down, across = (told.get(f"openslide.mpp-{axis}") for axis in "yx")
         self.spacing = (float(down) * self.factor, float(across) * self.factor) if down and across else None
 

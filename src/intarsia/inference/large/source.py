@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...data.files.formats import is_tiff
-from ...data.files.tags import pages
+from ...data.files.tags import is_tiff, pages
 from ...errors import DataError
 from ...limits import DECODED, PIXELS
 

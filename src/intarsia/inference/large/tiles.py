@@ -57,7 +57,7 @@ class TileFolder:
         self.height, self.width, self.channels = int(self._tops[-1]), int(self._lefts[-1]), first.shape[2]
         self.dtype = checked_numbers(path, first.dtype)
         self.tile = (max(heights), max(widths))
-        self.spacing = None
+        self.spacing: tuple[float, float] | None = None
         self._decoded: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:

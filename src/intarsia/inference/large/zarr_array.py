@@ -43,7 +43,8 @@ class ZarrArray:
         self.height, self.width = sizes[level]
         self.channels = int(array.shape[self.axes.index("c")]) if "c" in self.axes else 1
         self.dtype = checked_numbers(path, array.dtype)
-        self.tile = tuple(int(array.chunks[self.axes.index(axis)]) for axis in "yx")
+        down, across = (int(array.chunks[self.axes.index(axis)]) for axis in "yx")
+        self.tile = (down, across)
         scale = scales[level] if scales else None
         self.spacing = (scale[self.axes.index("y")], scale[self.axes.index("x")]) if scale else None
 
