@@ -59,7 +59,7 @@ def test_other_images_are_rounded_or_keep_fractions() -> None:
     image = torch.tensor([[[[0, 255], [10, 20]]]], dtype=torch.uint8)
     smooth = F.interpolate(image.float(), (3, 3), mode="bilinear")
     plain = resized.resized(image, Resizing(size=(3, 3), antialias=False))
-    assert plain.dtype == torch.uint8 and (plain == smooth.round()).all()
+    assert plain.dtype == torch.uint8 and (plain - smooth).abs().max() <= 1  # OpenCV's whole numbers: tests/parity
     parts = resized.resized(image, Resizing(size=(3, 3), antialias=False, fractions=True))
     assert torch.allclose(parts, smooth / 255)
     wide = resized.resized(image.int() * 257, Resizing(size=(3, 3)))

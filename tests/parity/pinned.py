@@ -1,7 +1,7 @@
 """Key lists that peers' released code wrote, compressed in `keys/`, and weights that follow from a tensor's place alone.
 
-A section's lines are path, kind of module and shape of its weight, with a `b` where it has a bias; braces stand for each of
-what they hold. Weights and picture are written in closed form, so that no random generator decides.
+A section's lines are path, kind of module and shape of its weight, with a `b` where it has a bias; `raw` is a tensor of another
+name; braces stand for each of what they hold. Weights and picture are written in closed form, so that no random generator decides.
 """
 
 import math
@@ -38,6 +38,9 @@ def shapes(peer: str, *names: str) -> Shapes:
         if kind == "norm":
             names_ = ("weight", "bias", "running_mean", "running_var")
             found |= {**{f"{path}.{name}": (int(shape),) for name in names_}, f"{path}.num_batches_tracked": ()}
+            continue
+        if kind == "raw":
+            found[path] = tuple(map(int, shape.split("x")))
             continue
         found[f"{path}.weight"] = tuple(map(int, shape.rstrip("b").split("x")))
         if shape.endswith("b"):

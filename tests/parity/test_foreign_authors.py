@@ -5,7 +5,9 @@ The networks were built apart, from HRNet/HRNet-Semantic-Segmentation (branch HR
 picture's size as their evaluation does. HRNet's body has the names that mmsegmentation's has behind `backbone.`.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,6 +84,31 @@ def test_what_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
     torch.save(written(of("ddrnet23slim") | {"spp.scale5.1.weight": (512,)}), tmp_path / "c.pth")
     with pytest.raises(CheckpointError, match=r"DDRNet, by its authors, but spp\.scale5\.1\.weight have no place"):
         intarsia.load_foreign(tmp_path / "c.pth")
+
+
+@torch.no_grad()
+def test_nvidias_segformer(smp: Any, at_random: Any, tmp_path: Path) -> None:
+    """Its encoder is the one of segmentation-models-pytorch, and so is its decoder, under other names."""
+    theirs = at_random(smp.Segformer("mit_b0", encoder_weights=None, classes=4))
+    renamed = (
+        (r"^encoder\.", "backbone."), (r"^decoder\.mlp_stage\.3\.linear", "decode_head.linear_c1.proj"),
+        (r"^decoder\.mlp_stage\.2\.linear", "decode_head.linear_c2.proj"), (r"^decoder\.mlp_stage\.1\.linear", "decode_head.linear_c3.proj"),
+        (r"^decoder\.mlp_stage\.0\.linear", "decode_head.linear_c4.proj"), (r"^decoder\.fuse_stage\.0", "decode_head.linear_fuse.conv"),
+        (r"^decoder\.fuse_stage\.1", "decode_head.linear_fuse.bn"), (r"^segmentation_head\.0", "decode_head.linear_pred"),
+    )  # fmt: skip
+    state = {"decode_head.conv_seg.weight": torch.ones(4, 256, 1, 1)}  # which its head carries along
+    for key, tensor in theirs.state_dict().items():
+        for pattern, name in renamed:
+            key = re.sub(pattern, name, key)
+        state[key] = tensor
+    torch.save({"meta": {"CLASSES": ("a",)}, "state_dict": state}, tmp_path / "a.pth")
+    found = intarsia.load_foreign(tmp_path / "a.pth")
+    assert (found.model, found.options) == ("segformer", {"encoder": "mit_b0", "channels": 256})
+    assert (found.report.missing, list(found.report.left)) == ((), ["decode_head.conv_seg.weight"])
+    image = picture(64, 96)
+    want = theirs.segmentation_head[0](theirs.decoder(theirs.encoder(image)))
+    want = torch.nn.functional.interpolate(want, (64, 96), mode="bilinear")
+    torch.testing.assert_close(found.network(image).logits, want, atol=1e-4, rtol=1e-4)
 
 
 BUILT = {  # network of a row: ours, and how many biases before norms theirs has more

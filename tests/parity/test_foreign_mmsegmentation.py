@@ -15,7 +15,7 @@ from intarsia.errors import CheckpointError
 
 from .pinned import picture, shapes, written
 
-# name: (backbone, sum of the answer, sum of its absolute values, our network), 19 classes, 64 x 96 pixels
+# name: (backbone, sum of the answer, sum of its absolute values, our network), 19 classes, 64 x 96 pixels, of `LARGE` 128 x 192
 PINNED = {
     "fcn": ("resnet50_v1c", 51496.3, 213427, "mmseg_fcn"),
     "pspnet": ("resnet50_v1c", 72842.2, 297913, "mmseg_pspnet"),
@@ -25,7 +25,13 @@ PINNED = {
     "sem_fpn": ("resnet50_v1c", 6220.7, 164926, "fpn"),
     "fcn_hr18s": ("hrnet_w18s", 1.51797e10, 1.83747e11, "interpolated_hrnet"),
     "ocrnet_hr18s": ("hrnet_w18s", 1.06691e11, 6.1754e11, "interpolated_ocr"),
+    "segformer": ("mit_b0", 12177, 85938.4, "mmseg_segformer"),
+    "bisenetv1": ("bisenetv1_body", -2813.21, 129122, "mmseg_bisenet"),
+    "bisenetv2": ("bisenetv2_body", -3715.82, 246537, "mmseg_bisenetv2"),
+    "fast_scnn": ("fast_scnn_body", -103073, 1.06841e6, "mmseg_fast_scnn"),
+    "ddrnet": ("ddrnet_body", 47146.1, 279543, "ddrnet23slim"),
 }
+LARGE = ("fast_scnn", "ddrnet")  # whose coarsest maps are small
 
 
 @pytest.mark.parametrize("name", PINNED)
@@ -37,9 +43,22 @@ def test_the_answer_is_the_one_that_was_pinned(name: str, tmp_path: Path) -> Non
     found = intarsia.load_foreign(tmp_path / "a.pth")
     assert (found.model, found.num_classes, found.report.missing) == (model, 19, ())
     assert {key.split(".")[0] for key in found.report.left} <= {"auxiliary_head"}
-    logits = found.network(picture(64, 96)).logits.double()
+    logits = found.network(picture(*((128, 192) if name in LARGE else (64, 96)))).logits.double()
     assert logits.abs().sum().item() == pytest.approx(size, rel=1e-4)
     assert logits.sum().item() == pytest.approx(total, abs=1e-4 * size)
+
+
+@pytest.mark.parametrize("name", ["bisenetv1", "fast_scnn", "ddrnet"])
+def test_a_file_without_heads_for_training_loads_and_trains(name: str, tmp_path: Path) -> None:
+    heads = ("auxiliary_head.", "decode_head.aux_")
+    state = {
+        k: t for k, t in written(shapes("mmsegmentation", PINNED[name][0], name)).items() if not k.startswith(heads)
+    }
+    torch.save(state, tmp_path / "a.pth")
+    found = intarsia.load_foreign(tmp_path / "a.pth")
+    assert (found.report.left, found.report.missing) == ({}, ())
+    output = found.network.train()(picture(128, 128).repeat(2, 1, 1, 1))
+    assert output.auxiliary == () and output.logits.shape == (2, 19, 128, 128)
 
 
 def test_what_no_tensor_tells_is_assumed_and_a_strange_backbone_refused(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "smp PAN": of_smp("PAN"),
     "smp Segformer": of_smp("Segformer", "mit_b0"),
     "mmsegmentation UPerNet": of_keys("mmsegmentation", "resnet50_v1c", "upernet"),
+    "mmsegmentation SegFormer": of_keys("mmsegmentation", "mit_b0", "segformer"),
+    "mmsegmentation Fast-SCNN": of_keys("mmsegmentation", "fast_scnn_body", "fast_scnn"),
     "DDRNet": of_keys("authors", "ddrnet23slim"),
     "BiSeNet": of_keys("authors", "bisenetv1"),
     "BiSeNet v2": of_keys("authors", "bisenetv2"),

@@ -8,10 +8,20 @@ import pytest
 import torch
 from torch import nn
 
-from intarsia.checkpoint import load_foreign
+from intarsia.checkpoint import build, load_foreign
 from intarsia.checkpoint.foreign.public import PUBLIC
 from intarsia.checkpoint.foreign.public.labels import CLASSES
 
+LIGHT = {  # network of mmsegmentation's or transformers': ours, and options that no name tells
+    "BiSeNet, ResNet-18": ("mmseg_bisenet", {"encoder": "resnet18", "auxiliary": False}),
+    "BiSeNet v2": ("mmseg_bisenetv2", {}),
+    "Fast-SCNN": ("mmseg_fast_scnn", {"auxiliary": False}),
+    **{
+        f"BiSeNet, ResNet-{depth}": ("mmseg_bisenet", {
+            "encoder": f"resnet{depth}", "auxiliary": False, "spatial": 256, "channels": 512, "head": 1024,
+        }) for depth in (50, 101)
+    },
+}  # fmt: skip
 SMP = [name for name in PUBLIC if name.startswith("smp:")]
 QUICK = ("smp:smp-hub/segformer-b0-512x512-ade-160k",)
 
@@ -45,3 +55,32 @@ def test_a_row_of_smps_loads_whole(name: str, tmp_path: Path, monkeypatch: pytes
     assert found.num_classes == CLASSES[row.labels]
     assert (found.report.left, found.report.missing) == ({}, ())
     assert sum(p.numel() for p in found.network.parameters()) == row.parameters
+
+
+def of_rows() -> list[Any]:
+    """The rows of SegFormer and of `LIGHT`, each size once: name, network, options; all but the smallest are slow."""
+    found: dict[str, Any] = {}
+    for name, row in PUBLIC.items():
+        kind, _, encoder = row.network.partition(", ")
+        source = name.partition(":")[0]
+        if kind == "SegFormer" and source in ("hf", "mmseg"):
+            wide = source == "hf" and encoder[-1] not in "01"
+            ours = "transformers_segformer" if source == "hf" else "mmseg_segformer"
+            options = {"encoder": encoder.lower().replace("-", "_"), "channels": 768 if wide else 256}
+        elif row.network in LIGHT and source == "mmseg":
+            ours, options = LIGHT[row.network]
+        else:
+            continue
+        slow = [pytest.mark.slow] if row.parameters > 3_753_000 else []
+        found[f"{source}{row.network}{row.labels}{row.parameters}"] = pytest.param(
+            name, ours, options, id=name, marks=slow
+        )
+    return list(found.values())
+
+
+@pytest.mark.parametrize(("name", "ours", "options"), of_rows())
+def test_a_row_has_as_many_parameters_as_is_said(name: str, ours: str, options: dict[str, Any]) -> None:
+    row = PUBLIC[name]
+    with torch.device("meta"):
+        network = build(ours, CLASSES[row.labels], **options)
+    assert sum(p.numel() for p in network.parameters()) == row.parameters

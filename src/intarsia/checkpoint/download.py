@@ -23,6 +23,7 @@ from ..errors import CheckpointError, DataError
 Tell = Callable[[str, int, int], None]  # name, bytes that are here, bytes in all (0: unknown)
 PIECE = 1 << 22  # bytes that are read at once for a checksum
 FOLDERS = ("model.safetensors", "pytorch_model.bin")  # the usual names of weights in a repository of the hub
+BESIDE = ("config.json", "preprocessor_config.json")  # what may lie beside them, and says what they are
 HUB = "https://huggingface.co"
 OFFLINE = "HF_HUB_OFFLINE is set, so nothing is downloaded"
 
@@ -66,13 +67,13 @@ def from_address(url: str, digest: str = "", tell: Tell | None = None, patience:
 
 
 def from_hub(repository: str, name: str = "") -> Path:
-    """Bring weights and config.json of a repository of the Hugging Face hub into huggingface_hub's cache.
+    """Bring weights, config.json and preprocessor_config.json of a repository of the Hugging Face hub into huggingface_hub's cache.
 
     Args:
         repository: "owner/name".
         name: the file of the weights; "": the usual ones.
 
-    Returns: the folder that holds both, or the file where it has another name than the usual.
+    Returns: the folder that holds them, or the file where it has another name than the usual.
 
     Raises: CheckpointError where it cannot be had.
     """
@@ -85,7 +86,9 @@ def from_hub(repository: str, name: str = "") -> Path:
         raise CheckpointError(
             f"{repository}: the repository on the hub has no {looked}; look at its files, and name one"
         )
-    _of_hub(repository, "config.json")
+    config = _of_hub(repository, BESIDE[0])
+    if config is not None and b'"model_type"' in config.read_bytes():  # transformers wrote it
+        _of_hub(repository, BESIDE[1])
     return weights.parent if weights.name in FOLDERS else weights
 
 
@@ -101,7 +104,7 @@ def _of_hub(repository: str, name: str) -> Path | None:
     if isinstance(known, str):
         return Path(known)
     if offline():
-        if name == "config.json" or (name == FOLDERS[0] and _kept(repository, FOLDERS[1])):
+        if name in BESIDE or (name == FOLDERS[0] and _kept(repository, FOLDERS[1])):
             return None
         raise CheckpointError(f"{repository}: {name} is not in huggingface_hub's cache, and {OFFLINE}; unset it")
     endpoint = os.environ.get("HF_ENDPOINT") or HUB

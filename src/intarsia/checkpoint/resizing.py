@@ -28,6 +28,8 @@ class Resizing(NamedTuple):
         method: "bilinear", "bicubic" or "nearest".
         antialias: smooth a picture that becomes smaller, as Pillow does and OpenCV does not.
         fractions: keep fractions of a gray level, as libraries do that resize after they have normalized.
+        direct: enlarge the network's coarse maps to the picture's size in one step, as transformers does; otherwise they are
+            brought to the size that the network sees first.
     """
 
     shorter: int = 0
@@ -38,6 +40,7 @@ class Resizing(NamedTuple):
     method: str = "bilinear"
     antialias: bool = True
     fractions: bool = False
+    direct: bool = False
 
     def of(self, height: int, width: int) -> tuple[int, int]:
         """The size in which the network sees a picture of height x width pixels."""

@@ -3,6 +3,7 @@
 runs/a                              the folder of a run
 runs/a/best.safetensors             a checkpoint
 torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
+torchvision:resnet50                an encoder's weights, to train on from
 smp:someone/network, hf:...         any repository of the hub that a loader reads
 classical:otsu                      a method from before deep learning, which learns nothing (`classical`)
 x.pth, x.safetensors, a folder      another library's file, or what its save_pretrained wrote
@@ -36,6 +37,9 @@ from .record import Checkpoint
 
 Say = Callable[[str], None]
 HUBS = ("smp", "hf")  # whose names are repositories of the hub
+PART = (
+    "a network for whole pictures, of which the encoder serves here: start from it with `intarsia train RECIPE --from`"
+)
 FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # endings of what torch.save wrote
 
 
@@ -52,6 +56,7 @@ def resolve(
     options: Mapping[str, Any] = MappingProxyType({}),
     say: Say = aloud,
     tell: Tell | None = None,
+    part: bool = False,
 ) -> Checkpoint:
     """Open what a name means, and download it first where it is a public model that is not here yet.
 
@@ -63,6 +68,7 @@ def resolve(
         options: of a foreign network: what its tensors do not tell, as for `load_foreign`.
         say: hears what was assumed, and what a licence forbids at the first use.
         tell: hears how much of a download has arrived.
+        part: whether an encoder's weights will do, to train on from; otherwise a network must be able to answer.
 
     Raises: CheckpointError saying what there is instead, with the nearest name; ModelError for a classical method or a
         parameter that there is not.
@@ -73,9 +79,8 @@ def resolve(
     if path.exists() or not _is_public(str(model)):
         if not is_foreign(path):
             return load(_or_public(model), state)
-        found = load_foreign(path, **options)
-        return _named(found, str(model), labels, say)
-    return _public(str(model), labels, options, say, tell)
+        return _named(load_foreign(path, **options), str(model), labels, say, part)
+    return _public(str(model), labels, options, say, tell, part)
 
 
 def _classical(name: str) -> Checkpoint:
@@ -135,16 +140,21 @@ def _near(name: str) -> str:
 
 
 def _public(
-    name: str, labels: LabelSpace | None, options: Mapping[str, Any], say: Say, tell: Tell | None
+    name: str, labels: LabelSpace | None, options: Mapping[str, Any], say: Say, tell: Tell | None, part: bool
 ) -> Checkpoint:
     source, _, rest = name.partition(":")
     row = PUBLIC.get(name)
+    if row is None and source == "torchvision" and (address := _classifier(rest)):
+        if not part:
+            raise CheckpointError(f"{name}: {PART}")
+        digest = address.removesuffix(".pth").rpartition("-")[2]
+        return _named(load_foreign(from_address(address, digest, tell), **options), name, labels, say, part)
     if row is None and (source not in HUBS or rest.count("/") != 1):
         raise CheckpointError(f"there is no public model {name!r}{_near(name)}")
     if row is not None and not row.commercial:
         _licence(name, row, say)
     if row is None:
-        return _named(load_foreign(from_hub(rest), **options), name, labels, say)
+        return _named(load_foreign(from_hub(rest), **options), name, labels, say, part)
     place = from_hub(rest, row.file) if source in HUBS else from_address(row.file, row.digest, tell)
     found = load_foreign(place, **{**row.options, **options})
     space = labels or LABELS[row.labels]()
@@ -155,8 +165,24 @@ def _public(
     return replace(made, recipe=recipe, notes={**made.notes, **facts})
 
 
-def _named(found: Foreign, name: str, labels: LabelSpace | None, say: Say) -> Checkpoint:
-    """A foreign network's checkpoint; what nobody knows of it is assumed and told in one sentence."""
+def _classifier(name: str) -> str:
+    """The address of torchvision's newest weights of a network that names whole pictures; "" for a name that is none."""
+    from torchvision import models
+
+    if name not in models.list_models(module=models):
+        return ""
+    return str(models.get_model_weights(name).DEFAULT.url)
+
+
+def _named(found: Foreign, name: str, labels: LabelSpace | None, say: Say, part: bool) -> Checkpoint:
+    """A foreign network's checkpoint; what nobody knows of it is assumed and told in one sentence.
+
+    Raises: CheckpointError for an encoder alone, where a whole network is wanted.
+    """
+    if found.part:
+        if not part:
+            raise CheckpointError(f"{name}: {found.report.peer}: {PART}")
+        return found.checkpoint(LabelSpace(("a picture",)))
     guessed = [f"{key}={value!r}" for key, value in found.report.assumed.items()]
     if labels is None and found.labels is None and not found.classes:
         labels = _numbered(found)

@@ -12,7 +12,8 @@ from torch import nn
 
 from .. import checkpoint as checkpoints
 from .. import classical
-from ..checkpoint import Checkpoint
+from ..blocks.resize import Resize
+from ..checkpoint import Checkpoint, Resizing
 from ..config import Predict
 from ..errors import CheckpointError, ModelError
 from ..models.catalogue import ARCHITECTURES
@@ -21,7 +22,8 @@ from ..structures import Output, SemanticLogits
 from .assemble import assembled, models_in, settings_of
 from .engine import Engine, Torch, device_of, fastest
 from .ensemble import check_alike
-from .resized import Resized
+from .resized import Coarse, Resized
+from .windows import WHOLE, Windowed
 
 
 class Opened(NamedTuple):
@@ -85,7 +87,7 @@ def opened(
         fitted=crf_of(first) if alone else {},
     )
     if rule := checkpoints.resizing_of(first.resize):
-        engine = Resized(engine, rule)
+        engine = Resized(_coarse(engine, rule) or engine, rule)
     if "temperature" in options:
         options["temperature"] = temperature
     return Opened(engine, first if alone else replace(first, calibration={}), task, options, temperature)
@@ -108,6 +110,18 @@ def returned(name: str | None) -> type[Output] | None:
     if name is not None and classical.is_classical(name):
         return SemanticLogits
     return ARCHITECTURES[name].output if name in ARCHITECTURES else None
+
+
+def _coarse(engine: Engine, rule: Resizing) -> Engine | None:
+    """The network alone, its maps as coarse as it makes them, where a rule wants these enlarged in one step; None where it
+    does not, or the maps of windows or views must meet first."""
+    if not rule.direct or not isinstance(engine, Windowed) or not isinstance(engine.engine, Torch):
+        return None
+    height, width = rule.size or (0, 0)
+    if engine.size != "whole" and (engine.size != "auto" or not 0 < height * width <= WHOLE):
+        return None
+    part = getattr(engine.engine.model, "enlarge", None)
+    return Coarse(engine.engine, part) if isinstance(part, Resize) else None
 
 
 def _one_size(path: str | Path, first: Checkpoint, other: str | Path, stored: Checkpoint) -> None:

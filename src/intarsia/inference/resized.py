@@ -7,13 +7,14 @@ image [B, C, H, W] - resize - engine - output of h x w - back to H x W
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..checkpoint import Resizing
 from ..data.normalize import full_scale
@@ -82,6 +83,34 @@ class Resized:
         return self.engine.note(*self.rule.of(height, width)) if isinstance(self.engine, Windowed) else ""
 
 
+class Coarse:
+    """An engine whose maps keep the size in which its network made them, before the network's last enlargement.
+
+    Args:
+        engine: raw integers [B, C, H, W] to a map of scores.
+        part: of its network, which brings the map to the image's size.
+    """
+
+    def __init__(self, engine: Engine, part: nn.Module) -> None:
+        self.engine, self.part = engine, part
+
+    def __call__(self, image: Tensor) -> Output:
+        """Run the engine on raw integers [B, C, H, W]; its map is smaller than the image."""
+        made: list[Tensor] = []
+        thread = get_ident()
+
+        def keep(_: nn.Module, given: tuple[Any, ...]) -> None:
+            if get_ident() == thread:
+                made.append(given[0])
+
+        hook = self.part.register_forward_pre_hook(keep)
+        try:
+            output = self.engine(image)
+        finally:
+            hook.remove()
+        return output._replace(logits=made[-1]) if isinstance(output, SemanticLogits) and made else output
+
+
 def resized(image: Tensor, rule: Resizing) -> Tensor:
     """Resize raw integers [B, C, H, W] by a rule; float32 of 0..1 where it keeps fractions."""
     size = rule.of(image.shape[2], image.shape[3])
@@ -93,6 +122,8 @@ def resized(image: Tensor, rule: Resizing) -> Tensor:
         return F.interpolate(image.float(), size, mode="nearest-exact").to(image.dtype)
     if image.dtype == torch.uint8 and rule.antialias:
         return _by_pillow(image, size, rule.method)
+    if image.dtype == torch.uint8 and rule.method == "bilinear":
+        return _by_opencv(image, size)
     made = F.interpolate(image.float(), size, mode=rule.method, antialias=rule.antialias, align_corners=False)
     if rule.fractions:
         return made
@@ -111,6 +142,31 @@ def _by_pillow(image: Tensor, size: tuple[int, int], method: str) -> Tensor:
             part = Image.fromarray(np.ascontiguousarray(pixels[..., channel]))
             one[..., channel] = np.asarray(part.resize(size[::-1], how))
     return torch.from_numpy(made).movedim(-1, 1).to(image.device)
+
+
+def _by_opencv(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize bytes [B, C, H, W] bilinearly as OpenCV does, in whole numbers of 11 bits: to the last bit."""
+    left, right, a, b = _steps(image.shape[3], size[1], image.device, inside=True)
+    across = image[..., left].int() * a + image[..., right].int() * b
+    above, below, a, b = _steps(image.shape[2], size[0], image.device, inside=False)
+    first, second = ((across[..., rows, :] >> 4) * part[:, None] >> 16 for rows, part in ((above, a), (below, b)))
+    return (first + second + 2 >> 2).clamp_(0, 255).to(torch.uint8)
+
+
+def _steps(had: int, wanted: int, device: torch.device, inside: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The two pixels that each new one lies between, and the weight of either in 2048ths.
+
+    Args:
+        inside: give a pixel at the border all of the weight, as OpenCV does along rows; along columns it splits the weight.
+    """
+    at = ((torch.arange(wanted, dtype=torch.float64) + 0.5) * (had / wanted) - 0.5).float()
+    first = at.floor()
+    share = at - first
+    if inside:
+        share[(first < 0) | (first >= had - 1)] = 0
+    weights = [(part * 2048).round().int().to(device) for part in (1 - share, share)]
+    places = [(first.long() + n).clamp(0, had - 1).to(device) for n in (0, 1)]
+    return places[0], places[1], weights[0], weights[1]
 
 
 def restored(output: Output, size: tuple[int, int]) -> Output:

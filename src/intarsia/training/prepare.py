@@ -88,7 +88,7 @@ def prepared(
     chosen = hardware(recipe)
     if chosen.accelerator == "cpu":
         keep_freed_memory()
-    donor = files.resolve(start) if start is not None and old is None else None
+    donor = files.resolve(start, part=True) if start is not None and old is None else None
     if donor is not None and donor.model is not None and is_classical(donor.model):
         raise TrainingError(
             f"{start} is {donor.model}, which has no weights that a network could start from; start from a network, or leave --from out"

@@ -15,18 +15,34 @@ from torch import Tensor, nn
 from ...errors import CheckpointError, IntarsiaError
 from ...labels import LabelSpace
 from ..record import Checkpoint, Unfilled, whole
-from . import bisenet, ddrnet, hrnet, mmsegmentation, segmentation_models_pytorch, torchvision, torchvision_detection
+from . import (
+    bisenet,
+    classifiers,
+    ddrnet,
+    hrnet,
+    mmseg_realtime,
+    mmsegmentation,
+    segformer,
+    segmentation_models_pytorch,
+    torchvision,
+    torchvision_detection,
+)
 from .names import STRANGE, Found, fold_biases, rename
 from .pipeline import AS_IT_IS, IMAGENET, Pipeline
 from .tensors import prefixes, read
 from .variants import NETWORKS, VARIANTS, build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
-PEERS = (torchvision, torchvision_detection, segmentation_models_pytorch, mmsegmentation, hrnet, ddrnet, bisenet)
+PEERS = (
+    torchvision, torchvision_detection, segmentation_models_pytorch, segformer, mmseg_realtime, mmsegmentation, hrnet, ddrnet,
+    bisenet, classifiers,
+)  # fmt: skip
 KNOWN = (
     "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks but DPT; "
-    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN and OCRNet; transformers' UPerNet on ConvNeXt; "
-    "the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2"
+    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN, OCRNet, SegFormer, BiSeNet, BiSeNet v2, "
+    "Fast-SCNN and DDRNet; transformers' SegFormer, "
+    "and UPerNet on ConvNeXt; NVIDIA's SegFormer; the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2; "
+    f"and as encoders {classifiers.KNOWN}"
 )
 
 
@@ -71,6 +87,7 @@ class Foreign:
         classes: their names, where so many are a known data set's: 90 of torchvision's detectors are COCO's.
         labels: the classes with their colors, where the file names them.
         pipeline: what the peer does with a picture first: mean, deviation, size, windows.
+        part: whether its encoder alone has the peer's weights, to train on from.
     """
 
     network: nn.Module
@@ -82,6 +99,7 @@ class Foreign:
     classes: tuple[str, ...] = ()
     labels: LabelSpace | None = None
     pipeline: Pipeline = AS_IT_IS
+    part: bool = False
 
     def checkpoint(self, labels: LabelSpace | None = None) -> Checkpoint:
         """A checkpoint of ours, for `save`, and then for `Predictor.load`, `intarsia evaluate` and `train --from`.
@@ -111,7 +129,7 @@ class Foreign:
             in_channels=self.in_channels,
             mean=usual[0] if prepared.mean is None else prepared.mean,
             std=usual[1] if prepared.std is None else prepared.std,
-            weights=self.network.state_dict(),
+            weights={key: t for key, t in self.network.state_dict().items() if key not in self.report.missing},
             recipe={"predict": dict(prepared.predict)} if prepared.predict else {},
             resize=prepared.resize.to_dict() if prepared.resize else {},
             notes={"weights": self.report.peer, "assumed": dict(self.report.assumed)},
@@ -147,7 +165,16 @@ def load_foreign(path: str | Path, *, num_classes: int | None = None, strict: bo
     known = found.classes if len(found.classes) == classes else ()
     named = found.labels if classes == found.num_classes else None
     return Foreign(
-        network.eval(), found.model, classes, found.in_channels, chosen, report, known, named, found.pipeline
+        network.eval(),
+        found.model,
+        classes,
+        found.in_channels,
+        chosen,
+        report,
+        known,
+        named,
+        found.pipeline,
+        found.part,
     )
 
 
@@ -282,7 +309,8 @@ def _fitted(
     assumed = {key: found.options[key] for key in found.assumed}
     report = Report(found.peer, renamed.taken, renamed.left, missing, assumed)
     if strict:
-        _refuse_misfit(report, found, path)
+        needed_here = tuple(name for name in missing if not (found.part and name.startswith("classify.")))
+        _refuse_misfit(replace(report, missing=needed_here), found, path)
     return renamed.ours, report
 
 

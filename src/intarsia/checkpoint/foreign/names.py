@@ -3,6 +3,8 @@
     ("decoder.blocks.{n}.conv1.0.*", "decode.{n}.conv.0.conv.*")
 
 `{n}` stands for a number and `*` for the rest of the name; both keep what they stood for. The first row that fits counts.
+Tensors that lie one upon the other in one of ours end in their place there: `a.key.*` -> `b.key_value.*@0`, `a.value.*` ->
+`b.key_value.*@1`. One that holds several of ours is cut first, by `Found.cuts`.
 """
 
 import re
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ...labels import LabelSpace
@@ -34,28 +37,50 @@ class Found(NamedTuple):
     classes: tuple[str, ...] = ()  # names of the classes, where so many are a known data set's
     labels: LabelSpace | None = None  # the classes with their colors, where the file or its config.json names them
     pipeline: Pipeline = AS_IT_IS  # what the peer does with a picture first, where the file or its config.json tells
+    part: bool = False  # whether only the encoder is known, so that the network cannot answer
+    cuts: Sequence[tuple[str, Sequence[tuple[int, str]]]] = ()  # the peer's name -> (how many parts of the whole, ours)
 
 
 class Renamed(NamedTuple):
     """A peer's tensors after the tables have been applied."""
 
     ours: dict[str, Tensor]  # our name -> the tensor as our network holds it
-    taken: dict[str, str]  # the peer's name -> ours
+    taken: dict[str, str]  # the peer's name -> ours, the first of several
     left: dict[str, str]  # the peer's name -> why it has none
 
 
 def rename(tensors: Mapping[str, Tensor], found: Found) -> Renamed:
     """Give every tensor its name in our network, or a reason why it has none."""
     renamed = Renamed({}, {}, {})
+    pieces: dict[str, dict[str, Tensor]] = {}  # our name -> {place: tensor}
     for key, tensor in tensors.items():
         if reason := _first(key, found.left):
             renamed.left[key] = reason
+        elif parts := _cut(key, tensor, found):
+            renamed.taken[key] = next(iter(parts))
+            renamed.ours.update(parts)
         elif name := _first(key, found.names):
+            name, _, place = name.partition("@")
             renamed.taken[key] = name
-            renamed.ours[name] = found.change(name, tensor) if found.change else tensor
+            if place:
+                pieces.setdefault(name, {})[place] = tensor
+            else:
+                renamed.ours[name] = found.change(name, tensor) if found.change else tensor
         else:
             renamed.left[key] = STRANGE
+    for name, parts in pieces.items():
+        renamed.ours[name] = torch.cat([parts[place] for place in sorted(parts)])
     return renamed
+
+
+def _cut(key: str, tensor: Tensor, found: Found) -> dict[str, Tensor]:
+    """The tensors of ours that one of the peer's holds, one upon the other; none if it holds one."""
+    for pattern, parts in found.cuts:
+        if names := [_first(key, [(pattern, ours)]) for _, ours in parts if _first(key, [(pattern, ours)])]:
+            whole = sum(share for share, _ in parts)
+            sizes = [len(tensor) * share // whole for share, _ in parts]
+            return dict(zip(names, tensor.split(sizes), strict=True))
+    return {}
 
 
 def fold_biases(renamed: Renamed, names: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import CheckpointError, nearest
+from .transformers import PREPARED
 
 INSIDE = ("state_dict", "model", "model_state_dict", "model_state", "network", "net", "weights", "params",
           "ema", "model_ema", "ema_state_dict", "state_dict_ema", "module")  # fmt: skip
@@ -24,11 +25,12 @@ DEEPEST = 4  # wrappers around wrappers
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a file, and the settings that a config.json beside it tells.
+    """The tensors of a file, and the settings that a config.json and a preprocessor_config.json beside it tell.
 
     Args:
         path: .safetensors, or whatever torch.save wrote: a state dict, or a mapping with one under "state_dict", "model"
-            or another of `INSIDE`; or a folder with model.safetensors or pytorch_model.bin, and config.json.
+            or another of `INSIDE`; or a folder with model.safetensors or pytorch_model.bin, config.json, and of
+            transformers' also preprocessor_config.json, which stands under its own name in the settings.
 
     Raises: CheckpointError when it cannot be read, or holds anything that would have to be executed.
     """
@@ -37,7 +39,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         saved = next((path / name for name in SAVED if (path / name).is_file()), None)
         if saved is None:
             raise CheckpointError(f"{path}: the folder holds none of {', '.join(SAVED)}; name the file")
-        settings, path = _settings(path / "config.json"), saved
+        settings, prepared = _settings(path / "config.json"), _settings(path / f"{PREPARED}.json")
+        settings, path = {**settings, **({PREPARED: prepared} if prepared else {})}, saved
     if not path.is_file():
         near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
         raise CheckpointError(f"there is no file {str(path)!r}{near}")

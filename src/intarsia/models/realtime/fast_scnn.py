@@ -81,8 +81,10 @@ class FastSCNN(nn.Module):
         x = F.relu(self.scene(x) + self.detail(fine))
         x = self.classify(self.refine(x))  # [B, K, H/8, W/8]
         logits = resize_like(x, image)  # [B, K, H, W]
-        heads = zip(self.auxiliary, (fine, deep), strict=True)
-        auxiliary = tuple(head(c) for head, c in heads) if self.training else ()  # [B, K, H/8, W/8], [B, K, H/32, W/32]
+        heads = self.auxiliary if self.training else ()
+        auxiliary = tuple(
+            head(c) for head, c in zip(heads, (fine, deep), strict=False)
+        )  # [B, K, H/8, W/8], [B, K, H/32, W/32]
         return SemanticLogits(logits, auxiliary)
 
 

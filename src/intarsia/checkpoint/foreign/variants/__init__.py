@@ -13,7 +13,7 @@ from ....errors import ModelError, nearest
 from ....models import build as build_own
 from ....models import construct
 from ....models.catalogue import ARCHITECTURES, CONSTRUCTORS
-from .attention import hrnet_ocr
+from .attention import hrnet_ocr, mmseg_segformer, transformers_segformer
 from .context import (
     RATES,
     semseg_pspnet,
@@ -35,7 +35,16 @@ from .mmseg import (
     mmseg_pspnet,
     mmseg_upernet,
 )
-from .realtime import bare_ddrnet, coincheung_bisenet, coincheung_bisenetv2, torchseg_bisenet, torchvision_lraspp
+from .realtime import (
+    bare_ddrnet,
+    coincheung_bisenet,
+    coincheung_bisenetv2,
+    mmseg_bisenet,
+    mmseg_bisenetv2,
+    mmseg_fast_scnn,
+    torchseg_bisenet,
+    torchvision_lraspp,
+)
 from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
 from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
 
@@ -71,6 +80,11 @@ VARIANTS: dict[str, Variant] = {
     "mmseg_deeplabv3": Variant(mmseg_deeplabv3, "deeplabv3", "mmsegmentation"),
     "mmseg_deeplabv3plus": Variant(mmseg_deeplabv3plus, "deeplabv3plus", "mmsegmentation"),
     "mmseg_upernet": Variant(mmseg_upernet, "upernet", "mmsegmentation"),
+    "mmseg_bisenet": Variant(mmseg_bisenet, "bisenet", "mmsegmentation"),
+    "mmseg_bisenetv2": Variant(mmseg_bisenetv2, "bisenetv2", "mmsegmentation"),
+    "mmseg_fast_scnn": Variant(mmseg_fast_scnn, "fast_scnn", "mmsegmentation"),
+    "mmseg_segformer": Variant(mmseg_segformer, "segformer", "mmsegmentation"),
+    "transformers_segformer": Variant(transformers_segformer, "segformer", "transformers"),
     "interpolated_hrnet": Variant(interpolated_hrnet, "hrnet", "HRNet/HRNet-Semantic-Segmentation"),
     "interpolated_ocr": Variant(interpolated_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
     "semseg_pspnet": Variant(semseg_pspnet, "pspnet", "hszhao/semseg"),

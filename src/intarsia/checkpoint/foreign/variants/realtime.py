@@ -1,6 +1,7 @@
-"""Variants of networks for video on one small GPU: LR-ASPP, BiSeNet, BiSeNet v2 and DDRNet."""
+"""Variants of networks for video on one small GPU: LR-ASPP, BiSeNet, BiSeNet v2, Fast-SCNN and DDRNet."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from ....encoders import Encoder, cut_stage
 from ....models.realtime.bisenet import BiSeNet
 from ....models.realtime.bisenetv2 import BiSeNetV2
 from ....models.realtime.ddrnet import DDRNet
+from ....models.realtime.fast_scnn import FastSCNN
 from ....models.realtime.lraspp import LRASPP
 from .parts import corners_meet
 
@@ -136,4 +138,64 @@ def bare_ddrnet(
     """
     network = DDRNet(num_classes, in_channels=in_channels, channels=channels, depths=depths, context=context, head=head)
     network.auxiliary = nn.Sequential()
+    return network
+
+
+def mmseg_bisenet(
+    num_classes: int,
+    *,
+    encoder: str = "resnet18",
+    in_channels: int = 3,
+    spatial: int = 64,
+    channels: int = 128,
+    head: int = 256,
+    side: int = 64,
+    auxiliary: bool = True,
+    pretrained: bool = False,
+) -> BiSeNet:
+    """BiSeNet as mmsegmentation has it: as CoinCheung's, with a ReLU before the fusion's weights.
+
+    Args:
+        spatial: width inside the spatial path.
+        channels: width of either path's result.
+        head: width of the convolution in front of the classifier.
+        side: width of those in front of the auxiliary classifiers.
+        auxiliary: two more classifiers, in training only.
+    """
+    network = coincheung_bisenet(
+        num_classes, encoder=encoder, in_channels=in_channels, spatial=spatial, channels=channels, head=head, side=side,
+        auxiliary=auxiliary, pretrained=pretrained,
+    )  # fmt: skip
+    network.fuse.attend.insert(2, nn.ReLU())
+    return network
+
+
+def mmseg_bisenetv2(num_classes: int, *, in_channels: int = 3, head: int = 1024) -> BiSeNetV2:
+    """BiSeNet v2 as mmsegmentation has it: the gates' 1x1 convolutions have a bias; without the booster.
+
+    Args:
+        head: width of the convolution in front of the classifier.
+    """
+    network = BiSeNetV2(num_classes, in_channels=in_channels, head=head)
+    for gate in (network.guide.keep_fine, network.guide.keep_coarse):
+        width = gate[1].in_channels
+        gate[1] = nn.Conv2d(width, width, 1)  # type: ignore[arg-type]
+    network.boost = nn.ModuleList()
+    return network
+
+
+def mmseg_fast_scnn(num_classes: int, *, in_channels: int = 3, auxiliary: bool = True) -> FastSCNN:
+    """Fast-SCNN as mmsegmentation has it: a 3x3 convolution behind the pyramid, and no holes where the scene is spread.
+
+    Args:
+        auxiliary: two more classifiers, in training only.
+    """
+    network = FastSCNN(num_classes, in_channels=in_channels)
+    detail, width = network.auxiliary[0][0].conv.in_channels, network.auxiliary[1][0].conv.in_channels  # type: ignore[index]
+    pool: Any = network.pool[0]
+    network.pool[1] = ConvNormAct(pool.out_channels, width)
+    network.spread = ConvNormAct(width, width, groups=width)
+    network.auxiliary = nn.ModuleList(
+        nn.Sequential(ConvNormAct(c, 32), PixelClassifier(32, num_classes)) for c in (detail, width)
+    ) if auxiliary else nn.ModuleList()  # fmt: skip
     return network
