@@ -223,6 +223,11 @@ def test_public_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--pretrained"]) == 0
     text = capsys.readouterr().out
     assert "torchvision:deeplabv3_resnet50" in text and f"{len(PUBLIC)} public models" in text
+    assert max(map(len, text.split("public models.")[0].splitlines())) <= 100
+    assert main(["models", "SegFormer cityscapes b0", "--pretrained", "--json"]) == 0
+    found = [entry["name"] for entry in json.loads(capsys.readouterr().out)]
+    assert "hf:nvidia/segformer-b0-finetuned-cityscapes-1024-1024" in found and all("b0" in name for name in found)
+    assert main(["models", "nothing of the kind", "--pretrained"]) == 2
     assert main(["models", "torchvision:fcn_resnet50", "--pretrained"]) == 0
     assert "60.5" in capsys.readouterr().out
     assert main(["models", "torchvision:fcn", "--pretrained"]) == 2

@@ -38,7 +38,11 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show one architecture: its idea, its drawing, its options.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Show one architecture: its idea, its drawing, its options. With --pretrained: one model, or words to look for.",
+        ),
     ] = None,
     family: Annotated[
         str | None, typer.Option(metavar="FAMILY", help="Only this one: resolution, context, ...")
