@@ -63,6 +63,8 @@ OPTIONS: dict[str, dict] = {  # where the contract tests' size is too small to h
     "nasfpn": {"encoder": "efficientnet_b0", "channels": 64, "stacks": 2},
     "upernet": {"encoder": "resnet18", "channels": 64},
     "pspnet": {"encoder": "resnet18", "channels": 64},
+    **{name: {"encoder": "resnet18", "channels": 64, "output_stride": 8} for name in ("encnet", "danet", "ccnet", "emanet", "psanet", "apcnet", "acnet")},
+    "spgnet": {"encoder": "resnet18", "channels": 64},
     "gscnn": {"encoder": "resnet18", "channels": 64, "detail": 24, "output_stride": 8},
     "dfn": {"encoder": "resnet18", "channels": 64, "border": 8},
     "hanet": {"encoder": "resnet18", "channels": 64, "detail": 24, "reduction": 8, "side": 64, "output_stride": 8},
