@@ -19,9 +19,9 @@ def crowding_loss(output: SemanticLogits, truth: Truth, *, ignore_index: int = 2
     """Mean squared difference of the sigmoid of `output.crowding` [B, 1, h, w] and the crowding of the labels there."""
     assert output.crowding is not None
     wanted, counted = crowding(output.logits, truth, ignore_index=ignore_index)
-    size = output.crowding.shape[-2:]
-    weight = F.adaptive_avg_pool2d(counted, size)
-    wanted = F.adaptive_avg_pool2d(wanted * counted, size) / above_zero(weight)
+    h, w = output.crowding.shape[-2:]
+    weight = F.adaptive_avg_pool2d(counted, (h, w))
+    wanted = F.adaptive_avg_pool2d(wanted * counted, (h, w)) / above_zero(weight)
     apart = (precise(output.crowding).sigmoid() - wanted) ** 2
     return (apart * weight).sum() / above_zero(weight.sum())
 

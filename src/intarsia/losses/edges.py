@@ -46,5 +46,6 @@ def border(logits: Tensor, truth: Truth, *, ignore_index: int = 255, radius: int
     logits, labels = paired(logits, truth)
     inside, counted = one_map_each(logits.detach(), labels, ignore_index)
     near, side = torch.stack([inside * counted, (1 - inside) * counted]), 2 * radius + 1
-    near = F.max_pool2d(near.flatten(0, 1), side, stride=1, padding=radius).unflatten(0, (2, -1))
-    return near[0] * near[1] * counted, counted
+    near = F.max_pool2d(near.flatten(0, 1), side, stride=1, padding=radius)
+    one, other = near.chunk(2)
+    return one * other * counted, counted

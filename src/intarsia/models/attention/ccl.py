@@ -73,13 +73,14 @@ class CCL(nn.Module):
         chain = [self.adapt(c5)]  # [B, 512, H/32, W/32]
         for contrast in self.contrast:
             chain.append(contrast(chain[-1]))
-        x = seen = None
+        x: Tensor | None = None
+        seen: Tensor | None = None
         for scores, gates, scales in zip(self.scores, self.gates, ([*chain[:0:-1], c5], [c4], [c3]), strict=True):
             h, w = scales[0].shape[-2:]
             parts = [] if x is None else [self.enlarge(x, scales[0])]  # [B, K, h, w]
-            heard = None if seen is None else self.enlarge(seen, scales[0])  # [B, 1, h, w]
+            heard: Tensor | None = None if seen is None else self.enlarge(seen, scales[0])  # [B, 1, h, w]
             shares, seen = gates(scales, heard)  # [B, gates.count, h, w], [B, 1, h, w]
-            parts += [score(scale) for score, scale in zip(scores, scales, strict=True)]  # [B, K, h, w] each
+            parts += [score(scale) for score, scale in zip(scores.children(), scales, strict=True)]  # [B, K, h, w] each
             x = (torch.stack(parts, dim=1) * shares[:, :, None]).sum(dim=1)  # [B, K, h, w]
         return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
 
@@ -115,10 +116,11 @@ class Gates(nn.Module):
         )
         self.begin = None if follows else nn.Conv2d(1, 1, 1)
         self.go_on = nn.Conv2d(2, 1, 1)
-        self.refine = nn.Sequential(nn.BatchNorm2d(count), nn.Conv2d(count, count, 1))
+        mix = nn.Conv2d(count, count, 1)
+        self.refine = nn.Sequential(nn.BatchNorm2d(count), mix)
         with torch.no_grad():  # where the authors' code starts
             self.go_on.weight.copy_(torch.tensor([-0.12, 0.24]).reshape(1, 2, 1, 1))
-        nn.init.zeros_(self.refine[1].weight)
+        nn.init.zeros_(mix.weight)
 
     def forward(self, scales: Sequence[Tensor], before: Tensor | None) -> tuple[Tensor, Tensor]:
         """Find the shares [B, N, h, w], and the end of the chain [B, 1, h, w].

@@ -86,8 +86,7 @@ class GSCNN(nn.Module):
         edges = self.shape(c1, deeper, image)  # [B, 1, H, W]
         lines = torch.cat([edges.sigmoid(), self.edge(image)], dim=1)  # [B, 2, H, W]
         x = self.pyramid(deeper[-1], self.merge(lines).sigmoid())  # [B, 256, H/8, W/8]
-        x = self.enlarge(x, fine)  # [B, 256, H/2, W/2]
-        x = torch.cat([self.reduce(fine), x], dim=1)  # [B, 304, H/2, W/2]
+        x = torch.cat([self.reduce(fine), self.enlarge(x, fine)], dim=1)  # [B, 304, H/2, W/2]
         x = self.classify(self.refine(x))  # [B, K, H/2, W/2]
         return SemanticLogits(self.enlarge(x, image), edges=edges if self.training else None)  # [B, K, H, W], ...
 
@@ -151,6 +150,8 @@ class Block(nn.Module):
 
 class ImageGradient(nn.Module):
     """How fast the image's mean channel changes: the length of its gradient, cut at 1 (Sobel's kernels, divided by 8)."""
+
+    kernels: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -109,6 +109,8 @@ class HeightAttention(nn.Module):
         channels: of the feature that is weighed.
     """
 
+    code: Tensor
+
     def __init__(
         self, in_channels: int, channels: int, *, reduction: int = 32, rows: int = 16, dropout: float = 0.0
     ) -> None:

@@ -47,6 +47,8 @@ class MSCI(nn.Module):
         dropout: before the classifier, 0..1.
     """
 
+    beside: Tensor
+
     def __init__(
         self,
         num_classes: int,
@@ -81,7 +83,7 @@ class MSCI(nn.Module):
         paths = [regions(self.enlarge(image, x), self.side) for x in maps]  # [B, 256, H*W/16], ..., [B, 256, H*W/1024]
         ways = [(gathering(path) @ self.beside.to(path.dtype), path) for path in paths]
         for merge in self.merge:
-            triples = zip(merge, pairwise(maps), pairwise(ways), strict=False)
+            triples = zip(merge.children(), pairwise(maps), pairwise(ways), strict=False)
             maps, ways = [one(*pair, *way) for one, pair, way in triples], ways[:-1]
         (x,) = maps
         x = self.classify(x)  # [B, K, H/4, W/4]
