@@ -77,15 +77,14 @@ def planned(
         return load(source, [*spent, *overrides]), []
     if out is not None and (out / "recipe.yaml").is_file():
         return load(out / "recipe.yaml", [*spent, *overrides]), []
-    from .usual import looked_at
+    from .usual import data_of, looked_at
     from .usual import planned as plan
 
     assert isinstance(source, str | Path)
     given = {key.strip(): value for key, _, value in (item.partition("=") for item in overrides)}
     wish = dict(budget) if budget else {n: float(v) for n in BUDGETS if (v := given.get(f"train.{n}")) and v != "null"}
     if learns_at_once(config.override({}, [item for item in overrides if item.startswith("model")])):
-        tree, _ = plan(looked_at(source), wish or None, measure=False)
-        return load({key: tree[key] for key in ("data", "labels", "evaluate", "seed") if key in tree}, overrides), []
+        return load(data_of(looked_at(source)), overrides), []  # nothing is chosen, because nothing of a network is
     alone = int(os.environ.get("WORLD_SIZE") or 1) == 1  # several processes must come to one answer, so none measures
     tree, chosen = plan(looked_at(source), wish or None, measure=measure and alone)
     kept = [

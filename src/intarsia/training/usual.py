@@ -77,13 +77,18 @@ def usual(known: Described, budget: Mapping[str, Any] | None = None, *, measure:
     return planned(known, budget, measure=measure)[0]
 
 
+def data_of(known: Described) -> dict[str, Any]:
+    """The part of a recipe that says what is trained on: the data set and its classes, as plain data."""
+    tree = known.labels.to_dict() if known.labels else {}
+    if known.labels and known.labels.planes:  # whose values follow from the classes
+        tree = {key: tree[key] for key in ("classes", "colors", "planes")}
+    return {"data": dict(known.data), **({"labels": tree} if tree else {})}
+
+
 def planned(
     known: Described, budget: Mapping[str, Any] | None = None, *, measure: bool = False
 ) -> tuple[dict[str, Any], list[Chosen]]:
     """The same recipe, and what was chosen in it with its reasons."""
-    tree = known.labels.to_dict() if known.labels else {}
-    if known.labels and known.labels.planes:  # whose values follow from the classes
-        tree = {key: tree[key] for key in ("classes", "colors", "planes")}
     facts = _facts(known)
     here = machine()
     if measure and known.data["name"] not in OF_DATA:
@@ -91,8 +96,7 @@ def planned(
     chosen = choose(facts, here, budget or BUDGET)
     recipe: dict[str, Any] = {
         "model": {},
-        "data": dict(known.data),
-        **({"labels": tree} if tree else {}),
+        **data_of(known),
         "augment": {},
         "loss": {},
         "optimizer": {"name": "adamw", "weight_decay": 0.01},
