@@ -42,18 +42,22 @@ class Lattice:
         corner, rank, self.weights = _simplex(features)
         step = torch.arange(d + 1, device=features.device)
         # vertex k of a simplex: k more than its corner along axes of a low rank, k - (d + 1) along the others
-        canonical = torch.where(step[None] <= d - step[:, None], step[:, None], step[:, None] - (d + 1))  # [k, rank]
-        vertices = corner[:, None, :d] + canonical.T[rank[:, :d]].transpose(1, 2)  # [N, d + 1, d]
+        canonical = torch.where(
+            step[None] <= d - step[:, None], step[:, None], step[:, None] - (d + 1)
+        )  # of shape [k, rank]
+        vertices = corner[:, None, :d] + canonical.T[rank[:, :d]].transpose(1, 2)  # of shape [N, d + 1, d]
         low, high = vertices.amin((0, 1)) - d - 1, vertices.amax((0, 1)) + d + 1
         strides = torch.tensor(strides_of((high - low + 1).tolist()), device=features.device)
-        keys = ((vertices - low) * strides).sum(-1)  # [N, d + 1]
-        known, places = keys.unique(return_inverse=True)  # type: ignore[no-untyped-call]
-        self.places: Tensor = places  # [N, d + 1]
+        keys = ((vertices - low) * strides).sum(-1)  # of shape [N, d + 1]
+        known, places = keys.unique(return_inverse=True)
+        self.places: Tensor = places  # of shape [N, d + 1]
         self.count = len(known)
-        offsets = strides.sum() - (d + 1) * torch.cat([strides, strides.new_zeros(1)])  # [d + 1] to the next vertex
+        offsets = strides.sum() - (d + 1) * torch.cat(
+            [strides, strides.new_zeros(1)]
+        )  # of shape [d + 1] to the next vertex
         wanted = known[None, :, None] + offsets[:, None, None] * torch.tensor([1, -1], device=features.device)
         found = torch.searchsorted(known, wanted).clamp_(max=self.count - 1)
-        self.around = torch.where(known[found] == wanted, found, self.count)  # [d + 1, M, 2]
+        self.around = torch.where(known[found] == wanted, found, self.count)  # of shape [d + 1, M, 2]
 
     def filter(self, values: Tensor) -> Tensor:
         """Blur values of points [N, C] of any floating type; differentiable in them, twice.

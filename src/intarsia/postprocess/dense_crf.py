@@ -73,7 +73,7 @@ def dense_crf(
 def places(height: int, width: int, deviation: float, like: Tensor) -> Tensor:
     """The places of pixels in units of a deviation, [H W, 2] float32 of x and y, on the device of a tensor."""
     y, x = (torch.arange(length, device=like.device).float() / deviation for length in (height, width))
-    return torch.stack(torch.broadcast_tensors(x, y[:, None]), -1).reshape(-1, 2)
+    return torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)], -1).reshape(-1, 2)
 
 
 def colors(image: Tensor, deviation: float) -> Tensor:

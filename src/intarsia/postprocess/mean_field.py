@@ -132,12 +132,12 @@ def _norms(ones: Any, normalization: str) -> tuple[Any, Any]:
 
 
 class _Embedded(NamedTuple):
-    """A lattice as the compiled loops take it; `around` says `count` where there is no neighbor."""
+    """A lattice as the compiled loops take it; `around` says M where there is no neighbor."""
 
     places: np.ndarray  # [N, d + 1] uint32
     weights: np.ndarray  # [N, d + 1] float32
     around: np.ndarray  # [d + 1, M, 2] uint32
-    count: int
+    vertices: int  # M
 
 
 def _embedded(features: Tensor) -> _Embedded:
@@ -173,14 +173,14 @@ def _by_numba(scores: Tensor, kernels: Sequence[Kernel], lattices: Sequence[_Emb
     """The mean field by compiled loops; the lattices of all kernels lie in one, one after the other."""
     loops, (classes, n) = compiled(), scores.shape
     columns = -(-classes // LANES) * LANES
-    bounds = np.cumsum([0, *(one.count for one in lattices)])
+    bounds = np.cumsum([0, *(one.vertices for one in lattices)])
     total = int(bounds[-1])
     weights = [_weights(one, kernel.normalization) for one, kernel in zip(lattices, kernels, strict=True)]
     places = np.concatenate([one.places + np.uint32(start) for one, start in zip(lattices, bounds, strict=False)], 1)
     slicing = np.concatenate([both[0] for both in weights], 1)
     splatting = slicing if all(a is b for a, b in weights) else np.concatenate([both[1] for both in weights], 1)
     around = [
-        np.where(one.around == one.count, np.uint32(total), one.around + np.uint32(start))
+        np.where(one.around == one.vertices, np.uint32(total), one.around + np.uint32(start))
         for one, start in zip(lattices, bounds, strict=False)
     ]
     factors = [_compatibility(kernel.weight, classes).numpy() for kernel in kernels]
@@ -223,10 +223,10 @@ def _weights(lattice: _Embedded, normalization: str) -> tuple[np.ndarray, np.nda
     if normalization == "none":
         root = lattice.weights * np.sqrt(scale)
         return root, root
-    x, y = np.zeros((2, lattice.count + 1, 1), np.float32)
+    x, y = np.zeros((2, lattice.vertices + 1, 1), np.float32)
     loops.splat(0, n, lattice.places, lattice.weights, np.ones((n, 1), np.float32), x)
     for axis in range(d1):
-        loops.blur(0, lattice.count, 0, lattice.around[axis], x, y)
+        loops.blur(0, lattice.vertices, 0, lattice.around[axis], x, y)
         x, y = y, x
     ones = np.empty((n, 1), np.float32)
     _spread(n, lambda a, b: loops.read(a, b, lattice.places, lattice.weights, x, ones))

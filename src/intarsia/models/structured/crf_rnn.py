@@ -39,7 +39,7 @@ from ...structures import SemanticLogits
 LEVELS = 255  # deviations of colors are in units of 8-bit levels
 TINY = 1e-20
 
-Filter = Callable[[Tensor], Tensor]  # [N, K] -> [N, K]
+Filter = Callable[[Tensor], Tensor]  # values of N points and K classes to as many
 
 
 class CRFRNN(nn.Module):
@@ -88,9 +88,13 @@ class CRFRNN(nn.Module):
             h, w = skip.shape[-2:]  # strides 16, then 8
             x = crop_like(climb(x), skip) + score(skip)  # [B, K, h, w]
         scores = crop_like(self.enlarge(x), image)  # [B, K, H, W]
-        std = torch.tensor(self.encoder.std, device=image.device).view(-1, 1, 1)
-        refined = self.refine(scores, image * std * LEVELS)  # [B, K, H, W]
+        refined = self.refine(scores, self.levels(image))  # [B, K, H, W]
         return SemanticLogits(refined, auxiliary=(scores,) if self.training else ())
+
+    def levels(self, image: Tensor) -> Tensor:
+        """Undo the normalization of images [B, C, H, W], up to a constant a channel; in units of 0..255."""
+        std = torch.tensor(self.encoder.std, device=image.device)
+        return image * std.view(-1, 1, 1) * LEVELS
 
 
 class MeanField(nn.Module):
@@ -126,7 +130,7 @@ class MeanField(nn.Module):
     def refined(self, scores: Tensor, levels: Tensor) -> Tensor:
         """Refine the scores of one picture, [K, H, W]."""
         filters = self.filters(levels)
-        unary = scores.flatten(1).T  # [N, K]
+        unary = scores.flatten(1).T
         x = unary
         for _ in range(self.training_iterations if self.training else self.iterations):
             q = x.softmax(1)
@@ -137,7 +141,7 @@ class MeanField(nn.Module):
     def filters(self, levels: Tensor) -> tuple[Filter, Filter]:
         """Build the filter over place and color, and that over place alone; both give means, as released."""
         y, x = (torch.arange(length, device=levels.device, dtype=levels.dtype) for length in levels.shape[1:])
-        places = torch.stack(torch.broadcast_tensors(x, y[:, None]), -1).flatten(0, 1)  # [N, 2]
+        places = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], -1).flatten(0, 1)
         colors = levels.flatten(1).T
         return mean_of(torch.cat([places / self.place, colors / self.color], 1)), mean_of(places / self.near)
 
