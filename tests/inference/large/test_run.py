@@ -95,14 +95,18 @@ def test_the_answer_is_that_of_the_picture_in_memory(
     ]
 
 
-def test_the_file_is_a_pyramid_with_colors_names_and_resolution(slide: Path, tmp_path: Path) -> None:
+def test_the_file_is_a_pyramid_with_colors_names_and_resolution(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intarsia.inference.large.files.LEAST", 100)
     model = predictor()
     predict(model, slide, tmp_path, large=Large(always=True, forms=("tif", "zarr")))
     wanted = whole(model, slide)
     with tifffile.TiffFile(tmp_path / "slide.tif") as file:
         page, levels = file.pages[0], file.series[0].levels
-        assert page.is_tiled and [level.shape for level in levels] == [(600, 700), (300, 350)]
-        assert np.array_equal(levels[1].asarray(), wanted[::2, ::2])
+        assert page.is_tiled and [level.shape for level in levels] == [(600, 700), (300, 350), (150, 175), (75, 88)]
+        for level, step in ((1, 2), (2, 4), (3, 8)):
+            assert np.array_equal(levels[level].asarray(), wanted[::step, ::step])
         assert json.loads(page.description) == {"classes": ["glass", "cell", "core"], "ignore": 255}
         assert page.tags["XResolution"].value == (20_000, 1) and page.tags["ResolutionUnit"].value == 3
         assert (page.colormap[:, 1] == np.array([200, 30, 30]) * 257).all()

@@ -6,9 +6,12 @@ Each level has every second pixel of the one below it: classes have no mean.
 from __future__ import annotations
 
 import json
+import tempfile
+import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -46,15 +49,15 @@ def write_tiff(path: Path, store: Store, source: Source, space: LabelSpace) -> N
     tags = [(code, int(tag.dtype), tag.count, tag.value, True) for code, tag in getattr(source, "tags", {}).items()]
     sizes = levels_of(height, width)
     big = sum(sum(line["sizes"]) for line in store.lines) * 2 > _BIG
-    with tifffile.TiffWriter(path, bigtiff=big) as file:
+    with tifffile.TiffWriter(path, bigtiff=big) as file, _smaller(store, sizes, tile) as levels:
         file.write(
             store.tiles(), shape=(height, width), subifds=len(sizes) - 1, description=names, extratags=tags, **look
         )
-        for level, size in enumerate(sizes[1:], start=1):
+        for level, tiles in enumerate(levels, start=1):
             halved = {**look}
             if "resolution" in look:
                 halved["resolution"] = tuple(one / (1 << level) for one in look["resolution"])
-            file.write(_tiles(reduced(store, level), size, tile, dtype), shape=size, subfiletype=1, **halved)
+            file.write(tiles, shape=sizes[level], subfiletype=1, **halved)
 
 
 def write_zarr(results: Output, name: str, store: Store, source: Source, space: LabelSpace) -> Path:
@@ -120,14 +123,43 @@ def _gathered(parts: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
         yield np.concatenate(held)
 
 
-def _tiles(parts: Iterator[np.ndarray], size: tuple[int, int], tile: int, dtype: np.dtype) -> Iterator[np.ndarray]:
-    """Whole tiles of a level, row by row."""
-    for rows in _gathered(parts, tile):
-        for left in range(0, size[1], tile):
-            part = rows[:, left : left + tile]
-            made = np.zeros((tile, tile), dtype)
-            made[: part.shape[0], : part.shape[1]] = part
-            yield made
+@contextmanager
+def _smaller(store: Store, sizes: list[tuple[int, int]], tile: int) -> Iterator[list[Iterator[bytes]]]:
+    """The deflated tiles of all levels but the first, made while the store is read once and kept beside it."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile(dir=store.folder)) for _ in sizes[1:]]
+        lengths: list[list[int]] = [[] for _ in files]
+        held: list[list[np.ndarray]] = [[] for _ in files]
+
+        def put(level: int, rows: np.ndarray) -> None:
+            for left in range(0, rows.shape[1], tile):
+                part = rows[:, left : left + tile]
+                made = np.zeros((tile, tile), rows.dtype)
+                made[: part.shape[0], : part.shape[1]] = part
+                packed = zlib.compress(made.tobytes(), 6)
+                files[level].write(packed)
+                lengths[level].append(len(packed))
+
+        top = 0
+        for rows in store.rows():
+            for level, waiting in enumerate(held):
+                step = 2 << level
+                waiting.append(rows[-top % step :: step, ::step].copy())
+                if sum(map(len, waiting)) >= tile:
+                    whole = np.concatenate(waiting)
+                    put(level, whole[:tile])
+                    waiting[:] = [whole[tile:]]
+            top += len(rows)
+        for level, waiting in enumerate(held):
+            if len(rest := np.concatenate(waiting)):
+                put(level, rest)
+            files[level].seek(0)
+        yield [_pieces(file, own) for file, own in zip(files, lengths, strict=True)]
+
+
+def _pieces(file: IO[bytes], sizes: list[int]) -> Iterator[bytes]:
+    for size in sizes:
+        yield file.read(size)
 
 
 def _palette(space: LabelSpace) -> np.ndarray:
