@@ -1,12 +1,13 @@
 """Encoders by the names that the lectures give them: timm's own code builds each, on the meta device, with its pyramid.
 
-timm has no ResNeXt-131, and no longer ResNeXt-101 32x48d.
+timm has no ResNeXt-131; ResNeXt-101 32x48d, which it no longer lists, is built of its parts here, without weights.
 """
 
 import pytest
 import torch
 
 from intarsia.encoders import Encoder
+from intarsia.errors import EncoderError
 
 NAMED = {  # the lecture's name: timm's with the weights' tag, channels of the coarsest feature
     "ResNeXt-101 32x8d, Instagram": ("resnext101_32x8d.fb_wsl_ig1b_ft_in1k", 2048),
@@ -48,3 +49,14 @@ def test_it_is_built_as_a_pyramid(lecture: str) -> None:
     with torch.device("meta"):
         encoder = Encoder(name, levels=(5,))
     assert encoder.channels == (channels,)
+
+
+def test_the_widest_resnext() -> None:
+    with torch.device("meta"):
+        encoder = Encoder("resnext101_32x48d", levels=(4, 5), output_stride=16)
+    assert (encoder.channels, encoder.strides, len(encoder.mean)) == ((1024, 2048), (16, 16), 3)
+    assert (
+        sum(p.numel() for p in encoder.parameters()) + 1000 * 2049 == 828_411_176
+    )  # as torchvision's and Facebook's, with a head
+    with pytest.raises(EncoderError, match="there are no weights of encoder 'resnext101_32x48d' that timm knows"):
+        Encoder("resnext101_32x48d", pretrained=True)

@@ -21,12 +21,15 @@ from ..blocks.sizes import larger
 from ..errors import EncoderError, nearest
 from .dilate import dilate_densenet, dilate_lost_strides
 from .mix_transformer import SIZES, mix_transformer
+from .resnext import WIDEST, widest_resnext
 from .sections import CUTS, Sections, cut_network
 from .timm_model import imported_timm
 from .weights import one_try
 
 OUTPUT_STRIDES = (8, 16, 32)
-OWN: dict[str, Any] = {**dict.fromkeys(SIZES, mix_transformer), **dict.fromkeys(CUTS, cut_network)}  # not timm's
+OWN: dict[str, Any] = {
+    **dict.fromkeys(SIZES, mix_transformer), **dict.fromkeys(CUTS, cut_network), WIDEST: widest_resnext,
+}  # fmt: skip
 NEEDS = (1, 2, 4, 8, 16, 32, 64, 128, 224, 256)  # pixels; no backbone is worth padding an image to more
 
 
@@ -39,7 +42,7 @@ class Encoder(nn.Module):
 
     Args:
         name: any timm model that yields a feature pyramid, such as "resnet50" or "convnext_tiny"; "mit_b0" to "mit_b5", the
-            Mix Transformers; or a backbone as segmentation-models-pytorch cuts it, such as "smp_mobilenet_v2".
+            Mix Transformers; "resnext101_32x48d"; or a backbone as segmentation-models-pytorch cuts it, such as "smp_mobilenet_v2".
         levels: which features to return, finest first; (2, 3, 4, 5) are strides 4, 8, 16, 32. Stages that none of
             them needs are not built.
         output_stride: the coarsest stride, 8, 16 or 32; below 32 the last stages are dilated instead of strided.

@@ -18,6 +18,7 @@ RESNETS = {  # (blocks a stage, shape of the first block's second kernel without
     ((3, 4, 23, 3), (256, 4), True): "resnext101_64x4d",
     ((3, 4, 23, 3), (512, 16), True): "resnext101_32x16d",
     ((3, 4, 23, 3), (1024, 32), True): "resnext101_32x32d",
+    ((3, 4, 23, 3), (1536, 48), True): "resnext101_32x48d",
     ((3, 4, 6, 3), (128, 128), True): "wide_resnet50_2",
     ((3, 4, 23, 3), (128, 128), True): "wide_resnet101_2",
 }
