@@ -137,6 +137,7 @@ def test_every_room_has_tests() -> None:
         "limits",
         "naming",
         "output",
+        "polygons",
         "structures",
         "version",
     }
