@@ -23,6 +23,13 @@ class ClassLogits(NamedTuple):
     auxiliary: tuple[Tensor, ...] = ()  # each [B, K]; empty in eval mode
 
 
+class PairLogits(NamedTuple):
+    """Scores of the labels of two places at once, in training."""
+
+    logits: Tensor  # [B, E, K*K, h, w]  of label k at a place and l at its neighbor, at k * K + l; of one map, K = 2
+    shifts: tuple[tuple[int, int], ...]  # E times (dy, dx), from a place to its neighbor
+
+
 class SemanticLogits(NamedTuple):
     """What every semantic architecture returns, in training and in evaluation alike."""
 
@@ -31,6 +38,8 @@ class SemanticLogits(NamedTuple):
     edges: Tensor | None = None  # [B, 1 or K, h, w]  boundary logits, of all classes or of each; None in eval mode
     presence: Tensor | None = None  # [B, K]  which classes occur at all; None in eval mode
     crowding: Tensor | None = None  # [B, 1, h, w]  logits of how crowded a place is; None in eval mode
+    penalty: Tensor | None = None  # [B]  a term of the loss that needs no labels, already weighted; None in eval mode
+    pairs: PairLogits | None = None  # of random fields that are learned piece by piece; None in eval mode
 
 
 class MaskQueries(NamedTuple):

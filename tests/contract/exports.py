@@ -24,8 +24,8 @@ NODES = 1000  # of the graph of a row; a miniature with more has layers that say
 SIZES = [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]
 # A graph serves maps of one row only if it was traced with one, for torch asks of each map whether it has more. So these rows,
 # whose coarsest maps are smaller than a 32nd of the image, are traced and compared at sizes so many times as large; their
-# graphs serve no images of a side below 129 (pan) or 33 (segformer).
-LARGER = {"pan": 5, "segformer": 2}
+# graphs serve no images of a side below 129 (pan, dynamic_routing) or 33 (segformer).
+LARGER = {"pan": 5, "segformer": 2, "dynamic_routing": 5}
 # Rows that no graph can hold, and why.
 NOT_EXPORTED = {
     "crf_rnn": "its lattice has as many vertices as the picture's colors ask for, and finds them by sorting"
@@ -48,7 +48,7 @@ IN_ONNX: dict[str, str] = {
     "maskformer": "arange.start cos einsum(bqc,bchw->bqhw) embedding group_norm(False) layer_norm(False) numpy_T pow.Scalar sin "
     "slice.Tensor softmax.int sym_float unflatten.int zeros_like",
     "bricks": "abs amax(True) argmax avg_pool2d avg_pool2d(True,False) chunk clamp detach eq.Tensor exp "
-    "floor_divide gather ge.Scalar hardsigmoid hardswish_ le.Tensor leaky_relu lt.Scalar "
+    "floor_divide gather ge.Scalar hardsigmoid hardswish_ le.Scalar le.Tensor leaky_relu lt.Scalar "
     "masked_fill.Scalar maximum neg ones_like permute prelu remainder.Scalar reshape rsub.Scalar "
     "sigmoid sqrt square sub.Tensor sym_max tanh truediv where.ScalarOther",
 }
@@ -64,7 +64,8 @@ class Bricks(nn.Module):
     def forward(self, image: Tensor) -> SemanticLogits:
         near = F.avg_pool2d(image, 2, ceil_mode=True, count_include_pad=False)
         near = F.hardswish(self.slope(near), inplace=True) * F.hardsigmoid(self.weigh(near))
-        far = F.leaky_relu(F.avg_pool2d(image, 2)).exp()
+        far = F.leaky_relu(F.avg_pool2d(image, 2)).exp().tanh()
+        far = far + (far <= 0).to(far.dtype)
         near, far = resize_like(1 - near, image), resize_like(far, image)
         near = near * image.amax((2, 3), keepdim=True) + far + self.gathered(image)
         best, parts = image.flatten(2).argmax(dim=2)[..., None, None], image.tanh().chunk(3, dim=1)

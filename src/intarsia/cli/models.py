@@ -162,6 +162,8 @@ def as_markdown(entries: list[dict[str, Any]]) -> str:
 def paper(entry: dict[str, Any]) -> tuple[str, str]:
     """What to show of an entry's paper, and where it lies: ("1411.4038", "https://arxiv.org/abs/1411.4038")."""
     kind, _, number = entry["paper"].partition(":")
+    if kind == "https":  # of proceedings that number nothing
+        return "paper", entry["paper"]
     return (number, f"https://arxiv.org/abs/{number}") if kind == "arXiv" else ("doi", f"https://doi.org/{number}")
 
 
@@ -239,7 +241,7 @@ def _list(entries: list[dict[str, Any]]) -> None:
         out.print(Text(f"\n{family}: {about(family)}", style="bold"))
         for e in group:
             cells = [e["name"], str(e["year"]), millions(e["parameters"]), f"{e['gflops']:.1f}"]
-            cells.append(e["paper"] if e["paper"].startswith("arXiv:") else "doi")
+            cells.append(e["paper"] if e["paper"].startswith("arXiv:") else paper(e)[0])
             out.print(grid(*cells, *([e["idea"]] if wide else [])))
             if not wide:
                 out.print(Padding(Text(e["idea"], style="dim"), (0, 0, 0, 4)))

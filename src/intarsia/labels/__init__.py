@@ -13,6 +13,7 @@ from .colors import TRANSPARENT, Color, distinct_colors, pack_colors, parse_colo
 from .infer import infer
 from .raw import category_ids, raw_of, raw_values
 from .space import LabelSpace
+from .tree import class_tree
 from .values import HALVES, VOID, evenly, mixed, two_classes, two_ends, unlabeled, white
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Color",
     "LabelSpace",
     "category_ids",
+    "class_tree",
     "distinct_colors",
     "evenly",
     "infer",

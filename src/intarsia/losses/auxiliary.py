@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..structures import SemanticLogits
 from .crowding import crowding_loss
 from .edges import edge_loss
+from .pairs import pair_loss
 from .presence import presence_loss
 from .targets import Truth, labels_of
 
@@ -29,7 +30,9 @@ class Auxiliary(nn.Module):
         presence: weight of which classes occur at all; EncNet's 0.2 (Zhang et al. 2018, section 4.1).
         ignore_index: the label of pixels that are on no border, and of no class that occurs.
 
-    Without auxiliary heads, as in eval mode, there is no "auxiliary" term, and so with the others.
+    Without auxiliary heads, as in eval mode, there is no "auxiliary" term, and so with the others: "pairs", the loss of pairs of
+    places of a random field (`pairs.py`), and "penalty", the mean over images of what the network itself asks to be small, such
+    as the cost of its routes.
     """
 
     def __init__(
@@ -52,6 +55,10 @@ class Auxiliary(nn.Module):
             terms["presence"] = self.presence * presence_loss(output.presence, truth, self.ignore_index)
         if output.crowding is not None and self.weight:
             terms["crowding"] = self.weight * crowding_loss(output, truth, ignore_index=self.ignore_index)
+        if output.penalty is not None:
+            terms["penalty"] = output.penalty.mean()
+        if output.pairs is not None:
+            terms["pairs"] = pair_loss(output.pairs, truth, self.ignore_index)
         return terms
 
 

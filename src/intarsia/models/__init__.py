@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from ..blocks.cost import count_flops
 from ..blocks.norms import with_norms
 from ..errors import ModelError, nearest
 from .catalogue import ARCHITECTURES
-from .cost import count_flops
 from .summary import Summary, summarize
 
 __all__ = ["Summary", "build", "check_trainable", "construct", "count_flops", "count_parameters", "summarize"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .cost import count_flops
+from ..blocks.cost import count_flops
 
 MB = 2**20
 FLOAT = 4  # bytes
