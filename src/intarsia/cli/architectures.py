@@ -12,6 +12,7 @@ FAMILIES = (
     "realtime",
     "attention",
     "structured",
+    "dual",
     "classification",
     "depth",
     "panoptic",

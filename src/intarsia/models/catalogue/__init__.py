@@ -8,6 +8,7 @@ from .attention import ATTENTION
 from .classification import CLASSIFICATION
 from .context import CONTEXT
 from .depth import DEPTH
+from .dual import DUAL
 from .entry import Entry
 from .instances import INSTANCES
 from .masks import MASKS
@@ -24,6 +25,7 @@ ARCHITECTURES: dict[str, Entry] = {
     **REALTIME,
     **ATTENTION,
     **STRUCTURED,
+    **DUAL,
     **CLASSIFICATION,
     **DEPTH,
     **PANOPTIC,

@@ -1,0 +1,1 @@
+"""Architectures that learn from less than a mask: from the picture itself, from tags, from boxes."""
