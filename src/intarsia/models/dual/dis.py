@@ -132,5 +132,6 @@ class Back(nn.Module):
 
     def forward(self, shares: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """The image [B, C', h, w] and the logits of the tags [B, K], of the shares of classes [B, K, h, w] and `x`."""
-        image = self.draw(torch.cat([shares, self.help(x)], dim=1))
+        b, _, h, w = shares.shape
+        image = self.draw(torch.cat([shares, self.help(x)], dim=1))  # [b, 3, h, w]
         return image, self.tag(shares.mean(dim=(2, 3)))

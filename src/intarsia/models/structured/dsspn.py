@@ -98,10 +98,12 @@ class Neuron(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, width: int, children: int, dropout: float) -> None:
         super().__init__()
+        self.width = width
         self.see = nn.Sequential(ConvNormAct(in_channels, channels, 1), ConvNormAct(channels, width))
         self.score = PixelClassifier(width, children, dropout=dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the neuron found out, [B, width, h, w], and its children's scores, [B, children, h, w]."""
-        h = self.see(x)
+        b, _, rows, columns = x.shape
+        h = self.see(x)  # [b, width, rows, columns]
         return h, self.score(h)

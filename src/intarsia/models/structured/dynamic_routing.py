@@ -84,7 +84,7 @@ class DynamicRouting(nn.Module):
         self.classify = PixelClassifier(channels, num_classes, kernel=3)
 
     def forward(self, image: Tensor) -> SemanticLogits:
-        maps, gates = self.route(image)
+        maps, gates = self.route(image)  # [B, 64, H/4, W/4], ..., [B, 1]
         logits = resize_like(self.decoded(*maps), image)  # [B, K, H, W]
         return SemanticLogits(logits, penalty=self.penalty(gates, image) if self.training else None)
 
@@ -180,7 +180,7 @@ class Cell(nn.Module):
         if self.up is not None:
             ways[-1] = others[0] * resize_like(self.up(y), finer)
         if self.down is not None:
-            ways[1] = others[-1] * self.down(y)
+            ways[1] = others[-1] * self.down(y)  # [B, 2*channels, ceil(h/2), ceil(w/2)]
         return ways, each
 
 

@@ -79,19 +79,26 @@ class Piecewise(nn.Module):
         around = [(dy, dx) for dy in range(-reach, reach + 1) for dx in range(-reach, reach + 1) if (dy, dx) != (0, 0)]
         above = [(dy, dx) for dy in range(-2 * reach, 0) for dx in range(-reach, reach + 1)]
         self.pairs = nn.ModuleList(PairNet(features, hidden, self.states, shifts) for shifts in (around, above))
+        self.shifts = (*around, *above)
 
     def forward(self, image: Tensor) -> SemanticLogits:
+        return self.learned(image) if self.training else self.inferred(image)
+
+    def learned(self, image: Tensor) -> SemanticLogits:
+        """The scores of places and of pairs, each for a classification of its own."""
+        x = self.feature_map(image)
+        scores = [score for net in self.pairs for score in net(x)]
+        pairs = PairLogits(torch.stack(scores, dim=1), self.shifts)
+        return SemanticLogits(resize_like(self.unary(x), image), pairs=pairs)
+
+    def inferred(self, image: Tensor) -> SemanticLogits:
+        """The scores of places after some steps of mean field."""
         x = self.feature_map(image)
         unary = self.unary(x)
-        scores = [pair for net in self.pairs for pair in net(x)]
-        shifts = [shift for net in self.pairs for shift in net.shifts]
-        if self.training:
-            pairs = PairLogits(torch.stack(scores, dim=1), tuple(shifts))
-            return SemanticLogits(resize_like(unary, image), pairs=pairs)
+        scores = [score for net in self.pairs for score in net(x)]
         states = unary if self.num_classes > 1 else torch.cat([torch.zeros_like(unary), unary], dim=1)
-        field = mean_field(states, scores, shifts, self.iterations)
-        logits = field if self.num_classes > 1 else field[:, 1:] - field[:, :1]  # [B, K, H/16, W/16]
-        return SemanticLogits(resize_like(logits, image))  # [B, K, H, W]
+        field = mean_field(states, scores, self.shifts, self.iterations)
+        return SemanticLogits(resize_like(field if self.num_classes > 1 else field[:, 1:] - field[:, :1], image))
 
     def feature_map(self, image: Tensor) -> Tensor:
         """The features of all scales side by side, and their sliding maxima: [B, 4608, h, w]."""
@@ -114,14 +121,16 @@ class PairNet(nn.Module):
         self.one = nn.Conv2d(features, hidden, 1)
         self.other = nn.Conv2d(features, hidden, 1, bias=False)
         self.score = PixelClassifier(hidden, states**2)
+        self.hidden = hidden
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Score label k at each place and l at the shifted one, k * K + l in [B, K*K, h, w], for each shift."""
-        one, other = self.one(x), self.other(x)
+        b, _, h, w = x.shape
+        one, other = self.one(x), self.other(x)  # [b, hidden, h, w], [b, hidden, h, w]
         return [self.score((one + shifted(other, dy, dx)).relu()) for dy, dx in self.shifts]
 
 
-def mean_field(unary: Tensor, scores: list[Tensor], shifts: list[tuple[int, int]], iterations: int) -> Tensor:
+def mean_field(unary: Tensor, scores: Sequence[Tensor], shifts: Sequence[tuple[int, int]], iterations: int) -> Tensor:
     """Scores whose softmax is the marginal of each place after some steps of mean field, [B, K, h, w].
 
     Args:

@@ -105,7 +105,7 @@ class GraphReasoning(nn.Module):
             )
         if edges.device.type != "meta" and (edges.min() < 0 or not torch.equal(edges, edges.T)):
             raise ModelError("edges are weights of 0 or more, the same in both directions")
-        self.channels, self.nodes = channels, len(edges)
+        self.channels, self.nodes, self.word = channels, len(edges), words.shape[1]
         self.register_buffer("words", words)
         self.register_buffer("mix", normalized(edges))
         self.vote = nn.Conv2d(channels, self.nodes, 1)
@@ -119,7 +119,7 @@ class GraphReasoning(nn.Module):
         b, _, h, w = x.shape
         votes = self.vote(x).softmax(dim=1).flatten(2)  # [b, nodes, h*w]
         seen = (votes @ self.gather(x).flatten(2).transpose(1, 2)).relu()  # [b, nodes, channels]
-        words = self.words.expand(b, -1, -1)
+        words = self.words.expand(b, -1, -1)  # [b, nodes, word]
         seen = (self.mix @ self.think(torch.cat([seen, words.to(seen.dtype)], dim=2))).relu()  # [b, nodes, channels]
         suits = F.leaky_relu(self.suit_node(seen) + self.suit_pixel(x).flatten(2), 0.2)  # [b, nodes, h*w]
         share = suits.log_softmax(dim=2).softmax(dim=1)  # of the pixels for each node, then of the nodes for each pixel
