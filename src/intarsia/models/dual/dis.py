@@ -86,7 +86,7 @@ class DIS(nn.Module):
         """
         shares = scores.softmax(dim=1) if self.num_classes > 1 else scores.sigmoid()
         again, tags_again = self.back(shares, x)
-        small = F.adaptive_avg_pool2d(image, x.shape[-2:])
+        small = F.adaptive_avg_pool2d(image, (x.shape[-2], x.shape[-1]))
         missed = F.binary_cross_entropy_with_logits(tags_again, tags.to(tags_again.dtype), reduction="none")
         return (again - small).square().mean(dim=(1, 2, 3)) + missed.mean(dim=1)
 

@@ -91,6 +91,9 @@ class TriplePenalty(nn.Module):
         weights: of the distance in color, in units of the image as the network gets it, and in place, in half windows.
     """
 
+    box: Tensor
+    square: Tensor
+
     def __init__(self, window: int) -> None:
         super().__init__()
         half = window // 2

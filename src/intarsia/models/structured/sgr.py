@@ -96,6 +96,9 @@ class GraphReasoning(nn.Module):
         words: [M, E] a vector of each node's name.
     """
 
+    words: Tensor
+    mix: Tensor
+
     def __init__(self, channels: int, edges: Tensor, words: Tensor) -> None:
         super().__init__()
         if edges.ndim != 2 or edges.shape[0] != edges.shape[1] or len(words) != len(edges):
