@@ -9,6 +9,7 @@ from PIL import Image
 
 import intarsia.data
 from intarsia.data import Pairs
+from intarsia.data.folders.find import find
 from intarsia.datasets.folder import folder, splits
 from intarsia.errors import DataError, LabelError
 from intarsia.labels import LabelSpace
@@ -375,3 +376,21 @@ def test_values_that_are_written_out_are_not_inferred(tmp_path: Path) -> None:
     guessed = folder(tmp_path, "all", labels=LabelSpace(("ground", "thing")))
     assert set(guessed[0].labels.unique().tolist()) == {0, 1}
     assert "255 is 'thing'" in guessed.inferred
+
+
+def test_a_field_of_view_gives_way_to_masks_that_differ_and_to_nothing_else(tmp_path: Path) -> None:
+    view, drawn = np.pad(np.full((4, 6), 255, np.uint8), 1), np.random.default_rng(9)
+    for n in range(4):
+        put(tmp_path / f"a/images/{n}.png", scene(n))
+        put(tmp_path / f"a/masks/{n}.png", view)
+        put(tmp_path / f"a/vessels/{n}.png", mask(n))
+        put(tmp_path / f"b/images/{n}.png", scene(n))
+        put(tmp_path / f"b/masks/{n}.png", drawn.integers(1, 5, (6, 8)).astype(np.uint8))  # a class everywhere
+        put(tmp_path / f"b/regions/{n}.png", mask(n))
+        put(tmp_path / f"c/images/{n}.png", scene(n))
+        put(tmp_path / f"c/masks/{n}.png", view)
+        put(tmp_path / f"c/previews/{n}.png", scene(n))  # which are no masks
+    put(tmp_path / "c/vessels/0.png", mask(0))  # of one image in four
+    assert find(tmp_path / "a").masks == "vessels"
+    assert find(tmp_path / "b").masks == "masks"
+    assert find(tmp_path / "c").masks == "masks"

@@ -121,7 +121,7 @@ def exports(root: Path) -> list[tuple[dict[str, Path], str]]:
 
 
 def richer(root: Path, holdout: float) -> Known | None:
-    """What a folder is where its masks tell more than nobody sees in them: depth, objects, or CamVid's names and void.
+    """What a folder is where its masks tell more than their values show: depth, objects, or CamVid's names and void.
 
     Args:
         holdout: share of the images to validate on, where there is no split for that.

@@ -65,18 +65,22 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
     lossy = {place for place, by_split in (groups | starred).items() if _jpeg(sum(by_split.values(), []))}
     pictures: list[str] = []
     views: list[Layout] = []  # whose masks are one in all pictures; taken where there are no others
+    others: list[Layout] = []  # with other masks of the same images than a view's
     for best in sorted(found, key=lambda f: (f.pairs, _liking(f, f.masks in lossy)), reverse=True):
         rivals = [
             f
             for f in found
             if f.pairs == best.pairs and f.images == best.images and f.masks not in (best.masks, best.images)
         ]
+        if views and best not in others:
+            continue
         best = _settled(root, best)._replace(rivals=tuple(dict.fromkeys(_spellings(f, f.masks)[-1] for f in rivals)))
         some = _some(root, best)
         if photographs(some):
             pictures.append(best.masks or ".")
         elif rivals and alike(some):
             views.append(best)
+            others = rivals
         else:
             return _by_class(root, best)
     if views:

@@ -17,7 +17,7 @@ from .layout import image_of
 FEW = 16  # different values up to which a file is a mask, whatever it shows
 MANY = 64  # different values from which areas of one value must be seen
 EVEN = 0.4  # share of neighbors of one value below which an area is not even; masks saved as JPEG have 0.5 and more
-SAME = 0.9  # intersection over union of what two masks cover from which they are one; DRIVE's fields of view have 0.95
+SAME = 0.9  # share of what two masks cover that has one value in both, from which they are one; DRIVE's fields of view have 0.95
 LIKE = 0.97  # correlation with the image's gray from which it is a copy
 
 
@@ -36,19 +36,22 @@ def photographs(items: Sequence[Pair]) -> bool:
 
 
 def alike(items: Sequence[Pair]) -> bool:
-    """Whether some masks cover nearly the same pixels in every picture, as a camera's field of view does."""
-    covers = []
+    """Whether some masks hold nearly the same values at the same pixels in every picture, as a camera's field of view does.
+
+    Values count and not only what is covered, or masks of which every pixel has a class would all be alike.
+    """
+    masks = []
     for item in items:
         assert item.mask is not None
         try:
             mask = decode_mask(item.mask)[0]
         except DataError:
             return False
-        covers.append((mask if mask.ndim == 2 else mask[..., :3].any(axis=2)) != 0)
-    first = covers[0] if covers else np.zeros((0, 0), bool)
-    if len(covers) < 2 or not first.any() or any(cover.shape != first.shape for cover in covers):
+        masks.append(mask if mask.ndim == 2 else mask[..., :3].max(axis=2))
+    first = masks[0] if masks else np.zeros((0, 0), np.uint8)
+    if len(masks) < 2 or not first.any() or any(mask.shape != first.shape for mask in masks):
         return False
-    return all((cover & first).sum() > SAME * (cover | first).sum() for cover in covers)
+    return all(((mask == first) & (first != 0)).sum() > SAME * ((mask != 0) | (first != 0)).sum() for mask in masks)
 
 
 def _photo(mask: np.ndarray, item: Pair) -> bool:
