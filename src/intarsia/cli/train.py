@@ -63,7 +63,7 @@ def train(
     from ..training.packaged import is_source, locate
 
     if method is not None:
-        overrides = [f"model.name={method}", *(overrides or ())]
+        overrides = [_method(method, overrides or ()), *(overrides or ())]
     if budget is not None:
         parsed(budget)
     if not Path(recipe).exists():
@@ -107,6 +107,24 @@ def train(
         soft_wrap=True,
     )
     return 0
+
+
+def _method(name: str, overrides: Sequence[str]) -> str:
+    """`--method NAME` as an override, its name looked up before anything long begins.
+
+    Raises: RecipeError for a name that is none, with the nearest, and for one beside another.
+    """
+    from ..errors import RecipeError, nearest
+    from ..training.recipe import catalogues
+
+    for one in overrides:
+        if one.partition("=")[0].strip() in ("model", "model.name"):
+            raise RecipeError(f"--method {name} and {one} both say what to train; leave one of them out")
+    if name not in (known := catalogues()["model"]):
+        raise RecipeError(
+            f"--method is {name!r}, which is no architecture and no classifier of features{nearest(name, known)}"
+        )
+    return f"model.name={name}"
 
 
 def _found_rate(recipe: str, overrides: Sequence[str], as_json: bool) -> int:

@@ -42,7 +42,9 @@ def load(source: str | Path | Mapping[str, Any] | Recipe, overrides: Sequence[st
     tree, where = config.read(locate(source) if isinstance(source, str | Path) else source)
     changed = config.override(tree, overrides)
     if learns_at_once(changed):  # its budget is one pass over the samples, whatever stands there for a network
-        changed["train"] = {**{k: v for k, v in (changed.get("train") or {}).items() if k not in BUDGETS}, "epochs": 1}
+        budget = changed.get("train") or {}
+        if isinstance(budget, Mapping):  # or the parser says what it should be
+            changed["train"] = {**{k: v for k, v in budget.items() if k not in BUDGETS}, "epochs": 1}
     return config.parse(changed, where, catalogues())
 
 
@@ -51,7 +53,8 @@ def learns_at_once(tree: Mapping[str, Any]) -> bool:
     from ..classical import LEARNED
 
     model = tree.get("model")
-    return (model.get("name") if isinstance(model, Mapping) else model) in LEARNED
+    name = model.get("name") if isinstance(model, Mapping) else model
+    return isinstance(name, str) and name in LEARNED
 
 
 def planned(
