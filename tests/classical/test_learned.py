@@ -175,6 +175,9 @@ def test_a_recipe_names_a_forest_without_a_budget_and_its_options_are_explained(
         recipe({**tree, "model": {"name": "random_forest", "tree": 3}})
     with pytest.raises(RecipeError, match="did you mean 'random_forest'"):
         recipe({**tree, "model": "random_forst"})
+    for wrong in ({**tree, "train": 5}, {**tree, "model": {"name": ["unet"]}}, {**tree, "model": ["unet"]}):
+        with pytest.raises(RecipeError):
+            recipe(wrong)
     with pytest.raises(TrainingError, match="takes no loss="):
         intarsia.train(tree, out=tmp_path / "a", loss=lambda output, batch: output.logits.mean())
 
@@ -194,6 +197,25 @@ def test_settings_that_are_none_are_said_in_one_sentence(name: str, options: dic
     with pytest.raises(ModelError, match=".") as caught:
         LEARNED[name](**options)
     assert words in str(caught.value)
+
+
+def test_a_rule_beside_a_classifier_sees_whole_pictures_too(tmp_path: Path) -> None:
+    space = LabelSpace(("background", "foreground"))
+    two = [samples(1)[0]._replace(labels=(samples(1)[0].labels == 1).long())]
+    stored, _ = fitted(LEARNED["random_forest"](trees=1, samples=50), two, 1, space, 0)
+    made = Checkpoint("random_forest", {}, space, 3, (0,) * 3, (1,) * 3, stored)
+    both = [save(tmp_path / "a.safetensors", made), "classical:otsu"]
+    assert "indow" not in type(intarsia.Predictor.load(both).engine).__name__
+    with pytest.raises(ModelError, match="classical:otsu goes by the whole picture"):
+        intarsia.Predictor.load(both, settings={"window": 64})
+
+
+def test_what_is_trained_is_named_once_and_looked_up_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["train", str(tmp_path), "--method", "random_forrest", *out]) == 2
+    assert "did you mean 'random_forest'?" in capsys.readouterr().err
+    assert main(["train", str(tmp_path), "--method", "random_forest", "model.name=unet", *out]) == 2
+    assert "both say what to train" in capsys.readouterr().err
 
 
 def test_arrays_that_are_no_forest_are_refused_before_they_are_followed() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage.color import rgb2gray
 
 import intarsia
-from intarsia.classical import METHODS, OPTIONS, PREFIX, Unlearned, defaults, parsed
+from intarsia.classical import METHODS, OPTIONS, PREFIX, Unlearned, counts, defaults, parsed
 from intarsia.classical.picture import gray, oriented
 from intarsia.cli import main
 from intarsia.errors import CheckpointError, IntarsiaError, MissingExtra, ModelError, TrainingError
@@ -144,6 +144,22 @@ def test_pictures_of_sixteen_bits_and_of_one_channel() -> None:
         assert Unlearned(name, {})(deep).logits.shape == (1, 2, 64, 80), name
 
 
+def test_values_that_lie_close_together_are_one_gray_level() -> None:
+    near = np.where(X < 10, 0, np.where(X < 40, 1, 65535)).astype(np.int32)  # three values in two of 256 bins
+    for name in ("multi_otsu:polarity=bright", "watershed:polarity=bright"):
+        method = parsed(f"classical:{name}")
+        found = Unlearned(method.method, method.options)(torch.from_numpy(near)[None, None]).logits[0].argmax(0)
+        np.testing.assert_array_equal(found.numpy(), X >= 40)
+
+
+def test_superpixels_see_more_than_the_upper_byte_of_sixteen_bits() -> None:
+    deep = torch.from_numpy(np.where(DISKS, 230, 40).astype(np.int32))[None, None]  # all of it below 256
+    for name in ("slic", "felzenszwalb"):
+        options = {"scale": 0.01, "smallest": 20} if name == "felzenszwalb" else {}
+        found = Unlearned(name, options)(deep).logits[0].argmax(0).numpy().astype(bool)
+        assert (found & DISKS).sum() / (found | DISKS).sum() > 0.8, name
+
+
 def test_the_foreground_is_the_side_with_less_of_the_border() -> None:
     light = gray(drawn())
     dark = 1 - light
@@ -178,6 +194,9 @@ def test_seeds_that_a_person_sets() -> None:
         ("classical:region_growing:seeds=3/4", "or such as 0.5/0.25+0.8/0.1"),
         ("classical:otsu:foreground=background", "another name"),
         ("classical:canny:polarity=dark", "has no parameter 'polarity'"),
+        ("classical:grabcut:polarity=dark", "polarity is dark, which counts only with start=otsu"),
+        ("classical:grabcut:start=otsu:margin=0.2", "margin is 0.2, which counts only with start=rectangle"),
+        ("classical:region_growing:seeds=0.5/0.5:distance=3", "distance is 3, which counts only with seeds=auto"),
     ],
 )
 def test_what_is_no_method_or_parameter_is_said_in_one_sentence(name: str, words: str) -> None:
@@ -190,6 +209,11 @@ def test_what_is_no_method_or_parameter_is_said_in_one_sentence(name: str, words
 def test_what_goes_by_whole_pictures_refuses_windows() -> None:
     with pytest.raises(ModelError, match="whole picture"):
         intarsia.Predictor.load("classical:otsu", settings={"window": 64})
+
+
+def test_a_parameter_counts_where_the_others_let_it() -> None:
+    asked = [name for name in METHODS if counts(METHODS[name].run, "polarity")]
+    assert "otsu" in asked and "region_growing" in asked and "grabcut" not in asked and "canny" not in asked
 
 
 def test_a_missing_extra_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

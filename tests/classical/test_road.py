@@ -13,7 +13,7 @@ from intarsia.checkpoint import Checkpoint, save
 from intarsia.classical import METHODS, PREFIX
 from intarsia.cli import main
 from intarsia.errors import DataError
-from intarsia.evaluation.road import _truth, road
+from intarsia.evaluation.road import _smaller, _truth, road
 from intarsia.labels import LabelSpace
 from intarsia.models import build
 
@@ -71,9 +71,22 @@ def test_truths_that_do_not_fit_are_said_in_one_sentence(pair: tuple[Path, Path]
     Image.fromarray((X % 3).astype(np.uint8)).save(truth)
     with pytest.raises(DataError, match="holds 3 values"):
         road(picture, truth, out=tmp_path / "b.html")
+    Image.fromarray(np.dstack([DISK * 255, DISK * 0, DISK * 0]).astype(np.uint8)).save(truth)
+    with pytest.raises(DataError, match="is a color image; road takes a mask of two values"):
+        _truth(truth, (40, 52))
+    Image.fromarray(np.full((40, 52), 9, np.uint8)).save(truth)
+    with pytest.raises(DataError, match=r"holds 1 value \(9\)"):
+        _truth(truth, (40, 52))
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(truth)
     with pytest.raises(DataError, match="must be of one size"):
         road(picture, truth, out=tmp_path / "b.html")
     with pytest.raises(DataError, match="at least 32"):
         road(picture, side=5, out=tmp_path / "b.html")
     assert not (tmp_path / "b.html").exists()
+
+
+def test_a_smaller_picture_keeps_its_bits_and_its_light() -> None:
+    deep = np.repeat((1000 + 10 * X).astype(np.uint16)[..., None], 3, axis=2)
+    fewer, _, note = _smaller(deep, None, 26)
+    assert fewer.shape == (20, 26, 3) and fewer.dtype == np.uint16 and "from 52 x 40 to 26 x 20" in note
+    np.testing.assert_array_equal(fewer[:, :, 0], np.repeat(1005 + 20 * np.arange(26)[None], 20, axis=0))

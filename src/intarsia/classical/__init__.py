@@ -11,7 +11,7 @@ from .features import FEATURES
 from .forest import RandomForest
 from .learned import LEARNED, Classifier, fitted
 from .names import FOREGROUND, PREFIX, Named, is_method, parsed
-from .options import OPTIONS, defaults
+from .options import OPTIONS, counts, defaults
 from .svm import LinearSVM
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Named",
     "RandomForest",
     "Unlearned",
+    "counts",
     "defaults",
     "engine_of",
     "fitted",

@@ -41,8 +41,7 @@ def lbp(image: np.ndarray) -> np.ndarray:
     """How often each uniform local binary pattern occurs in the 9x9 pixels around: [H, W, 10], 0..1."""
     from scipy import ndimage
 
-    eight = eight_bits(image)
-    light = (gray(eight) * 255).round().astype(np.uint8)
+    light = (gray(image) * np.iinfo(image.dtype).max).round().astype(image.dtype)
     codes = skimage("feature").local_binary_pattern(light, 8, 1, method="uniform")
     counted = [ndimage.uniform_filter((codes == code).astype(np.float32), 9) for code in range(CODES)]
     return np.stack(counted, axis=2)

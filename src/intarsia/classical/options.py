@@ -53,6 +53,14 @@ OPTIONS: dict[str, Option] = {
 }  # fmt: skip
 
 
+COUNTS = (  # a parameter, and the value of another one with which alone it counts, where a method has both
+    ("polarity", "start", "otsu"),
+    ("margin", "start", "rectangle"),
+    ("polarity", "seeds", "auto"),
+    ("distance", "seeds", "auto"),
+)
+
+
 def defaults(run: Callable[..., Any]) -> dict[str, Any]:
     """The parameters of a method with their defaults, from its signature."""
     return {
@@ -79,7 +87,20 @@ def checked(name: str, run: Callable[..., Any], given: Mapping[str, Any]) -> dic
             near = nearest(key, own) if own else "; it has none"
             raise ModelError(f"{name} has no parameter {key!r}{near}")
         found[key] = _value(name, key, value, own[key])
+    for key, other, needed in COUNTS:
+        if not {key, other} <= own.keys() or found.get(key, own[key]) == own[key]:
+            continue
+        if (now := found.get(other, own[other])) != needed:
+            raise ModelError(
+                f"{name}: {key} is {found[key]}, which counts only with {other}={needed}, and {other} is {now}; leave one of them out"
+            )
     return found
+
+
+def counts(run: Callable[..., Any], key: str) -> bool:
+    """Whether a method has a parameter that counts while the others have their defaults."""
+    own = defaults(run)
+    return key in own and all(own.get(other, needed) == needed for one, other, needed in COUNTS if one == key)
 
 
 def _value(name: str, key: str, value: Any, usual: Any) -> Any:

@@ -45,9 +45,13 @@ def gray(image: np.ndarray) -> np.ndarray:
 
 def eight_bits(image: np.ndarray) -> np.ndarray:
     """A picture [H, W, C] as [H, W, 3] uint8, which OpenCV works on: of 16-bit values the upper byte; gray where C is not 3."""
-    image = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
+    return colors(image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8))
+
+
+def colors(image: np.ndarray) -> np.ndarray:
+    """A picture [H, W, C] of raw values as [H, W, 3] of the same type; gray where C is not 3."""
     if image.shape[2] != 3:
-        image = np.repeat(image.mean(axis=2, keepdims=True).round().astype(np.uint8), 3, axis=2)
+        image = np.repeat(image.mean(axis=2, keepdims=True).round().astype(image.dtype), 3, axis=2)
     return np.ascontiguousarray(image)
 
 

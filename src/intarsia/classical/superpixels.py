@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .picture import eight_bits, gray, opencv, oriented, skimage
+from .picture import colors, eight_bits, gray, opencv, oriented, skimage
 
 
 def slic(
@@ -32,7 +32,7 @@ def felzenszwalb(
 ) -> np.ndarray:
     """Join neighbors while the step between two regions is no larger than those inside, and split them by brightness."""
     found = skimage("segmentation").felzenszwalb(
-        eight_bits(image), scale=scale, sigma=sigma, min_size=smallest, channel_axis=-1
+        colors(image), scale=scale, sigma=sigma, min_size=smallest, channel_axis=-1
     )
     return by_brightness(found, gray(image), polarity)
 
@@ -47,7 +47,7 @@ def mean_shift(image: np.ndarray, *, reach: float = 10.0, color: float = 20.0, p
 def slic_regions(image: np.ndarray, segments: int, compactness: float = 10.0, sigma: float = 1.0) -> np.ndarray:
     """The number of each pixel's superpixel, [H, W] from 0 without gaps."""
     found = skimage("segmentation").slic(
-        eight_bits(image), n_segments=segments, compactness=compactness, sigma=sigma, start_label=0, channel_axis=-1
+        colors(image), n_segments=segments, compactness=compactness, sigma=sigma, start_label=0, channel_axis=-1
     )
     regions: np.ndarray = np.unique(found, return_inverse=True)[1].reshape(found.shape)
     return regions

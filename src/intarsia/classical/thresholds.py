@@ -11,6 +11,8 @@ import numpy as np
 
 from .picture import gray, oriented, skimage
 
+BINS = 256  # of the histogram in which multi-Otsu looks for its cuts
+
 
 def threshold(image: np.ndarray, *, level: float = 0.5, polarity: str = "auto") -> np.ndarray:
     """Compare each pixel's brightness with one value that a person chose."""
@@ -40,11 +42,11 @@ def multi_otsu(image: np.ndarray, *, levels: int = 3, polarity: str = "auto") ->
 
 
 def thresholds(brightness: np.ndarray, levels: int) -> np.ndarray:
-    """The values that split a picture into that many gray levels, or into as many as it has."""
-    levels = min(levels, len(np.unique(brightness)))
+    """The values that split a picture into that many gray levels, or into as many as its histogram of 256 bins has."""
+    levels = min(levels, np.count_nonzero(np.histogram(brightness, BINS)[0]))
     if levels < 2:
         return np.array([])
-    found: np.ndarray = skimage("filters").threshold_multiotsu(brightness, levels)
+    found: np.ndarray = skimage("filters").threshold_multiotsu(brightness, levels, nbins=BINS)
     return found
 
 

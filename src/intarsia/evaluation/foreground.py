@@ -60,6 +60,13 @@ def on_classes_of(predictor: Predictor, dataset: Any) -> tuple[Predictor, str]:
     channels = as_sample(dataset[0], 0).image.shape[0]
     engine = Exchanged(predictor.engine) if exchanged else predictor.engine
     plain = LabelSpace(space.names, space.colors)  # two maps, whatever the activation of networks on these data
-    made = Predictor(engine, plain, task=predictor.task, in_channels=channels, decide=predictor.decide)
+    made = Predictor(
+        engine,
+        plain,
+        task=predictor.task,
+        in_channels=channels,
+        decide=predictor.decide,
+        temperature=predictor.temperature,
+    )
     made.checkpoint, made.returns = stored, predictor.returns
     return made, f"the foreground is the class {space.names[0 if exchanged else 1]!r}"

@@ -17,8 +17,7 @@ from PIL import Image
 from .. import classical, report
 from ..blocks.sliding import classify_by_sliding
 from ..data.files.codecs import raw_of
-from ..draw import viewable
-from ..errors import DataError, ModelError
+from ..errors import DataError, ModelError, OddValues, counted
 from ..inference import Predictor
 from ..inference.inputs import fit_channels, to_tensor
 from ..inference.reading import read_picture
@@ -111,7 +110,12 @@ def _truth(path: Path, size: tuple[int, ...]) -> np.ndarray:
 
     Raises: DataError for another size, or other than two values.
     """
-    raw, _ = raw_of(path, by_color=False)
+    try:
+        raw, _ = raw_of(path, by_color=False)
+    except OddValues as error:
+        raise DataError(
+            f"{path}: {error.found.partition(',')[0]}; road takes a mask of two values, such as 0 and 255"
+        ) from None
     if raw.shape != size:
         raise DataError(
             f"{path}: the mask has {raw.shape[1]} x {raw.shape[0]} pixels and the picture {size[1]} x {size[0]}; they must be of one size"
@@ -124,7 +128,7 @@ def _truth(path: Path, size: tuple[int, ...]) -> np.ndarray:
     if not meaning:
         few = ", ".join(map(str, values[:6])) + (", ..." if len(values) > 6 else "")
         raise DataError(
-            f"{path}: the mask holds {len(values)} values ({few}); road scores a foreground against a background: give a mask of two"
+            f"{path}: the mask holds {counted(len(values), 'value')} ({few}); road scores a foreground against a background: give a mask of two"
         )
     space = LabelSpace(SPACE.names, values={value: SPACE.names[number] for value, number in meaning.items()})
     return space.encode(raw)
@@ -137,14 +141,18 @@ def _smaller(pixels: np.ndarray, known: np.ndarray | None, side: int) -> tuple[n
         return pixels, known, ""
     share = side / max(height, width)
     size = (max(1, round(width * share)), max(1, round(height * share)))
-    eight = np.asarray(viewable(pixels).resize(size, Image.Resampling.BOX))
+    planes = [
+        Image.fromarray(pixels[..., c].astype(np.float32)).resize(size, Image.Resampling.BOX)
+        for c in range(pixels.shape[2])
+    ]
+    fewer = np.stack([np.asarray(plane) for plane in planes], axis=2).round().astype(pixels.dtype)
     true = None if known is None else np.asarray(Image.fromarray(known).resize(size, Image.Resampling.NEAREST))
-    return eight, true, f"The picture was made smaller first, from {width} x {height} to {size[0]} x {size[1]} pixels."
+    return fewer, true, f"The picture was made smaller first, from {width} x {height} to {size[0]} x {size[1]} pixels."
 
 
 def _method(name: str, pixels: np.ndarray, known: np.ndarray | None, polarity: str) -> Stop:
     method = classical.METHODS[name]
-    options = {"polarity": polarity} if "polarity" in classical.defaults(method.run) else {}
+    options = {"polarity": polarity} if classical.counts(method.run, "polarity") else {}
     engine = classical.Unlearned(name, options)
     engine(to_tensor(pixels[:9, :9]))  # what is imported at first use takes no time of the method
     logits, seconds = _timed(lambda: engine(to_tensor(pixels)).logits)
@@ -188,7 +196,9 @@ def _model(name: str, run: Predictor, pixels: np.ndarray, known: np.ndarray | No
             else "A network, whose features were learned, too."
         )
     two = run.labels.num_classes == 2
-    if known is not None and not two:
+    if known is not None and two and run.labels.names[1] != SPACE.names[1]:
+        says += f" Its class {run.labels.names[1]!r} counts as the foreground."
+    elif known is not None and not two:
         says += f" It tells {run.labels.num_classes} classes apart and the truth has two, so that it is not scored."
     return Stop(name, title, year, says, part, found, run.labels, _miou(found, known) if two else None, seconds)  # fmt: skip
 

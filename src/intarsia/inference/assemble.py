@@ -108,10 +108,10 @@ def assembled(
                 f"{network} answers of whole pictures, which windows do not see; leave the window out, or make it whole"
             )
         return engine, temperature
-    if network is not None and classical.is_method(network):  # whose rules are of whole pictures
+    if whole := [one for one in engines if isinstance(one, classical.Unlearned)]:  # whose rules are of whole pictures
         if not isinstance(settings.window, str):
             raise ModelError(
-                f"{network} goes by the whole picture, which windows do not see; leave the window out, or make it whole"
+                f"{whole[0].__name__} goes by the whole picture, which windows do not see; leave the window out, or make it whole"
             )
         return engine, temperature
     windowed = Windowed(engine, settings.window, settings.overlap, settings.blend, classes=labels.num_classes)
