@@ -134,8 +134,8 @@ def test_bfloat16_and_channels_last(network: nn.Module) -> None:
 
 
 def _large(entry: Entry) -> bool:
-    """Whether an architecture stands on an encoder of timm: at full size, to look at its layers takes seconds."""
-    return "encoder" in inspect.signature(entry.build).parameters
+    """Whether an architecture stands on an encoder of timm, or is asked for its layers: to look at them takes seconds."""
+    return "encoder" in inspect.signature(entry.build).parameters or "layers" in entry.full
 
 
 @pytest.mark.parametrize(

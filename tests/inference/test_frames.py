@@ -107,7 +107,11 @@ def test_slices_of_a_volume_are_a_label_volume_again(volume: Path, tmp_path: Pat
 def test_dicom_is_read_with_its_spacing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.dcm").write_bytes(b"\0" * 128 + b"DICM")
     stand_in = ModuleType("pydicom")
-    data = SimpleNamespace(pixel_array=FRAMES[1, ..., 0].astype(np.uint16) * 257, PixelSpacing=[0.5, 0.25])
+
+    class Stored(dict[str, Any]):
+        pixel_array = FRAMES[1, ..., 0].astype(np.uint16) * 257
+
+    data = Stored(PixelSpacing=[0.5, 0.25])
     stand_in.dcmread = lambda path: data  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pydicom", stand_in)
     (frame,) = frames_of(tmp_path / "x.dcm")

@@ -120,8 +120,8 @@ class Stack:
         if is_dicom(self.path):
             data = extra("pydicom", "medical").dcmread(self.path)
             array = np.asarray(data.pixel_array)
-            self._values = array if int(getattr(data, "NumberOfFrames", 1) or 1) > 1 else array[None]
-            if sizes := getattr(data, "PixelSpacing", None):
+            self._values = array if int(data.get("NumberOfFrames") or 1) > 1 else array[None]
+            if sizes := data.get("PixelSpacing"):
                 self.spacing = (float(sizes[0]) * _MILLIMETER, float(sizes[1]) * _MILLIMETER)
             return len(self._values)
         self._file = Image.open(self.path)

@@ -82,12 +82,16 @@ class MSCI(nn.Module):
         ]  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
         paths = [regions(self.enlarge(image, x), self.side) for x in maps]  # [B, 256, H*W/16], ..., [B, 256, H*W/1024]
         ways = [(gathering(path) @ self.beside.to(path.dtype), path) for path in paths]
+        x = self.met(maps, ways)  # [B, 256, H/4, W/4]
+        x = self.classify(x)  # [B, K, H/4, W/4]
+        return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
+
+    def met(self, maps: list[Tensor], ways: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Intertwine each map with the next coarser one, until the finest alone is left."""
         for merge in self.merge:
             triples = zip(merge.children(), pairwise(maps), pairwise(ways), strict=False)
             maps, ways = [one(*pair, *way) for one, pair, way in triples], ways[:-1]
-        (x,) = maps
-        x = self.classify(x)  # [B, K, H/4, W/4]
-        return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
+        return maps[0]
 
 
 class Intertwine(nn.Module):
