@@ -43,7 +43,7 @@ def multi_otsu(image: np.ndarray, *, levels: int = 3, polarity: str = "auto") ->
 
 def thresholds(brightness: np.ndarray, levels: int) -> np.ndarray:
     """The values that split a picture into that many gray levels, or into as many as its histogram of 256 bins has."""
-    levels = min(levels, np.count_nonzero(np.histogram(brightness, BINS)[0]))
+    levels = min(levels, int(np.count_nonzero(np.histogram(brightness, BINS)[0])))
     if levels < 2:
         return np.array([])
     found: np.ndarray = skimage("filters").threshold_multiotsu(brightness, levels, nbins=BINS)

@@ -81,10 +81,13 @@ class MSCI(nn.Module):
             reduce(feature) for reduce, feature in zip(self.reduce, features, strict=True)
         ]  # [B, 256, H/4, W/4], ..., [B, 256, H/32, W/32]
         paths = [regions(self.enlarge(image, x), self.side) for x in maps]  # [B, 256, H*W/16], ..., [B, 256, H*W/1024]
-        ways = [(gathering(path) @ self.beside.to(path.dtype), path) for path in paths]
-        x = self.met(maps, ways)  # [B, 256, H/4, W/4]
+        x = self.met(maps, [self.way(path) for path in paths])  # [B, 256, H/4, W/4]
         x = self.classify(x)  # [B, K, H/4, W/4]
         return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
+
+    def way(self, path: Tensor) -> tuple[Tensor, Tensor]:
+        """How a map is gathered into the regions beside each, and spread over its pixels."""
+        return gathering(path) @ self.beside.to(path.dtype), path
 
     def met(self, maps: list[Tensor], ways: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Intertwine each map with the next coarser one, until the finest alone is left."""
