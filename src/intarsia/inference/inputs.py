@@ -71,7 +71,7 @@ def given_pictures(inputs: str | Path | Iterable[str | Path], whole_folders: boo
     for one in inputs:
         folder = Path(one).is_dir()
         if folder and (whole_folders or is_large(Path(one))):
-            found[Path(one)] = None
+            found[Path(one) if Path(one).name not in ("", "..") else Path(one).resolve()] = None  # results need a name
         else:
             found.update(dict.fromkeys(expand([one])))
     return list(found) if inputs else expand([])

@@ -141,7 +141,8 @@ def predict(
     beyond = [isinstance(item, Path) and large.takes(item) for item in items]
     theirs += volume_files([item for item in items if isinstance(item, Frame)])
     if any(beyond):
-        check_possible(predictor, wanted)
+        own = [name for name, large_one in zip(names, beyond, strict=True) if large_one]
+        check_possible(predictor, wanted, large, Path(out), own)
     ours = [
         [
             *vectors.files(name),

@@ -5,8 +5,12 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
+import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +21,9 @@ import zarr
 from PIL import Image
 from torch import Tensor, nn
 
-from intarsia.errors import DataError, ModelError
+from intarsia.errors import DataError, MissingExtra, ModelError
 from intarsia.inference import Predictor, Torch, Windowed, predict
+from intarsia.inference.large import answer
 from intarsia.inference.large.answer import Large
 from intarsia.inference.large.store import Store
 from intarsia.inference.spans import spans
@@ -124,12 +129,14 @@ def test_a_geotiff_keeps_its_place_on_earth(slide: Path, tmp_path: Path) -> None
     tags = [(33550, "d", 3, (0.5, 0.5, 0.0)), (33922, "d", 6, (0, 0, 0, 500.0, 900.0, 0)), (34735, "H", 8, keys)]
     path = tmp_path / "geo.tif"
     tifffile.imwrite(
-        path, tifffile.imread(slide), photometric="rgb", tile=(64, 64), extratags=[(*t, True) for t in tags]
-    )
+        path, tifffile.imread(slide), photometric="rgb", tile=(64, 64),
+        extratags=[(*t, True) for t in [*tags, (42113, "s", 2, "0")]],
+    )  # fmt: skip
     predict(predictor(), path, tmp_path / "out", large=FORCED)
     with tifffile.TiffFile(tmp_path / "out" / "geo.tif") as file:
         for code, _, _, value in tags:
             assert file.pages[0].tags[code].value == value
+        assert 42113 not in file.pages[0].tags  # values 0 of the picture mean nothing, and class 0 does
 
 
 def test_blank_tiles_are_left_out_and_all_others_are_the_same(slide: Path, tmp_path: Path) -> None:
@@ -285,3 +292,61 @@ def test_spans_cover_an_axis_that_is_resumed_anywhere() -> None:
         touched = [n for n, span in enumerate(rows) if span.stop > rows[first_needed].start]
         assert place.first == touched[0] <= first_needed
     assert _place(1000, rows, 1000) is None
+
+
+def test_the_overlay_and_the_pyramid_keep_few_rows_of_a_large_map(tmp_path: Path) -> None:
+    """Every s-th pixel of a row is kept, and not the row that it is a view of."""
+    import zlib
+
+    from intarsia.inference.large.files import reduced
+
+    tile = zlib.compress(np.zeros((256, 256), np.uint8).tobytes())
+    head = {"height": 1024, "width": 8192, "tile": 256, "dtype": "uint8", "rows": 4}
+    with closing(Store(tmp_path / "a.unfinished", head)) as store:
+        for _ in range(4):
+            store.add([tile] * 32, b"", {"counts": [0], "blank": 0})
+        assert all(part.base is None for part in reduced(store, 3))
+        tracemalloc.start()
+        source = SimpleNamespace(height=1024, width=8192, dtype=np.dtype(np.uint8), channels=1)
+        store.picture = lambda: bytes(256 * 2048)  # type: ignore[method-assign]
+        looks = SimpleNamespace(alpha=0.5, clear=None)
+        drawn: list[int] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(answer, "overlay_answer", lambda *_: drawn.append(tracemalloc.get_traced_memory()[0]))
+            answer._overlay(SimpleNamespace(labels=SPACE), source, store, looks)  # type: ignore[arg-type]
+        tracemalloc.stop()
+    assert drawn[0] < 1024 * 8192  # bytes of the whole map; a row of tiles has a quarter of them
+
+
+def test_what_cannot_be_written_is_refused_before_the_first_window(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = predictor(seen=lambda _: pytest.fail("predicted"))
+    (tmp_path / "slide.zarr").mkdir()
+    (tmp_path / "slide.zarr" / "mine").write_text("mine")
+    with pytest.raises(DataError, match=r"slide.zarr: is there and is no result of this program"):
+        predict(model, slide, tmp_path, large=Large(True, forms=("zarr",)))
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(MissingExtra, match="zarr is not installed"):
+        predict(model, slide, tmp_path / "b", large=Large(True, forms=("zarr",)))
+
+
+def test_two_processes_do_not_write_one_picture(tmp_path: Path) -> None:
+    head = {"height": 1, "width": 1, "tile": 256, "dtype": "uint8", "rows": 1}
+    with closing(Store(tmp_path / "a", head)) as first:
+        first.add([b"x"], b"", {})
+        for anew in (False, True):
+            with pytest.raises(DataError, match="another process is predicting this picture; wait until it ends"):
+                Store(tmp_path / "a", head, anew=anew)
+    with closing(Store(tmp_path / "a", head)) as second:
+        assert second.done == 1
+
+
+def test_a_process_that_was_killed_before_its_first_line_does_not_stop_the_next(tmp_path: Path) -> None:
+    (tmp_path / "tiles.bin").touch()
+    with closing(Store(tmp_path, {"rows": 1})) as store:
+        assert store.done == 0
+    (tmp_path / "journal.jsonl").unlink()
+    (tmp_path / "letter.txt").touch()
+    with pytest.raises(DataError, match="holds other files; move them away"):
+        Store(tmp_path, {"rows": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from ...draw import overlay_answer
-from ...errors import DataError, ModelError, nearest
+from ...errors import DataError, ModelError, extra, nearest
 from ...output import Output
 from ...structures import Labels
 from ..inputs import channel_files
 from ..vectors import place_of, write_vectors
 from .blank import Rule, rule_of
-from .files import write_tiff, write_zarr
+from .files import check_zarr, write_tiff, write_zarr
 from .run import check_large, fill, head_of, step_of
 from .source import Source, is_large, open_source
 from .stacked import Stacked
@@ -71,21 +71,33 @@ def check_forms(forms: tuple[str, ...]) -> None:
         raise DataError(f"no form is given for large label maps; choose from {', '.join(FORMS)}")
 
 
-def check_possible(predictor: Predictor, wanted: Wanted) -> None:
-    """Refuse what is not written of a large picture.
+def check_possible(
+    predictor: Predictor, wanted: Wanted, large: Large = USUAL, folder: Path = Path(), names: Sequence[str] = ()
+) -> None:
+    """Refuse what is not written of large pictures, before hours of work end in it.
 
-    Raises: ModelError.
+    Args:
+        folder, names: of the results.
+
+    Raises: ModelError; DataError for a Zarr array that somebody else has written; MissingExtra without a library that
+        writes.
     """
     check_large(predictor)
+    if "tif" in large.forms:
+        extra("tifffile", "large")
+    if "zarr" in large.forms:
+        extra("zarr", "large")
+        for name in names:
+            check_zarr(folder / f"{name}.zarr")
     asked = {
         "probabilities": wanted.probabilities,
         "uncertainty": wanted.uncertainty,
         "raw values": wanted.values,
         "files of servers": wanted.server,
     }
-    if extra := next((name for name, given in asked.items() if given), None):
+    if odd := next((name for name, given in asked.items() if given), None):
         raise ModelError(
-            f"{extra} are not written of pictures beyond memory; leave that out, or cut the picture into tiles"
+            f"{odd} are not written of pictures beyond memory; leave that out, or cut the picture into tiles"
         )
 
 
@@ -180,7 +192,7 @@ def _overlay(predictor: Predictor, source: Source, store: Store, wanted: Wanted)
     """The small picture under its labels."""
     step, top, parts = step_of(source.height, source.width), 0, []
     for rows in store.rows():
-        parts.append(rows[-top % step :: step, ::step])
+        parts.append(rows[-top % step :: step, ::step].copy())  # a view would keep all rows in memory
         top += len(rows)
     labels = np.concatenate(parts)
     picture = np.frombuffer(store.picture(), source.dtype).reshape(*labels.shape, source.channels)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import extra
 from ...labels import LabelSpace
-from ...output import Output, renewed
+from ...output import Output, check_renewable, renewed
 from .source import Source
 from .store import Store
 
@@ -25,6 +25,7 @@ LEAST = 512  # pixels of the longer side of the last level, at most
 CHUNK = 1024  # side of the chunks of a Zarr array
 _IGNORED = (255, 255, 255)
 _CENTIMETER = 10_000.0  # micrometers
+_REFUSAL = "is there and is no result of this program; choose another --out"
 _BIG = 1 << 31  # bytes of tiles beyond which a TIFF is written as BigTIFF
 
 
@@ -60,6 +61,14 @@ def write_tiff(path: Path, store: Store, source: Source, space: LabelSpace) -> N
             file.write(tiles, shape=sizes[level], subfiletype=1, **halved)
 
 
+def check_zarr(folder: Path) -> None:
+    """Refuse to write an array in place of what somebody else has written.
+
+    Raises: DataError.
+    """
+    check_renewable(folder, "zarr", _REFUSAL)
+
+
 def write_zarr(results: Output, name: str, store: Store, source: Source, space: LabelSpace) -> Path:
     """Write the label map as an OME-Zarr (version 3) with smaller levels; returns its folder.
 
@@ -70,8 +79,7 @@ def write_zarr(results: Output, name: str, store: Store, source: Source, space: 
     height, width = int(store.head["height"]), int(store.head["width"])
     sizes, down = levels_of(height, width), source.spacing or (1.0, 1.0)
     unit = {"unit": "micrometer"} if source.spacing else {}
-    refusal = "is there and is no result of this program; choose another --out"
-    with renewed(folder, "zarr", refusal) as place:
+    with renewed(folder, "zarr", _REFUSAL) as place:
         group = zarr.create_group(str(place), overwrite=True)
         data = []
         for level, size in enumerate(sizes):
@@ -96,7 +104,7 @@ def reduced(store: Store, level: int) -> Iterator[np.ndarray]:
         part = rows[-top % step :: step, ::step]
         top += len(rows)
         if len(part):
-            yield part
+            yield part.copy() if level else part  # a view would keep all rows in memory
 
 
 def levels_of(height: int, width: int) -> list[tuple[int, int]]:

@@ -80,7 +80,7 @@ def head_of(predictor: Predictor, source: Source, rule: Rule | None, level: int)
     size = source.height, source.width
     side = windowed.sides(*size)[0] or max(size)
     return {
-        "picture": _fingerprint(source.path),
+        "picture": [_fingerprint(path) for path in getattr(source, "paths", [source.path])],
         "level": level,
         "height": source.height,
         "width": source.width,

@@ -27,6 +27,7 @@ class Stacked:
                     "as with gdalwarp"
                 )
         self.path, self.height, self.width, self.dtype = first.path, first.height, first.width, first.dtype
+        self.paths = [source.path for source in sources]
         self.channels = sum(source.channels for source in sources)
         self.tile, self.spacing = first.tile, first.spacing
         self.tags = getattr(first, "tags", {})

@@ -2,6 +2,7 @@
 
     tiles.bin       label tiles as they will lie in the TIFF: deflated, one behind the other, row by row
     picture.bin     every s-th pixel of the picture, for its overlay
+    lock            of the process that writes; the system lets go of it when that one ends, however it ends
     journal.jsonl   first what is made of what; then a line for each tile row, written when its tiles are on the disk
 
 A line that was cut off counts as not written, and what stands behind the last whole line's tiles is cut away.
@@ -19,10 +20,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...errors import DataError, IntarsiaError
-from ...output import flush
+from ...errors import DataError
+from ...output import flush, locked
 
-JOURNAL, TILES, PICTURE = "journal.jsonl", "tiles.bin", "picture.bin"
+JOURNAL, TILES, PICTURE, LOCK = "journal.jsonl", "tiles.bin", "picture.bin", "lock"
 FREE = ("side",)  # of the first line: what an earlier process has chosen holds
 
 
@@ -42,22 +43,31 @@ class Store:
         self.head = {**head}
         self._files: dict[str, BinaryIO] = {}
         try:
-            if anew and (folder / JOURNAL).is_file():
-                shutil.rmtree(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            if (folder / JOURNAL).is_file():
-                self._read()
-            elif any(folder.iterdir()):
-                raise DataError(f"{folder}: is needed for what is unfinished, and holds other files; move them away")
-            if not self.lines and not self._begun:
-                self._begin()
-            for name in (TILES, PICTURE, JOURNAL):
-                self._files[name] = (folder / name).open("r+b")
-            self._cut()
+            self._open(anew)
         except OSError as error:
-            if isinstance(error, IntarsiaError):
-                raise
+            self.close()
             raise self._full(error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, anew: bool) -> None:
+        folder = self.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / JOURNAL).is_file() and {file.name for file in folder.iterdir()} - {TILES, PICTURE, LOCK}:
+            raise DataError(f"{folder}: is needed for what is unfinished, and holds other files; move them away")
+        self._files[LOCK] = (folder / LOCK).open("ab")
+        if not locked(self._files[LOCK]):
+            raise DataError(
+                f"{folder}: another process is predicting this picture; wait until it ends, or choose another --out"
+            )
+        if (folder / JOURNAL).is_file() and not anew:
+            self._read()
+        if not self._begun:
+            self._begin()
+        for name in (TILES, PICTURE, JOURNAL):
+            self._files[name] = (folder / name).open("r+b")
+        self._cut()
 
     _begun = False
 
@@ -128,12 +138,16 @@ class Store:
 
     def restart(self, head: Mapping[str, Any]) -> None:
         """Begin again with another head, before the first row is finished."""
-        self.close()
         self.head, self.lines = {**head}, []
-        self._begin()
-        for name in (TILES, PICTURE, JOURNAL):
-            self._files[name] = (self.folder / name).open("r+b")
-            self._files[name].seek(0, os.SEEK_END)
+        try:
+            for name in (TILES, PICTURE, JOURNAL):
+                self._files.pop(name).close()
+            self._begin()
+            for name in (TILES, PICTURE, JOURNAL):
+                self._files[name] = (self.folder / name).open("r+b")
+                self._files[name].seek(0, os.SEEK_END)
+        except OSError as error:
+            raise self._full(error) from error
 
     def _read(self) -> None:
         """Read the journal as far as its lines are whole."""

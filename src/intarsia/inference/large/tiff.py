@@ -17,7 +17,7 @@ from ...errors import DataError, MissingExtra, extra
 from ...limits import DECODED
 from .source import checked_level, checked_numbers
 
-GEO = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)  # tags of GeoTIFF and GDAL that the answer keeps
+GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # tags of GeoTIFF that the answer keeps; GDAL's speak of the values
 _MICROMETERS = {2: 25_400.0, 3: 10_000.0}  # of the unit that a resolution is given in: inch, centimeter
 _SCREEN = (1.0, 72.0, 96.0, 100.0, 150.0, 200.0, 300.0, 600.0)  # pixels an inch that say nothing of what is seen
 
