@@ -87,6 +87,19 @@ def test_groups_of_names_become_a_tree() -> None:
     assert len(branches(class_tree(NAMES, CATEGORIES), 19)) == 7  # sky is a category of one class
 
 
+def test_groups_that_leave_no_choice_are_no_branches() -> None:
+    """One group of all classes is the root; one without members is none; a name alone is one member."""
+    assert class_tree(("a", "b", "c"), {"all": {"one": ["a", "b"], "none": [], "other": "c"}}) == ((0, 1), 2)
+    assert class_tree(("a", "b"), {"all": ["b", "a"]}) == (1, 0)
+    assert class_tree(("a", "b"), {"none": {"nor": []}}) == (0, 1) and class_tree(("a",), {}) == (0,)
+
+
+@pytest.mark.parametrize("wrong", ["car", 1.5, None, {"vehicle": [0, 1]}])
+def test_what_is_no_class_number_is_named(wrong: object) -> None:
+    with pytest.raises(ModelError, match="the tree holds .*; give class numbers, and lists of them"):
+        branches(((0, 1), (2, wrong)), 3)
+
+
 def test_faults_of_trees_and_groups_are_named() -> None:
     with pytest.raises(ModelError, match="the tree lacks class 2; each class number, 0 to 2, is in it once"):
         build("dsspn", 3, encoder="resnet18", tree=(0, 1))

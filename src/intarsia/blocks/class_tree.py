@@ -31,6 +31,10 @@ def branches(tree: ClassTree, num_classes: int) -> list[Branch]:
     found: list[Branch] = []
     waiting: list[tuple[ClassTree, int, int]] = [(tree, -1, -1)]
     for node, parent, slot in waiting:
+        if isinstance(node, str) or not isinstance(node, Sequence):
+            raise ModelError(
+                f"the tree holds {node!r}; give class numbers, and lists of them, such as [[0, 1], [2, 3], 4]"
+            )
         children = tuple(child if isinstance(child, int) else -1 for child in node)
         if len(children) < 2 and num_classes > 1:
             raise ModelError(f"the branch {list(node)} of the tree has no choice; give it two children, or none at all")

@@ -15,7 +15,8 @@ def class_tree(names: Sequence[str], groups: Groups) -> tuple[Any, ...]:
 
     Args:
         names: of a label space, in the order of the class numbers.
-        groups: name of a group -> its class names, or further groups. One with a single member is that member.
+        groups: name of a group -> its class names, or further groups. One with a single member is that member; one
+            without members is left out.
 
     Returns: nested tuples, the `tree` of dsspn and the prior of sgr.
 
@@ -35,8 +36,14 @@ def class_tree(names: Sequence[str], groups: Groups) -> tuple[Any, ...]:
         return names.index(name)
 
     def branch(members: Any) -> Any:
-        found = tuple(map(branch, members.values()) if isinstance(members, Mapping) else map(number, members))
+        if isinstance(members, str):
+            return number(members)
+        found = tuple(inside(members.values()) if isinstance(members, Mapping) else map(number, members))
         return found[0] if len(found) == 1 else found
 
-    grouped = [branch(members) for members in groups.values() if len(members)]
-    return (*grouped, *(n for n, name in enumerate(names) if name not in seen))
+    def inside(members: Any) -> list[Any]:
+        return [found for found in map(branch, members) if found != ()]
+
+    grouped = inside(groups.values())
+    tree = (*grouped, *(n for n, name in enumerate(names) if name not in seen))
+    return tree[0] if len(tree) == 1 and isinstance(tree[0], tuple) else tree
