@@ -72,3 +72,5 @@ def test_the_published_form() -> None:
     assert tuple(net.context.weight.shape) == (5 * 21, 21, 9, 9)
     with pytest.raises(ModelError, match="window and context are odd sides"):
         build("dpn", 3, window=50)
+    with pytest.raises(ModelError, match="mixtures is 0; give how many contexts a label has"):
+        build("dpn", 3, mixtures=0)

@@ -116,6 +116,20 @@ def test_the_code_s_number_of_parameters() -> None:
     assert net.cost(gates, torch.empty(1, 3, 768, 768)).item() == pytest.approx(26.3e9, rel=0.02)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_costs_are_counted_in_single_precision_whatever_the_gates_are_in(dtype: torch.dtype) -> None:
+    """Mixed precision made infinity of them in 16 bits, and the penalty no number."""
+    with torch.device("meta"):
+        net = build("dynamic_routing", 19)
+    one = [[torch.ones(1, len(cell.outside)) for cell in row] for row in net.cells]
+    half = [[gate.to(dtype) for gate in row] for row in one]
+    image = torch.empty(1, 3, 512, 512)
+    for expected in (True, False):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = net.cost(half, image, expected=expected)
+        assert torch.equal(found, net.cost(one, image, expected=expected))
+
+
 def test_layers_and_budget_are_checked() -> None:
     with pytest.raises(ModelError, match="the lattice reaches its coarsest scale after 3 layers"):
         build("dynamic_routing", 3, layers=2)

@@ -58,8 +58,10 @@ class DPN(nn.Module):
         super().__init__()
         if len(channels) != 6:
             raise ModelError(f"channels has {len(channels)} widths; VGG-16 takes 6: five stages, then fc6 and fc7")
-        if window % 2 == 0 or context % 2 == 0 or min(window, context, mixtures) < 1:
+        if window % 2 == 0 or context % 2 == 0 or min(window, context) < 1:
             raise ModelError(f"window and context are odd sides of a square around a pixel, not {window} and {context}")
+        if mixtures < 1:
+            raise ModelError(f"mixtures is {mixtures}; give how many contexts a label has, 1 or more")
         *widths, wide = channels
         self.encoder = AtrousVGG16(in_channels=in_channels, channels=widths, pretrained=pretrained)
         self.classify = atrous_classifier(self.encoder.channels[0], num_classes, wide, 4, kernel=7, dropout=dropout)

@@ -122,13 +122,15 @@ class DynamicRouting(nn.Module):
         """Multiply-adds of what is open, [B]; `expected`: each cell by its widest gate and each way by its own (Eq. 6)."""
         h, w = image.shape[-2:]
         pixels = [((h - 1) // 2**s + 1) * ((w - 1) // 2**s + 1) for s in range(2, SCALES + 3)]
-        total = torch.zeros_like(gates[0][0][:, 0])
+        total = torch.zeros_like(gates[0][0][:, 0], dtype=torch.float32)
         lattice: Any = self.cells
         for row, opened in zip(lattice, gates, strict=True):
             for s, (cell, gate) in enumerate(zip(row, opened, strict=True)):
-                share = gate if expected else (gate > 0).to(gate.dtype)
+                share = gate.float() if expected else (gate > 0).float()  # counts do not fit into 16 bits
                 outside = [count * pixels[s + (step > 0)] for step, count in cell.outside.items()]
-                total = total + cell.inside * pixels[s] * share.amax(dim=1) + share @ gate.new_tensor(outside)
+                total = (
+                    total + cell.inside * pixels[s] * share.amax(dim=1) + (share * share.new_tensor(outside)).sum(dim=1)
+                )
         return total
 
     @torch.no_grad()
