@@ -36,6 +36,16 @@ def test_before_training_it_is_a_dense_crf() -> None:
     assert float((mine - scores.softmax(0).flatten(1)).abs().max()) > 0.2
 
 
+@torch.no_grad()
+def test_one_map_under_a_sigmoid_is_refined_as_two_classes() -> None:
+    scores, image = scene()
+    one, two = (MeanField(classes, 4, 2, place=20, color=13, near=3).eval() for classes in (1, 2))
+    found, pair = one(scores[None, 1:2], image[None]), torch.stack([torch.zeros(24, 30), scores[1]])
+    wanted = two(pair[None], image[None])
+    torch.testing.assert_close(found, wanted[:, 1:] - wanted[:, :1])
+    assert float((found - scores[1]).abs().max()) > 0.5
+
+
 def test_gradients_are_those_of_small_steps() -> None:
     """Through the filter, twice, and through the layer to its scores and to all of its weights, in float64."""
     random = torch.Generator().manual_seed(1)

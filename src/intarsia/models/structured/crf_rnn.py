@@ -117,6 +117,8 @@ class MeanField(nn.Module):
                 raise ModelError(f"{name} is {deviation!r}; give a deviation above 0")
         self.iterations, self.training_iterations = iterations, training_iterations
         self.place, self.color, self.near = place, color, near
+        self.single = classes == 1  # one map under a sigmoid decides between two classes
+        classes = max(2, classes)
         self.bilateral = nn.Parameter(5 * torch.eye(classes))
         self.spatial = nn.Parameter(3 * torch.eye(classes))
         self.compatibility = nn.Parameter(-torch.eye(classes))  # what a class pays: as Potts, up to a constant
@@ -130,12 +132,16 @@ class MeanField(nn.Module):
     def refined(self, scores: Tensor, levels: Tensor) -> Tensor:
         """Refine the scores of one picture, [K, H, W]."""
         filters = self.filters(levels)
-        unary = scores.flatten(1).T
+        unary = scores.flatten(1).T  # of shape [N, K]
+        if self.single:
+            unary = torch.cat([torch.zeros_like(unary), unary], 1)
         x = unary
         for _ in range(self.training_iterations if self.training else self.iterations):
             q = x.softmax(1)
             seen = [one(q) @ weight.T for one, weight in zip(filters, (self.bilateral, self.spatial), strict=True)]
             x = unary - (seen[0] + seen[1]) @ self.compatibility.T
+        if self.single:
+            x = x[:, 1:] - x[:, :1]
         return x.T.reshape(scores.shape)
 
     def filters(self, levels: Tensor) -> tuple[Filter, Filter]:
