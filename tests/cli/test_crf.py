@@ -170,6 +170,16 @@ def test_what_makes_no_crf_is_one_sentence(run_cli, run, photo, tmp_path, option
     assert code == 2 and sentence in err and len(err.strip().splitlines()) == 1
 
 
+def test_what_cannot_be_kept_is_refused_before_anything_is_fitted(run_cli, run: str, tmp_path: Path) -> None:
+    for wish, sentence in [
+        ((f"{run},{run}",), "a CRF is fitted to one model and kept in its checkpoint, not to 2; fit each"),
+        ((run, "--out", str(tmp_path / "a.pth")), "a checkpoint is a safetensors file; name it a.safetensors"),
+        ((run, "--by", "iou"), "a CRF is fitted by boundary or miou, not 'iou'; did you mean 'miou'?"),
+    ]:
+        code, _, err = run_cli("crf", "fit", *wish, "--data", "shapes", "--images", "2")
+        assert code == 2 and sentence in err and len(err.strip().splitlines()) == 1, err
+
+
 def test_networks_without_scores_of_pixels_are_refused_at_the_door(tmp_path: Path) -> None:
     classifier = stored("classifier", encoder="resnet10t")
     path = save(tmp_path / "classifier.safetensors", classifier)

@@ -20,6 +20,7 @@ from torch import Tensor
 from ..errors import ModelError
 
 ROOM = 2**62  # keys that count cells stay below
+REACH = 1e6  # deviations from 0: farther away float32 cannot tell which simplex a point is in
 MIX = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: multiples of it are far from each other
 
 
@@ -29,7 +30,7 @@ class Lattice:
     Args:
         features: [N, d], each divided by the deviation that is wanted of it; no gradient flows to them.
 
-    Raises: ModelError for features of another shape, or none.
+    Raises: ModelError for features of another shape, or none, and for points too far away.
 
     N points, M vertices; the row M stands for a vertex that no point touches.
     """
@@ -38,6 +39,7 @@ class Lattice:
         features = features.detach()
         if features.ndim != 2 or not features.numel():
             raise ModelError(f"features of shape {tuple(features.shape)}; give [N, d], not empty")
+        check_reach(features)
         d = features.shape[1]
         corner, rank, self.weights = _simplex(features)
         step = torch.arange(d + 1, device=features.device)
@@ -94,6 +96,22 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return _Filter.apply(grads[0], ctx.lattice, not ctx.backwards), None, None
+
+
+def check_reach(features: Tensor) -> None:
+    """See that a lattice can tell points apart, [N, d].
+
+    Raises: ModelError for features that are no numbers, or more than `REACH`.
+    """
+    low, high = (float(end) for end in features.aminmax())
+    farthest = max(-low, high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ModelError("the features of the CRF hold numbers that are none (NaN or infinite)")
+    if farthest > REACH:
+        raise ModelError(
+            f"features of the CRF reach {farthest:.3g} deviations, and a lattice tells points apart up to {REACH:,.0f}; "
+            "give larger deviations (place, color, near), and colors in units of 0..255"
+        )
 
 
 def strides_of(extents: Sequence[int]) -> list[int]:

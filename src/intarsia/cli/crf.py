@@ -52,14 +52,23 @@ def fit(
     import dataclasses
 
     from .. import checkpoint as files
-    from ..errors import CheckpointError
-    from ..evaluation.crf import fit_crf
+    from ..errors import CheckpointError, ModelError, nearest
+    from ..evaluation.crf import MEASURES, fit_crf
     from ..evaluation.entry import dataset_of
     from ..inference import Predictor
+    from ..inference.assemble import models_in
     from .source import is_recipe, opened
 
     if out is None and (files.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
         raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")
+    if len(several := models_in(model)) > 1:
+        raise CheckpointError(
+            f"a CRF is fitted to one model and kept in its checkpoint, not to {len(several)}; fit each"
+        )
+    if by not in MEASURES:
+        raise ModelError(f"a CRF is fitted by boundary or miou, not {by!r}{nearest(by, MEASURES)}")
+    if out is not None and out.suffix not in ("", ".safetensors"):
+        raise CheckpointError(f"{out}: a checkpoint is a safetensors file; name it {out.stem}.safetensors")
     predictor = Predictor.load(model, settings={"crf": False})
     source: Any = data
     if data is not None and is_recipe(data):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..blocks.permutohedral import Lattice, steps_of, strides_of
+from ..blocks.permutohedral import Lattice, check_reach, steps_of, strides_of
 from ..errors import ModelError, nearest
 from .lattice import LANES, compiled
 
@@ -80,8 +80,7 @@ def _check(scores: Tensor, kernels: Sequence[Kernel], iterations: int, engine: s
             raise ModelError(
                 f"features of shape {tuple(kernel.features.shape)} for {scores.shape[1]} points; give [N, d]"
             )
-        if not _finite(kernel.features):
-            raise ModelError("the features of the CRF hold numbers that are none (NaN or infinite)")
+        check_reach(kernel.features)
         if kernel.normalization not in NORMALIZATIONS:
             raise ModelError(
                 f"there is no normalization {kernel.normalization!r}{nearest(kernel.normalization, NORMALIZATIONS)}"
