@@ -36,12 +36,13 @@ def of_smp(name: str, encoder: str = "resnet18", **options: Any) -> Callable[[],
     return make
 
 
-def of_keys(peer: str, *sections: str) -> Callable[[], nn.Module]:
+def of_keys(peer: str, *sections: str, body: str = "") -> Callable[[], nn.Module]:
     """A module with a tensor for each of a pinned list of names, as a network that cannot be imported here writes."""
 
     class Pinned(nn.Module):
         def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-            return {key: torch.empty(shape) for key, shape in pinned.shapes(peer, *sections).items()}
+            named = pinned.shapes(peer, *sections) | (pinned.shapes("mmsegmentation", body) if body else {})
+            return {key: torch.empty(shape) for key, shape in named.items()}
 
     return Pinned
 
@@ -69,6 +70,7 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "DDRNet": of_keys("authors", "ddrnet23slim"),
     "BiSeNet": of_keys("authors", "bisenetv1"),
     "BiSeNet v2": of_keys("authors", "bisenetv2"),
+    "hierarchical attention": of_keys("authors", "nvidia_ocr", "nvidia_attention", body="hrnet_w18s"),
 }
 
 

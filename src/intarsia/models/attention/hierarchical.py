@@ -16,7 +16,8 @@ chain may be longer: half, whole and double.
 Departures from the paper: one 1x1 layer classifies, as in the released code, not three. The scores are combined at a
 quarter of their image and enlarged once at the end; the released code enlarges each first. The branches of an hrnet
 advise each other by repeated pixels, as timm has it, where the released code interpolates. The last convolution of the
-attention has a bias, there it has none, and dropout leaves out single values, there whole maps.
+attention has a bias, there it has none, and dropout leaves out single values, there whole maps. The variant
+"nvidia_hierarchical" has all this as there.
 
 Compared with NVIDIA/semantic-segmentation MscaleOCR: head and blend of 2, 3 and 4 scales over the same trunk;
 difference 0 when combined at a quarter; 1.5 (45) as it is (docs/faithfulness.md).
@@ -80,6 +81,7 @@ class Hierarchical(nn.Module):
             PixelClassifier(attention, 1),
             nn.Sigmoid(),
         )
+        self.enlarge: nn.Module = AsItIs()
 
     def forward(self, image: Tensor) -> SemanticLogits:
         seen: list[Tensor] = []
@@ -91,16 +93,23 @@ class Hierarchical(nn.Module):
             )  # [B, 720, h/4, w/4]
             near = self.find(trunk)  # [B, K, h/4, w/4]
             x = self.context(self.reduce(trunk), near)  # [B, 512, h/4, w/4]
-            low = self.classify(x)  # [B, K, h/4, w/4]
+            near, low = self.enlarge(near, view), self.enlarge(self.classify(x), view)  # [B, K, h/4, w/4] both
             seen.append(low)
             if len(seen) == 1:
                 logits, regions = low, near
                 continue
-            trust = self.attend(x)  # [B, 1, h/4, w/4]
+            trust = self.enlarge(self.attend(x), view)  # [B, 1, h/4, w/4]
             target = logits if scale < 1 else low  # the scores climb back to scale 1, and stay there
             logits, regions = blend(low, logits, trust, target), blend(near, regions, trust, target)
         auxiliary = (regions, *seen) if self.training else ()
         return SemanticLogits(resize_like(logits, image), auxiliary)  # [B, K, H, W], ...
+
+
+class AsItIs(nn.Module):
+    """Scores stay at a quarter of their view; a variant may put a `Resize` in its place."""
+
+    def forward(self, x: Tensor, view: Tensor) -> Tensor:
+        return x
 
 
 def scaled(side: int, scale: float) -> int:

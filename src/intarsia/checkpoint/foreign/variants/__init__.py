@@ -13,7 +13,7 @@ from ....errors import ModelError, nearest
 from ....models import build as build_own
 from ....models import construct
 from ....models.catalogue import ARCHITECTURES, CONSTRUCTORS
-from .attention import hrnet_ocr, mmseg_segformer, transformers_segformer
+from .attention import hrnet_ocr, mmseg_segformer, nvidia_hierarchical, transformers_segformer
 from .context import (
     RATES,
     semseg_pspnet,
@@ -95,6 +95,7 @@ VARIANTS: dict[str, Variant] = {
     "coincheung_bisenet": Variant(coincheung_bisenet, "bisenet", "CoinCheung/BiSeNet"),
     "coincheung_bisenetv2": Variant(coincheung_bisenetv2, "bisenetv2", "CoinCheung/BiSeNet"),
     "bare_ddrnet": Variant(bare_ddrnet, "ddrnet23", "ydhongHIT/DDRNet"),
+    "nvidia_hierarchical": Variant(nvidia_hierarchical, "hierarchical", "NVIDIA/semantic-segmentation"),
     "hrnet_ocr": Variant(hrnet_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
 }
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
