@@ -1,6 +1,7 @@
 """Classifiers of pixels: their arrays answer as scikit-learn does, go through a checkpoint, and learn more than a threshold."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from intarsia.classical import FEATURES, LEARNED, Classifier, fitted
 from intarsia.classical.features import of_pixels, of_superpixels
 from intarsia.classical.samples import majority
 from intarsia.cli import main
-from intarsia.errors import CheckpointError, ModelError, RecipeError, TrainingError
+from intarsia.errors import CheckpointError, MissingExtra, ModelError, RecipeError, TrainingError
 from intarsia.labels import LabelSpace
 from intarsia.structures import Sample
 
@@ -88,7 +89,7 @@ def test_one_sigmoid_map_and_a_class_that_no_picture_has(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FEATURES)
-@pytest.mark.parametrize("size", [(40, 48), (5, 3)])
+@pytest.mark.parametrize("size", [(40, 48), (5, 3), (1, 1), (1, 7)])
 def test_features_have_a_row_for_each_pixel_of_any_size(name: str, size: tuple[int, int]) -> None:
     image = drawn(0)[0][: size[0], : size[1]]
     found = of_pixels(image, name)
@@ -158,6 +159,8 @@ def test_a_forest_is_trained_used_and_scored_as_a_network_is_and_beats_otsu(
     assert forest > json.loads(capsys.readouterr().out)["miou"] + 0.2
     assert main(["compare", str(run), "classical:otsu", "--labels", str(data), "--json"]) == 0
     capsys.readouterr()
+    assert main(["runs", "list", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "finished"
     assert main([*given, "--out", str(run)]) == 2 and "holds a run already" in capsys.readouterr().err
     assert main([*given, "--out", str(tmp_path / "b"), "--budget", "15m"]) == 2
     assert "takes no --budget" in capsys.readouterr().err
@@ -208,6 +211,14 @@ def test_a_rule_beside_a_classifier_sees_whole_pictures_too(tmp_path: Path) -> N
     assert "indow" not in type(intarsia.Predictor.load(both).engine).__name__
     with pytest.raises(ModelError, match="classical:otsu goes by the whole picture"):
         intarsia.Predictor.load(both, settings={"window": 64})
+
+
+def test_a_missing_library_is_said_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.svm", None)
+    tree = {"model": "linear_svm", "data": {"name": "shapes", "count": 4}}
+    with pytest.raises(MissingExtra, match=r'pip install "intarsia\[classic\]"'):
+        intarsia.train(tree, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 
 def test_what_is_trained_is_named_once_and_looked_up_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,7 +98,7 @@ def by_the_library(  # noqa: C901  one case a method
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_equals_the_librarys_own_call(name: str) -> None:
     image = drawn()
-    bright = ":polarity=bright" if "polarity" in defaults(METHODS[name].run) else ""
+    bright = ":polarity=bright" if counts(METHODS[name].run, "polarity") else ""
     found = intarsia.Predictor.load(f"classical:{name}{bright}")(image).labels
     np.testing.assert_array_equal(found, by_the_library(name, image))
     inside = found.astype(bool)
@@ -300,3 +300,7 @@ def test_the_list_of_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["year"] for entry in listed] == sorted(entry["year"] for entry in listed), "oldest first"
     assert main(["models", "--classical", "slicc"]) == 2
     assert "did you mean 'classical:slic'?" in capsys.readouterr().err
+    assert main(["models", "classical:slic", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "classical:slic"
+    assert main(["models", "random_forest"]) == 2
+    assert "recipe explain model.random_forest" in capsys.readouterr().err

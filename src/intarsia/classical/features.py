@@ -33,8 +33,10 @@ def filters(image: np.ndarray) -> np.ndarray:
     """Brightness, its gradient and the two eigenvalues of its Hessian, smoothed over 1, 2, 4, 8 and 16 pixels: [H, W, 20]."""
     smallest, largest, count, threads = 1, 16, None, 1  # by place, because the last one has two names
     described = skimage("feature").multiscale_basic_features
-    found: np.ndarray = described(gray(image), True, True, True, smallest, largest, count, threads)
-    return found
+    height, width = image.shape[:2]
+    light = np.pad(gray(image), ((0, int(height < 2)), (0, int(width < 2))), mode="edge")  # one pixel has no gradient
+    found: np.ndarray = described(light, True, True, True, smallest, largest, count, threads)
+    return found[:height, :width]
 
 
 def lbp(image: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def checked(name: str, run: Callable[..., Any], given: Mapping[str, Any]) -> dic
             continue
         if (now := found.get(other, own[other])) != needed:
             raise ModelError(
-                f"{name}: {key} is {found[key]}, which counts only with {other}={needed}, and {other} is {now}; leave one of them out"
+                f"{name}: {key} is {found[key]}, which counts only with {other}={needed}, and {other} is {now}; give {other}={needed} too, or leave {key} out"
             )
     return found
 

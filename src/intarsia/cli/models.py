@@ -69,7 +69,7 @@ def models(
         if given := [key for key, value in filters.items() if value is not None]:
             raise ModelError(f"--{given[0].replace('_', '-')} filters the architectures; leave it or --pretrained out")
         return list_public(name, as_json)
-    if classical:
+    if classical or (name or "").startswith("classical:"):
         if given := [key for key, value in filters.items() if value is not None]:
             raise ModelError(f"--{given[0].replace('_', '-')} filters the architectures; leave it or --classical out")
         return list_classical(name, as_json)
@@ -179,6 +179,12 @@ def described(name: str) -> dict[str, Any]:
     from ..models.catalogue import ARCHITECTURES
 
     if name not in ARCHITECTURES and name not in VARIANTS:
+        from ..classical import LEARNED
+
+        if name in LEARNED:
+            raise ModelError(
+                f"{name} is a classifier of features and no network; `intarsia recipe explain model.{name}` says what it takes"
+            )
         raise ModelError(f"there is no architecture {name!r}{nearest(name, [*ARCHITECTURES, *VARIANTS])}")
     build = VARIANTS[name].build if name in VARIANTS else ARCHITECTURES[name].build
     known = {"model": {name: build}}

@@ -205,7 +205,7 @@ class Predictor:
             )
         if not networks:
             raise ModelError(
-                f"this needs a network in PyTorch, and the predictor runs {name_of(self.engine)}; load the checkpoint"
+                f"this needs a network in PyTorch, and the predictor runs {name_of(self.engine)}; give the checkpoint of a network"
             )
         return networks[0]
 

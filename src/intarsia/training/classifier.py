@@ -65,6 +65,7 @@ def fit(
         raise TrainingError(f"{out} holds a run already; choose another --out")
     tell: Callable[[Event], object] = on_event or (lambda event: None)
     method = LEARNED[name](**recipe.model.options)
+    method.learner(recipe.seed)  # a library that is not installed is missed before anything is read
     with locked(out):
         material = collect(recipe, own.data)
         _check(name, recipe, material)
@@ -79,6 +80,7 @@ def fit(
             stored, _ = fitted(method, read_samples(material.train, 1), count, material.labels, recipe.seed)
             seconds = time.perf_counter() - began
             last = _save(recipe, material, stored, seconds, out)
+            log.write("train", step=1, epoch=1.0, seconds=seconds)
             tell(Saved(1, last))
             if material.val is not None:
                 found = score(Predictor.load(last), material.val, protocol=recipe.evaluate.protocol)
@@ -103,7 +105,7 @@ def _save(recipe: Recipe, material: Material, stored: Mapping[str, Any], seconds
         recipe=recipe.to_dict(),
         protocol=recipe.evaluate.protocol,
         data_hash=material.audit.hash if material.audit else "",
-        notes={"seconds": round(seconds, 1)},
+        notes={"step": 1, "seconds": round(seconds, 1), "epoch": 1.0},
     )
     files.save(out / "best.safetensors", made)
     return files.save(out / "last.safetensors", made)
