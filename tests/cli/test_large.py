@@ -73,3 +73,23 @@ def test_a_tiff_that_is_cut_short_does_not_stop_the_others(run_cli, model: Path,
     code, _, shown = run_cli("predict", model, torn, slide, "--out", tmp_path / "out", "--large", "--window", 256)
     assert code == 2 and "torn.tif: the TIFF" in shown and "copy it again from its source" in shown
     assert "1 of 2 pictures could not be read" in shown and (tmp_path / "out" / "slide.tif").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--level", 1),
+            "level is of pictures that are predicted tile row by tile row, and none of these is; add --large",
+        ),
+        (("--skip-blank", "0..9"), "skip-blank is of pictures"),
+        (("--form", "zarr"), "form is of pictures"),
+        (("--spacing", "0.5"), "spacing is of measure, which is not asked for; add --measure, or leave it out"),
+        (("--simplify", 2), "simplify is of polygons, which are not asked for; add --polygons, or leave it out"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    run_cli, model: Path, slide: Path, tmp_path: Path, options, words
+) -> None:
+    code, _, shown = run_cli("predict", model, slide, "--out", tmp_path / "out", *options)
+    assert code == 2 and words in " ".join(shown.split())

@@ -29,7 +29,7 @@ from ..output import Output
 from ..structures import Labels
 from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
-from .large.answer import USUAL, Large, answer_large, check_forms, check_possible
+from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible
 from .large.source import spacing_of
 from .prediction import Prediction
 from .predictor import Predictor
@@ -143,6 +143,8 @@ def predict(
     if any(beyond):
         own = [name for name, large_one in zip(names, beyond, strict=True) if large_one]
         check_possible(predictor, wanted, large, Path(out), own)
+    else:
+        check_needed(large)
     ours = [
         [
             *vectors.files(name),

@@ -91,6 +91,17 @@ def check_vectors(vectors: Vectors) -> None:
     for form in vectors.forms:
         if form not in WRITERS:
             raise DataError(f"polygons are written in no form {form!r}{nearest(form, WRITERS)}")
+    unused = [
+        f"{name} is of {whose}, which {'are' if name == 'simplify' else 'is'} not asked for; add --{whose}, or leave it out"
+        for name, given, whose, asked in (
+            ("spacing", vectors.spacing, "measure", vectors.measure),
+            ("simplify", vectors.simplify, "polygons", vectors.forms),
+            ("min-size", vectors.min_size, "measure", vectors.asked),
+        )
+        if given and not asked
+    ]
+    if unused:
+        raise DataError(unused[0])
     if vectors.min_size < 0 or vectors.simplify < 0:
         raise DataError(
             f"min-size is {vectors.min_size} and simplify {vectors.simplify:g}; give numbers of pixels, 0 or more"

@@ -12,6 +12,7 @@ from ..errors import LabelError, OddValues, counted, nearest
 from .checks import IGNORE, checked_names, checked_planes, checked_values
 from .colors import CLEAR, TRANSPARENT, Color, distinct_colors, parse_color
 from .keys import color_table, id_table, is_color, parse_value
+from .largest import largest
 from .planes import laid
 from .stray import outside, things_of
 
@@ -222,7 +223,7 @@ class LabelSpace:
         dtype = torch.uint8 if self.dtype is np.uint8 else torch.int32
         if self.activation == "sigmoid":
             return (logits[:, 0].sigmoid() > threshold).to(dtype)
-        return logits.argmax(dim=1).to(dtype)
+        return largest(logits).to(dtype)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits [B, K or 1, H, W] to the probability of each class, [B, K, H, W]; of planes each by itself."""

@@ -239,3 +239,16 @@ def test_rasters_of_different_grids_are_refused(tmp_path: Path) -> None:
     check(Stacked([a, b]), PICTURE[..., :2])
     for source in (c, d):
         source.close()
+
+
+def test_colors_that_nothing_turns_into_rgb_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).convert("YCbCr").save(tmp_path / "ycc.tif", compression="tiff_deflate")
+    with pytest.raises(DataError, match="a TIFF in YCbCr colors without JPEG compression; save it as RGB"):
+        open_source(tmp_path / "ycc.tif")
+    tifffile.imwrite(tmp_path / "jpeg.tif", np.full((64, 64, 3), (200, 30, 40), np.uint8), photometric="ycbcr",
+                     tile=(32, 32), compression="jpeg", compressionargs={"level": 95})  # fmt: skip
+    with closing(open_source(tmp_path / "jpeg.tif")) as source:
+        assert np.abs(source.read(0, 0, 64, 64).astype(int) - (77, 255, 26)).max() <= 3
+    (tmp_path / "no.tif").write_bytes(b"hello")
+    with pytest.raises(DataError, match="no.tif: is no TIFF, whatever its name says"):
+        open_source(tmp_path / "no.tif")

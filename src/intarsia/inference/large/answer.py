@@ -71,6 +71,18 @@ def check_forms(forms: tuple[str, ...]) -> None:
         raise DataError(f"no form is given for large label maps; choose from {', '.join(FORMS)}")
 
 
+def check_needed(large: Large) -> None:
+    """Refuse options of large pictures where there is none.
+
+    Raises: DataError.
+    """
+    given = {"level": large.level, "skip-blank": large.skip_blank, "form": large.forms != USUAL.forms}
+    if odd := next((name for name, one in given.items() if one), None):
+        raise DataError(
+            f"{odd} is of pictures that are predicted tile row by tile row, and none of these is; add --large, or leave it out"
+        )
+
+
 def check_possible(
     predictor: Predictor, wanted: Wanted, large: Large = USUAL, folder: Path = Path(), names: Sequence[str] = ()
 ) -> None:

@@ -72,6 +72,8 @@ def open_source(path: str | Path, level: int = 0) -> Source:
 
         return Slide(path, level)
     if not _is_tiff(path):
+        if path.suffix.lower() in (".tif", ".tiff", ".svs"):
+            raise DataError(f"{path}: is no TIFF, whatever its name says; copy it again from its source")
         raise DataError(
             f"{path}: is read as a whole or not at all; large pictures are tiled TIFFs, slides, Zarr arrays and folders of "
             "tiles, so save it as a tiled TIFF"

@@ -18,6 +18,7 @@ from ...limits import DECODED
 from .source import checked_level, checked_numbers
 
 GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # tags of GeoTIFF that the answer keeps; GDAL's speak of the values
+_TURNING = (6, 7, 33007)  # compressions by JPEG, whose decoder turns YCbCr into RGB
 _MICROMETERS = {2: 25_400.0, 3: 10_000.0}  # of the unit that a resolution is given in: inch, centimeter
 _SCREEN = (1.0, 72.0, 96.0, 100.0, 150.0, 200.0, 300.0, 600.0)  # pixels an inch that say nothing of what is seen
 
@@ -201,6 +202,8 @@ def _check_colors(path: Path, page: Any) -> None:
     name = getattr(page.photometric, "name", str(page.photometric))
     if name in ("PALETTE", "MINISWHITE", "SEPARATED", "CIELAB", "ICCLAB"):
         raise DataError(f"{path}: a TIFF in {name} colors; save it as gray or RGB")
+    if name == "YCBCR" and int(page.compression) not in _TURNING:
+        raise DataError(f"{path}: a TIFF in YCbCr colors without JPEG compression; save it as RGB")
     turned = int(page.tags[274].value) if 274 in page.tags else 1
     if turned != 1:
         raise DataError(f"{path}: a large TIFF that lies on its side (orientation {turned}); save it upright")
