@@ -13,13 +13,14 @@ from torch import Tensor
 
 from intarsia import checkpoint as files
 from intarsia import models
-from intarsia.checkpoint import Checkpoint, save
+from intarsia.checkpoint import Checkpoint, Resizing, save
 from intarsia.config import predict_settings
 from intarsia.config.answers import CRF
 from intarsia.errors import CheckpointError, DataError, LabelError, ModelError, RecipeError
-from intarsia.evaluation.crf import fit_crf, search
+from intarsia.evaluation.crf import _counts, _held, fit_crf, search
 from intarsia.inference import Predictor, Windowed
 from intarsia.inference.refined import Refined
+from intarsia.inference.resized import Resized
 from intarsia.labels import LabelSpace
 from intarsia.postprocess.dense_crf import check_crf, dense_crf
 from intarsia.structures import Sample, SemanticLogits
@@ -96,6 +97,18 @@ def test_fitted_numbers_raise_the_boundary_on_images_that_they_were_not_fitted_o
         fit_crf(predictor, Disks(), images=1)
     with pytest.raises(LabelError, match="one label a pixel, and the model has several"):
         fit_crf(Predictor(coarse, LabelSpace(("a", "b"), planes=True)), Disks())
+
+
+def test_numbers_are_fitted_in_the_size_that_the_network_sees() -> None:
+    """A public model's pictures are resized first, and deviations in pixels are those of what its CRF sees."""
+    rule, options = Resizing(size=(80, 112)), {"place": 9, "color": 20}
+    plain = Predictor(Resized(coarse, rule), SPACE)
+    sharp = Predictor(Resized(Refined(coarse, SPACE, options), rule), SPACE)
+    held = _held(plain, Disks()[0])
+    assert held.scores.shape == (2, 80, 112) and held.levels.shape == (3, 80, 112) and held.labels.shape == (40, 56)
+    (counts,) = _counts([held], SPACE, options, 0.5, ("miou",)).values()
+    labels = np.asarray(sharp(Disks()[0].image).labels)
+    assert counts.predicted.sum(0).tolist() == np.bincount(labels.ravel(), minlength=2).tolist()
 
 
 def test_the_search_climbs_as_long_as_it_gets_better() -> None:

@@ -20,6 +20,7 @@ from ..data.normalize import full_scale
 from ..errors import DataError, LabelError, ModelError, nearest
 from ..inference import Predictor
 from ..inference.refined import LEVELS
+from ..inference.resized import Resized, resized, restored
 from ..labels import LabelSpace
 from ..metrics import BoundaryIoU, ConfusionMatrix, ImageCounts, compare
 from ..metrics.significance import Comparison
@@ -76,7 +77,8 @@ class Fit(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """One image: its class scores [maps, H, W], divided by the temperature, its colors in levels, and its labels."""
+    """One image: its class scores [maps, h, w] in the size that the network sees, divided by the temperature; its colors there,
+    in levels; and its labels [H, W]."""
 
     name: str
     scores: Tensor
@@ -161,8 +163,15 @@ def search(score: Callable[[Mapping[str, Any]], float], start: Mapping[str, Any]
 
 
 def _held(predictor: Predictor, sample: Any) -> _Held:
-    image = torch.as_tensor(sample.image)[None]
-    view = semantic_view(predictor.output(image))
+    image, engine = torch.as_tensor(sample.image)[None], predictor.engine
+    if isinstance(
+        engine, Resized
+    ):  # `--crf` refines what the network sees, before it is brought back to the image's size
+        with torch.inference_mode():
+            image = resized(image, engine.rule)
+            view = semantic_view(restored(engine.engine(image), (image.shape[2], image.shape[3])))
+    else:
+        view = semantic_view(predictor.output(image))
     if view is None:
         raise ModelError("a CRF refines class scores of pixels, and this network gives none")
     scores = view.logits[0].float().cpu() / predictor.temperature
@@ -184,6 +193,8 @@ def _counts(
             sharp = refined(output, one.levels[None], space, options)
             assert isinstance(sharp, SemanticLogits)
             output = sharp
+        output = restored(output, (one.labels.shape[0], one.labels.shape[1]))
+        assert isinstance(output, SemanticLogits)
         labels = (space.decide(output.logits, limit) if space.head_size == 1 else space.decide(output.logits))[0]
         for name in measures:
             if name == "boundary":

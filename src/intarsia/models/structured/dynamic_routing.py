@@ -17,13 +17,14 @@ With `budget`, training is asked to keep the expected cost of the routes, as a s
 
 Departures from the paper: the first convolution is padded, which it is not in the released code. Costs are those of the
 convolutions alone, and the first cell's is among them. Maps are enlarged to the size of their partner and not by a factor,
-and the gate looks at a quarter of its map, rounded up, as the released code's SmallGate. Budgets hold from the first step,
-where the code waits for 40 % of the steps; scheduled path dropping is left out. Gates start open, with small weights. A scale
-whose only source is closed is a map of zeros in evaluation as in training, where the code leaves it out in evaluation.
+and the gate looks at a quarter of its map as the released code's SmallGate does, rounded up where that rounds down. Budgets
+hold from the first step, where the code waits for 40 % of the steps; scheduled path dropping is left out. Gates start open,
+with small weights. A scale whose only source is closed is a map of zeros in evaluation as in training, where the code
+leaves it out in evaluation.
 
 Compared with yanwei-li/DynamicRouting (the authors') dynamic_backbone.py and dynamic4seg.py: whole networks of 4 and 16
-layers, open and half closed, the first convolution padded there; difference 0 (2.5e9); 1,183,794 : 1,183,794
-(docs/faithfulness.md).
+layers, open and half closed, the first convolution padded there, at sides that 128 divides; difference 0 (2.5e9);
+1,183,794 : 1,183,794 (docs/faithfulness.md).
 """
 
 from typing import Any
