@@ -13,15 +13,17 @@ second pass with the same weights (recurrent attention, section 3.3) every pixel
 
 Departures from the paper: maps are enlarged with half-pixel centers, where the released code makes the corners meet; its
 norms end in a leaky ReLU of 0.01, here in a ReLU; dropout leaves out single values, there whole maps. A softmax
-computed in two halves needs no copy of a row and a column side by side. The category consistent loss of the journal
-version is not here.
+computed in two halves needs no copy of a row and a column side by side; in training, the attention is computed again on the
+way back instead of being kept. The category consistent loss of the journal version is not here.
 
 Compared with speedinghzl/CCNet networks/ccnet.py and cc_attention/functions.py: head and auxiliary head on the same
-features, with ReLU there; difference 7e-6 (5.8) (docs/faithfulness.md).
+features, with ReLU there; difference 7e-6 (5.8); both passes and their gradients, difference 5e-7 (5.0)
+(docs/faithfulness.md).
 """
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
 from ...blocks.resize import Resize
@@ -106,6 +108,13 @@ class CrissCrossAttention(nn.Module):
         self.gain = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training:  # what lies between is computed again on the way back: all of it takes a third more memory
+            out: Tensor = checkpoint(self.attend, x, use_reentrant=False, preserve_rng_state=False)
+            return out
+        return self.attend(x)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Add to `x` [b, c, h, w] what each of its places gathers."""
         b, c, h, w = x.shape
         query, key, value = self.ask(x), self.answer(x), self.tell(x)  # [b, c/8, h, w], [b, c/8, h, w], [b, c, h, w]
         down = query.permute(0, 3, 2, 1) @ key.permute(0, 3, 1, 2)  # [b, w, h, h]
@@ -114,9 +123,9 @@ class CrissCrossAttention(nn.Module):
         itself = places[:, None] == places  # [h, h]
         down = down.masked_fill(itself, float("-inf"))  # a place is in its row already
         down, across = shares(down, across, self.gain)
-        gathered = (down @ value.permute(0, 3, 2, 1)).transpose(1, 2)  # [b, h, w, c]
-        gathered += across @ value.permute(0, 2, 3, 1)  # in place: of a large map, each copy counts
-        return x + gathered.permute(0, 3, 1, 2)  # [b, c, h, w]
+        gathered = down @ value.permute(0, 3, 2, 1)  # [b, w, h, c]
+        gathered += (across @ value.permute(0, 2, 3, 1)).transpose(1, 2)  # in place, and of no view: a copy is large
+        return x + gathered.permute(0, 3, 2, 1)  # [b, c, h, w]
 
 
 def shares(down: Tensor, across: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
