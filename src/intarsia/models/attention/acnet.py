@@ -16,8 +16,9 @@ behind the other. Such blocks stand on a coarse map, and on finer ones that it i
     block: x + alike * 1x1(mean) + (1 - alike) * (3x3 + 3x3 3x3 + ...),    alike = exp(-|x - mean|^2 / channels)
 
 Departures from the paper: the authors' code is not public. From the paper are the demand for the scene, by the likeness of
-pixel and mean, its reverse for the surroundings, the sum, and blocks on several levels; the form of the likeness, the widths
-and how often the surroundings are looked at (`looks`) are ours.
+pixel and mean, its reverse for the surroundings, the sum, and blocks on several levels; the form of the likeness, the
+widths and how often the surroundings are looked at (`looks`) are ours. Built from a summary of the paper, whose own text
+could not be read: numbers of sections, widths and sizes may be others there.
 
 Not compared: no released code was found; a worked example of the gates stands in its tests (docs/faithfulness.md).
 """

@@ -16,8 +16,9 @@ Crowding is learned from the labels: how near a pixel is to the border of its cl
 set will do; the paper learns the mean size of the objects around a place, for which it needs the objects.
 
 Departures from the paper: that target; the fovea is the best of 5x5 places, where the paper slides; the perspective-aware
-conditional random field and its detector are left out (section 3.3; `postprocess` has the field without perspective). No code
-of the authors was found; widths are ours.
+conditional random field and its detector are left out (section 3.3; `postprocess` has the field without perspective). No
+code of the authors was found; widths are ours. Built from a summary of the paper, whose own text could not be read: numbers
+of sections, widths and sizes may be others there.
 
 Not compared: no released code was found (docs/faithfulness.md).
 """

@@ -14,7 +14,8 @@ class (spatial gradient fusion).
 
 Departures from the paper: no code of the authors was found; the grids are PSPNet's, the widths ours. The losses are the
 recipe's: with "dual_task" the class map's own borders are compared with the true ones as well, which is the paper's duality
-loss.
+loss. Built from a summary of the paper, whose own text could not be read: numbers of sections, widths and sizes may be
+others there.
 
 Not compared: no released code was found (docs/faithfulness.md).
 """

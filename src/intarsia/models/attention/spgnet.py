@@ -15,9 +15,11 @@ decoder are added to those of the second's encoder, size by size (cross-stage ag
                                                    second encoder, from stride 4 on ---'
                                                       `- decoder - classify - x4 - logits
 
-Departures from the paper: the authors' code is not public; widths of the decoders (`channels`) and the shape of their blocks
-(1x1 of the skip, the coarser map enlarged and added, a bottleneck of 1x1, 3x3 and 1x1) are ours where the paper's figure
-does not say them. The second stage is a ResNet without its stem, so that `encoder` has to name a ResNet or one of its kind.
+Departures from the paper: the authors' code is not public; widths of the decoders (`channels`) and the shape of their
+blocks (1x1 of the skip, the coarser map enlarged and added, a bottleneck of 1x1, 3x3 and 1x1) are ours where the paper's
+figure does not say them. The second stage is a ResNet without its stem, so that `encoder` has to name a ResNet or one of
+its kind. Built from a summary of the paper, whose own text could not be read: numbers of sections, widths and sizes may be
+others there.
 
 Not compared: no released code was found; guidance and aggregation are tested by a slow form (docs/faithfulness.md).
 """
