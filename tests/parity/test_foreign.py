@@ -315,7 +315,7 @@ def test_the_variant_makes_the_difference(smp, at_random, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_is_built_by_name_saved_and_loaded(name: str, tmp_path: Path) -> None:
     encoder = {"torchvision_lraspp": "mobilenetv3_small_050", "hrnet_ocr": "hrnet_w18_small"}.get(name, "resnet18")
-    bare = ("coincheung_bisenetv2", "bare_ddrnet", "mmseg_bisenetv2", "mmseg_fast_scnn")
+    bare = ("coincheung_bisenetv2", "bare_ddrnet", "mmseg_bisenetv2", "mmseg_fast_scnn", "tiramisu_fc_densenet")
     options = {} if name in bare else {"encoder": encoder}
     assert VARIANTS[name].model in ARCHITECTURES
     image = torch.randn(1, 1, 70, 49)

@@ -1,6 +1,7 @@
 """Files of authors' released code, in miniature: names, shapes and answers of networks that were built apart from that code.
 
-NVIDIA/semantic-segmentation (ocrnet.HRNet_Mscale and ocrnet.HRNet, on the trunk of HRNet-W18 small v2). `keys/authors.txt` has the
+NVIDIA/semantic-segmentation (ocrnet.HRNet_Mscale and ocrnet.HRNet, on the trunk of HRNet-W18 small v2)
+and bfortuner/pytorch_tiramisu (two blocks down). `keys/authors.txt` has the
 tensors, and the sums below are those of the answers. The trunk's names are those of mmsegmentation.
 """
 
@@ -77,3 +78,19 @@ def test_what_nvidias_code_builds_otherwise_is_refused_by_name(part: str, name: 
     shape = state.pop(part)
     with pytest.raises(CheckpointError, match=f"hierarchical attention, by NVIDIA, .*{why}"):
         intarsia.load_foreign(saved(tmp_path / "a.pth", state | ({name: shape} if name else {})))
+
+
+@torch.no_grad()
+def test_bfortuners_fc_densenet(tmp_path: Path) -> None:
+    """Biases of its convolutions matter, since the enlargements see them; sides that are no multiples are halved as there."""
+    state = written(shapes("authors", "fc_densenet"))
+    found = intarsia.load_foreign(saved(tmp_path / "a.pth", state))
+    assert (found.model, found.num_classes) == ("tiramisu_fc_densenet", 5)
+    assert found.options == {"layers": (2, 3, 4, 3, 2), "growth": 6, "stem": 8}
+    assert (found.report.missing, found.report.left, found.report.assumed) == ((), {}, {})
+    check(found.network(picture(38, 45)).logits.log_softmax(dim=1), -14138.9, 14138.9)
+    del state["denseBlocksUp.1.layers.0.conv.weight"]
+    with pytest.raises(
+        CheckpointError, match="FC-DenseNet, by bfortuner, with 2 blocks down, 4 layers between and 1 bl"
+    ):
+        intarsia.load_foreign(saved(tmp_path / "b.pth", state))

@@ -45,7 +45,7 @@ from .realtime import (
     torchseg_bisenet,
     torchvision_lraspp,
 )
-from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus
+from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus, tiramisu_fc_densenet
 from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
 
 __all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build", "output_of"]
@@ -96,6 +96,7 @@ VARIANTS: dict[str, Variant] = {
     "coincheung_bisenetv2": Variant(coincheung_bisenetv2, "bisenetv2", "CoinCheung/BiSeNet"),
     "bare_ddrnet": Variant(bare_ddrnet, "ddrnet23", "ydhongHIT/DDRNet"),
     "nvidia_hierarchical": Variant(nvidia_hierarchical, "hierarchical", "NVIDIA/semantic-segmentation"),
+    "tiramisu_fc_densenet": Variant(tiramisu_fc_densenet, "fc_densenet103", "bfortuner/pytorch_tiramisu"),
     "hrnet_ocr": Variant(hrnet_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
 }
 NETWORKS: dict[str, Callable[..., nn.Module]] = {

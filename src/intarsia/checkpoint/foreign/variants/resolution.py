@@ -1,4 +1,4 @@
-"""Variants of networks that win back resolution: FPN, LinkNet, UNet++ and RefineNet."""
+"""Variants of networks that win back resolution: FPN, LinkNet, UNet++, RefineNet and FC-DenseNet."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ....blocks.conv import ConvNormAct, PixelClassifier
 from ....blocks.resize import Resize
 from ....encoders import Encoder
+from ....models.resolution.fc_densenet import FCDenseNet, fc_densenet103
 from ....models.resolution.fpn import FPN, Branch
 from ....models.resolution.linknet import Decoder, LinkNet
 from ....models.resolution.refinenet import RefineNet
@@ -153,3 +154,33 @@ def matlab_refinenet(
     """RefineNet as its authors' code has it: four poolings in a chain, and enlargements whose corners meet."""
     options: dict[str, Any] = {"pools": 4, "pretrained": pretrained}
     return corners_meet(RefineNet(num_classes, encoder=encoder, in_channels=in_channels, **options))
+
+
+def tiramisu_fc_densenet(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    layers: Sequence[int] = (4, 5, 7, 10, 12, 15, 12, 10, 7, 5, 4),
+    growth: int = 16,
+    stem: int = 48,
+    dropout: float = 0.2,
+) -> FCDenseNet:
+    """FC-DenseNet as bfortuner's code has it: each convolution has a bias, pooling rounds down, whole maps are dropped.
+
+    Args:
+        layers: of each dense block, an odd number of blocks: down, the bottleneck, up.
+        growth: new maps of each layer.
+        stem: width of the first convolution.
+        dropout: of whole maps, after each convolution of blocks and between them, 0..1.
+    """
+    network = fc_densenet103(
+        num_classes, in_channels=in_channels, layers=layers, growth=growth, stem=stem, dropout=dropout
+    )
+    for module in list(network.modules()):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.bias is None:
+            module.bias = nn.Parameter(torch.zeros(module.out_channels))
+        elif isinstance(module, nn.MaxPool2d):
+            module.ceil_mode = False
+        elif isinstance(module, nn.Sequential) and isinstance(module[-1], nn.Dropout):
+            module[-1] = nn.Dropout2d(dropout)
+    return network
