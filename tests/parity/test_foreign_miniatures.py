@@ -1,7 +1,7 @@
 """Files of authors' released code, in miniature: names, shapes and answers of networks that were built apart from that code.
 
-NVIDIA/semantic-segmentation (ocrnet.HRNet_Mscale and ocrnet.HRNet, on the trunk of HRNet-W18 small v2)
-and bfortuner/pytorch_tiramisu (two blocks down). `keys/authors.txt` has the
+NVIDIA/semantic-segmentation (ocrnet.HRNet_Mscale and ocrnet.HRNet, on the trunk of HRNet-W18 small v2), bfortuner/pytorch_tiramisu
+(two blocks down) and delta-onera/segnet_pytorch (an eighth of the widths). `keys/authors.txt` has the
 tensors, and the sums below are those of the answers. The trunk's names are those of mmsegmentation.
 """
 
@@ -93,4 +93,17 @@ def test_bfortuners_fc_densenet(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match="FC-DenseNet, by bfortuner, with 2 blocks down, 4 layers between and 1 bl"
     ):
+        intarsia.load_foreign(saved(tmp_path / "b.pth", state))
+
+
+@torch.no_grad()
+def test_delta_oneras_segnet(tmp_path: Path) -> None:
+    state = written(shapes("authors", "segnet"))
+    found = intarsia.load_foreign(saved(tmp_path / "a.pth", state))
+    assert (found.model, found.num_classes) == ("segnet", 5)
+    assert found.options == {"channels": (8, 16, 32, 64, 64), "depths": (2, 2, 3, 3, 3)}
+    assert (found.report.missing, found.report.left, found.report.assumed) == ((), {}, {})
+    check(found.network(picture(64, 96)).logits, -1215.79, 5447.57)
+    del state["conv32d.weight"]
+    with pytest.raises(CheckpointError, match="SegNet, by delta-onera, whose stage 3 has 3 convolutions down and 2 up"):
         intarsia.load_foreign(saved(tmp_path / "b.pth", state))

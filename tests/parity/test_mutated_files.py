@@ -71,6 +71,7 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "BiSeNet": of_keys("authors", "bisenetv1"),
     "BiSeNet v2": of_keys("authors", "bisenetv2"),
     "FC-DenseNet": of_keys("authors", "fc_densenet"),
+    "SegNet": of_keys("authors", "segnet"),
     "hierarchical attention": of_keys("authors", "nvidia_ocr", "nvidia_attention", body="hrnet_w18s"),
 }
 

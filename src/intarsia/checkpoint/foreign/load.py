@@ -26,6 +26,7 @@ from . import (
     mmsegmentation,
     segformer,
     segmentation_models_pytorch,
+    segnet,
     torchvision,
     torchvision_detection,
 )
@@ -37,13 +38,13 @@ from .variants import NETWORKS, VARIANTS, build, output_of
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
 PEERS = (
     torchvision, torchvision_detection, segmentation_models_pytorch, segformer, mmseg_realtime, mmsegmentation, hrnet, ddrnet,
-    hierarchical, bisenet, fc_densenet, classifiers,
+    hierarchical, bisenet, fc_densenet, segnet, classifiers,
 )  # fmt: skip
 KNOWN = (
     "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks but DPT; "
     "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN, OCRNet, SegFormer, BiSeNet, BiSeNet v2, "
     "Fast-SCNN and DDRNet; transformers' SegFormer, "
-    "and UPerNet on ConvNeXt; NVIDIA's SegFormer, hierarchical attention and OCR; the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2; bfortuner's FC-DenseNet; "
+    "and UPerNet on ConvNeXt; NVIDIA's SegFormer, hierarchical attention and OCR; the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2; bfortuner's FC-DenseNet; delta-onera's SegNet; "
     f"and as encoders {classifiers.KNOWN}"
 )
 
