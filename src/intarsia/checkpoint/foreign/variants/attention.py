@@ -59,7 +59,7 @@ def nvidia_hierarchical(
     interpolate(network.encoder, align_corners=False)
     network.enlarge = Resize()
     network.context.fuse[1] = nn.Dropout2d(dropout)
-    network.attend[2].score = nn.Conv2d(attention, 1, 1, bias=False)  # type: ignore[assignment]
+    network.attend[2].score = nn.Conv2d(attention, 1, 1, bias=False)
     return network
 
 
