@@ -193,8 +193,9 @@ def _counts(
             sharp = refined(output, one.levels[None], space, options)
             assert isinstance(sharp, SemanticLogits)
             output = sharp
-        output = restored(output, (one.labels.shape[0], one.labels.shape[1]))
-        assert isinstance(output, SemanticLogits)
+        back = restored(output, (one.labels.shape[0], one.labels.shape[1]))
+        assert isinstance(back, SemanticLogits)
+        output = back
         labels = (space.decide(output.logits, limit) if space.head_size == 1 else space.decide(output.logits))[0]
         for name in measures:
             if name == "boundary":
