@@ -15,9 +15,8 @@ of each region (section 3.3).
     c2 - 3x3 -
 
 Departures from the paper: no code of the authors was found. Its regions are superpixels along detected edges, some 1,000 a
-picture; here they are soft and drawn by the network, which a graph can keep: each pixel belongs to the cells of a grid by
-how near they are in place and color, and the cells move once to the mean of their pixels. Widths are ours. Built from a
-summary of the paper, whose own text could not be read: numbers of sections, widths and sizes may be others there.
+picture; here they are soft and drawn by the network, which a graph can keep: each pixel belongs to the cells of a grid by how
+near they are in place and color, and the cells move once to the mean of their pixels. Widths are ours.
 
 Not compared: no released code was found (docs/faithfulness.md).
 """
@@ -148,11 +147,7 @@ def regions(colors: Tensor, side: int, *, weight: float = 1.0) -> Tensor:
     centers = average_grid(points, side).flatten(2)
     points = points.flatten(2)
     for _ in range(2):
-        apart = points.new_zeros(())
-        for center, point in zip(centers.unbind(dim=1), points.unbind(dim=1), strict=True):
-            apart = (
-                apart + (center[..., None] - point[:, None]) ** 2
-            )  # one by one: all differences at once would be large
+        apart = ((centers[..., None] - points[:, :, None]) ** 2).sum(dim=1)
         shares = (apart * -1).softmax(dim=1)
         centers = points @ gathering(shares)
     return shares
