@@ -11,9 +11,8 @@ FCN, U-Net, DeepLab and HRNet are four of the lattice's routes.
                           `  cell - cell - ...  - cell --- 1x1 - x2 ------'     each cell: sum of what comes in - 2 separable
                              `  cell - ...  - cell - 1x1 - x2 '                            3x3 + itself - gates - 3 ways out
 
-With `budget`, training is asked to keep the expected cost of the routes, as a share of the whole lattice, near it (section
-3.4). The paper's Dynamic-A, B and C are (0.1, 0.8), (0.1, 0.5) and (0.2, 0.5) for
-(budget, weight), and Dynamic-Raw has none. `chosen_gflops` counts what each image's routes cost.
+With `budget`, training keeps the expected cost of the routes near that share of the whole lattice's (section 3.4): Dynamic-A,
+B, C are (0.1, 0.8), (0.1, 0.5), (0.2, 0.5) for (budget, weight). `chosen_gflops` counts what each image's routes cost.
 
 Departures from the paper: the first convolution is padded, which it is not in the released code. Costs are those of the
 convolutions alone, and the first cell's is among them. Maps are enlarged to the size of their partner and not by a factor,
@@ -23,8 +22,7 @@ with small weights. A scale whose only source is closed is a map of zeros in eva
 leaves it out in evaluation.
 
 Compared with yanwei-li/DynamicRouting (the authors') dynamic_backbone.py and dynamic4seg.py: whole networks of 4 and 16
-layers, open and half closed, the first convolution padded there, at sides that 128 divides; difference 0 (2.5e9);
-1,183,794 : 1,183,794 (docs/faithfulness.md).
+layers, the first convolution padded there, at sides that 128 divides; difference 0; 1,183,794 : 1,183,794 parameters.
 """
 
 from typing import Any
