@@ -197,3 +197,12 @@ def test_pictures_are_resized_as_opencv_does() -> None:
         assert np.abs(made[0].permute(1, 2, 0).numpy().astype(int) - want).max() <= (
             0 if (height, width) != (1, 1) else 1
         )
+
+
+def test_a_processor_that_keeps_shapes_still_says_mean_and_deviation() -> None:
+    from intarsia.checkpoint.foreign.transformers import PREPARED, pipeline_of
+
+    told = {"size": {"shortest_edge": 512}, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.2, 0.1]}
+    found = pipeline_of({PREPARED: told})
+    assert (found.mean, found.std, found.resize) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1), None)
+    assert pipeline_of({PREPARED: told | {"do_rescale": False}}).mean is None  # values of 0..255: another scale

@@ -31,7 +31,7 @@ def labels_of(settings: Mapping[str, Any], count: int) -> LabelSpace | None:
 
 
 def pipeline_of(settings: Mapping[str, Any], direct: bool = False) -> Pipeline:
-    """Size, mean and deviation as its image processor has them; of a processor that is not understood: nothing.
+    """Size, mean and deviation as its image processor has them; each that is not understood: as without a processor.
 
     Args:
         direct: whether the library enlarges the network's coarse maps to the picture's size in one step.
@@ -42,9 +42,9 @@ def pipeline_of(settings: Mapping[str, Any], direct: bool = False) -> Pipeline:
     size = told.get("size")
     sides = (size.get("height"), size.get("width")) if isinstance(size, Mapping) else (size, size)
     method = METHODS.get(told.get("resample", 2)) if isinstance(told.get("resample", 2), int) else None
-    if not all(isinstance(side, int) and 0 < side <= OPTION for side in sides) or method is None:
-        return AS_IT_IS
-    rule = Resizing(size=sides, method=method, direct=direct) if told.get("do_resize", True) is True else None  # type: ignore[arg-type]
+    rule = None
+    if told.get("do_resize", True) is True and method and all(isinstance(s, int) and 0 < s <= OPTION for s in sides):
+        rule = Resizing(size=sides, method=method, direct=direct)  # type: ignore[arg-type]
     mean, std = told.get("image_mean"), told.get("image_std")
     if told.get("do_normalize", True) is not True or not (_numbers(mean) and _numbers(std)):
         return Pipeline(resize=rule)
