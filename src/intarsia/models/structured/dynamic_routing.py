@@ -22,7 +22,7 @@ with small weights. A scale whose only source is closed is a map of zeros in eva
 leaves it out in evaluation.
 
 Compared with yanwei-li/DynamicRouting (the authors') dynamic_backbone.py and dynamic4seg.py: whole networks of 4 and 16
-layers, the first convolution padded there, at sides that 128 divides; difference 0; 1,183,794 : 1,183,794 parameters.
+layers, the first convolution padded there, at sides that 128 divides; difference 0; 1,183,794 : 1,183,794 (docs/faithfulness.md).
 """
 
 from typing import Any
