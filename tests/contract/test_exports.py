@@ -16,7 +16,13 @@ from intarsia.structures import Detections, SemanticLogits
 
 # Boxes depend on the picture: a detector is not exported.
 OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output is not SemanticLogits and e.output is not Detections}
-LONG = {"dynamic_routing", "hierarchical", "manet", "msci", "segformer"}  # over six seconds to trace; in `make test-all`
+LONG = {
+    "dynamic_routing",
+    "hierarchical",
+    "manet",
+    "msci",
+    "segformer",
+}  # over six seconds to trace; in `make test-all`
 SMALL = [*(case for case in QUICK if case not in NOT_EXPORTED), *OTHERS, "bricks"]
 
 
