@@ -21,7 +21,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 from urllib.parse import quote, unquote_to_bytes
 
 from .errors import DataError, IntarsiaError
@@ -119,25 +119,6 @@ def runs(process: int) -> bool:
         return False
     except OSError:
         pass
-    return True
-
-
-def locked(file: BinaryIO) -> bool:
-    """Lock an open file until it is closed, or its process ends; False where another process has it.
-
-    File systems that know no locks lock nothing.
-    """
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            getattr(msvcrt, "locking")(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009 (other systems lack them)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EACCES, errno.EAGAIN)
     return True
 
 

@@ -52,15 +52,14 @@ def calibrate(
 
     from .. import checkpoint as files
     from ..data.dataset import title_of
-    from ..errors import CheckpointError, counted
+    from ..errors import counted
     from ..evaluation.entry import dataset_of
     from ..evaluation.reliance import Part, fit_sets, fit_temperature
     from ..evaluation.thresholds import fit_thresholds
     from ..inference import Predictor
-    from .source import is_recipe, opened
+    from .source import check_kept, is_recipe, opened
 
-    if out is None and (files.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
-        raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")
+    check_kept(model, out)
     predictor = Predictor.load(model)
     data: Any = source
     if source is not None and is_recipe(source):

@@ -57,10 +57,9 @@ def fit(
     from ..evaluation.entry import dataset_of
     from ..inference import Predictor
     from ..inference.assemble import models_in
-    from .source import is_recipe, opened
+    from .source import check_kept, is_recipe, opened
 
-    if out is None and (files.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
-        raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")
+    check_kept(model, out)
     if len(several := models_in(model)) > 1:
         raise CheckpointError(
             f"a CRF is fitted to one model and kept in its checkpoint, not to {len(several)}; fit each"

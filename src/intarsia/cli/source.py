@@ -108,3 +108,15 @@ def _below(source: str, root: str | None, depth: int = 3) -> Path | None:
                 if datasets.splits(source, folder):
                     return folder
     return None
+
+
+def check_kept(model: str, out: Path | None) -> None:
+    """Refuse a model that is no checkpoint of ours, in which what is fitted to it could be kept, where no other is named.
+
+    Raises: CheckpointError.
+    """
+    from .. import checkpoint
+    from ..errors import CheckpointError
+
+    if out is None and (checkpoint.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
+        raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")

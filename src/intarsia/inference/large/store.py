@@ -10,6 +10,7 @@ A line that was cut off counts as not written, and what stands behind the last w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...errors import DataError
-from ...output import flush, locked
+from ...output import flush
 
 JOURNAL, TILES, PICTURE, LOCK = "journal.jsonl", "tiles.bin", "picture.bin", "lock"
 FREE = ("side",)  # of the first line: what an earlier process has chosen holds
@@ -57,7 +58,7 @@ class Store:
         if not (folder / JOURNAL).is_file() and {file.name for file in folder.iterdir()} - {TILES, PICTURE, LOCK}:
             raise DataError(f"{folder}: is needed for what is unfinished, and holds other files; move them away")
         self._files[LOCK] = (folder / LOCK).open("ab")
-        if not locked(self._files[LOCK]):
+        if not _locked(self._files[LOCK]):
             raise DataError(
                 f"{folder}: another process is predicting this picture; wait until it ends, or choose another --out"
             )
@@ -197,3 +198,22 @@ class Store:
             f"{self.folder}: cannot be written ({error.strerror or error}) after {self.done} of {total} tile rows, which are kept; "
             "free some space, and the same command goes on there"
         )
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed, or its process ends; False where another process has it.
+
+    File systems that know no locks lock nothing.
+    """
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            getattr(msvcrt, "locking")(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009 (other systems lack them)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
