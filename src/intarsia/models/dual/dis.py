@@ -17,7 +17,8 @@ those that the image gives. `search` finds the label map of an image with tags.
 Departures from the paper: the image is given back in the units that the network gets it in, without its features; tags are
 one linear layer on a mean. A searched label map is handed out, and not kept between steps of training.
 
-Not compared: no released code was found (docs/faithfulness.md).
+Not compared: no released code was found. Built from a summary of the paper, so that numbers of sections, widths and sizes may
+be others there (docs/faithfulness.md).
 """
 
 import torch

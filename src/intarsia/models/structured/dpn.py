@@ -15,7 +15,8 @@ the one that fits best counts (mixture of label contexts).
 Departures from the paper: windows of b12 have a middle (51 pixels for 50) and are averages. Its distances are sums of three
 boxed means, so that the window costs little; both their weights are learned. The stages of the paper's training are one.
 
-Not compared: no released code was found (docs/faithfulness.md).
+Not compared: no released code was found. Built from a summary of the paper, so that numbers of sections, widths and sizes may
+be others there (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

@@ -20,7 +20,8 @@ probability of a class, so that the usual cross entropy is the sum over the bran
 reaches any other. All neurons are computed, also those that an image does not train. Ancestors' features are added, as the
 paper does to bound their width. Several labels a pixel need independent classes, which a tree of choices has not.
 
-Not compared: no released code was found (docs/faithfulness.md).
+Not compared: no released code was found. Built from a summary of the paper, so that numbers of sections, widths and sizes may
+be others there (docs/faithfulness.md).
 """
 
 import torch

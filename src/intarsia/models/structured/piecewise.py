@@ -18,7 +18,8 @@ Departures from the paper: neighborhoods have a fixed number of places (`reach` 
 the map's shorter side; both relations stand on one feature map. The first layer of a pair's network is the sum of one layer
 for each place, which is the same. The dense CRF that sharpens the answer is postprocessing (`--crf`).
 
-Not compared: no released code was found (docs/faithfulness.md).
+Not compared: no released code was found. Built from a summary of the paper, so that numbers of sections, widths and sizes may
+be others there (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
