@@ -91,6 +91,12 @@ CASES = {name: _listed(name) for name in OTHERS} | {
 }
 
 
+def usual_loss(case: str) -> str:
+    """The loss of a recipe that names none: that of the network's paper, or the usual one of its output."""
+    of_paper = ARCHITECTURES[case].loss if case in ARCHITECTURES else ""
+    return of_paper or USUAL_LOSS[CASES[case].output]
+
+
 def built(case: str, **more: int) -> nn.Module:
     torch.manual_seed(0)
     return awakened(CASES[case].build(**more))
@@ -180,7 +186,7 @@ def test_every_parameter_gets_a_gradient_under_the_usual_loss(case: str, network
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
     network.zero_grad(set_to_none=True)
-    constructor, batch = LOSSES[USUAL_LOSS[CASES[case].output]], truth()
+    constructor, batch = LOSSES[usual_loss(case)], truth()
     wanted = inspect.signature(constructor).parameters
     known = {"ignore_index": 255, "things": tuple(SPACE.names.index(name) for name in SPACE.things)}
     given: dict[str, Any] = {key: value for key, value in known.items() if key in wanted}
@@ -262,7 +268,7 @@ def test_a_recipe_trains_it_and_scores_it_also_on_a_picture_without_objects(name
     recipe = {"model": {"name": name, **miniature(name, OTHERS[name].smallest)}, "train": train}
     last = intarsia.train(recipe, data=(Scenes(), Scenes(20)), out=tmp_path / "run", quiet=True)
     kept = intarsia.checkpoint.load(last)
-    assert kept.recipe["loss"]["name"] == USUAL_LOSS[OTHERS[name].output]
+    assert kept.recipe["loss"]["name"] == usual_loss(name)
     line = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])
     assert line["kind"] == "val" and line["step"] == 1
     predictor = intarsia.Predictor.load(last)

@@ -12,21 +12,24 @@ from ..config import Recipe
 from ..errors import TrainingError
 from ..labels import LabelSpace
 from ..losses import LOSSES, OF_PLANES, USUAL_LOSS, USUAL_OF_PLANES, Auxiliary, accepts
+from ..models.catalogue import ARCHITECTURES
 from ..structures import SemanticLogits
 
 Criterion = Callable[..., Any]
 
 
 def with_loss(recipe: Recipe, output: type, labels: LabelSpace) -> Recipe:
-    """Name the loss in a recipe that names none: the usual one of what the network returns.
+    """Name the loss in a recipe that names none: that of the network's paper, or the usual one of what it returns.
 
     Raises: TrainingError when there is no usual one; and as `check_loss`.
     """
     if recipe.loss.name:
         check_loss(recipe.loss.name, output, labels)
         return recipe
+    row = ARCHITECTURES.get(recipe.model.name) if recipe.model is not None else None
+    of_paper = row.loss if row is not None and row.output is output else ""
     usual = USUAL_OF_PLANES.get(output) if labels.planes else None
-    name = usual or USUAL_LOSS.get(output)
+    name = of_paper or usual or USUAL_LOSS.get(output)
     if name is None:
         able = takers(output, labels)
         raise TrainingError(
