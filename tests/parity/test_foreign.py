@@ -47,7 +47,10 @@ TORCHVISION = {
 }
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
+DEEP = {"fcn_resnet101", "deeplabv3_resnet101"}  # as with 50 layers, and slow to build
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in DEEP)) for n in TORCHVISION])
 @torch.no_grad()
 def test_torchvisions(torchvision, at_random, name: str, tmp_path: Path) -> None:
     more = {} if "lraspp" in name else {"aux_loss": "101" not in name}
