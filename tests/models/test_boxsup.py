@@ -64,8 +64,12 @@ def test_smaller_masks_lie_on_top() -> None:
 
 def test_superpixels_are_joined_two_by_two_until_one_is_left() -> None:
     picture = Scenes()[0].image.permute(1, 2, 0).numpy()
-    found = regions(picture, scale=50.0)
+    joined = regions(picture, scale=50.0)
+    found = [joined.mask(n) for n in range(len(joined.spans))]
     count = (len(found) + 1) // 2
+    for mask, (x0, y0, x1, y1) in zip(found, joined.boxes.astype(int), strict=True):
+        assert mask[y0:y1, x0:x1].sum() == mask.sum() and mask[y0, x0:x1].any() and mask[y1 - 1, x0:x1].any()
+    assert all(any(int((mask & part).sum()) == int(part.sum()) for part in found[:count]) for mask in found)
     assert sum(mask.astype(int) for mask in found[:count]).min() == 1  # superpixels cover the picture once
     assert found[-1].all()
     assert all(mask.any() for mask in found)

@@ -88,3 +88,16 @@ def test_words_graph_and_tree_are_handed_in() -> None:
         build("sgr", 3, **small, graph=[[0, 1], [0, 0]])
     with pytest.raises(ModelError, match="a tree of classes or a graph, not both"):
         build("sgr", 3, **small, graph=[[0, 1], [1, 0]], tree=(0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"graph": [[0, 1], [1]]}, "the rows of graph have 1 to 2 numbers; give each as many"),
+        ({"words": [[0.0, 1.0], [1.0, 2.0, 3.0], [0.0]]}, "the rows of words have 1 to 3 numbers"),
+        ({"graph": [[0, "a"], ["a", 0]]}, "graph is rows of numbers, and something in them is none"),
+    ],
+)
+def test_ragged_tables_are_one_sentence(given: dict, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        build("sgr", 2, encoder="resnet18", channels=8, rates=(1, 2), **given)

@@ -18,6 +18,7 @@ from intarsia.config.learning import Loss
 from intarsia.doctor import audit
 from intarsia.errors import LabelError, TrainingError
 from intarsia.losses import LOSSES, OF_PLANES
+from intarsia.models.catalogue import ARCHITECTURES
 from intarsia.structures import Batch, SemanticLogits
 from intarsia.training.class_weights import class_weights
 
@@ -91,6 +92,14 @@ def test_the_usual_loss_of_planes_learns_both_classes_where_they_overlap(tmp_pat
     counted = sample.labels != 255
     agree = (answer.planes == sample.planes)[:, counted].float().mean(dim=1)  # type: ignore[union-attr]
     assert (agree > 0.9).all() and not answer.planes[2].any()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["dsspn", "crf_rnn", "dpn", "piecewise"])
+def test_networks_whose_classes_exclude_each_other_are_refused(name: str, tmp_path: Path) -> None:
+    """The score of DSSPN is the logarithm of a probability: under a sigmoid it would never pass one half."""
+    chosen = {"name": name, **ARCHITECTURES[name].smallest}
+    with pytest.raises(TrainingError, match=f"{name} gives each pixel one class, and the data has several labels"):
+        intarsia.train({**recipe(), "model": chosen}, data=Overlapping(), out=tmp_path, quiet=True)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "dice_ce"])

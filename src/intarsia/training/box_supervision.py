@@ -12,13 +12,15 @@ neighbors first; and for each box what GrabCut (Rother et al. 2004) finds in it.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..blocks.boxes import box_iou
 from ..data.samples import as_sample
 from ..errors import TrainingError, extra
 from ..labels import LabelSpace
@@ -99,47 +101,77 @@ def candidates(image: Tensor, boxes: Sequence[Tensor], *, scale: float = 100.0, 
     found: list[Tensor] = []
     for box in boxes:
         x0, y0, x1, y1 = (int(side) for side in box)
-        offered = [*joined, grabcut(picture, (x0, y0, x1, y1))]
-        near = [region for region in offered[:-1] if region[y0:y1, x0:x1].any()]
-        stack = torch.from_numpy(np.stack([*near, offered[-1]]))
-        kept = costs(stack, box) <= 1 - LEAST
-        kept[-1] = True
-        found.append(stack[kept])
+        near = box_iou(torch.from_numpy(joined.boxes), box[None].float())[:, 0] >= LEAST
+        masks = [joined.mask(n) for n in near.nonzero()[:, 0].tolist()]
+        inside = [mask for mask in masks if mask[y0:y1, x0:x1].any()]
+        found.append(torch.from_numpy(np.stack([*inside, grabcut(picture, (x0, y0, x1, y1))])))
     return found
 
 
-def regions(picture: np.ndarray, scale: float = 100.0, smallest: int = 20) -> list[np.ndarray]:
-    """Join the superpixels of a picture [H, W, 3] two by two until one is left: 2 n - 1 masks [H, W] of n superpixels.
+class Regions(NamedTuple):
+    """Superpixels joined two by two: each region is a run of superpixels in `rank`, so that masks are drawn when asked for."""
+
+    rank: np.ndarray  # [H, W] number of the superpixel of each pixel, in an order that puts joined ones side by side
+    spans: np.ndarray  # [2 n - 1, 2] first superpixel of each region, and the one after its last
+    boxes: np.ndarray  # [2 n - 1, 4] x0, y0, x1, y1 around each region
+
+    def mask(self, n: int) -> np.ndarray:
+        """Draw region n, [H, W] bool."""
+        first, end = self.spans[n]
+        return (self.rank >= first) & (self.rank < end)
+
+
+def regions(picture: np.ndarray, scale: float = 100.0, smallest: int = 20) -> Regions:
+    """Join the superpixels of a picture [H, W, 3] two by two until one is left: 2 n - 1 regions of n superpixels.
 
     The two neighbors whose mean colors differ least are joined first, small ones sooner.
     """
     segmentation: Any = extra("skimage.segmentation", "classic")
     parts = segmentation.felzenszwalb(picture, scale=scale, sigma=0.8, min_size=smallest, channel_axis=-1)
-    count = int(parts.max()) + 1
-    size = np.bincount(parts.ravel(), minlength=count).astype(float)
-    sums = np.stack([np.bincount(parts.ravel(), picture[..., c].ravel(), count) for c in range(3)], axis=1)
+    parts = np.unique(parts, return_inverse=True)[1].reshape(parts.shape)
+    n = int(parts.max()) + 1
+    size = np.bincount(parts.ravel(), minlength=n).astype(float)
+    sums = np.stack([np.bincount(parts.ravel(), picture[..., c].ravel(), n) for c in range(3)], axis=1)
     sides = np.concatenate([
         np.stack([parts[:, :-1].ravel(), parts[:, 1:].ravel()], 1), np.stack([parts[:-1].ravel(), parts[1:].ravel()], 1),
     ])  # fmt: skip
-    beside = {(min(a, b), max(a, b)) for a, b in np.unique(sides, axis=0).tolist() if a != b}
-    masks = {n: parts == n for n in range(count)}
-    found = list(masks.values())
-    means = {n: (size[n], sums[n] / size[n]) for n in range(count)}
+    beside: dict[int, set[int]] = {part: set() for part in range(n)}
+    for a, b in np.unique(sides, axis=0).tolist():
+        if a != b:
+            beside[a].add(b)
+            beside[b].add(a)
+    means = {part: (size[part], sums[part] / size[part]) for part in range(n)}
+    boxes = boxes_of(torch.from_numpy(parts.astype(np.int32) + 1), n).numpy()
 
-    def apart(pair: tuple[int, int]) -> float:  # what joining adds to the squares within (Ward 1963)
-        (a, one), (b, other) = means[pair[0]], means[pair[1]]
-        return float(a * b / (a + b) * ((one - other) ** 2).sum())
+    def apart(a: int, b: int) -> tuple[float, int, int]:  # what joining adds to the squares within (Ward 1963)
+        (m, one), (k, other) = means[a], means[b]
+        return float(m * k / (m + k) * ((one - other) ** 2).sum()), a, b
 
-    while beside:
-        a, b = min(beside, key=apart)
-        masks[count] = masks.pop(a) | masks.pop(b)
-        (m, one), (n, other) = means.pop(a), means.pop(b)
-        means[count] = (m + n, (m * one + n * other) / (m + n))
-        renamed = ((count if p in (a, b) else p, count if q in (a, b) else q) for p, q in beside)
-        beside = {(min(p, q), max(p, q)) for p, q in renamed if p != q}
-        found.append(masks[count])
-        count += 1
-    return found
+    queue = [apart(a, b) for a in beside for b in beside[a] if a < b]
+    heapq.heapify(queue)
+    order, around = {part: [part] for part in range(n)}, [boxes[part] for part in range(n)]
+    made = [(part, 1) for part in range(n)]  # the first superpixel of each region, and how many it has
+    while queue:
+        _, a, b = heapq.heappop(queue)
+        if a not in means or b not in means:  # one of them is part of a larger region by now
+            continue
+        fresh = len(made)
+        (m, one), (k, other) = means.pop(a), means.pop(b)
+        means[fresh] = (m + k, (m * one + k * other) / (m + k))
+        order[fresh] = order.pop(a) + order.pop(b)
+        made.append((order[fresh][0], len(order[fresh])))
+        around.append(
+            np.concatenate([np.minimum(around[a][:2], around[b][:2]), np.maximum(around[a][2:], around[b][2:])])
+        )
+        beside[fresh] = (beside.pop(a) | beside.pop(b)) - {a, b}
+        for near in beside[fresh]:
+            beside[near] = (beside[near] - {a, b}) | {fresh}
+            heapq.heappush(queue, apart(near, fresh))
+    (last,) = order.values()
+    place = np.empty(n, np.int32)
+    place[last] = np.arange(n)
+    spans = np.array([(place[first], place[first] + count) for first, count in made])
+    return Regions(place[parts], spans, np.stack(around))
 
 
 def grabcut(picture: np.ndarray, box: tuple[int, int, int, int], rounds: int = 3) -> np.ndarray:

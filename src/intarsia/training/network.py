@@ -16,6 +16,7 @@ from ..config import Recipe
 from ..config.learning import Model
 from ..errors import TrainingError
 from ..models import check_trainable
+from ..models.catalogue import ARCHITECTURES
 from .material import Material, first
 from .objective import takes_truth
 from .returned import returned
@@ -78,6 +79,11 @@ def network(recipe: Recipe, material: Material, given: nn.Module | None, donor: 
         assert recipe.model is not None
         name, options = recipe.model.name, {**recipe.model.building, "in_channels": material.channels}
         output = output_of(name)
+        if material.labels.planes and ARCHITECTURES[name].one_label:
+            raise TrainingError(
+                f"{name} gives each pixel one class, and the data has several labels a pixel (labels.planes); choose another "
+                "network, such as fpn"
+            )
         model = build(name, material.labels.maps(output), **options)
         remarks += _changed(recipe.model, model, donor is not None)
         height, width = _smallest(recipe) or tuple(first(material.train).labels.shape)

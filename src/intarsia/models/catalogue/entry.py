@@ -25,6 +25,7 @@ class Entry(NamedTuple):
     )  # options of the paper's size; 21 classes unless it says another number
     output: type = SemanticLogits  # what it returns, in training and in evaluation alike
     loss: str = ""  # its paper's own, by its name in `losses.LOSSES`, where it is not the usual one of the output
+    one_label: bool = False  # its classes exclude each other at a pixel inside the network: no several labels a pixel
     training_only: int = 0  # further parameters of that size, of heads that only training has
     reported: str = ""  # mIoU in the lectures: V = PASCAL VOC test, C = Cityscapes, S = COCO-Stuff
     measured: str = ""  # our own score, with the file under benchmarks/results/ that holds it

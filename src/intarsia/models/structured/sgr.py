@@ -71,13 +71,13 @@ class SGR(nn.Module):
         if len(tree) and len(graph):
             raise ModelError("sgr takes a tree of classes or a graph, not both")
         edges = tree_graph(tree, num_classes) if len(tree) else torch.zeros(num_classes, num_classes)
-        edges = torch.tensor([list(row) for row in graph]).float() if len(graph) else edges
-        vectors = torch.tensor([list(row) for row in words]) if len(words) else 0.22 * torch.randn(len(edges), WORD)
+        edges = table(graph, "graph") if len(graph) else edges
+        vectors = table(words, "words") if len(words) else 0.22 * torch.randn(len(edges), WORD)
         self.encoder = Encoder(
             encoder, levels=(5,), output_stride=output_stride, in_channels=in_channels, pretrained=pretrained
         )
         self.pyramid = AtrousPyramid(self.encoder.channels[0], channels, rates, separable=False, dropout=dropout)
-        self.reason = GraphReasoning(channels, edges, vectors.float())
+        self.reason = GraphReasoning(channels, edges, vectors)
         self.classify = PixelClassifier(channels, num_classes)
 
     def forward(self, image: Tensor) -> SemanticLogits:
@@ -128,6 +128,20 @@ class GraphReasoning(nn.Module):
         share = suits.log_softmax(dim=2).softmax(dim=1)  # of the pixels for each node, then of the nodes for each pixel
         heard = (self.spread(seen).transpose(1, 2) @ share).unflatten(2, (h, w))  # [b, channels, h, w]
         return x + heard.relu()
+
+
+def table(rows: Sequence[Sequence[float]], what: str) -> Tensor:
+    """Rows of numbers as a matrix, float32.
+
+    Raises: ModelError where rows differ in length, or something in them is no number.
+    """
+    lengths = sorted({len(row) for row in rows})
+    if len(lengths) > 1:
+        raise ModelError(f"the rows of {what} have {lengths[0]} to {lengths[-1]} numbers; give each as many")
+    try:
+        return torch.tensor([list(row) for row in rows], dtype=torch.float32)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{what} is rows of numbers, and something in them is none: {error}") from error
 
 
 def normalized(edges: Tensor) -> Tensor:
