@@ -62,6 +62,18 @@ def test_at_scale_one_a_crop_is_a_slice() -> None:
     assert torch.equal(placed.image, image[:, top : top + 16, left : left + 20])
 
 
+def test_crops_and_zoom_count_in_the_size_that_the_network_sees() -> None:
+    sample = disk(90, 120, 45, 60, 20)
+    whole = place(sample, np.random.default_rng(0), ignore_index=255, shown=(45, 60))
+    assert torch.equal(whole.image, resize_image(sample.image, (45, 60)))
+    assert whole.labels.shape == (45, 60)
+    assert int((whole.labels == 1).sum()) == pytest.approx(math.pi * 10**2, rel=0.03)
+    cut = place(sample, np.random.default_rng(0), ignore_index=255, shown=(45, 60), crop=(45, 60))
+    assert torch.equal(cut.image, whole.image) and torch.equal(cut.labels, whole.labels)
+    larger = place(sample, np.random.default_rng(0), ignore_index=255, shown=(45, 60), crop=(90, 120), scale=(2, 2))
+    assert torch.equal(larger.image, sample.image)
+
+
 def test_what_lies_outside_is_ignored_and_nothing_else() -> None:
     sample = disk(30, 40, 15, 20, 8)
     placed = place(sample, np.random.default_rng(1), ignore_index=255, crop=(64, 64))

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 import intarsia
+from intarsia.data.augment.geometry import resize_image
 from intarsia.errors import TrainingError
 from intarsia.training import defaults
 from intarsia.training.budget import parsed
@@ -63,6 +65,38 @@ def test_the_crop_follows_from_objects_and_not_from_the_smallest_photo() -> None
     slow = CPU._replace(pace=40_000.0)
     assert crop_of(PETS, slow, wish).value == [256, 256]
     assert crop_of(PETS, slow, {"epochs": 3}).value == [320, 320]  # no clock runs
+
+
+def test_where_all_objects_are_large_pictures_are_seen_smaller_on_a_cpu() -> None:
+    large = PETS._replace(finest=400.0)
+    found = {c.key: c.value for c in choose(large, CPU, {"minutes": 10})}
+    assert found["resize"] == {"shorter": 192}  # 375 * 192 / 400 = 180
+    assert found["augment.crop"] == [192, 192]
+    for facts, here, budget in (
+        (PETS._replace(finest=46.0), CPU, {"minutes": 10}),  # poles in streets
+        (large._replace(width=2.4), CPU, {"minutes": 10}),  # vessels through the whole picture
+        (large, GPU, {"minutes": 10}),
+        (large, CPU, {"epochs": 9}),
+        (large, CPU, {"minutes": 600}),
+        (PETS, CPU, {"minutes": 10}),
+    ):
+        assert defaults.resize_of(facts, here, budget) is None
+
+
+def test_a_run_whose_network_sees_pictures_smaller(pets: Path, tmp_path: Path) -> None:
+    """Validation, checkpoint and prediction see what training saw, and are scored in the picture's own size."""
+    out = tmp_path / "run"
+    small = ("model={name: fpn, encoder: resnet10t, channels: 16}", "train.workers=0", "train.precision=float32")
+    last = intarsia.train(pets, *small, "resize={shorter: 32}", out=out, budget="3steps", quiet=True)
+    assert intarsia.checkpoint.load(last).resize == {"shorter": 32}
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    score = intarsia.evaluate(last, split="val")
+    assert [line for line in log if line["kind"] == "val"][-1]["miou"] == pytest.approx(score.miou, abs=1e-6)
+    image = torch.from_numpy(np.array(Image.open(pets / "images" / "p0.png"))).permute(2, 0, 1)
+    predictor = intarsia.Predictor.load(last, device="cpu")
+    seen = predictor.engine.engine(resize_image(image, (32, 32))[None]).logits
+    enlarged = F.interpolate(seen, (64, 64), mode="bilinear", align_corners=False)[0].argmax(0)
+    assert (torch.from_numpy(predictor(image).labels) == enlarged).float().mean() > 0.999
 
 
 def test_the_zoom_shows_whole_objects() -> None:

@@ -72,6 +72,20 @@ class Labels(Frozen):
         }
 
 
+class Resize(Frozen):
+    """The size in which the network sees every picture, in training and in prediction; the shape is kept."""
+
+    shorter: PositiveInt = Field(
+        description="Pixels of the shorter side; answers are brought back to the picture's own size. Crops and zoom are "
+        "counted in the resized picture."
+    )
+    longest: int = Field(
+        default=0,
+        ge=0,
+        description="Pixels that the longer side has at most, for which the shorter one gives way; 0: any.",
+    )
+
+
 class Augment(Frozen):
     """What happens to a training sample, in this order; the defaults do nothing."""
 

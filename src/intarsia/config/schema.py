@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from .answers import Evaluate, Predict
 from .frozen import Choice, Frozen
 from .learning import Loss, Model, Schedule, Train
-from .pictures import Augment, Data, Labels
+from .pictures import Augment, Data, Labels, Resize
 
 Catalogue = Mapping[str, Callable[..., Any]]
 UNNAMED_LOSS = "cross_entropy"  # the loss whose options may be written without its name
@@ -34,6 +34,9 @@ class Recipe(Frozen):
     decide: dict[str, Any] = Field(
         default={},
         description="How an answer is made of the network's output, such as a threshold; see `intarsia.postprocess`.",
+    )
+    resize: Resize | None = Field(
+        default=None, description="The size in which the network sees every picture; null: its own."
     )
     augment: Augment = Augment()
     loss: Loss = Loss()

@@ -19,8 +19,10 @@ from .machine import Machine, bytes_of
 GRID = 32  # pixels that crops are rounded to
 CROPS = {"cpu": (256, 320), "cuda": (256, 320, 384, 512, 640, 768), "mps": (256, 320, 384, 512)}
 STEPS = 60  # fewer than these teach nothing: the crop becomes smaller before
+MANY = 5000  # steps of large crops from which pictures are seen in their own size
 FEW = 50  # samples below which further changes of a sample are worth their noise
 THIN = 5.0  # pixels across below which a map of a quarter of the size loses what is thin
+LARGE, SHOWN = 256, 192  # pixels across: objects that are larger in all classes are shown in about this size on a CPU
 RARE = 0.05  # share of the pixels of a class below which the loss weighs classes
 MEMORY = 0.6  # share of the free memory that a step may take
 UNMEASURED = {"cpu": 190_000.0, "cuda": 2e7, "mps": 2e6}  # pixels a second: of each core, or of the device
@@ -40,6 +42,8 @@ def choose(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> list[Chose
     Args:
         budget: {"minutes": 15}, {"epochs": 30} or {"steps": 500}.
     """
+    shown = resize_of(facts, here, budget)
+    facts = facts if shown is None else resized(facts, shown.value["shorter"])
     model = network(facts, here)
     crop = crop_of(facts, here, budget)
     batch = batch_of(facts, here, budget, crop.value[0], model.value)
@@ -49,6 +53,7 @@ def choose(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> list[Chose
         model,
         *norm,
         *weights_of(facts, model.value["encoder"]),
+        *([shown] if shown else []),
         crop,
         scale_of(facts, crop.value[0]),
         *changes_of(facts),
@@ -63,6 +68,34 @@ def choose(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> list[Chose
         *reading_of(facts, here),
         *([every_of(facts, here, budget, steps)] if steps else []),
     ]
+
+
+def resize_of(facts: Facts, here: Machine, budget: Mapping[str, Any]) -> Chosen | None:
+    """The size in which the network sees pictures: smaller, where every object is large and the budget leaves few steps."""
+    if here.accelerator != "cpu" or facts.finest is None or facts.finest < LARGE:
+        return None
+    steps = steps_of(facts, here, budget, CROPS["cpu"][-1], 8)
+    if "minutes" not in budget or steps is None or steps >= MANY:
+        return None
+    factor = SHOWN / facts.finest
+    if facts.width is not None:
+        factor = max(factor, 2 * THIN / facts.width)
+    side = max(round(factor * min(facts.size) / GRID), 5) * GRID
+    if side > 0.75 * min(facts.size):
+        return None
+    told = f"objects of all classes are over {LARGE} px across, and at {min(facts.size)} px the budget has about {steps} steps"
+    return Chosen("resize", {"shorter": side}, told)
+
+
+def resized(facts: Facts, shorter: int) -> Facts:
+    """What is known of the pictures in the size in which the network sees them."""
+    factor = shorter / min(facts.size)
+    return facts._replace(
+        size=(round(facts.size[0] * factor), round(facts.size[1] * factor)),
+        object_size=None if facts.object_size is None else facts.object_size * factor,
+        finest=None if facts.finest is None else facts.finest * factor,
+        width=None if facts.width is None else facts.width * factor,
+    )
 
 
 def network(facts: Facts, here: Machine) -> Chosen:

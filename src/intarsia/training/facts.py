@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     object_size: float | None = (
         None  # pixels across of the objects that most pixels belong to; None where there is none
     )
+    finest: float | None = None  # the same of the class whose objects are smallest
     width: float | None = None  # pixels across of the narrowest part of the usual class: small for vessels and cracks
     rarest: float = 1.0  # share of the pixels, 0..1, of the rarest class that occurs
     commonest: float = 1.0  # and of the commonest
@@ -92,6 +93,9 @@ def _of_classes(shares: np.ndarray, across: list[Any], widths: list[Any]) -> dic
     pairs = [pair for image in across for n in others for pair in image[n]]
     if pairs:
         found["object_size"] = _weighted(pairs)
+    each = [pairs for n in others if (pairs := [pair for image in across for pair in image[n]])]
+    if each:
+        found["finest"] = min(_weighted(pairs) for pairs in each)
     narrow = [float(np.median(held)) for n in others if (held := [image[n] for image in widths if image[n]])]
     if narrow:
         found["width"] = float(np.median(narrow))

@@ -16,7 +16,7 @@ import yaml
 from torch import nn
 
 from .. import checkpoint as files
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, Resizing
 from ..classical import is_classical
 from ..config import Recipe
 from ..data.augment.foreign import borrowed
@@ -29,6 +29,7 @@ from ..data.stream import Streamed
 from ..errors import IntarsiaError, TrainingError
 from ..inference import Predictor
 from ..inference.engine import Torch
+from ..inference.resized import Resized
 from ..inference.windows import Windowed
 from ..labels import LabelSpace
 from ..output import cache_folder
@@ -168,6 +169,8 @@ def predictor(recipe: Recipe, material: Material, net: Network, model: nn.Module
     engine: Any = Torch(model, net.mean, net.std, device=device)
     if net.output is SemanticLogits:
         engine = Windowed(engine, classes=material.labels.num_classes)
+    if (rule := resizing(recipe)) is not None:
+        engine = Resized(engine, rule)
     return Predictor(engine, material.labels, task=recipe.task, in_channels=material.channels, decide=recipe.decide)
 
 
@@ -219,7 +222,13 @@ def augmentation(recipe: Recipe, labels: LabelSpace, own: Any = None) -> Augment
     """Make the recipe's augmentation; a user's own function, where there is one, sees each sample first."""
     change = None if own is None else borrowed(own, labels.ignore_index)
     keys = recipe.augment.model_dump(exclude={"sizes", "grow_from"})
-    return Augmentation(ignore_index=labels.ignore_index, own=change, **keys)
+    rule = resizing(recipe)
+    return Augmentation(ignore_index=labels.ignore_index, own=change, shown=rule and rule.of, **keys)
+
+
+def resizing(recipe: Recipe) -> Resizing | None:
+    """The recipe's rule for the size in which the network sees a picture; None for its own."""
+    return None if recipe.resize is None else Resizing(**recipe.resize.model_dump())
 
 
 def batch_sizes(recipe: Recipe, change: Augmentation, samples: int) -> BatchSizes | None:
@@ -246,6 +255,7 @@ def shipped(recipe: Recipe, material: Material, net: Network) -> Checkpoint:
         mean=net.mean,
         std=net.std,
         weights={},
+        resize={} if (rule := resizing(recipe)) is None else rule.to_dict(),
         recipe=recipe.to_dict(),
         protocol=recipe.evaluate.protocol,
         data_hash=material.audit.hash if material.audit else "",

@@ -19,6 +19,7 @@ from ..data.loader import Loader
 from ..errors import IntarsiaError
 from ..evaluation import Score, score
 from ..inference import Predictor
+from ..inference.resized import Resized
 from ..inference.windows import Windowed
 from . import budget
 from . import resume as states
@@ -197,6 +198,7 @@ class Run:
         """The score of some images."""
         wish, engine = self.recipe.evaluate, self.predictor.engine
         found: Score = score(self.predictor, images, protocol=wish.protocol, batch_size=wish.batch_size)
+        engine = engine.engine if isinstance(engine, Resized) else engine
         if isinstance(engine, Windowed) and engine.used is not None:
             self._windows(engine.used)
         return found

@@ -24,6 +24,7 @@ def place(
     rng: np.random.Generator,
     *,
     ignore_index: int,
+    shown: tuple[int, int] | None = None,
     crop: tuple[int, int] | None = None,
     scale: tuple[float, float] = (1.0, 1.0),
     flip: bool = False,
@@ -34,7 +35,8 @@ def place(
 
     Args:
         ignore_index: the label of what lies outside of the picture; the image shows its own mean color there.
-        crop: (height, width) of the result, in pixels; None: the picture's own size, not zoomed.
+        shown: (height, width) that the whole picture is resized to before all else; None: its own. It costs nothing more.
+        crop: (height, width) of the result, in pixels; None: the picture's size, not zoomed.
         scale: range of the zoom, drawn evenly on a logarithmic scale; 2 shows things twice as large.
         flip: mirror left and right with probability one half.
         rotate: the angle is drawn from [-rotate, rotate] degrees.
@@ -44,12 +46,14 @@ def place(
     Returns: a Sample of size `crop`, with the dtypes of the one given.
     """
     height, width = sample.labels.shape
+    whole = (height, width) if shown is None else shown
     for attempt in range(10):
         if crop is None:
-            size, box = (height, width), (0, 0, height, width)
+            size, box = whole, (0, 0, height, width)
         else:
             zoom = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
-            size, box = crop, _box(rng, (height, width), (max(round(crop[0] / zoom), 1), max(round(crop[1] / zoom), 1)))
+            sides = (crop[0] / zoom * height / whole[0], crop[1] / zoom * width / whole[1])
+            size, box = crop, _box(rng, (height, width), (max(round(sides[0]), 1), max(round(sides[1]), 1)))
         angle = math.radians(rng.uniform(-rotate, rotate)) if rotate else 0.0
         mirror = flip and rng.random() < 0.5
         labels = _cut_map(sample.labels, box, size, angle, ignore_index)

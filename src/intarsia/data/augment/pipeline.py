@@ -28,11 +28,13 @@ class Augmentation:
     Args:
         ignore_index: the label of pixels that show nothing of the picture.
         own: a user's function, which sees the sample first; see `borrowed`.
+        shown: from a picture's (height, width) to those in which the network sees it; None: its own.
         cutmix, classmix, copy_paste, mosaic: how probable each is, 0..1; at most one happens to a sample.
     """
 
     ignore_index: int
     own: Change | None = None
+    shown: Callable[[int, int], tuple[int, int]] | None = None
     crop: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
     flip: bool = False
@@ -55,8 +57,9 @@ class Augmentation:
         """One sample by itself."""
         if self.own is not None:
             sample = self.own(sample, rng)
+        shown = None if self.shown is None else self.shown(*sample.labels.shape)
         made = place(
-            sample, rng, ignore_index=self.ignore_index, crop=self.crop, scale=self.scale, flip=self.flip,
+            sample, rng, ignore_index=self.ignore_index, shown=shown, crop=self.crop, scale=self.scale, flip=self.flip,
             rotate=self.rotate, max_share=self.max_share,
         )  # fmt: skip
         if self.flip_vertical and rng.random() < 0.5:
