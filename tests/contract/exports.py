@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from intarsia.blocks.resize import resize_like
+from intarsia.models.catalogue import ARCHITECTURES
 from intarsia.models.realtime.lraspp import Weigh
 from intarsia.structures import MaskQueries, Output, SemanticLogits
 
@@ -27,9 +28,7 @@ SIZES = [(1, 3, 45, 67), (3, 3, 101, 33), (1, 3, 128, 64)]
 # graphs serve no images of a side below 129 (pan, dynamic_routing) or 33 (segformer).
 LARGER = {"pan": 5, "segformer": 2, "dynamic_routing": 5}
 # Rows that no graph can hold, and why.
-NOT_EXPORTED = {
-    "crf_rnn": "its lattice has as many vertices as the picture's colors ask for, and finds them by sorting"
-}
+NOT_EXPORTED = {name: entry.no_graph for name, entry in ARCHITECTURES.items() if entry.no_graph}
 
 # Row, or "bricks" (below) -> operators that it shows to be right in ONNX, each listed once.
 IN_ONNX: dict[str, str] = {

@@ -53,7 +53,7 @@ def save(path: str | Path, checkpoint: Checkpoint) -> Path:
     if path.suffix != SUFFIX:
         raise CheckpointError(f"{path}: a checkpoint is a safetensors file; name it {path.stem}{SUFFIX}")
     tensors = _storable({"weights": checkpoint.weights, "state": checkpoint.state})
-    metadata = {KEY: checksum.signed(_described(checkpoint), tensors)}
+    metadata = {KEY: checksum.signed(described(checkpoint), tensors)}
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise CheckpointError(f"{path}: is no ordinary file and cannot become a checkpoint; choose another name")
@@ -84,7 +84,7 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
         raise CheckpointError(_absent(given, path))
     try:
         text = _description(path)
-        tree = _parsed(path, text)
+        tree = parsed(path, text)
         prefixes = ("weights/", "state/") if state else ("weights/",)
         with safe_open(path, framework="pt") as file:
             # copies: a tensor mapped from the file would change with the file
@@ -101,6 +101,14 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
             f"{path}: the file is damaged: tensor {wrong[0]}{more} not what was written; copy it again, or use another "
             "checkpoint of the run"
         )
+    return made(path, tree, _below("weights/", tensors), _below("state/", tensors))
+
+
+def made(path: Path, tree: Mapping[str, Any], weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Checkpoint:
+    """A checkpoint of its description and its tensors.
+
+    Raises: CheckpointError for a description that is damaged.
+    """
     try:
         return Checkpoint(
             **{key: tree[key] for key in PLAIN if key not in ("labels", "mean", "std")},
@@ -108,8 +116,8 @@ def load(path: str | Path, state: bool = False) -> Checkpoint:
             mean=tuple(tree["mean"]),
             std=tuple(tree["std"]),
             **{key: tree[key] for key in LATER if key in tree},
-            weights=_below("weights/", tensors),
-            state=_below("state/", tensors),
+            weights=weights,
+            state=state,
         )
     except (IntarsiaError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CheckpointError(
@@ -122,7 +130,7 @@ def _file_in(path: Path) -> Path:
     return path / LAST if path.is_dir() or (not path.suffix and not path.is_file()) else path
 
 
-def _described(checkpoint: Checkpoint) -> str:
+def described(checkpoint: Checkpoint) -> str:
     """Everything but the tensors as JSON; the keys of mappings become strings, tuples become lists."""
     tree: dict[str, Any] = {"format": FORMAT}
     for key in (*PLAIN, *LATER):
@@ -212,7 +220,11 @@ def _description(path: Path) -> str:
     return text
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """The description of a checkpoint, whose keys and checksum are as they were written.
+
+    Raises: CheckpointError for one that is damaged, or newer than this version.
+    """
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 runs/a                              the folder of a run
 runs/a/best.safetensors             a checkpoint
+model.onnx                          what `intarsia export` wrote
 torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
 torchvision:resnet50                an encoder's weights, to train on from
 smp:someone/network, hf:...         any repository of the hub that a loader reads
@@ -33,6 +34,7 @@ from .foreign.pipeline import AS_IT_IS
 from .foreign.public import PUBLIC, SOURCES, Public
 from .foreign.public.labels import LABELS
 from .foreign.variants import output_of
+from .graphs import graph_checkpoint, is_graph
 from .record import Checkpoint
 
 Say = Callable[[str], None]
@@ -76,6 +78,8 @@ def resolve(
     path = Path(model)
     if not path.exists() and classical.is_method(str(model)):
         return _classical(str(model))
+    if is_graph(path) and (path.is_file() or not _is_public(str(model))):
+        return graph_checkpoint(path)
     if path.exists() or not _is_public(str(model)):
         if not is_foreign(path):
             return load(_or_public(model), state)

@@ -23,6 +23,7 @@ from . import (
     demo,
     dense,
     evaluate,
+    export,
     importing,
     init,
     lab,
@@ -59,6 +60,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.add_typer(crf.app, name="crf")
 app.command("dense")(dense.dense)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("import")(importing.bring)
 app.command("study")(study.study)
 app.command("models")(models.models)

@@ -34,7 +34,7 @@ def speed(
     from ..metrics import latency
 
     height, width = pixels(size)
-    place = _device(torch, device)
+    place = _device(torch, "cpu" if not device and model.endswith(".onnx") else device)
     network, channels, what = _network(model, options or [], classes, place)
     image = torch.zeros(batch_size, channels, height, width, device=place)
     with torch.inference_mode():
@@ -73,8 +73,17 @@ def _network(model: str, options: list[str], classes: int, place: Any) -> tuple[
     if Path(model).exists() or ":" in model:
         if options:
             raise ModelError(f"{options[0]!r}: {model} has its options already; leave them out")
+        from ..checkpoint import is_graph
         from ..inference import Predictor
+        from ..inference.engine import innermost
 
+        if is_graph(model):
+            import torch
+
+            exported = Predictor.load(model)
+            engine = innermost(exported.engine)
+            told = f"{model} ({exported.labels.num_classes} classes)"
+            return lambda image: engine(image.to(torch.uint8)), exported.in_channels, told
         predictor = Predictor.load(model, device=str(place))
         return predictor.model, predictor.in_channels, f"{model} ({predictor.labels.num_classes} classes)"
     if model not in NETWORKS:

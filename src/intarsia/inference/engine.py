@@ -86,9 +86,15 @@ def name_of(engine: Engine) -> str:
     """Name what an engine runs, for messages: the network's class, or the function's name."""
     if networks := networks_of(engine):
         return " and ".join(dict.fromkeys(type(bare(one.model)).__name__ for one in networks))
+    engine = innermost(engine)
+    return getattr(engine, "__name__", type(engine).__name__)
+
+
+def innermost(engine: Engine) -> Engine:
+    """Find what computes, inside of windows, views and resizing."""
     while (inner := getattr(engine, "engine", None)) is not None:
         engine = inner
-    return getattr(engine, "__name__", type(engine).__name__)
+    return engine
 
 
 def device_of(name: str | torch.device) -> torch.device:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..postprocess import usual_task
 from .predictor import Predictor
-from .runtime.asked import answer_for
+from .runtime.asked import answer_for, task_for
 from .runtime.stages import Answer, Prepare, Score, is_coarse, parts_of, rule_of
 
 SIDES = (64, 96)  # of the noise that a network is shown once, to see what it returns
@@ -44,11 +44,10 @@ class Graph(nn.Module):
         with torch.no_grad():
             output = self.score.output(self.prepare(self.example(*SIDES)))
         self.kind, self.parts = type(output), tuple(parts_of(output))
-        self.task = predictor.task or usual_task(self.kind, self.labels)
         self.answers = answer_for(answer, self.kind, self.labels, predictor.task)
-        self.answer = Answer(
-            self.answers, self.kind, self.parts, self.labels, predictor.decide, self.temperature, rule
-        ).eval()
+        own = predictor.task or usual_task(self.kind, self.labels)
+        options = predictor.decide if task_for(self.answers, self.kind, own) == own else {}
+        self.answer = Answer(self.answers, self.kind, self.parts, self.labels, options, self.temperature, rule).eval()
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Raw integers [B, C, H, W] to the answer: one tensor, of objects and segments several."""

@@ -60,7 +60,10 @@ def opened(
     paths = models_in(path)
     if model is not None and len(paths) > 1:
         raise ModelError(f"one network was given for {len(paths)} checkpoints; name one checkpoint")
-    place = fastest() if device == "auto" else device_of(device)
+    graphs = any(checkpoints.is_graph(one) for one in paths)
+    place = torch.device("cpu") if device == "auto" and graphs else fastest() if device == "auto" else device_of(device)
+    if graphs and place.type != "cpu":
+        raise ModelError(f"exported files compute on the CPU, and {str(device)!r} was asked for; leave the device out")
     first = checkpoints.resolve(paths[0])
     wished = settings_of(first.recipe, settings)
     alone = len(paths) == 1  # thresholds that were fitted for one model say nothing of the mean of several
@@ -75,7 +78,7 @@ def opened(
             )
             task_of(stored, task, {})
             _one_size(paths[0], first, one, stored)
-        engines.append(_engine(stored, model, place, precision or wished.precision))
+        engines.append(_engine(one, stored, model, place, precision, wished.precision))
         stored, first = (replace(one, weights={}, state={}) for one in (stored, first))  # or they would be kept twice
         temperatures.append(float(options.get("temperature", stored.temperature)))
     engine, temperature = assembled(
@@ -93,8 +96,15 @@ def opened(
     return Opened(engine, first if alone else replace(first, calibration={}), task, options, temperature)
 
 
-def _engine(stored: Checkpoint, model: nn.Module | None, place: torch.device, precision: str) -> Engine:
-    """What runs a checkpoint: its network in PyTorch, or its classical method."""
+def _engine(
+    path: str | Path, stored: Checkpoint, model: nn.Module | None, place: torch.device, asked: str | None, wished: str
+) -> Engine:
+    """What runs a checkpoint: its network in PyTorch, the runtime of an exported file, or its classical method."""
+    if model is None and checkpoints.is_graph(path):
+        from .runtime.onnx_engine import Onnx
+
+        return Onnx(path, stored, asked or "float32")
+    precision = asked or wished
     if model is None and stored.model is not None and classical.is_classical(stored.model):
         if precision != "float32":
             raise ModelError(f"{stored.model} is no network, and computes as it does; leave the precision out")
@@ -115,11 +125,14 @@ def returned(name: str | None) -> type[Output] | None:
 def _coarse(engine: Engine, rule: Resizing) -> Engine | None:
     """The network alone, its maps as coarse as it makes them, where a rule wants these enlarged in one step; None where it
     does not, or the maps of windows or views must meet first."""
-    if not rule.direct or not isinstance(engine, Windowed) or not isinstance(engine.engine, Torch):
+    if not rule.direct or not isinstance(engine, Windowed):
         return None
     height, width = rule.size or (0, 0)
     if engine.size != "whole" and (engine.size != "auto" or not 0 < height * width <= WHOLE):
         return None
+    if not isinstance(engine.engine, Torch):
+        found: Engine | None = getattr(engine.engine, "coarse", None)  # of an exported file
+        return found
     part = getattr(engine.engine.model, "enlarge", None)
     return Coarse(engine.engine, part) if isinstance(part, Resize) else None
 

@@ -23,7 +23,7 @@ from ..limits import PIXELS
 from ..postprocess.stitch import STITCHED, Box, Placed
 from ..structures import Answer, Depth, Labels, Output, Planes
 from .blend import MAPS, blended, layers, unlayered
-from .engine import Engine, name_of, networks_of
+from .engine import Engine, innermost, name_of, networks_of
 from .memory import free_memory, out_of_memory
 from .spans import GRID, Span, shared, spans, starts
 
@@ -268,7 +268,8 @@ def minimum_of(engine: Engine) -> int:
     """The smallest side in pixels that the encoders of an engine's networks work on; 1 where none says."""
     modules = (module for network in networks_of(engine) for module in network.model.modules())
     said = (getattr(module, "minimum", None) for module in modules)
-    return max([1, *(side for side in said if isinstance(side, int))])
+    own = getattr(innermost(engine), "minimum", 1)  # of an engine that is no network in PyTorch
+    return max([1, own if isinstance(own, int) else 1, *(side for side in said if isinstance(side, int))])
 
 
 def device_of_engine(engine: Engine) -> torch.device:

@@ -24,7 +24,7 @@ from torch import Tensor
 from ...errors import ModelError
 from ...structures import Labels, Output
 from ..assemble import described
-from ..engine import memory_explained, name_of, networks_of
+from ..engine import innermost, memory_explained, name_of, networks_of
 from ..memory import out_of_memory
 from ..running import sound
 from ..spans import spans
@@ -87,7 +87,11 @@ def head_of(predictor: Predictor, source: Source, rule: Rule | None, level: int)
         "dtype": np.dtype(predictor.labels.dtype).name,
         "tile": TILE,
         "rows": math.ceil(source.height / TILE),
-        "model": [name_of(windowed.engine), *(_weights(network.model) for network in networks)],
+        "model": [
+            name_of(windowed.engine),
+            *(_weights(network.model) for network in networks),
+            *filter(None, [getattr(innermost(windowed.engine), "digest", "")]),  # of an exported file
+        ],
         "precision": predictor.precision,
         "classes": list(predictor.labels.names),
         "decide": {**predictor.decide, "temperature": predictor.temperature},

@@ -67,11 +67,11 @@ def program_of(stage: nn.Module, inputs: tuple[Any, ...]) -> Any:
     )
     wanted: Any = (shapes[0], shapes[1:]) if len(inputs) > 1 else shapes
     try:
-        with _quiet():
+        with quiet():
             return torch.export.export(stage, inputs, dynamic_shapes=wanted)
     except Exception as error:
         name = type(stage.network).__name__ if hasattr(stage, "network") else "its answer"
-        raise ModelError(f"{name} cannot be exported: {_reason(error)}; predict with the checkpoint") from error
+        raise ModelError(f"{name} cannot be exported: {reason(error)}; predict with the checkpoint") from error
 
 
 def _stage(
@@ -82,13 +82,13 @@ def _stage(
 
     program = program_of(stage, inputs)
     try:
-        with _quiet():
+        with quiet():
             made = torch.onnx.export(program, dynamo=True, verbose=False, opset_version=opset or None)
         assert made is not None
         model = made.model_proto
     except Exception as error:
-        found = re.search(r"(?:No ONNX function found for|Cannot find|missing)\D*?([\w.]*aten[\w.]+)", _whole(error))
-        what = f"ONNX has no operator for {found[1]}" if found else _reason(error)
+        found = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", _whole(error))
+        what = f"ONNX has no operator for {found[1]}" if found else reason(error)
         raise ModelError(f"the network cannot be written as ONNX: {what}; try --to torch") from error
     have = model.opset_import[0].version
     if opset and have != opset:
@@ -193,17 +193,19 @@ def _inner(node: Any) -> list[str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the exporter's reports to itself; what fails is raised."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.fx.experimental.symbolic_shapes")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _whole(error: BaseException) -> str:
@@ -215,10 +217,13 @@ def _whole(error: BaseException) -> str:
     return told
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Why a network cannot be traced, in a clause."""
     text = _whole(error)
     if re.search(r"(?i)unbacked|data-dependent|GuardOnDataDependent", text):
         return "what it computes depends on the values of the picture, which a graph cannot follow"
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    deepest = error
+    while deepest.__cause__ is not None:
+        deepest = deepest.__cause__
+    first = next((line.strip() for line in str(deepest).splitlines() if line.strip()), type(deepest).__name__)
     return first[:300]

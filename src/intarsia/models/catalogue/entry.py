@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     training_only: int = 0  # further parameters of that size, of heads that only training has
     reported: str = ""  # mIoU in the lectures: V = PASCAL VOC test, C = Cityscapes, S = COCO-Stuff
     measured: str = ""  # our own score, with the file under benchmarks/results/ that holds it
+    no_graph: str = ""  # why no exported graph can hold it, where none can
     deck_row: str = ""  # in the ledger of the lectures: for those who keep the table, and shown to nobody else
 
     @property

@@ -21,6 +21,7 @@ STRUCTURED: dict[str, Entry] = {
         smallest={"channels": (4, 8, 8, 16, 16, 32), "color": 60.0, "iterations": 3, "training_iterations": 2},
         parameters=134_378_186,
         gflops=228.7,
+        no_graph="its lattice has as many vertices as the picture's colors ask for, and finds them by sorting",
     ),
     "dynamic_routing": Entry(
         build=DynamicRouting,
