@@ -10,6 +10,9 @@ from miniatures import miniature
 from test_architectures import CASES, QUICK, awakened, built
 from torch import nn
 
+from intarsia.inference import Predictor
+from intarsia.inference.runtime.export import export
+from intarsia.labels import LabelSpace
 from intarsia.models import build
 from intarsia.models.catalogue import ARCHITECTURES
 from intarsia.structures import Detections, SemanticLogits
@@ -53,6 +56,34 @@ def test_every_row_agrees_in_onnx(case: str, tmp_path: Path) -> None:
     program = exported(network, case)
     agrees_in_torch(program, network, case)
     agrees_in_onnx(program, network, tmp_path, case)
+
+
+def pixels(*shape: int) -> torch.Tensor:
+    """Noise of eight bits."""
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+
+
+ALL = [*CASES, *ARCHITECTURES.keys() - {name for name, _ in CASES.values()}]  # detectors too
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`create_unbacked_symint`")  # what torchvision calls
+@pytest.mark.parametrize("case", sorted(case for case in ALL if case.partition(",")[0] not in NOT_EXPORTED))
+def test_every_row_passes_the_gate_as_a_file(case: str, tmp_path: Path) -> None:
+    """`intarsia export`, from raw pictures to the usual answer: three sizes, one and three pictures at once."""
+    if case in CASES:
+        network = built(case)
+    else:
+        torch.manual_seed(0)
+        network = awakened(build(case, 5, **miniature(case, ARCHITECTURES[case].smallest)))
+    names = tuple("abcde")
+    space = LabelSpace(names, things=() if case in CASES else names[2:])
+    predictor = Predictor.of_network(network, space, (0.5,) * 3, (0.25,) * 3, device="cpu")
+    found = export(predictor, tmp_path / "net.onnx")
+    assert found.verdict.passed and len(found.verdict.rows) >= 6
+    assert type(Predictor.load(tmp_path / "net.onnx").run(pixels(1, 3, 300, 270))[0]) is type(
+        predictor.run(pixels(1, 3, 300, 270))[0]
+    )
 
 
 class Planted(nn.Module):
