@@ -21,7 +21,7 @@ VERBS = [
     "predict",
     "models",
     "summary",
-    "speed",
+    "benchmark",
     "data",
     "data audit",
     "data list",

@@ -8,7 +8,7 @@ from source_tree import PACKAGE, where
 
 FLOORS = [
     {"errors", "structures", "characters", "version"},
-    {"labels", "blocks", "limits", "naming", "output", "polygons"},
+    {"labels", "blocks", "limits", "naming", "output", "polygons", "machine"},
     {"documents"},
     {"config", "encoders", "losses", "metrics", "postprocess", "data"},
     {"models", "annotations", "draw", "classical"},
@@ -29,7 +29,7 @@ ONLY = {
     "postprocess": {"labels", "blocks", "structures", "errors", "polygons"},
 }
 STANDING = (  # the rooms that exist today
-    "errors structures characters version limits naming output polygons documents labels blocks config encoders losses metrics postprocess data models "
+    "errors structures characters version limits machine naming output polygons documents labels blocks config encoders losses metrics postprocess data models "
     "annotations draw classical checkpoint datasets inference doctor evaluation report training study lab cli"
 ).split()
 

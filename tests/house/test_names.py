@@ -135,6 +135,7 @@ def test_every_room_has_tests() -> None:
         "characters",
         "documents",
         "limits",
+        "machine",
         "naming",
         "output",
         "polygons",

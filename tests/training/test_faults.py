@@ -154,7 +154,7 @@ def test_the_faster_layout_is_measured_once(tmp_path: Path, monkeypatch: pytest.
     gains = [1.3]
     monkeypatch.setattr(layout, "measured", lambda: gains.pop())
     assert layout.channels_last_faster(tmp_path) and layout.channels_last_faster(tmp_path)
-    monkeypatch.setattr(layout, "processor", lambda: "another")
+    monkeypatch.setattr(layout, "circumstances", lambda: "another")
     gains.append(1.01)
     assert not layout.channels_last_faster(tmp_path)
     assert len(json.loads((tmp_path / "layout.json").read_text())) == 2

@@ -16,6 +16,7 @@ import typer
 
 from ..errors import IntarsiaError
 from . import (
+    benchmark,
     calibrate,
     compare,
     crf,
@@ -33,7 +34,6 @@ from . import (
     road,
     runs,
     score,
-    speed,
     study,
     summary,
     train,
@@ -65,7 +65,7 @@ app.command("import")(importing.bring)
 app.command("study")(study.study)
 app.command("models")(models.models)
 app.command("summary")(summary.summary)
-app.command("speed")(speed.speed)
+app.command("benchmark")(benchmark.benchmark)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(runs.app, name="runs")
 app.command("road")(road.road)

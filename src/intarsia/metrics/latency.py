@@ -55,7 +55,7 @@ def latency(
     """
     if runs < 1 or warmup < 0 or images < 1:
         raise DataError(f"{runs} runs after {warmup} of {images} images; take at least one run of one image")
-    wait = _waiter(torch.device(device))
+    wait = waiter(torch.device(device))
     for _ in range(warmup):
         call()
     wait()
@@ -74,7 +74,8 @@ def latency(
     )
 
 
-def _waiter(device: torch.device) -> Callable[[], None]:
+def waiter(device: torch.device) -> Callable[[], None]:
+    """What waits until a device has done its work."""
     if device.type == "cuda":
         return lambda: torch.cuda.synchronize(device)
     if device.type == "mps":

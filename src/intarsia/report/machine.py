@@ -1,10 +1,10 @@
 """What a number was measured with: versions and machine, as printed in a report."""
 
 import importlib.metadata
-import os
 import platform
 from datetime import datetime
-from pathlib import Path
+
+from ..machine import cores, processor
 
 PACKAGES = ("intarsia", "torch", "timm", "numpy", "pillow")
 
@@ -22,19 +22,8 @@ def versions() -> dict[str, str]:
 
 def machine() -> str:
     """Processor, cores and operating system in one line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{processor()}, {cores} {'core' if cores == 1 else 'cores'}, {platform.system()} {platform.release().split('-')[0]}"
-
-
-def processor() -> str:
-    """The processor's own name where the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    count = cores()
+    return f"{processor()}, {count} {'core' if count == 1 else 'cores'}, {platform.system()} {platform.release().split('-')[0]}"
 
 
 def now() -> str:

@@ -11,6 +11,7 @@ import torch
 
 from ..config import Recipe
 from ..errors import TrainingError
+from ..inference.backends import bfloat16_unit
 from .layout import channels_last_faster, pays
 
 if TYPE_CHECKING:
@@ -65,17 +66,6 @@ def hardware(recipe: Recipe) -> Hardware:
     if wish.channels_last == "auto" and precision == "float32" and accelerator == "cpu" and pays(recipe):
         channels_last = channels_last_faster()
     return Hardware(accelerator, precision, channels_last, unit)
-
-
-def bfloat16_unit(accelerator: str) -> str:
-    """Name what multiplies bfloat16 in hardware here: "AMX", "AVX-512 BF16", a GPU's name, or "" for nothing."""
-    if accelerator == "cuda":
-        return torch.cuda.get_device_name() if torch.cuda.is_bf16_supported(including_emulation=False) else ""
-    if accelerator != "cpu":
-        return ""
-    if torch.cpu._is_amx_tile_supported():
-        return "AMX"
-    return "AVX-512 BF16" if torch.cpu._is_avx512_bf16_supported() else ""
 
 
 def engine(recipe: Recipe, chosen: Hardware) -> Fabric:

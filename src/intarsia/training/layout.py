@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..config import Recipe
-from ..output import cache_folder, replaced
-from ..report.machine import processor
+from ..inference.remembered import circumstances, recalled, remember
 
+FILE = "layout.json"
 LONG = {"minutes": 5.0, "steps": 1000, "epochs": 50.0}  # budgets from which the measurement, some seconds, pays
 GAIN = 1.05  # times as fast that channels last has to be
 
@@ -29,21 +27,11 @@ def channels_last_faster(folder: Path | None = None) -> bool:
     Args:
         folder: where the answer is remembered; None: the user's cache folder.
     """
-    path = (folder or cache_folder()) / "layout.json"
-    key = f"{processor()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
-    known = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(known, dict) and isinstance(known.get(key), int | float):
-        return bool(known[key] >= GAIN)
-    gain = measured()
-    with suppress(OSError):  # then it is measured again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as fresh:
-            fresh.write_text(
-                json.dumps({**(known if isinstance(known, dict) else {}), key: round(gain, 3)}), encoding="utf-8"
-            )
-    return gain >= GAIN
+    known = recalled(FILE, circumstances(), folder)
+    if not isinstance(known, int | float):
+        known = measured()
+        remember(FILE, circumstances(), round(known, 3), folder)
+    return bool(known >= GAIN)
 
 
 def measured() -> float:

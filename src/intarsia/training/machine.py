@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ..inference.backends import bfloat16_unit
 from ..inference.memory import free_memory
 from ..structures import SemanticLogits
-from .hardware import bfloat16_unit
 
 LONGEST = 5.0  # seconds after which no further step is timed
 

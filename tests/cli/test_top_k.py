@@ -1,4 +1,4 @@
-"""`speed` of a network, and `score` of classes of whole images."""
+"""`score` of classes of whole images: top-k."""
 
 import json
 from collections.abc import Callable
@@ -7,77 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import intarsia
-from intarsia.checkpoint import Checkpoint, save
-
 Run = Callable[..., tuple[int, str, str]]
-
-
-def test_speed_of_an_architecture(run_cli: Run) -> None:
-    given = "speed", "unet", "encoder=resnet18", "--size", "32x64", "--runs", 3, "--warmup", 0, "--device", "cpu"
-    code, out, err = run_cli(*given, "--json")
-    assert code == 0, err
-    tree = json.loads(out)
-    times = tree["milliseconds"]
-    assert tree["input"] == [1, 3, 32, 64] and tree["runs"] == 3
-    assert 0 < times["shortest"] <= times["low"] <= times["median"] <= times["high"] <= times["longest"]
-    assert tree["fps"] == pytest.approx(1000 / times["median"])
-    code, out, err = run_cli(*given)
-    assert code == 0 and "images a second" in out and "middle 80 %" in out and "unet encoder=resnet18" in out, err
-
-
-def test_speed_of_a_checkpoint(run_cli: Run, tmp_path: Path) -> None:
-    """It is built with its own options, classes and channels, which the command line cannot change."""
-    options = {"channels": (4, 8), "in_channels": 4}
-    network = intarsia.build("unet", 3, **options)
-    stored = Checkpoint(
-        model="unet",
-        options=options,
-        labels=intarsia.LabelSpace(("sky", "road", "car")),
-        in_channels=4,
-        mean=(0.5,) * 4,
-        std=(0.25,) * 4,
-        weights=network.state_dict(),
-    )
-    path = save(tmp_path / "last.safetensors", stored)
-    more = "--size", "20x24", "--batch-size", 2, "--runs", 2, "--warmup", 0, "--device", "cpu"
-    for given in (path, tmp_path):  # the file, and the folder of its run
-        code, out, err = run_cli("speed", given, *more, "--json")
-        assert code == 0, err
-        tree = json.loads(out)
-        assert tree["input"] == [2, 4, 20, 24] and tree["model"] == f"{given} (3 classes)"
-        assert tree["fps"] == pytest.approx(2000 / tree["milliseconds"]["median"])
-    code, out, err = run_cli("speed", path, *more)
-    assert code == 0 and f"{path} (3 classes), 2 x 4 x 20 x 24" in out, err
-    code, out, err = run_cli("speed", path, "encoder=resnet18", *more)
-    assert code == 2 and "has its options already; leave them out" in err and not out
-    (tmp_path / "torn.safetensors").write_bytes(path.read_bytes()[:100])
-    code, out, err = run_cli("speed", tmp_path / "torn.safetensors", *more)
-    assert code == 2 and "torn.safetensors" in err and err.count("\n") == 1 and not out
-
-
-def test_speed_of_a_peers_variant(run_cli: Run) -> None:
-    given = "speed", "smp_linknet", "encoder=resnet18", "--size", "32", "--runs", 1, "--warmup", 0, "--device", "cpu"
-    code, out, err = run_cli(*given, "--json")
-    assert code == 0 and json.loads(out)["model"] == "smp_linknet encoder=resnet18, 19 classes", err
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("smp_linkne", "'smp_linkne' is no file, and no architecture; did you mean 'smp_linknet'?"),
-        ("unett", "'unett' is no file, and no architecture; did you mean 'unet'?"),
-        ("unet --device gpu", "--device is 'gpu'; choose cpu, cuda, cuda:1 or mps"),
-        ("unet --device cuda:99", "there is no such device here"),
-        ("unet --size 0", "--size is '0'"),
-    ],
-)
-def test_mistakes_of_speed(run_cli: Run, line: str, words: str) -> None:
-    code, out, err = run_cli("speed", *line.split())
-    assert code == 2 and words in err and err.count("\n") == 1 and not out, err
-
-
-# top-k
 
 
 @pytest.fixture

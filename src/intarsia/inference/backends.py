@@ -1,0 +1,140 @@
+"""Backends: the ways in which one network can be computed, as a literal table.
+
+A backend takes a PyTorch engine and makes an engine of it, raw integers [B, C, H, W] to an output. One that equals float32
+to rounding may replace it anywhere; another needs a verdict on real pictures first (`choose.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from ..blocks.resize import Resize
+from ..errors import ModelError, nearest
+from .engine import Engine, Torch
+from .resized import Coarse
+
+
+class Backend(NamedTuple):
+    """A way to compute a network.
+
+    Args:
+        says: what it is, for people.
+        missing: why it cannot be had on a device; "" where it can.
+        prepare: makes its engine of a PyTorch engine, whose network it may change.
+        equal: whether its outputs equal those of float32 to rounding.
+        quick: whether it is ready at once, so that it may be tried before every job.
+    """
+
+    says: str
+    missing: Callable[[torch.device], str]
+    prepare: Callable[[Torch], Engine]
+    equal: bool
+    quick: bool = True
+
+
+def bfloat16_unit(accelerator: str) -> str:
+    """Name what multiplies bfloat16 in hardware here: "AMX", "AVX-512 BF16", a GPU's name, or "" for nothing."""
+    if accelerator == "cuda":
+        return torch.cuda.get_device_name() if torch.cuda.is_bf16_supported(including_emulation=False) else ""
+    if accelerator != "cpu":
+        return ""
+    if torch.cpu._is_amx_tile_supported():
+        return "AMX"
+    return "AVX-512 BF16" if torch.cpu._is_avx512_bf16_supported() else ""
+
+
+def in_layout(layout: torch.memory_format, precision: str = "float32") -> Callable[[Torch], Torch]:
+    """What stores an engine's weights in a memory layout, and sets the precision of its arithmetic."""
+
+    def prepare(engine: Torch) -> Torch:
+        engine.model = engine.model.to(memory_format=layout)  # type: ignore[call-overload]
+        engine.precision = precision
+        return engine
+
+    return prepare
+
+
+def _compiled(engine: Torch) -> Torch:
+    engine = in_layout(torch.channels_last)(engine)
+    compiled: Any = torch.compile(engine.model, dynamic=False)
+    engine.model = compiled
+    return engine
+
+
+def _everywhere(_: torch.device) -> str:
+    return ""
+
+
+def _without_units(device: torch.device) -> str:
+    return "" if bfloat16_unit(device.type) else f"this machine's {device.type} has no units for bfloat16"
+
+
+def _without_compiler(device: torch.device) -> str:
+    if device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "c++", "cl"))):
+        return "torch.compile needs a C++ compiler, such as g++, and there is none here"
+    return ""
+
+
+BACKENDS: dict[str, Backend] = {
+    "eager": Backend(
+        "PyTorch in float32, images stored channel by channel",
+        _everywhere,
+        in_layout(torch.contiguous_format),
+        equal=True,
+    ),
+    "channels_last": Backend(
+        "PyTorch in float32, images stored pixel by pixel", _everywhere, in_layout(torch.channels_last), equal=True
+    ),
+    "bfloat16": Backend(
+        "PyTorch in bfloat16 where the processor has units for it, images stored pixel by pixel",
+        _without_units,
+        in_layout(torch.channels_last, "bfloat16"),
+        equal=False,
+    ),
+    "compiled": Backend(
+        "torch.compile in float32: a minute of preparation at every new size",
+        _without_compiler,
+        _compiled,
+        equal=True,
+        quick=False,
+    ),
+}
+
+
+def backend_of(name: str, device: torch.device) -> Backend:
+    """The backend of that name, which can be had on a device.
+
+    Raises: ModelError where there is none, or it cannot be had.
+    """
+    if name not in BACKENDS:
+        raise ModelError(f"there is no backend {name!r}{nearest(name, BACKENDS)}")
+    if why := BACKENDS[name].missing(device):
+        raise ModelError(f"backend {name!r} cannot be had: {why}; choose {' or '.join(usual(device))}")
+    return BACKENDS[name]
+
+
+def usual(device: torch.device) -> list[str]:
+    """The backends that are ready at once on a device."""
+    return [name for name, backend in BACKENDS.items() if backend.quick and not backend.missing(device)]
+
+
+def exchanged(engine: Engine, old: Torch, new: Engine) -> Engine:
+    """The same windows, views and ensembles around another engine in the place of `old`."""
+    if engine is old:
+        return new
+    if isinstance(engine, Coarse):  # it takes maps out of its own network's inside
+        if engine.engine is not old:
+            return engine
+        part = getattr(new.model, "enlarge", None) if isinstance(new, Torch) else None
+        return Coarse(new, part) if isinstance(part, Resize) else new
+    made: Any = copy.copy(engine)
+    if hasattr(made, "engines"):
+        made.engines = tuple(exchanged(one, old, new) for one in made.engines)
+    elif hasattr(made, "engine"):
+        made.engine = exchanged(made.engine, old, new)
+    return made
