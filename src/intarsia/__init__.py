@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from .evaluation import Score as Score
     from .evaluation import compare as compare
     from .evaluation import evaluate as evaluate
+    from .evaluation import from_pretrained as from_pretrained
+    from .evaluation import push_to_hub as push_to_hub
+    from .evaluation import save_pretrained as save_pretrained
     from .inference import Prediction as Prediction
     from .inference import Predictor as Predictor
     from .inference import predict as predict
@@ -72,6 +75,9 @@ _ROOM_OF = {  # name -> the room it is imported from when it is first used
     "Encoder": "encoders",
     "Sample": "structures",
     "SemanticLogits": "structures",
+    "save_pretrained": "evaluation",
+    "from_pretrained": "evaluation",
+    "push_to_hub": "evaluation",
     "IntarsiaError": "errors",
 }
 _ROOMS = (

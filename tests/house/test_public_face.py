@@ -12,7 +12,7 @@ import intarsia
 
 NAMES = (
     "build train evaluate compare predict Predictor Prediction Score LabelSpace Recipe Checkpoint load_foreign ConfusionMatrix Encoder Sample "
-    "SemanticLogits IntarsiaError"
+    "SemanticLogits save_pretrained from_pretrained push_to_hub IntarsiaError"
 ).split()
 ROOMS = (
     "annotations blocks checkpoint data datasets doctor draw encoders errors evaluation inference lab labels losses metrics models report study training"

@@ -125,6 +125,14 @@ def made(path: Path, tree: Mapping[str, Any], weights: Mapping[str, Tensor], sta
         ) from error
 
 
+def describes(path: Path) -> bool:
+    """Whether a file is a checkpoint of ours, sound or not: a safetensors file with our description in its header."""
+    try:
+        return bool(_description(path))
+    except (CheckpointError, OSError):
+        return False
+
+
 def _file_in(path: Path) -> Path:
     """The file meant by a path: last.safetensors of a folder."""
     return path / LAST if path.is_dir() or (not path.suffix and not path.is_file()) else path

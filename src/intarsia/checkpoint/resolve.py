@@ -5,7 +5,7 @@ runs/a/best.safetensors             a checkpoint
 model.onnx                          what `intarsia export` wrote
 torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
 torchvision:resnet50                an encoder's weights, to train on from
-smp:someone/network, hf:...         any repository of the hub that a loader reads
+smp:someone/network, hf:...         any repository of the hub that a loader reads, or that `intarsia publish` made
 classical:otsu                      a method from before deep learning, which learns nothing (`classical`)
 x.pth, x.safetensors, a folder      another library's file, or what its save_pretrained wrote
 """
@@ -35,6 +35,7 @@ from .foreign.public import PUBLIC, SOURCES, Public
 from .foreign.public.labels import LABELS
 from .foreign.variants import output_of
 from .graphs import graph_checkpoint, is_graph
+from .hub import published
 from .record import Checkpoint
 
 Say = Callable[[str], None]
@@ -75,14 +76,14 @@ def resolve(
     Raises: CheckpointError saying what there is instead, with the nearest name; ModelError for a classical method or a
         parameter that there is not.
     """
-    path = Path(model)
+    path = published(Path(model))
     if not path.exists() and classical.is_method(str(model)):
         return _classical(str(model))
     if is_graph(path) and (path.is_file() or not _is_public(str(model))):
         return graph_checkpoint(path)
     if path.exists() or not _is_public(str(model)):
         if not is_foreign(path):
-            return load(_or_public(model), state)
+            return load(_or_public(model) if path == Path(model) else path, state)
         return _named(load_foreign(path, **options), str(model), labels, say, part)
     return _public(str(model), labels, options, say, tell, part)
 
@@ -105,7 +106,9 @@ def is_foreign(path: Path) -> bool:
     """Whether a path that is there is another library's: a file of torch.save's, a folder of save_pretrained's, or a
     safetensors file without our description."""
     if path.is_dir():
-        return not (path / LAST).is_file() and any((path / name).is_file() for name in FOLDERS)
+        return (
+            not (path / LAST).is_file() and published(path) == path and any((path / name).is_file() for name in FOLDERS)
+        )
     if not path.is_file():
         return False
     if path.suffix in FILES:
@@ -158,7 +161,10 @@ def _public(
     if row is not None and not row.commercial:
         _licence(name, row, say)
     if row is None:
-        return _named(load_foreign(from_hub(rest), **options), name, labels, say, part)
+        place = published(from_hub(rest))
+        if not is_foreign(place):
+            return _ours(place, name, labels, options)
+        return _named(load_foreign(place, **options), name, labels, say, part)
     place = from_hub(rest, row.file) if source in HUBS else from_address(row.file, row.digest, tell)
     found = load_foreign(place, **{**row.options, **options})
     space = labels or LABELS[row.labels]()
@@ -167,6 +173,19 @@ def _public(
     facts = {"public": name, "data": row.data, "licence": row.licence, "task": row.task}
     recipe = {**made.recipe, "task": row.task} if row.task != "semantic" else made.recipe
     return replace(made, recipe=recipe, notes={**made.notes, **facts})
+
+
+def _ours(path: Path, name: str, labels: LabelSpace | None, options: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint of ours that somebody published.
+
+    Raises: CheckpointError for options and classes, which it has itself.
+    """
+    if labels is not None or options:
+        raise CheckpointError(
+            f"{name}: is a checkpoint of intarsia, which knows its classes and options; leave them out"
+        )
+    made = load(path)
+    return replace(made, notes={**made.notes, "public": name})
 
 
 def _classifier(name: str) -> str:

@@ -30,6 +30,7 @@ from . import (
     lab,
     models,
     predict,
+    publish,
     recipe,
     road,
     runs,
@@ -61,6 +62,7 @@ app.add_typer(crf.app, name="crf")
 app.command("dense")(dense.dense)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("publish")(publish.publish)
 app.command("import")(importing.bring)
 app.command("study")(study.study)
 app.command("models")(models.models)

@@ -1,6 +1,7 @@
 """A predictor and a data set in, scores under a named protocol out, image by image and in bounded memory.
 
 evaluate(model, data) - opens both -> score(predictor, dataset) -> Score -> scores.json, images.safetensors, report.html
+save_pretrained, push_to_hub, from_pretrained - a run as a repository of the hub, with its card
 compare(a, b) - counts both on the same images -> Verdict -> compare.json, compare.html
 predictions of any tool: score_masks -> Score; score_panoptic, score_bitmasks -> PQ; score_instances, score_bitmask_instances -> AP; score_video -> STQ;
 score_cityscapes -> Cityscapes' AP; score_davis -> J and F; score_depth -> errors of depth; score_tubes -> VPQ and DVPQ;
@@ -23,6 +24,7 @@ from .from_files.tubes import score_tubes
 from .from_files.video import score_video
 from .from_files.volumes import score_volumes
 from .measures import MEASURES
+from .publish import from_pretrained, push_to_hub, save_pretrained
 from .scoring import score
 from .tallies import TALLIES, LabelScore, Score
 from .verdict import Verdict, judge
@@ -37,7 +39,10 @@ __all__ = [
     "Verdict",
     "compare",
     "evaluate",
+    "from_pretrained",
     "judge",
+    "push_to_hub",
+    "save_pretrained",
     "score",
     "score_bitmask_instances",
     "score_bitmasks",

@@ -35,7 +35,7 @@ class Chart(NamedTuple):
 
 def charts(log: Path) -> list[Chart]:
     """Loss, learning rate and the main validation measure of a run, as far as its log.jsonl holds them."""
-    train, val = _lines(log)
+    train, val = lines_of(log)
     found = []
     loss = _series(train, "loss")
     if len(loss) > 1:
@@ -68,7 +68,8 @@ def _validation(val: list[dict[str, Any]], start: float | None) -> list[Chart]:
     return []
 
 
-def _lines(log: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def lines_of(log: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The entries of a run's log.jsonl: those of training, and those of validations."""
     held: dict[str, list[dict[str, Any]]] = {"train": [], "val": []}
     for line in log.read_text(encoding="utf-8").splitlines():
         try:
