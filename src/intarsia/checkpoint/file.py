@@ -133,6 +133,17 @@ def describes(path: Path) -> bool:
         return False
 
 
+def progress_of(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint says of the run that wrote it, without reading its tensors.
+
+    Raises: CheckpointError as `load`.
+    """
+    try:
+        return dict(_parsed(path, _description(path)).get("progress") or {})
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 def _file_in(path: Path) -> Path:
     """The file meant by a path: last.safetensors of a folder."""
     return path / LAST if path.is_dir() or (not path.suffix and not path.is_file()) else path

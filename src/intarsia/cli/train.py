@@ -88,12 +88,13 @@ def train(
         }
         last = run(recipe, *(overrides or ()), out=folder, **changes)
     except KeyboardInterrupt as stopped:
-        console(error=True).print(
-            f"interrupted: {stopped}" if str(stopped) else "interrupted", markup=False, soft_wrap=True
-        )
+        if first_process():  # of several processes one speaks
+            console(error=True).print(
+                f"interrupted: {stopped}" if str(stopped) else "interrupted", markup=False, soft_wrap=True
+            )
         return 130
     if not first_process():
-        return 0  # of several processes one speaks
+        return 0
     score = last_validation(folder)
     if as_json:
         answer({"checkpoint": last, "out": folder, "val": score})

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
 from .dataset import Dataset, labels_of, place_of
-from .joined import drawn
+from .order import Order
 from .samples import as_sample, check_alike, filled
 from .workers import ended, quiet_worker, started
 
@@ -36,7 +36,7 @@ class Loader:
 
     Args:
         dataset: its items are Samples, or tuples (image [C, H, W], labels [H, W], name).
-        batch_size: of this process. A last batch of an epoch may be smaller, but not 1: batch norm cannot train on it,
+        batch_size: of one of `processes`. A last batch of an epoch may be smaller, but not 1: batch norm cannot train on it,
             so that sample waits for another epoch; `dropped` says whether it does.
         change: augmentation, called with the sample and a generator of its own.
         of_batch: the change of each batch by its number, where batches are changed otherwise, such as to other sizes.
@@ -51,7 +51,9 @@ class Loader:
         in_order: read the samples in their own order, not shuffled.
         workers: processes that read ahead; 0 reads in this one.
         cache: keep what was read in memory, once in each worker.
-        rank, world: this process's share of every epoch, when several train together.
+        rank, world: this process's share of every batch, when several train together.
+        processes: how many the batch size is meant for, which together have `processes * batch_size` samples at a time; None:
+            `world`. In another number of processes these samples, and so all batches of a run, stay the same.
         skip: put another sample, drawn from the same generator, in the place of one that cannot be read; `skipped` counts
             them by name. More than a tenth of the data set is an error all the same.
         timed: let `Loader.spent` add up the seconds that reading and augmenting took in whichever process it happened.
@@ -75,56 +77,45 @@ class Loader:
         cache: bool = False,
         rank: int = 0,
         world: int = 1,
+        processes: int | None = None,
         skip: bool = False,
         timed: bool = False,
     ) -> None:
         if len(dataset) == 0:
             raise DataError("the training set holds no samples; look at it with `intarsia data audit`")
-        if len(dataset) < world:
-            raise DataError(f"{len(dataset)} training samples cannot be shared among {world} devices")
+        if len(dataset) < (most := max(world, processes or world)):
+            raise DataError(f"{len(dataset)} training samples cannot be shared among {most} devices")
         self.dataset, self.batch_size, self.seed, self.workers = dataset, batch_size, seed, workers
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.processes = rank, world, processes or world
         known = labels_of(dataset)
         self.ignore_index = ignore_index if known is None else known.ignore_index
         self.read = _Reader(dataset, change, mix, seed, cache, skip, timed, of_batch)
         self.skipped: dict[str, int] = {}  # samples that could not be read, with how often that was
         self.spent = (0.0, 0.0)  # seconds of reading and of augmenting, where they are timed
         self.on_skip: Callable[[str, int], None] = lambda told, count: None
-        self.balance, self.shares, self.in_order = balance, shares, in_order
-        self.holders = [np.flatnonzero(held) for held in presence.T if held.any()] if presence is not None else []
-        if balance and not self.holders:
-            raise DataError("a balanced order needs to know which classes each sample holds; let the audit run")
-        share = len(dataset) // world
-        whole, rest = divmod(share, batch_size)
-        self.dropped = rest == 1 and batch_size > 1 and whole > 0
-        self.batches = whole + (1 if rest and not self.dropped else 0)
+        self.order = Order(
+            len(dataset),
+            batch_size,
+            seed=seed,
+            presence=presence,
+            balance=balance,
+            shares=shares,
+            in_order=in_order,
+            rank=rank,
+            world=world,
+            processes=self.processes,
+        )  # order(epoch): the samples of an epoch
+        self.dropped = self.order.dropped
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return self.batches
-
-    def order(self, epoch: int) -> np.ndarray:
-        """The samples of an epoch, in their order, for this process."""
-        if self.in_order:
-            return np.arange(self.rank, len(self.dataset), self.world)[: len(self.dataset) // self.world]
-        rng = np.random.default_rng((self.seed, epoch))
-        shuffled = rng.permutation(len(self.dataset)) if self.shares is None else drawn(self.shares, rng)
-        for place in range(round(self.balance * len(shuffled))):
-            holders = self.holders[int(rng.integers(len(self.holders)))]
-            shuffled[place] = holders[int(rng.integers(len(holders)))]
-        if self.balance:
-            shuffled = rng.permutation(shuffled)
-        return shuffled[self.rank :: self.world][: len(self.dataset) // self.world]
+        return self.order.batches
 
     def keys(self, start: int) -> Iterator[list[tuple[int, ...]]]:
         """(epoch, index), and the batch's number where that matters, of every sample of batch `start` and all that follow."""
-        epoch, first = divmod(start, self.batches)
-        while True:
-            order = self.order(epoch)
-            for n in range(first, self.batches):
-                number = (epoch * self.batches + n,) if self.read.of_batch is not None else ()
-                yield [(epoch, int(i), *number) for i in order[n * self.batch_size : (n + 1) * self.batch_size]]
-            epoch, first = epoch + 1, 0
+        for number, epoch, samples in self.order.batches_from(start):
+            more = (number,) if self.read.of_batch is not None else ()
+            yield [(epoch, int(index), *more) for index in samples]
 
     def stream(self, start: int = 0) -> Generator[Batch, None, None]:
         """Batches from number `start` on, without end.

@@ -90,6 +90,12 @@ def first_process() -> bool:
     return int(next((rank for rank in ranks if rank), 0)) == 0
 
 
+def processes(recipe: Recipe) -> int:
+    """How many processes the engine will have."""
+    here, machines = _devices(recipe)
+    return here * machines
+
+
 def _devices(recipe: Recipe) -> tuple[int, int]:
     """(devices here, machines): what torchrun or SLURM started, else what the recipe asks for, else one."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)

@@ -118,14 +118,14 @@ def _here(process: int) -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "process": process,
-        "started": _started(process),
+        "started": started_at(process),
         "boot": boot,
         "space": space,
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 
 
-def _started(process: int) -> str:
+def started_at(process: int) -> str:
     """When a process started, in whatever words the system has; "" when there is none, "?" when nobody says."""
     if sys.platform == "linux":
         try:

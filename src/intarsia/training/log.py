@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -35,6 +35,7 @@ class Log:
         since: the step to continue from; lines of later steps, written by a run that was killed, are taken out.
         validated: the step of the last validation that counts; those of later ones are taken out.
         quiet: show nothing.
+        writes: False for the other processes of a run, whose lines are the first one's.
         tensorboard: write its files as well.
 
     Raises: MissingExtra when TensorBoard is asked for and not installed; TrainingError when a file cannot be written,
@@ -42,14 +43,16 @@ class Log:
     """
 
     def __init__(
-        self, out: Path, since: int = 0, validated: int = 0, quiet: bool = False, tensorboard: bool = False
+        self,
+        out: Path,
+        since: int = 0,
+        validated: int = 0,
+        quiet: bool = False,
+        tensorboard: bool = False,
+        writes: bool = True,
     ) -> None:
         self.path = out / "log.jsonl"
-        last = {"val": validated}
-        kept = [line for line in self._lines() if line.get("step", 0) <= last.get(line["kind"], since)] if since else []
-        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-        with writing(self.path):
-            self.file = self.path.open("a", encoding="utf-8", buffering=1)
+        self.file = self._opened(since, validated) if writes else None
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.board = _tensorboard(out) if tensorboard else None
         self.shown, self.miou, self.bar = 0.0, "", bar_on(self.console)
@@ -66,7 +69,8 @@ class Log:
         with suppress(OSError):  # a full disk has been told of when it was written to
             if self.board:
                 self.board.close()
-            self.file.close()
+            if self.file:
+                self.file.close()
 
     def say(self, text: str) -> None:
         """One line for the person who waits."""
@@ -74,6 +78,8 @@ class Log:
 
     def write(self, kind: str, **entry: Any) -> None:
         """One line of log.jsonl, and the same numbers to TensorBoard."""
+        if self.file is None:
+            return
         with writing(self.path):
             self.file.write(json.dumps({"kind": kind, **entry}) + "\n")
         if self.board:
@@ -128,7 +134,7 @@ class Log:
         epoch: float,
         seconds: float,
         losses: Sequence[float],
-        terms: Mapping[str, Tensor],
+        terms: Mapping[str, Tensor | float],
         lr: float,
         rate: float,
     ) -> None:
@@ -139,7 +145,7 @@ class Log:
             epoch=epoch,
             seconds=seconds,
             loss=sum(losses) / len(losses),
-            terms={name: float(term.detach()) for name, term in terms.items()},
+            terms={name: float(term) for name, term in terms.items()},
             lr=lr,
             images_per_second=rate,
         )
@@ -181,7 +187,7 @@ class Log:
 
     def profile(self, run: Any) -> None:
         """Show where a step's time went, where that was measured, and write it into the run's folder."""
-        if not run.watch.on:
+        if not run.watch.on or self.file is None:
             return
         run.watch.read(run.loader.spent)
         rows = run.watch.rows(run.seconds)
@@ -196,6 +202,14 @@ class Log:
         )
         tree = {part: {"ms": round(each, 3), "share": round(share, 4)} for part, each, share, _ in rows}
         write_whole(self.path.parent / "profile.json", json.dumps({"steps": run.watch.steps, "parts": tree}, indent=1))
+
+    def _opened(self, since: int, validated: int) -> TextIO:
+        """The file to write on, which keeps its lines up to a step."""
+        last = {"val": validated}
+        kept = [line for line in self._lines() if line.get("step", 0) <= last.get(line["kind"], since)] if since else []
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        with writing(self.path):
+            return self.path.open("a", encoding="utf-8", buffering=1)
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():

@@ -45,8 +45,10 @@ from .pieces import Pieces
 from .post_mortem import Recent, explained
 from .prepare import found, prepared, write_down
 from .reading import read
+from .restart import job, restarted
 from .run import Run
 from .sam import climbed
+from .spread import another_ended
 
 
 def train(
@@ -86,8 +88,9 @@ def train(
         on_event: is called with each event of `intarsia.training.events` as it happens: Started, Stepped, Validated, Saved,
             Finished.
         resume: go on where the run in `out` stopped; with nothing there, start from the beginning and say so. Another
-            budget, and other frozen parts, are allowed: the schedule is laid over the whole of a new budget. A loss
-            or an optimizer of your own has to be handed over again.
+            budget, other frozen parts and another number of processes are allowed: the schedule is laid over the whole of a
+            new budget. A loss or an optimizer of your own has to be handed over again. A launcher that starts the processes
+            of a run again (torchrun --max-restarts, SLURM) needs no `resume`.
         start: a checkpoint whose weights to start from, also when it knows other classes.
         budget: "15m", "2h", "30ep" or "500steps", instead of the recipe's.
         profile: say at the end where a step's time went, and write `profile.json`.
@@ -100,6 +103,8 @@ def train(
     """
     out = Path(out)
     check_folder(out)
+    again = not resume and restarted(out)
+    resume = resume or again
     plan, chosen = recipes.planned(recipe, overrides, parsed(budget) if budget else None, out if resume else None)
     if plan.model is not None and plan.model.name in LEARNED:
         own = Own(model, data, augment, loss, optimizer)
@@ -124,12 +129,14 @@ def train(
         run.chosen = chosen
         write_down(run)
         quiet = quiet or not run.fabric.is_global_zero
-        board = plan.train.tensorboard and run.fabric.is_global_zero
-        with Log(out, since=run.step, validated=run.validated, quiet=quiet, tensorboard=board) as log:
+        writes = run.fabric.is_global_zero
+        board = plan.train.tensorboard and writes
+        with Log(out, since=run.step, validated=run.validated, quiet=quiet, tensorboard=board, writes=writes) as log:
             log.explain(chosen)
             log.introduce(run.material, len(run.loader), run.remarks)
             if resume:
-                log.say(f"resumed at step {run.step}" if run.step else "nothing to resume: a new run")
+                why = f", because {job()} was started again" if again else ""
+                log.say(f"resumed at step {run.step}{why}" if run.step else "nothing to resume: a new run")
                 if run.progress >= 1:
                     log.say(f"the budget of {spoken(plan.to_dict()['train'])} is spent; a larger one trains on")
             run.tell(Started(run.step, len(run.material.train), len(run.loader), out))
@@ -139,13 +146,20 @@ def train(
             live.write()
             try:
                 _steps(run, log, asked, recent, live)
+                _end(run, log, asked, live)
             except NotANumber as error:
                 precision = (
                     run.recipe.train.precision if run.recipe.train.precision != "auto" else run.predictor.precision
                 )
                 why = explained(out, recent.of(error.names), run.model, precision) if run.fabric.is_global_zero else ""
                 raise TrainingError(f"{error}{why}") from None
-            _end(run, log, asked, live)
+            except RuntimeError as error:
+                if run.fabric.world_size == 1 or not another_ended(error):
+                    raise
+                raise TrainingError(
+                    f"another process of this run has ended, which says why itself unless it was killed; {out} goes on from its last "
+                    "checkpoint with --resume, and by itself under torchrun --max-restarts=3"
+                ) from None
             log.profile(run)
     return out / "last.safetensors"
 
@@ -233,9 +247,9 @@ def _steps(run: Run, log: Log, asked: Asked, recent: Recent, live: Live) -> None
         if logging or saving or validating:
             losses.read()  # nothing is logged or saved before every loss so far is known to be a number
         if logging and losses.values:
-            rate = len(losses.values) * wish.batch_size * run.fabric.world_size / max(run.seconds - logged, 1e-9)
-            values = losses.take()
-            log.trained(run.step, run.epoch, run.seconds, values, terms, run.optimizer.param_groups[0]["lr"], rate)
+            rate = len(losses.values) * run.loader.order.size / max(run.seconds - logged, 1e-9)
+            values, known = run.together(losses.take(), terms)
+            log.trained(run.step, run.epoch, run.seconds, values, known, run.optimizer.param_groups[0]["lr"], rate)
             log.progress(min(run.progress, 1.0), run.step, values, rate, run.seconds)
             logged = run.seconds
             paused = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,17 +40,18 @@ class Material:
     quick: str = ""  # why the audit looked at values, sizes, unreadable files and exact copies only; empty: it did not
 
 
-def collect(recipe: Recipe, data: Any = None) -> Material:
+def collect(recipe: Recipe, data: Any = None, processes: int = 1) -> Material:
     """Open the data sets, settle the label space, and let the label doctor look at them.
 
     Args:
         data: a user's own data set, or a pair (train, val) of them, instead of the recipe's.
+        processes: that the recipe's batch size is meant for.
 
     Raises: TrainingError when there is no data or no label space; DataError with the label doctor's own sentences.
     """
     wished = LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None
     if data is not None:
-        train, val = split(data, recipe)
+        train, val = split(data, recipe, processes)
     elif recipe.data is None:
         raise TrainingError("the recipe names no data set; write data: {name: ..., root: ...}, or pass data=")
     else:
@@ -149,7 +149,7 @@ def _check_planes(sample: Sample, labels: LabelSpace) -> None:
         )
 
 
-def split(data: Any, recipe: Recipe) -> tuple[Any, Any]:
+def split(data: Any, recipe: Recipe, processes: int = 1) -> tuple[Any, Any]:
     """A user's own data as (training set, validation set or None), each of which has a length and items by number.
 
     A training set that can only be read from its beginning gets as many samples as the recipe's steps take.
@@ -173,7 +173,7 @@ def split(data: Any, recipe: Recipe) -> tuple[Any, Any]:
                 "data= is a DataLoader; give the data set inside it, .dataset: the recipe makes batches"
             )
         if isinstance(dataset, IterableDataset) and dataset is pair[0]:
-            pair = (_streamed(dataset, recipe), pair[1])
+            pair = (_streamed(dataset, recipe, processes), pair[1])
         elif isinstance(dataset, IterableDataset) or not isinstance(dataset, Dataset):
             raise TrainingError(
                 f"data= is of type {kind}, whose samples have no numbers; a run that can be resumed needs __len__ and "
@@ -182,7 +182,7 @@ def split(data: Any, recipe: Recipe) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _streamed(dataset: Any, recipe: Recipe) -> Streamed:
+def _streamed(dataset: Any, recipe: Recipe, processes: int) -> Streamed:
     """An iterable data set with as many samples as a run takes.
 
     Raises: TrainingError for keys of the recipe that need samples in another order than they come.
@@ -199,8 +199,7 @@ def _streamed(dataset: Any, recipe: Recipe) -> Streamed:
             f"data= is of type {kind}, which is read in its own order, once; {(other + mixed)[0]} takes samples out of it: "
             "leave that out, or give a data set with __len__ and __getitem__"
         )
-    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
-    return Streamed(dataset, wish.steps * wish.accumulate * wish.batch_size * world)
+    return Streamed(dataset, wish.steps * wish.accumulate * wish.batch_size * processes)
 
 
 def first(dataset: Dataset) -> Sample:

@@ -52,7 +52,7 @@ class Pieces:
     def _once(self, run: Any, parts: Sequence[Batch], watch: Stopwatch) -> tuple[list[Tensor], dict[str, Tensor]]:
         losses, terms = [], dict[str, Tensor]()
         for number, part in enumerate(parts, 1):
-            held = []
+            held, weight = [], run.loader.order.weight(run.step * len(parts) + number - 1)
             pieces = list(cut(part, self.number))
             for n, piece in enumerate(pieces, 1):
                 share = len(piece.names) / len(part.names)
@@ -62,7 +62,7 @@ class Pieces:
                         terms = run.objective(piece.to(run.fabric.device))
                         loss = total(terms)
                     with watch("backward"):
-                        run.fabric.backward(loss * (share / len(parts)))
+                        run.fabric.backward(loss * (weight * share / len(parts)))
                 held.append(loss.detach() * share)
             losses.append(torch.stack(held).sum() if len(held) > 1 else held[0])
         return losses, terms

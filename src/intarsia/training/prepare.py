@@ -26,7 +26,7 @@ from ..data.cache import Cached
 from ..data.joined import Joined
 from ..data.loader import Loader
 from ..data.stream import Streamed
-from ..errors import IntarsiaError, TrainingError
+from ..errors import IntarsiaError, TrainingError, counted
 from ..inference import Predictor
 from ..inference.engine import Torch
 from ..inference.resized import Resized
@@ -44,7 +44,7 @@ from .ema import MovingAverage
 from .events import Listener
 from .folder import write_whole
 from .freeze import Frozen
-from .hardware import engine, hardware
+from .hardware import engine, hardware, processes
 from .material import Material, collect
 from .memory import keep_freed_memory
 from .needs import check_needs
@@ -94,7 +94,8 @@ def prepared(
         raise TrainingError(
             f"{start} is {donor.model}, which has no weights that a network could start from; start from a network, or leave --from out"
         )
-    material = collect(recipe, own.data)
+    began = processes(recipe) if old is None else old.progress.get("processes", processes(recipe))
+    material = collect(recipe, own.data, began)
     fabric = engine(recipe, chosen)
     torch.manual_seed(recipe.seed)
     net = network(recipe, material, own.model, donor)
@@ -104,7 +105,7 @@ def prepared(
         refuse_other(out, old.progress.get("own", {}), own.names())
         refuse_another(out, old, recipe)
     remarks += check_needs(net.output, material)
-    batches, of_loader = loader(recipe, material, own.augment, fabric, profile)
+    batches, of_loader = loader(recipe, material, own.augment, fabric, began, profile)
     remarks += of_loader
     if own.loss is None:
         weights = class_weights(recipe.loss, material.labels, material.audit)
@@ -175,15 +176,21 @@ def predictor(recipe: Recipe, material: Material, net: Network, model: nn.Module
 
 
 def loader(
-    recipe: Recipe, material: Material, own: Any, fabric: Fabric, timed: bool = False
+    recipe: Recipe, material: Material, own: Any, fabric: Fabric, began: int, timed: bool = False
 ) -> tuple[Loader, list[str]]:
     """Make the loader of the training set, augmented and cached as the recipe says, and remarks about it.
 
     Args:
         own: a function of the user's that changes each sample before the recipe's augmentation does, or None.
+        began: processes that the run began with, for which the recipe's batch size is meant.
         timed: whether the loader measures how long reading and augmenting take.
     """
     remarks = []
+    if began * recipe.train.batch_size < fabric.world_size:
+        raise TrainingError(
+            f"the run began with steps of {counted(began * recipe.train.batch_size, 'image')}, which {fabric.world_size} processes "
+            f"cannot share; go on with at most {began * recipe.train.batch_size}"
+        )
     change = augmentation(recipe, material.labels, own)
     train: Any = material.train
     if recipe.train.cache == "disk":
@@ -194,7 +201,7 @@ def loader(
         train,
         batch_size=recipe.train.batch_size,
         change=change,
-        of_batch=batch_sizes(recipe, change, len(material.train) // fabric.world_size),
+        of_batch=batch_sizes(recipe, change, len(material.train) // began),
         mix=change.mix if change.mixes else None,
         presence=material.audit.presence if material.audit else None,
         balance=recipe.train.balance,
@@ -205,6 +212,7 @@ def loader(
         cache=recipe.train.cache is True,
         rank=fabric.global_rank,
         world=fabric.world_size,
+        processes=began,
         skip=recipe.train.on_fault == "skip",
         in_order=isinstance(train, Streamed),
         timed=timed,
@@ -213,8 +221,11 @@ def loader(
         remarks.append(
             "the training set is read in its own order, by this process, and the label doctor does not look at it"
         )
-    if batches.dropped:
-        remarks.append("each epoch leaves out one sample, because a last batch of one cannot train batch norm")
+    if left := len(train) - batches.order.places:
+        of_one = "a last batch of one cannot train batch norm"
+        shared = f"{began} processes have equal shares"
+        why = " and ".join([of_one] * batches.order.dropped + [shared] * (began > 1))
+        remarks.append(f"each epoch leaves out {counted(left, 'sample')}, because {why}")
     return batches, remarks
 
 

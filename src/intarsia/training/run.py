@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ from .interrupt import Asked, Stopped
 from .material import Material
 from .objective import Objective
 from .pieces import Pieces
-from .spread import gathered, share, shareable
+from .restart import job
+from .spread import averaged, gathered, share, shareable
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -107,6 +109,16 @@ class Run:
             seconds = self._of_first(seconds)
         self.progress = budget.spent(wish.model_dump(), len(self.loader), self.step, seconds)
 
+    def together(self, losses: Sequence[float], terms: Mapping[str, Tensor]) -> tuple[list[float], Mapping[str, Any]]:
+        """The losses of the last batches, and the terms of the very last, of the parts that all processes have of them."""
+        if self.fabric.world_size == 1:
+            return list(losses), {name: term.detach() for name, term in terms.items()}
+        end = self.step * self.recipe.train.accumulate
+        weights = [self.loader.order.weight(number) for number in range(end - len(losses), end)]
+        return averaged(
+            losses, weights, {name: float(term.detach()) for name, term in terms.items()}, self.fabric.world_size
+        )
+
     def save(self, name: str, with_state: bool) -> None:
         """Write a checkpoint of the average's weights, or the network's where there is no average."""
         if not self.fabric.is_global_zero:
@@ -120,6 +132,8 @@ class Run:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
             where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
             where |= {"pieces": self.pieces.number} if self.pieces.number > 1 else {}
+            where |= {"processes": self.loader.processes, "world": self.fabric.world_size}
+            where |= {"job": known} if (known := job()) else {}
             progress = {**where, "scaler": scaler, "since_best": self.since_best, "kept": self.kept}
             progress["averaged"] = self.ema.averaged if self.ema else 0
             if self.own:
@@ -144,7 +158,8 @@ class Run:
         """
         self.step, self.seconds, self.best = (old.progress[key] for key in ("step", "seconds", "best"))
         self.validated = old.progress.get("validated", self.step)
-        self.pieces.number = old.progress.get("pieces", 1)
+        before = old.progress.get("world", self.fabric.world_size)  # pieces of about the same size as they had then
+        self.pieces.number = math.ceil(old.progress.get("pieces", 1) * before / self.fabric.world_size)
         self.since_best = old.progress.get("since_best", 0)
         self.kept = [(float(standing), int(step)) for standing, step in old.progress.get("kept", ())]
         beside = old.progress.get("optimizer")

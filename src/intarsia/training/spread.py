@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,42 @@ def gathered(own: LabelScore | Exception, world: int) -> LabelScore:
                 raise own
             raise (kind if issubclass(kind, IntarsiaError) else TrainingError)(f"{told} (in process {rank})")
     return merged(every)
+
+
+def another_ended(error: RuntimeError) -> bool:
+    """Whether an error is what a process meets that exchanges numbers with one that is gone."""
+    text = str(error)
+    return any(
+        word in text for word in ("gloo/transport", "Connection closed by peer", "Connection reset by peer", "NCCL")
+    )
+
+
+def averaged(
+    losses: Sequence[float], weights: Sequence[float], terms: Mapping[str, float], world: int
+) -> tuple[list[float], dict[str, float]]:
+    """The losses of batches of which each process has a part, and the terms of the last one.
+
+    Args:
+        losses: of this process's parts.
+        weights: of these parts in the mean over processes.
+        terms: of the last part.
+    """
+    import torch.distributed as processes
+
+    every: list[Any] = [None] * world
+    processes.all_gather_object(every, (list(losses), list(weights), dict(terms)))
+    whole = [
+        sum(part[0][n] * part[1][n] for part in every if part[1][n]) / world  # a part of weight 0 may be no number
+        for n in range(len(losses))
+    ]
+    known = [(part[1][-1], part[2]) for part in every if part[1][-1]]
+    totals = {name: sum(weight for weight, found in known if name in found) for name in terms}
+    named = {
+        name: sum(weight * found[name] for weight, found in known if name in found) / total
+        for name, total in totals.items()
+        if total
+    }
+    return whole, named
 
 
 def merged(parts: Sequence[LabelScore]) -> LabelScore:
