@@ -1,6 +1,12 @@
 """What goes wrong in the middle of a run: too little memory, a file that breaks, a loss that is no number, a compiler that fails."""
 
+import itertools
 import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,9 @@ from torch import Tensor, nn
 import intarsia
 from intarsia.errors import DataError, TrainingError
 from intarsia.training import compiled, layout
+from intarsia.training.interrupt import Asked
 from intarsia.training.machine import Machine
+from intarsia.training.reading import read
 
 WISH = {"batch_size": 4, "workers": 0, "audit": False, "log_every": 1, "precision": "float32"}
 
@@ -20,8 +28,8 @@ WISH = {"batch_size": 4, "workers": 0, "audit": False, "log_every": 1, "precisio
 class Squares:
     labels = intarsia.LabelSpace(("dark", "bright"))
 
-    def __init__(self, broken: tuple[int, ...] = (), count: int = 12) -> None:
-        self.broken, self.count, self.reads = broken, count, 0
+    def __init__(self, broken: tuple[int, ...] = (), count: int = 12, side: int = 8) -> None:
+        self.broken, self.count, self.side, self.reads = broken, count, side, 0
 
     def __len__(self) -> int:
         return self.count
@@ -30,7 +38,7 @@ class Squares:
         self.reads += 1
         if index in self.broken and self.reads > 3 * self.count:  # sound in the first passes
             raise OSError("the file ends too early")
-        labels = torch.zeros(8, 8, dtype=torch.uint8)
+        labels = torch.zeros(self.side, self.side, dtype=torch.uint8)
         labels[index % 4 : index % 4 + 4, 2:6] = 1
         return (labels * 200).repeat(3, 1, 1), labels, f"square{index}"
 
@@ -143,6 +151,92 @@ def test_a_compiler_that_fails_costs_one_line(tmp_path: Path, monkeypatch: pytes
         "torch.compile failed (no C++ compiler), so the network runs as it is; train.compile=false does not try"
     ]
     assert set(intarsia.checkpoint.load(tmp_path / "last.safetensors").weights) == {"weight", "bias"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_compiled_network_trains_to_the_same_losses(tmp_path: Path) -> None:
+    """By the real compiler, where there is one; where there is none it is one line, and the losses are the same."""
+    told = {}
+    for name in ("false", "true"):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+        told[name] = run(tmp_path / name, net, (Squares(), Squares()), f"train.compile={name}")
+    torch._dynamo.reset()
+    losses = [[line["loss"] for line in lines if line["kind"] == "train"] for lines in told.values()]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5) and len(losses[0]) == 6
+    if shutil.which("g++"):
+        assert not [line for line in told["true"] if line["kind"] == "adapted"]
+    assert set(intarsia.checkpoint.load(tmp_path / "true").weights) == {"0.weight", "0.bias", "2.weight", "2.bias"}
+
+
+def test_activations_are_computed_again_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions of the encoder's middle stages run twice a step, and the losses are the same."""
+    calls = {"false": 0, "true": 0}
+    losses = []
+    conv = nn.Conv2d.forward
+    for name in calls:
+
+        def counted(module: nn.Conv2d, image: Tensor, name: str = name) -> Tensor:
+            calls[name] += module.training
+            return conv(module, image)
+
+        monkeypatch.setattr(nn.Conv2d, "forward", counted)
+        wish = {"model": {"name": "fpn", "encoder": "resnet10t", "channels": 16},
+                "train": {**WISH, "steps": 2, "recompute": name == "true", "page": False}}  # fmt: skip
+        intarsia.train(wish, data=Squares(side=32), out=tmp_path / name, quiet=True)
+        lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
+        losses.append([line["loss"] for line in lines if line["kind"] == "train"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert calls["true"] - calls["false"] >= 2 * 6  # two steps, three blocks of two or three
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
+def test_a_worker_that_dies_is_a_sentence_and_the_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    class Deadly(Squares):
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor, str]:
+            if self.reads == 4 * 10 and torch.utils.data.get_worker_info() is not None:  # it reads three batches ahead
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().__getitem__(index)
+
+    wish = ("train.workers=1", "train.checkpoint_every=1", "train.steps=14")
+    with pytest.raises(TrainingError, match=r"a process that reads images has died .*lower train\.workers .*--resume"):
+        run(tmp_path, nn.Conv2d(3, 2, 1), Deadly(), *wish)
+    done = intarsia.checkpoint.load(tmp_path, state=True).progress["step"]
+    assert 1 <= done <= 10
+    lines = run(tmp_path, nn.Conv2d(3, 2, 1), Squares(), *wish, "train.workers=0", resume=True)
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [*range(1, 15)]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(104, "Connection reset by peer"), EOFError(), FileNotFoundError(2, "No such file")]
+)
+def test_a_batch_whose_process_died_before_it_was_fetched_is_the_same_sentence(error: Exception) -> None:
+    def batches() -> Iterator[Any]:
+        raise error
+        yield
+
+    with pytest.raises(TrainingError, match=r"a process that reads images has died \((\[Errno|EOFError).*--resume"):
+        read(batches(), 1, Asked())
+
+
+def test_a_budget_in_minutes_does_not_follow_the_time_of_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = itertools.cycle((0.0, 4e9, -4e9, 1e5))
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    began = time.perf_counter()
+    lines = run(tmp_path, nn.Conv2d(3, 2, 1), Squares(), "train.steps=null", "train.minutes=0.01")
+    took = [line["seconds"] for line in lines if line["kind"] == "train"]
+    assert took == sorted(took) and 0.6 <= took[-1] <= time.perf_counter() - began
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="a folder in which nobody may write, not even root")
+def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"/sys.*(cannot be|may not be) written.*choose another --out"):
+        run(Path("/sys/intarsia-run"), nn.Conv2d(3, 2, 1), Squares())
+    (tmp_path / "mine").mkdir(mode=0o500)
+    if not os.access(tmp_path / "mine", os.W_OK):  # root may
+        with pytest.raises(TrainingError, match=r"mine may not be written by you; choose another --out"):
+            run(tmp_path / "mine" / "run", nn.Conv2d(3, 2, 1), Squares())
 
 
 def test_activations_that_nothing_can_compute_again_are_a_sentence(tmp_path: Path) -> None:

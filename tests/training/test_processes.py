@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 import intarsia
 from intarsia.training.log import Log
@@ -48,13 +49,18 @@ class Squares:
         return (labels * 150 + index).repeat(3, 1, 1), labels, str(index)
 
 
-def trained(out, batch, steps, resume=False, dies=False):
+def broken(output, batch):
+    loss = output.logits.square().mean()
+    return loss * float("nan") if os.environ["RANK"] == "1" and "9" in batch.names else loss
+
+
+def trained(out, batch, steps, resume=False, dies=False, **more):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, 2, 1))
     train = {"steps": steps, "batch_size": batch, "workers": 0, "audit": False, "precision": "float32", "ema": 0.9,
              "accelerator": "cpu", "log_every": 1, "page": False, "checkpoint_every": 2}
     wish = {"train": train, "optimizer": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"}, "seed": 3}
-    intarsia.train(wish, model=net, data=(Squares(22, dies), Squares(5)), out=top / out, resume=resume)
+    intarsia.train(wish, model=net, data=(Squares(22, dies), Squares(5)), out=top / out, resume=resume, **more)
 
 
 def together(processes, *wish, dying=None, **more):
@@ -88,6 +94,8 @@ assert together(1, "two", 4, 6, resume=True) == [0]  # the recipe as it was writ
 assert together(1, "odd", 7, 6) == [0]
 assert together(1, "back", 7, 3) == [0]
 assert together(2, "back", 7, 6, resume=True) == [0, 0]  # parts of 4 and 3, and of 1 and 0 at the end of an epoch
+
+assert together(2, "nan", 4, 30, loss=broken) == [1, 1]
 
 os.environ["TORCHELASTIC_RUN_ID"] = "a job"
 first = together(2, "killed", 4, 6, dying=1)
@@ -126,6 +134,11 @@ def test_runs_of_two_processes_and_of_one_are_the_same(tmp_path: Path) -> None:
     told = (tmp_path / "two-0.txt").read_text()
     assert "was saved by 2 processes and goes on in 1: each step has the same 8 images as it would have had\n" in told
     assert (tmp_path / "two-1.txt").read_text().strip() == ""
+    told = (tmp_path / "nan-1.txt").read_text()  # of the process that had the batch; the other could not know
+    assert "TrainingError the loss became nan" in told and "the batch is in" in told
+    with safe_open(tmp_path / "nan/fault.safetensors", framework="pt") as file:
+        assert "9" in file.metadata()["names"].split("\n")
+    assert "TrainingError another process of this run has ended" in (tmp_path / "nan-0.txt").read_text()
     told = (tmp_path / "killed-0.txt").read_text()
     assert told.count("TrainingError another process of this run has ended") == 1
     assert told.count("holds a run already; --resume goes on with it") == 1

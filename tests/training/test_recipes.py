@@ -1,14 +1,20 @@
 """Each packaged recipe is complete, readable, and trains: one step on made samples of its kind, with a small encoder."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import intarsia
+from intarsia.labels import LabelSpace
+from intarsia.training.material import opened
 from intarsia.training.packaged import names
+from intarsia.training.prepare import augmentation
 from intarsia.training.recipe import load
 
 HERE = [name for name in names() if not name.startswith("shapes/")]  # those are trained by the demo and by benchmarks
@@ -57,6 +63,73 @@ def test_a_packaged_recipe_trains(name: str, tmp_path: Path) -> None:
     tree = {key: part for key, part in tree.items() if key not in ("data", "labels")}
     last = intarsia.train(tree, *small, data=data, out=tmp_path, quiet=True)
     assert intarsia.checkpoint.load(last).labels.names == labels.names
+
+
+def _places(shared_data: Path, made: Path) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """For the data set of each recipe: a folder with some of it, and what of the recipe does not hold there."""
+    nyu, panoptic, scene = made / "nyu", made / "coco", made / "scene"
+    for folder in (
+        nyu,
+        panoptic / "annotations",
+        scene / "images",
+        scene / "annotations",
+        made / "own/images",
+        made / "own/masks",
+    ):
+        folder.mkdir(parents=True)
+    home = shared_data / "nyuv2_1/DATA/NYUDepthv2"
+    for part in ("RGB", "Label", "Depth"):
+        (nyu / part).symlink_to(home / part)
+    for split in ("train", "test"):
+        (nyu / f"{split}.txt").write_text("0")
+    real = shared_data / "panopticapi_sample"
+    told = json.loads((real / "panoptic_coco_categories.json").read_text())
+    tree = json.loads((real / "sample_data/panoptic_examples.json").read_text())
+    for split in ("train2017", "val2017"):
+        (panoptic / split).symlink_to(real / "sample_data/input_images")
+        (panoptic / f"annotations/panoptic_{split}").symlink_to(real / "sample_data/panoptic_examples")
+        (panoptic / f"annotations/panoptic_{split}.json").write_text(json.dumps({**tree, "categories": told}))
+    for part in ("images", "annotations"):
+        for split in ("training", "validation"):
+            (scene / part / split).symlink_to(shared_data / "ade20k_scene3/sampleData" / part)
+    for n in range(6):
+        Image.new("RGB", (90 + n, 80), (40 * n, 90, 200)).save(made / f"own/images/{n}.png")
+        mask = np.zeros((80, 90 + n), np.uint8)
+        mask[20:60, 10 : 50 + n] = 1
+        Image.fromarray(mask).save(made / f"own/masks/{n}.png")
+    streets = shared_data / "mmseg_fixtures/tests/data/pseudo_cityscapes_dataset"
+    return {
+        "ade20k/fpn_gpu": (scene, ()),
+        "ade20k/many_classes": (shared_data / "ade20k_full3/dataset", ("data.val=null",)),
+        "camvid": (shared_data / "camvid", ()),
+        "cityscapes": (streets, ("data.train=val",)),
+        "coco": (panoptic, ()),
+        "covid_cxr": (shared_data / "covid_cxr_multilabel", ()),
+        "nuclei": (shared_data / "dsb2018_110", ()),
+        "nyu": (nyu, ()),
+        "own": (made / "own", ()),
+        "vessels": (shared_data / "drive", ("data.val=null",)),
+        "voc": (shared_data / "voc2012_sample", ()),
+    }
+
+
+def test_a_packaged_recipe_reads_its_own_data_and_changes_them(shared_data: Path, tmp_path: Path) -> None:
+    """With the options it has of the data set, on some real pictures of it: a sample of the crop, of classes that it knows."""
+    places = _places(shared_data, tmp_path)
+    for name in HERE:
+        root, other = places.get(name) or places[name.partition("/")[0]]
+        recipe = load(name, [f"data.root={root}", *other])
+        assert recipe.data is not None
+        train, val = opened(recipe.data, LabelSpace.from_dict(recipe.labels.model_dump()) if recipe.labels else None)
+        assert len(train) and (val is None or len(val)), name
+        change = augmentation(recipe, train.labels)
+        sample = change(train[0], np.random.default_rng(0))
+        assert tuple(sample.labels.shape) == recipe.augment.crop, name
+        known = {*range(train.labels.num_classes), train.labels.ignore_index}
+        assert set(sample.labels.unique().tolist()) <= known, name
+        assert (sample.planes is None) == (not train.labels.planes), name
+        assert len(sample.image) == (4 if name == "nyu/rgbd" else 3), name
+        assert name != "coco/panoptic_gpu" or sample.objects is not None
 
 
 def test_what_the_ablation_changes_is_a_recipe(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

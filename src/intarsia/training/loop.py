@@ -151,8 +151,7 @@ def train(
                 precision = (
                     run.recipe.train.precision if run.recipe.train.precision != "auto" else run.predictor.precision
                 )
-                why = explained(out, recent.of(error.names), run.model, precision) if run.fabric.is_global_zero else ""
-                raise TrainingError(f"{error}{why}") from None
+                raise TrainingError(f"{error}{explained(out, recent.of(error.names), run.model, precision)}") from None
             except RuntimeError as error:
                 if run.fabric.world_size == 1 or not another_ended(error):
                     raise
