@@ -12,7 +12,7 @@ FAMILIES = [
     "vgg11",  # begins at stride 1, drops odd rows, fails below 32 pixels
     "convnext_atto",  # begins at stride 4
     "swin_tiny_patch4_window7_224",  # channels last, patches of 4
-    "hrnet_w18_small",  # four branches, sizes of 32
+    "hrnet_w18_small",  # four branches
     "pvt_v2_b0",  # fails below 32 pixels only
 ]
 

@@ -33,6 +33,17 @@ def test_padding_happens_only_where_it_is_needed() -> None:
 
 
 @torch.no_grad()
+def test_an_hrnet_is_not_padded_and_is_timms_where_32_divides_the_sides() -> None:
+    encoder = Encoder("hrnet_w18_small").eval()
+    assert (encoder.minimum, encoder.multiple) == (1, 1)
+    peer = timm.create_model("hrnet_w18_small", features_only=True, feature_location="", out_indices=(1, 2, 3, 4))
+    peer.load_state_dict(encoder.body.state_dict(), strict=False)  # theirs keeps the stem's feature apart
+    image = torch.randn(1, 3, 64, 96)
+    for ours, theirs in zip(encoder(image), peer.eval()(image), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@torch.no_grad()
 def test_padding_repeats_the_border() -> None:
     encoder = Encoder("vgg11", levels=(2,)).eval()
     image = torch.randn(1, 3, 6, 4)

@@ -20,6 +20,7 @@ from ..blocks.resize import crop
 from ..blocks.sizes import larger
 from ..errors import EncoderError, nearest
 from .dilate import dilate_densenet, dilate_lost_strides
+from .hrnet import exchange_at_any_size
 from .mix_transformer import SIZES, mix_transformer
 from .resnext import WIDEST, widest_resnext
 from .sections import CUTS, Sections, cut_network
@@ -38,7 +39,7 @@ class Encoder(nn.Module):
 
     Each feature has the size ceil(H / stride) x ceil(W / stride), for an image of any size: backbones that fail on
     small or odd sizes, or drop the last rows there, get the image padded by repeating its border, and the padding's
-    features are cut off again. ResNets, EfficientNets and their like are never padded.
+    features are cut off again. ResNets, HRNets, EfficientNets and their like are never padded.
 
     Args:
         name: any timm model that yields a feature pyramid, such as "resnet50" or "convnext_tiny"; "mit_b0" to "mit_b5", the
@@ -179,6 +180,8 @@ def _create(name: str, indices: tuple[int, ...] | None, output_stride: int, in_c
         body = imported_timm().create_model(
             name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options
         )
+        if name.startswith("hrnet"):
+            return exchange_at_any_size(body)
         return dilate_densenet(body, output_stride) if dense else body
     except (TypeError, AssertionError) as error:
         if output_stride == 32:

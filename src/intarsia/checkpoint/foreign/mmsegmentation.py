@@ -138,7 +138,7 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
                   if k in tensors), None)  # fmt: skip
     if kind is None or score is None or not any(key.startswith("backbone.") for key in tensors):
         return None
-    encoder, rows, first = _backbone(kind, tensors)
+    encoder, rows, first = backbone(kind.peer, tensors)
     model = kind.model
     options: dict[str, Any] = {"encoder": encoder, **_options(model, tensors)}
     side = "auxiliary" in options and bool(options["auxiliary"])
@@ -183,11 +183,12 @@ def _options(model: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         case "interpolated_ocr":
             return {
                 **options,
+                "doubled": True,
                 "channels": width("1.bottleneck.conv"),
                 "width": width("1.object_context_block.value_project.conv"),
             }
         case "interpolated_hrnet":
-            return options
+            return {**options, "doubled": True}
         case "mmseg_fcn":
             return {**options, "channels": width("conv_cat.conv"), "auxiliary": side in tensors}
         case "mmseg_pspnet":
@@ -202,8 +203,11 @@ def _options(model: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _backbone(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[str, Sequence[Row], Tensor]:
-    """The encoder's name, the rows of its tensors, and its first kernel."""
+def backbone(peer: str, tensors: Mapping[str, Tensor]) -> tuple[str, Sequence[Row], Tensor]:
+    """The encoder's name, the rows of its tensors, and its first kernel.
+
+    Raises: CheckpointError for one that is not known here, which names `peer`, the network.
+    """
     if "backbone.stage4.0.branches.0.0.conv1.weight" in tensors:
         width = len(tensors["backbone.stage4.0.branches.0.0.conv1.weight"])
         blocks = len(numbers(tensors, "backbone.stage4.0.branches.0.{n}.conv1.weight"))
@@ -225,7 +229,7 @@ def _backbone(kind: Kind, tensors: Mapping[str, Tensor]) -> tuple[str, Sequence[
     elif name := resnet(tensors, "backbone.") or "":
         return name, [("backbone.*", f"{BODY}*")], tensors["backbone.conv1.weight"]
     raise CheckpointError(
-        f"mmsegmentation's {kind.peer} on a backbone that is not known here; known are ResNet-50, 101 and 152 (v1b and v1c), "
+        f"mmsegmentation's {peer} on a backbone that is not known here; known are ResNet-50, 101 and 152 (v1b and v1c), "
         "HRNet and ConvNeXt"
     )
 

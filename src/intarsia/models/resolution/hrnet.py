@@ -12,8 +12,8 @@ branches exchange what they have, again and again. HRNetV2 reads all four: enlar
                                      ` stage 3 - stage 4 - c4 - enlarge --|
                                                ` stage 4 - c5 - enlarge --'
 
-Departures from the paper: inside the encoder, which is timm's, coarse branches are enlarged by repetition where the
-paper interpolates; images are padded to a multiple of 32.
+Departures from the paper: inside the encoder, whose parts are timm's, coarse branches are enlarged by repetition where
+the paper interpolates.
 
 Compared with HRNet/HRNet-Semantic-Segmentation seg_hrnet.py: whole network, W18; difference 0 with repeated pixels
 inside the encoder; W48 65,858,659 : 65,859,379 (docs/faithfulness.md).

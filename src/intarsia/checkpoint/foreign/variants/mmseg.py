@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ....blocks.atrous import AtrousPyramid
 from ....blocks.conv import ConvNormAct, PixelClassifier
 from ....blocks.pooling import PyramidPooling
-from ....encoders import Encoder, dilate_stage
+from ....blocks.resize import Resize
+from ....encoders import Encoder, Exchange, dilate_stage
 from ....models.attention.ocr import OCR
 from ....models.context.deeplabv3 import DeepLabV3
 from ....models.context.deeplabv3plus import DeepLabV3Plus
@@ -183,17 +184,20 @@ def interpolated_hrnet(
     encoder: str = "hrnet_w48",
     in_channels: int = 3,
     align_corners: bool = False,
+    doubled: bool = False,
     pretrained: bool = False,
 ) -> HRNet:
     """HRNet as its authors and mmsegmentation have it: coarse branches are interpolated when they advise finer ones.
 
     Args:
         align_corners: maps are enlarged so that their corners meet.
+        doubled: inside, maps are doubled before they take the size of a finer branch, and their corners never meet, as
+            mmsegmentation has it; it matters where 32 does not divide the image's sides.
     """
     network = HRNet(
         num_classes, encoder=encoder, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
     )
-    interpolate(network.encoder, align_corners)
+    interpolate(network.encoder, align_corners, doubled)
     return network
 
 
@@ -205,6 +209,7 @@ def interpolated_ocr(
     channels: int = 512,
     width: int = 256,
     align_corners: bool = False,
+    doubled: bool = False,
     pretrained: bool = False,
 ) -> OCR:
     """OCR on an HRNet as its authors and mmsegmentation have it: coarse branches are interpolated inside.
@@ -213,19 +218,22 @@ def interpolated_ocr(
         channels: width of the pixels' features.
         width: of queries, keys and values.
         align_corners: maps are enlarged so that their corners meet.
+        doubled: as for `interpolated_hrnet`.
     """
     network = OCR(
         num_classes, encoder=encoder, in_channels=in_channels, channels=channels, width=width, pretrained=pretrained
     )
-    interpolate(network.encoder, align_corners)
-    return corners_meet(network) if align_corners else network
+    network = corners_meet(network) if align_corners else network
+    interpolate(network.encoder, align_corners, doubled)
+    return network
 
 
-def interpolate(encoder: nn.Module, align_corners: bool) -> None:
+def interpolate(encoder: nn.Module, align_corners: bool, doubled: bool = False) -> None:
     """Let an HRNet's branches be enlarged bilinearly where timm repeats pixels."""
     for module in encoder.modules():
-        if isinstance(module, nn.Upsample):
-            module.mode, module.align_corners = "bilinear", align_corners
+        if isinstance(module, Exchange):
+            module.enlarge = Resize(align_corners=align_corners and not doubled)
+            module.doubled = "bilinear" if doubled else ""
 
 
 def _encoder(name: str, levels: tuple[int, ...], stride: int, in_channels: int, pretrained: bool) -> Encoder:
