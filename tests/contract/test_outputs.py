@@ -131,7 +131,9 @@ def truth(height: int = 64, width: int = 96) -> Batch:
     depth[:, -3:] = float("nan")
     tags = torch.zeros(2, K, dtype=torch.bool)
     tags[0, 2] = tags[1, 4] = True
-    return Batch(picture(2, 3, height, width), labels, ("a", "b"), objects=objects, depth=depth, tags=tags)
+    before = objects.roll((2, 3), (1, 2))  # one frame before
+    images = picture(2, 3, height, width)
+    return Batch(images, labels, ("a", "b"), objects=objects, depth=depth, tags=tags, previous=before)
 
 
 def trained(network: nn.Module, batch: Batch) -> Any:

@@ -86,6 +86,8 @@ PINNED: dict[str, tuple[float, float, int]] = {
     "exfuse": (-57.563, 528.577, 172),
     "fcn_resnet": (1802.75, 2507.36, 140),
     "panoptic_deeplab": (8670.82, 21463.8, 440),
+    "motion_deeplab": (6986.31, 27227.3, 288),
+    "vip_deeplab": (316738, 330717, 384),
     "maskformer": (-808.761, 815.924, 100),
     "classifier": (0.138259, 0.352601, 80),
     "vgg_classifier": (0.127455, 0.334293, 54),

@@ -112,6 +112,29 @@ class Foreign(Protocol):
     def holds(self) -> str: ...
 
 
+class Shot(NamedTuple):
+    """Which video a sample is a frame of, and which of several cameras took it."""
+
+    video: str
+    camera: str = ""  # "" where there is one
+
+
+@runtime_checkable
+class Moving(Protocol):
+    """A data set of videos: its samples are frames, those of one video and camera in the order of time."""
+
+    @property
+    def shots(self) -> Sequence[Shot]: ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A data set of several cameras that knows which of their pixels show the same place."""
+
+    def cells(self, index: int, /) -> Any:
+        """Number the places that the pixels of a sample show, [H, W] int64; -1 where no other camera could see it."""
+
+
 class Fault(NamedTuple):
     """One annotation that cannot be used; without `annotation` a picture, or a file, with all that was drawn on it."""
 
@@ -207,6 +230,25 @@ def names_of(dataset: object) -> list[str]:
         names = names_of(dataset.dataset)
         return [names[n] for n in dataset.indices] if names else []
     return list(dataset.files) if isinstance(dataset, Listed) else []
+
+
+def shots_of(dataset: object) -> list[Shot]:
+    """The video and camera of each sample of a data set of videos; none where it is none."""
+    if isinstance(dataset, Moving):
+        return list(dataset.shots)
+    if isinstance(dataset, Part):
+        shots = shots_of(dataset.dataset)
+        return [shots[n] for n in dataset.indices] if shots else []
+    return shots_of(dataset.dataset) if isinstance(dataset, Wrapping) else []
+
+
+def cells_of(dataset: object, index: int) -> Any:
+    """The places that the pixels of a sample show, as `Calibrated` has them; None where the data set does not know."""
+    if isinstance(dataset, Calibrated):
+        return dataset.cells(index)
+    if isinstance(dataset, Part):
+        return cells_of(dataset.dataset, int(dataset.indices[index]))
+    return cells_of(dataset.dataset, index) if isinstance(dataset, Wrapping) else None
 
 
 def place_of(dataset: object, index: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError, LabelError
 from ..labels import IGNORE, LabelSpace
 from ..structures import Sample
-from .dataset import Fault, Notes
+from .dataset import Fault, Notes, Shot
 from .files.codecs import raw_of, read_image
 from .files.npy import load, planes_of, whole
 from .things import only_things, thing_rows
@@ -68,6 +68,8 @@ class Pairs:
         faults: annotations that cannot be used, and are not in what `decode` gives.
         channels: 1, 3 or 4: read every image as gray, RGB or RGBA where that loses nothing; None: as it is.
         tags: the numbers of the classes that each image has as a whole, by the pair's name; None: nothing is known of that.
+        shots: the video and camera of each item; none where they are no frames of videos.
+        centers: draw a heatmap of the centers of the objects of the frame before, as one more channel of the image.
 
     Raises: DataError when there are no pairs, or two of them share a name.
     """
@@ -87,12 +89,14 @@ class Pairs:
         faults: Sequence[Fault] = (),
         channels: int | None = None,
         tags: Mapping[str, Sequence[int]] | None = None,
+        shots: Sequence[Shot] = (),
+        centers: bool = False,
     ) -> None:
         self.items, self.labels, self.name, self.split = tuple(items), labels, name, split
         self.image_hook, self.mask_hook = image, decode
         self.inferred, self.channels, self.remarks = inferred, channels, tuple(remarks)
         self.faults = tuple(faults)
-        self.tags = tags
+        self.tags, self.shots, self.centers = tags, tuple(shots), centers
         self.unmatched = tuple(unmatched[0]), tuple(unmatched[1])
         if not self.items:
             raise DataError(f"{name}: split {split!r} holds no pairs of image and mask")
@@ -151,6 +155,7 @@ class Pairs:
 
         picture = as_tensor(image).permute(2, 0, 1)
         if raw is None:
+            picture = self._with_heat(picture, None)
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
             empty = torch.zeros((self.labels.num_classes, *image.shape[:2]), dtype=torch.bool)
             planes_of_none = empty if self.labels.planes and self.tags is None else None
@@ -170,7 +175,7 @@ class Pairs:
         except LabelError as error:
             raise LabelError(f"{self.place(item)}: {error}") from None
         return Sample(
-            picture,
+            self._with_heat(picture, previous),
             as_tensor(labels),
             item.name,
             _tensor(objects),
@@ -209,6 +214,14 @@ class Pairs:
         kinds = (raw.kinds if self.labels.planes else self.labels.encode(raw.kinds)).astype(np.int64)
         masks, kinds, objects = thing_rows(masks, kinds, self.labels, objects)
         return objects, masks, kinds
+
+    def _with_heat(self, picture: torch.Tensor, previous: np.ndarray | None) -> torch.Tensor:
+        """The image, with the heatmap of the centers of the frame before where that is asked for."""
+        if not self.centers:
+            return picture
+        from .clips import with_heat
+
+        return with_heat(picture, previous)
 
     def _before(self, item: Pair, raw: Raw) -> np.ndarray | None:
         """The object numbers of the frame before, [H, W] int32."""

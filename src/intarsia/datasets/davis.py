@@ -18,11 +18,12 @@ import numpy as np
 from ..data.files.codecs import decode_mask
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.things import with_things
+from ..data.videos import Previous
 from ..documents import read_text
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from ..naming import climbs
-from .frames import followed
+from .frames import check_whole, followed, read_frame, shots_by
 
 LABELS = LabelSpace(
     ("background", "object"), ((0, 0, 0), (128, 0, 0)), {0: "background", "1..254": "object", 255: "object"}
@@ -31,14 +32,15 @@ LABELS = LabelSpace(
 
 def davis(
     root: str | Path, split: str, *, labels: LabelSpace | None = None, year: Literal[2016, 2017] = 2017, resolution: str = "480p",
-    previous: bool = False,
+    previous: Previous = False,
 ) -> Pairs:  # fmt: skip
     """DAVIS, frame by frame, with object numbers.
 
     Args:
         split: a list in ImageSets/<year>, such as "train" or "val"; "all" for every sequence that is there.
         resolution: folder below JPEGImages and Annotations.
-        previous: the objects of the frame before as well (`Sample.previous`).
+        previous: the objects of the frame before as well (`Sample.previous`); frame: its pixels too, as further channels of
+            the image; centers: these, and a heatmap of the centers of its objects.
     """
     root = _home(root)
     frames, masks = root / "JPEGImages" / resolution, root / "Annotations" / resolution
@@ -66,10 +68,19 @@ def davis(
             mask = masks / sequence / f"{frame.stem}.png"
             items.append(Pair(f"{sequence}/{frame.stem}", frame, mask if mask.is_file() else None))
     space = with_things(labels or LABELS, ("object",))
+    shots = shots_by(items, _sequence)
     if not previous:
-        return Pairs(items, space, name="davis", split=split, decode=_decode)
-    items, decode = followed(items, _decode, "davis", lambda item: item.image.parent.name)
-    return Pairs(items, space, name="davis", split=split, decode=decode)
+        return Pairs(items, space, name="davis", split=split, decode=_decode, shots=shots)
+    check_whole(items, _sequence)
+    read = read_frame if isinstance(previous, str) else None
+    items, decode, image = followed(items, _decode, "davis", _sequence, read)
+    return Pairs(
+        items, space, name="davis", split=split, image=image, decode=decode, shots=shots, centers=previous == "centers"
+    )
+
+
+def _sequence(item: Pair) -> str:
+    return item.image.parent.name
 
 
 def splits(root: str | Path, *, year: int = 2017) -> tuple[str, ...]:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..data.dataset import Shot
+from ..data.files.codecs import read_image
 from ..data.pairs import Pair, Raw
+from ..data.videos import check_numbers
 from ..errors import DataError
 
 
@@ -26,9 +29,56 @@ class Followed:
         return raw._replace(before=raw._replace(objects=np.zeros(raw.classes.shape, np.int32)))
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Reads a frame and the frame before, whose channels come behind its own; the first of a video is its own frame before."""
+
+    name: str  # of the data set, which says how images are read
+    read: Callable[[Pair], np.ndarray] = field(repr=False)
+    before: Mapping[str, Pair | None] = field(repr=False)
+
+    def __call__(self, item: Pair) -> np.ndarray:
+        image = self.read(item)
+        last = self.before[item.name]
+        other = image if last is None else self.read(last)
+        if other.shape != image.shape:
+            assert last is not None
+            raise DataError(
+                f"{item.image} and {last.image}, the frame before, are of {list(image.shape)} and {list(other.shape)} (height, "
+                "width, channels); the frames of a video have one size"
+            )
+        return np.concatenate([image, other], axis=2)
+
+
+def read_frame(item: Pair) -> np.ndarray:
+    """Read the image of a frame from its file, [H, W, C]."""
+    return read_image(item.image)
+
+
+def shots_by(items: Sequence[Pair], video: Callable[[Pair], str]) -> list[Shot]:
+    """Say which video each frame is of."""
+    return [Shot(video(item)) for item in items]
+
+
+def check_whole(items: Sequence[Pair], video: Callable[[Pair], str]) -> None:
+    """See that no video lacks a frame between two others.
+
+    Raises: DataError.
+    """
+    names: dict[str, list[str]] = {}
+    for item in items:
+        names.setdefault(video(item), []).append(item.image.name)
+    for one, frames in names.items():
+        check_numbers(frames, one)
+
+
 def followed(
-    items: Sequence[Pair], decode: Callable[[Pair], Raw], name: str, video: Callable[[Pair], str]
-) -> tuple[list[Pair], Followed]:
+    items: Sequence[Pair],
+    decode: Callable[[Pair], Raw],
+    name: str,
+    video: Callable[[Pair], str],
+    read: Callable[[Pair], np.ndarray] | None = None,
+) -> tuple[list[Pair], Followed, Seen | None]:
     """Let each frame know the one before.
 
     Args:
@@ -36,8 +86,10 @@ def followed(
         decode: gives the same number to the same object in all frames of a video.
         name: of the data set.
         video: which one a frame is of.
+        read: reads the image of a frame, where the frame before is seen as well.
 
-    Returns: the items, which are read from the mask before as well, and what decodes them.
+    Returns: the items, which are read from the files of the frame before as well; what decodes them; and what reads their
+        images, None where only the objects of the frame before are known.
 
     Raises: DataError for a labeled frame after one without a mask.
     """
@@ -52,5 +104,8 @@ def followed(
                 "data.previous out"
             )
         before[item.name] = last
-        known.append(item.also(last.mask) if item.mask is not None and last is not None and last.mask else item)
-    return known, Followed(name, decode, before)
+        more = [] if last is None or read is None else [last.image]
+        if item.mask is not None and last is not None and last.mask:
+            more.append(last.mask)
+        known.append(item.also(*more) if more else item)
+    return known, Followed(name, decode, before), None if read is None else Seen(name, read, before)

@@ -13,10 +13,11 @@ import numpy as np
 from ..data.files.id_maps import read_rgb
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.things import with_things
+from ..data.videos import Previous
 from ..errors import DataError
 from ..labels import LabelSpace
 from .cityscapes import NAMES, TRAIN_IDS
-from .frames import followed
+from .frames import check_whole, followed, read_frame, shots_by
 from .release import one_of, top
 
 THINGS = ("person", "car")
@@ -24,14 +25,15 @@ TREE = """    images/{train,val,test}/SEQUENCE/FRAME.png
     panoptic_maps/{train,val}/SEQUENCE/FRAME.png"""
 
 
-def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None, previous: bool = False) -> Pairs:
+def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None, previous: Previous = False) -> Pairs:
     """KITTI-STEP, frame by frame in the order of time; people and cars are numbered.
 
     Args:
         split: "train" (12 drives) or "val" (9).
         labels: another meaning of the 19 train ids.
         previous: the objects of the frame before as well (`Sample.previous`); an object then has one number in all of its
-            drive, and not 1, 2, ... in each frame.
+            drive, and not 1, 2, ... in each frame. frame: its pixels as well, as further channels of the image; centers:
+            these, and a heatmap of the centers of its objects.
     """
     root = top(root, ("images", "panoptic_maps"), TREE)
     one_of(split, splits(root), root, TREE)
@@ -42,15 +44,25 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
             raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below", TREE)
         items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
     space = with_things(labels or TRAIN_IDS, THINGS)
+    shots = shots_by(items, _drive)
     if not previous:
-        return Pairs(items, space, name="kitti_step", split=split, decode=_decode)
-    items, decode = followed(items, _tracks, "kitti_step", lambda item: item.image.parent.name)
-    return Pairs(items, space, name="kitti_step", split=split, decode=decode)
+        return Pairs(items, space, name="kitti_step", split=split, decode=_decode, shots=shots)
+    check_whole(items, _drive)
+    read = read_frame if isinstance(previous, str) else None
+    items, decode, image = followed(items, _tracks, "kitti_step", _drive, read)
+    return Pairs(
+        items, space, name="kitti_step", split=split, image=image, decode=decode, shots=shots,
+        centers=previous == "centers",
+    )  # fmt: skip
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
     """The splits that have panoptic maps."""
     return tuple(s for s in ("train", "val") if (Path(root) / "panoptic_maps" / s).is_dir())
+
+
+def _drive(item: Pair) -> str:
+    return item.image.parent.name
 
 
 def _decode(item: Pair) -> Raw:

@@ -25,7 +25,9 @@ LISTED: dict[str, Listed] = {
     ),
     "class_folders": Listed("pictures in a folder for each class", ("holdout", "channels")),
     "panoptic": Listed("your own panoptic masks: PNG and JSON in COCO's format", ("file", "holdout")),
-    "shapes": Listed("scenes drawn on the fly", ("size", "count", "objects", "overlaps", "planes")),
+    "shapes": Listed(
+        "scenes drawn on the fly", ("size", "count", "objects", "overlaps", "planes", "frames", "cameras", "previous")
+    ),
     "camvid": Listed("CamVid: frames from a car in Cambridge, 11 or 32 classes", ("classes",)),
     "voc": Listed("PASCAL VOC 2012, 20 classes and background; or anything in its layout", ("masks", "objects")),
     "drive": Listed("DRIVE: vessels of the retina", ("observer",)),

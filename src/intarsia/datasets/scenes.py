@@ -18,6 +18,7 @@ CLEAR = 30.0  # meters at which nothing but haze is left; it grows evenly with d
 HAZE = np.array([205, 208, 212], np.float32)
 LEAST = 0.45  # share of its pixels that is seen of every thing
 WEAVES = {"disk": "checks", "square": "stripes", "triangle": "plain", "ring": "plain"}
+CLASHING = 9  # things whose colors a further one keeps away from; more colors than that find no room
 _CLUSTERS = ((2, 2, 1, 1), (2, 2, 2), (3, 2, 1, 1))
 
 
@@ -50,7 +51,33 @@ def scene(dice: Dice, size: int, *, glass: bool = False) -> Scene:
         glass: what lies behind a thing shines through it, so that the masks with all pixels can be seen.
     """
     y, x = np.meshgrid(*[np.arange(size, dtype=np.float32)] * 2, indexing="ij")
-    things, masks, objects = _placed(dice, x, y)
+    return painted(dice, *placed(dice, x, y), glass=glass)
+
+
+def painted(
+    dice: Dice,
+    things: list[Thing],
+    masks: np.ndarray,
+    objects: np.ndarray,
+    *,
+    glass: bool = False,
+    starts: list[Thing] | None = None,
+    grain: Dice | None = None,
+) -> Scene:
+    """Paint things that are in their places.
+
+    Args:
+        dice: draws colors, weaves, light and floor.
+        things: far ones first.
+        masks: [M, H, W] bool, all pixels of each thing within the picture.
+        objects: [H, W] what is seen of them, numbers from 1.
+        glass: what lies behind a thing shines through it.
+        starts: where the things were when their weaves were laid on them, which move along; None: they are there.
+        grain: draws the noise of the picture, where that is another in each frame of a video.
+    """
+    height, width = objects.shape
+    size = height
+    y, x = np.meshgrid(np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32), indexing="ij")
     near, far = dice.uniform(*NEAR), dice.uniform(*FAR)
     rise = y / np.float32(size)  # a floor's inverse distance falls evenly from the bottom to the top
     depth = 1 / (rise / np.float32(near) + (1 - rise) / np.float32(far))
@@ -59,16 +86,17 @@ def scene(dice: Dice, size: int, *, glass: bool = False) -> Scene:
     a, b = dice.direction()
     slope = np.float32(dice.uniform(0.0, 0.2) * 2 / size)
     light = 1 + slope * ((x - np.float32(size / 2)) * np.float32(a) + (y - np.float32(size / 2)) * np.float32(b))
-    for number, (thing, mask) in enumerate(zip(things, masks, strict=True), 1):
-        rows, columns = y[mask], x[mask]
-        color = tint(dice, colors, dark=True)
+    for number, (thing, start, mask) in enumerate(zip(things, starts or things, masks, strict=True), 1):
+        rows, columns = y[mask] - np.float32(thing.y - start.y), x[mask] - np.float32(thing.x - start.x)
+        color = tint(dice, colors[-CLASHING:], dark=True)
+        colors.append(color)
         woven = fabric(dice, columns, rows, 5 * thing.radius, color, WEAVES[KINDS[thing.kind]])
         meters = np.float32(METERS * size / thing.radius)
         woven = _hazy(woven * light[mask][:, None], np.full(len(rows), meters, np.float32))
         behind = np.asarray(masks[: number - 1, mask].any(axis=0) if glass else np.zeros(len(rows), bool))
         image[mask] = np.where(behind[:, None], (woven + image[mask]) / 2, woven)
         depth[mask] = meters
-    image = image + dice.noise(size, size, 3) * np.float32(dice.uniform(0.01, 0.03))
+    image = image + (grain or dice).noise(height, width, 3) * np.float32(dice.uniform(0.01, 0.03))
     kinds = np.array([1 + thing.kind for thing in things], np.int64)
     classes = np.concatenate([[0], kinds]).astype(np.uint8)[objects]
     return Scene(np.clip(image, 0, 255).astype(np.uint8), classes, objects, depth, masks, kinds)
@@ -80,14 +108,14 @@ def _hazy(color: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return color * clear + HAZE * (1 - clear)
 
 
-def _placed(dice: Dice, x: np.ndarray, y: np.ndarray) -> tuple[list[Thing], np.ndarray, np.ndarray]:
+def placed(dice: Dice, x: np.ndarray, y: np.ndarray) -> tuple[list[Thing], np.ndarray, np.ndarray]:
     """Things, far ones first, the masks [M, H, W] of all their pixels, and the map [H, W] of what is seen of them.
 
     Drawn again until each thing is seen well, and a third of them at least are partly covered.
     """
     while True:
         things = sorted(_clusters(dice, len(x)), key=lambda thing: thing.radius)
-        masks = np.stack([_covers(thing, x, y) for thing in things])
+        masks = np.stack([covers(thing, x, y) for thing in things])
         objects = np.zeros(x.shape, np.int32)
         for number, mask in enumerate(masks, 1):
             objects[mask] = number
@@ -118,7 +146,7 @@ def _clusters(dice: Dice, size: int) -> list[Thing]:
     return things
 
 
-def _covers(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def covers(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return outline(
         KINDS[thing.kind], x - np.float32(thing.x), y - np.float32(thing.y), np.float32(thing.radius), thing.turned
     )

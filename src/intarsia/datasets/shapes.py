@@ -5,7 +5,7 @@ background too, draw their colors from the same distribution, under a slope of l
 nothing about its class. Pixels on a border between two things are ignored, as in PASCAL VOC.
 
 With `objects`, `overlaps` or `planes` the scenes are those of scenes.py: six things or more, in clusters of one class, at
-distances that size and haze show; every pixel counts.
+distances that size and haze show; every pixel counts. With `frames` or `cameras` these things move (moving_shapes.py).
 
 A scene depends on (version, size, split, index) and nothing else, on any machine; see brush.py.
 """
@@ -13,15 +13,18 @@ A scene depends on (version, size, split, index) and nothing else, on any machin
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..data.things import thing_rows, with_things
+from ..data.videos import Previous
 from ..errors import DataError, nearest
 from ..labels import LabelSpace
 from ..limits import check_pixels
 from ..structures import Sample
 from .brush import KINDS, Dice, fabric, outline, tint
+from .moving_shapes import MovingShapes
 from .scenes import Scene, scene
 
 VERSION = 1  # of the drawings: changes whenever a single pixel does
@@ -44,18 +47,25 @@ def shapes(
     objects: bool = False,
     overlaps: bool = False,
     planes: bool = False,
-) -> Shapes:
+    frames: int = 1,
+    cameras: Literal[1, 5] = 1,
+    previous: Previous = False,
+) -> Shapes | MovingShapes:
     """The built-in set of drawn scenes; it needs no files and no root.
 
     Args:
         split: "train" or "val".
         labels: must name the same classes; their order and colors are the set's own.
         size: side of the scenes in pixels; the shapes grow with it.
-        count: number of scenes; 2000 for train and 100 for val when absent.
+        count: number of scenes, or of videos; when absent, as many as make 2000 pictures for train and 100 for val.
         objects: scenes of six or seven things, numbered, with the depth of each pixel in meters.
         overlaps: the same, of things of glass: each object keeps all of its pixels as a mask of its own beside.
         planes: the same things of glass as several labels a pixel: a plane for each of disk, square, triangle and ring,
             without background; also where `labels` has `planes`.
+        frames: of each video; with 2 or more the things of `objects` move, and an object has one number in all frames.
+        cameras: 5 look at parts of one wide scene that overlap by a quarter; an object has one number in all of them.
+        previous: of videos; true: the object numbers of the frame before (`Sample.previous`); frame: its pixels as well,
+            as further channels of the image; centers: these, and a heatmap of the centers of its objects.
     """
     if split not in COUNTS:
         raise DataError(f"shapes has no split {split!r}{nearest(split, COUNTS)}")
@@ -64,7 +74,15 @@ def shapes(
     check_pixels(size, size, "shapes")
     if count is not None and count < 1:
         raise DataError(f"{count} scenes make no data set; choose a count of 1 or more")
-    space = _space(labels, objects or overlaps, planes)
+    moving = frames != 1 or cameras != 1
+    space = _space(labels, objects or overlaps or moving, planes)
+    if moving:
+        if overlaps:
+            raise DataError("videos show things that cover each other; leave out overlaps, or frames and cameras")
+        count = max(1, COUNTS[split] // max(1, frames * cameras)) if count is None else count
+        return MovingShapes(list(COUNTS).index(split), split, size, count, space, frames, cameras, previous)
+    if previous:
+        raise DataError("previous is of videos, and these scenes stand still; set data.frames to 2 or more")
     shown = "planes" if space.planes else "overlaps" if overlaps else "objects" if objects else ""
     return Shapes(split, size, COUNTS[split] if count is None else count, space, shown)
 

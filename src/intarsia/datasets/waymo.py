@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.dataset import Shot
 from ..data.files.formats import embedded
 from ..data.pairs import Pair, Pairs, Raw
 from ..data.things import with_things
+from ..data.videos import Previous
 from ..errors import DataError, extra, nearest
 from ..labels import LabelSpace, parse_color
 from ..limits import check_decoded
@@ -69,7 +71,7 @@ class Place(NamedTuple):
 
 def waymo(
     root: str | Path, split: str, *, labels: LabelSpace | None = None, cameras: Sequence[str] = CAMERAS,
-    previous: bool = False,
+    previous: Previous = False,
 ) -> Pairs:  # fmt: skip
     """The labeled images of Waymo Open, version 2.
 
@@ -78,7 +80,8 @@ def waymo(
         labels: another meaning of the 29 types of `camera_segmentation.proto`.
         cameras: which of "front", "front_left", "front_right", "side_left" and "side_right".
         previous: the objects of the labeled frame before of the same camera as well (`Sample.previous`); an object then has
-            one number in all frames and cameras of its sequence, unless Waymo did not track it.
+            one number in all frames and cameras of its sequence, unless Waymo did not track it. frame: its pixels as well,
+            as further channels of the image; centers: these, and a heatmap of the centers of its objects.
     """
     cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
     for camera in cameras:
@@ -109,8 +112,13 @@ def waymo(
     read, space = partial(_image, images_of), with_things(labels or LABELS, THINGS)
     if not previous:
         return Pairs(items, space, name="waymo", split=split, image=read, decode=partial(_panoptic, masks_of))
-    items, decode = followed(items, partial(_tracks, masks_of), "waymo", partial(_video, masks_of))
-    return Pairs(items, space, name="waymo", split=split, image=read, decode=decode)
+    both = read if isinstance(previous, str) else None
+    items, decode, seen = followed(items, partial(_tracks, masks_of), "waymo", partial(_video, masks_of), both)
+    shots = [Shot(*masks_of[item.name].video.rsplit(" ", 1)) for item in items]
+    return Pairs(
+        items, space, name="waymo", split=split, image=seen or read, decode=decode, shots=shots,
+        centers=previous == "centers",
+    )  # fmt: skip
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

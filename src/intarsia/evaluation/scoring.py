@@ -14,17 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.dataset import Dataset, images_of, labels_of
+from ..data.dataset import Dataset, images_of, labels_of, shots_of
 from ..data.samples import as_sample
 from ..errors import DataError, LabelError, ModelError
 from ..inference import Predictor
+from ..inference.tracked import moves
 from ..labels import LabelSpace
 from ..metrics.protocols import ALL
 from ..metrics.protocols import protocol as named
 from ..report import Picture
 from ..structures import Answer, Output, Sample
 from .measures import chosen, with_objects
-from .tallies import TALLIES, Score, Wish
+from .tallies import TALLIES, Score, TrackTally, Wish
+from .videos import followed
 
 
 def score(
@@ -67,6 +69,14 @@ def score(
     again = lambda sample: predictor.run(sample.image[None])[0]  # noqa: E731
     wish = Wish(protocol, tuple(metrics), full, predictor.temperature, _Samples(dataset), again)
     tally, album = None, _Album(keep)
+    shots = shots_of(dataset)
+    if shots and not (metrics or full) and moves(predictor, as_sample(dataset[0], 0).image):
+        tally = TrackTally(space, wish)
+        for step in followed(predictor, dataset, shots, read_samples(dataset, readers)):
+            own = tally.update(step.sample, step.answer, step.shot, step.weights)
+            if album.wants(own):
+                album.keep(own, tally.picture(step.sample, step.answer, own))
+        return _done(tally, album, started)
     for samples in _batches(read_samples(dataset, readers), batch_size):
         try:
             images = torch.stack([sample.image for sample in samples])
@@ -80,10 +90,13 @@ def score(
             if album.wants(own):
                 album.keep(own, tally.picture(sample, answer, own))
         del samples, answers, output, sample, answer  # or they would stay while the next ones are read
-    assert tally is not None
+    return _done(tally, album, started)
+
+
+def _done(tally: Any, album: _Album, started: float) -> Score:
+    """What was counted, with the time that it took and the pictures that were kept."""
     worst, best = album.pages()
-    found: Any = tally.compute()
-    done: Score = replace(found, seconds=time.perf_counter() - started, worst=worst, best=best)
+    done: Score = replace(tally.compute(), seconds=time.perf_counter() - started, worst=worst, best=best)
     return done
 
 

@@ -1,4 +1,4 @@
-"""Files that hold several pictures: frames of GIF, APNG and WebP, pages of TIFF stacks, slices of NIfTI, frames of DICOM.
+"""Files that hold several pictures: frames of GIF, APNG, WebP and videos, pages of TIFFs, slices of NIfTI, frames of DICOM.
 
 Each is answered by itself and called NAME_0000, NAME_0001, ...; the slices of a volume are put together again in a label
 volume of the same place in space (`volumes/NAME.nii.gz`).
@@ -25,6 +25,7 @@ from .inputs import DICOM, VOLUMES
 from .writing import Made
 
 _MILLIMETER = 1000.0  # micrometers
+FILMS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")  # read and written with OpenCV
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 Range = tuple[float, float]
 
@@ -73,6 +74,9 @@ class Stack:
         self._lock = threading.Lock()
         self._file: Any = None
         self._values: Any = None
+        self._film: Any = None
+        self._at = 0  # the frame of a film that is decoded next
+        self.rate = 0.0  # frames a second of a film
         self._unread: set[int] = set()
         try:
             self.count = self._opened()
@@ -124,11 +128,47 @@ class Stack:
             if sizes := data.get("PixelSpacing"):
                 self.spacing = (float(sizes[0]) * _MILLIMETER, float(sizes[1]) * _MILLIMETER)
             return len(self._values)
+        if self.path.suffix.lower() in FILMS:
+            return self._opened_film()
         self._file = Image.open(self.path)
         check_pixels(self._file.width, self._file.height, self.path)
         return int(getattr(self._file, "n_frames", 1))
 
+    def _opened_film(self) -> int:
+        """Open a video file; the number of frames that it says it has."""
+        cv2: Any = extra("cv2", "video")
+        self._film = cv2.VideoCapture(str(self.path))
+        count, width, height, self.rate = (
+            self._film.get(what)
+            for what in (
+                cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS,
+            )
+        )  # fmt: skip
+        if not self._film.isOpened() or count < 1:
+            raise DataError(
+                f"{self.path}: no video that OpenCV can read; convert it, for instance to H.264 in an .mp4, or to a folder of "
+                "frames"
+            )
+        check_pixels(int(width), int(height), self.path)
+        return int(count)
+
+    def _film_pixels(self, number: int) -> np.ndarray:
+        """Decode a frame of a video file."""
+        cv2: Any = extra("cv2", "video")
+        if number != self._at:
+            self._film.set(cv2.CAP_PROP_POS_FRAMES, number)
+        read, pixels = self._film.read()
+        self._at = number + 1
+        if not read:
+            raise DataError(
+                f"{self.path}: frame {number} of {self.count} cannot be read; the video is cut off or damaged"
+            )
+        colors: np.ndarray = np.ascontiguousarray(pixels[..., ::-1])
+        return colors
+
     def _pixels(self, number: int) -> np.ndarray:
+        if self._film is not None:
+            return self._film_pixels(number)
         if self.affine is not None:
             values = np.squeeze(np.asanyarray(self._values)) if self._values.ndim > 3 else self._values
             return np.asarray(values[..., number]).T
@@ -175,7 +215,7 @@ def frames_of(path: Path, intensity: Range | None = None) -> list[Frame]:
     """
     if not path.is_file():
         return []
-    if not path.name.lower().endswith(VOLUMES) and not is_dicom(path) and not _several(path):
+    if not path.name.lower().endswith((*VOLUMES, *FILMS)) and not is_dicom(path) and not _several(path):
         return []
     stack = Stack(path, intensity)
     return [Frame(stack, number) for number in range(stack.count)]

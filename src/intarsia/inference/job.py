@@ -27,6 +27,7 @@ from ..metrics.image_matches import SURE
 from ..naming import key
 from ..output import Output
 from ..structures import Labels
+from .films import Films, film_files, step_file
 from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible
@@ -36,6 +37,7 @@ from .predictor import Predictor
 from .results import KINDS as RESULTS
 from .results import Gathered, expected, told_together
 from .servers import SERVERS, check_server
+from .tracked import follows, shots_of_files, stream
 from .uncertainty import uncertainty as uncertainty_of
 from .vectors import Vectors, place_of, write_vectors
 from .wanted import NO_VECTORS, Wanted, check_wanted
@@ -140,6 +142,9 @@ def predict(
     theirs = check_server(server, kind, predictor.labels).files(names) if server else []
     beyond = [isinstance(item, Path) and large.takes(item) for item in items]
     theirs += volume_files([item for item in items if isinstance(item, Frame)])
+    if follows(predictor) and not any(beyond):
+        shots_of_files(items)  # which refuses a video that lacks frames
+        theirs += film_files(dict(zip(names, items, strict=True)))
     if any(beyond):
         own = [name for name, large_one in zip(names, beyond, strict=True) if large_one]
         check_possible(predictor, wanted, large, Path(out), own)
@@ -232,7 +237,16 @@ def _write_all(
         submitted = nullcontext()
     frames = {name: path for name, path in zip(names, paths, strict=True) if isinstance(path, Frame)}
     volumes = Labeled(results, frames)
-    with results.growing(LINES) as record, Gathered(results, predictor.labels, ids) as whole, submitted as submit:
+    moving = follows(predictor) and not any(parts.beyond)
+    films: Any = nullcontext()
+    if moving:
+        films = Films(results, predictor.labels, dict(zip(names, paths, strict=True)), shots_of_files(paths))
+    with (
+        results.growing(LINES) as record,
+        Gathered(results, predictor.labels, ids) as whole,
+        submitted as submit,
+        films as film,
+    ):
 
         def note(line: dict[str, Any]) -> None:
             lines.append(line)
@@ -254,10 +268,18 @@ def _write_all(
                         {"image": str(path), **_write_large(predictor, path, names[len(lines)], results, wanted, parts)}
                     )
                 continue
-            for prediction in predictor.stream(several, workers=workers, failed=failed, probabilities=keep):
+            answered = (
+                stream(predictor, several, workers, failed)
+                if moving
+                else predictor.stream(several, workers=workers, failed=failed, probabilities=keep)
+            )
+            for prediction in answered:
                 # results and failures come in the order of the paths
                 path, name = paths[len(lines)], names[len(lines)]
-                line = {"image": str(path), **_write(prediction, name, results, wanted, (whole, submit, volumes))}
+                line = {
+                    "image": str(path),
+                    **_write(prediction, name, results, wanted, (whole, submit, volumes, film), film),
+                }
                 if prediction.note:
                     line["note"] = prediction.note
                 if wanted.uncertainty is not None:
@@ -284,7 +306,9 @@ def _write_large(
         return {"error": str(error)}
 
 
-def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, several: Several) -> dict[str, Any]:
+def _write(
+    prediction: Prediction, name: str, results: Output, wanted: Wanted, several: Several, film: Films | None
+) -> dict[str, Any]:
     """Write one picture's answer, overlay and probabilities; returns what its line says of them."""
     made = Made(prediction.answer, prediction.space, prediction.size, name, wanted.values, wanted.min_score)
     line = RESULTS[type(prediction.answer)].write(made, results)
@@ -296,8 +320,12 @@ def _write(prediction: Prediction, name: str, results: Output, wanted: Wanted, s
         spacing = wanted.vectors.spacing or prediction.spacing or spacing_of(prediction.path)
         line |= write_vectors([prediction.labels], place, prediction.space, wanted.vectors, spacing, results)
     overlay = f"overlays/{name}.png"
+    seen = prediction.overlay(wanted.alpha, wanted.clear, wanted.min_score)
     with results.file(overlay) as file:
-        prediction.overlay(wanted.alpha, wanted.clear, wanted.min_score).save(file)
+        seen.save(file)
+    if film is not None:
+        film.show(name, seen)
+        line["tracks"] = str(results.folder / step_file(name))
     if wanted.probabilities:
         sure = f"{PROBABLE}/{name}.{wanted.probabilities}"
         with results.file(sure) as file:

@@ -15,6 +15,7 @@ from ..metrics.image_matches import SURE
 from ..postprocess import VIEWS
 from ..structures import Labels
 from .results import expected
+from .tracked import follows
 from .uncertainty import KINDS
 from .vectors import Vectors, check_vectors
 
@@ -71,6 +72,10 @@ def check_wanted(predictor: Predictor, wanted: Wanted) -> None:
         raw_of(np.arange(predictor.labels.num_classes), predictor.labels)
     if wanted.vectors.asked and expected(predictor.task, predictor.labels) is not Labels:
         raise ModelError("polygons and measures are those of label maps, and this model answers with something else")
+    if (wanted.probabilities or wanted.uncertainty) and follows(predictor):
+        raise ModelError(
+            "probabilities and uncertainty are of single pictures, and this model follows objects through a video; leave them out"
+        )
     asked = "probabilities" if wanted.probabilities else "uncertainty" if wanted.uncertainty else ""
     if asked and predictor.returns is not None and predictor.returns not in VIEWS:
         raise ModelError(

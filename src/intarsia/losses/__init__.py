@@ -35,6 +35,7 @@ from .focal import Focal
 from .hard_pixels import HardCrossEntropy
 from .lovasz import LovaszHinge, LovaszSoftmax
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
+from .moving import MovingCenters
 from .region_information import RegionMutualInformation
 from .set_prediction import SetPrediction
 from .tversky import Tversky
@@ -61,6 +62,7 @@ __all__ = [
     "HardCrossEntropy",
     "LovaszHinge",
     "LovaszSoftmax",
+    "MovingCenters",
     "RegionMutualInformation",
     "ScaleInvariantLog",
     "SetPrediction",
@@ -89,6 +91,7 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "silog": ScaleInvariantLog,
     "berhu": BerHu,
     "centers": Centers,
+    "moving_centers": MovingCenters,
     "set_prediction": SetPrediction,
     "detection": Detection,
 }

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...structures import Sample
+from ..clips import redrawn
 from ..samples import filled
 from .color import jitter
 from .degrade import blur, cutout, noise
@@ -70,7 +71,7 @@ class Augmentation:
             image = blur(image, rng, sigma=self.blur)
         if self.noise:
             image = noise(image, rng, amount=self.noise)
-        made = made._replace(image=image)
+        made = redrawn(made._replace(image=image), rng)
         return cutout(made, rng, share=self.cutout, ignore_index=self.ignore_index) if self.cutout else made
 
     def mix(self, sample: Sample, rng: np.random.Generator, another: Another) -> Sample:

@@ -23,6 +23,7 @@ from .planes import PlaneScore, PlaneTally
 from .score import Score
 from .segments import SegmentScore, SegmentTally
 from .tags import TagScore, TagTally
+from .tracks import TrackScore, TrackTally
 from .wish import Wish
 
 TALLIES: dict[type, Callable[..., Any]] = {
@@ -49,5 +50,7 @@ __all__ = [
     "SegmentTally",
     "TagScore",
     "TagTally",
+    "TrackScore",
+    "TrackTally",
     "Wish",
 ]

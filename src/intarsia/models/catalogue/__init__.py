@@ -16,6 +16,7 @@ from .panoptic import PANOPTIC
 from .realtime import REALTIME
 from .resolution import RESOLUTION
 from .structured import STRUCTURED
+from .video import VIDEO
 
 __all__ = ["ARCHITECTURES", "CONSTRUCTORS", "Entry"]
 
@@ -31,5 +32,6 @@ ARCHITECTURES: dict[str, Entry] = {
     **PANOPTIC,
     **INSTANCES,
     **MASKS,
+    **VIDEO,
 }
 CONSTRUCTORS: dict[str, Callable[..., nn.Module]] = {name: entry.build for name, entry in ARCHITECTURES.items()}

@@ -23,11 +23,10 @@ at 1025 x 2049; the paper has 46.73 M and 547.5 G, quoted from memory (docs/fait
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from ...blocks.atrous import AtrousPyramid, SeparableConv
-from ...blocks.conv import ConvNormAct, PixelClassifier
+from ...blocks.atrous import AtrousPyramid
+from ...blocks.panoptic_decoder import PanopticDecoder, PixelHead
 from ...blocks.resize import Resize
 from ...encoders import Encoder, dilate_stage, is_resnet
 from ...structures import PanopticLogits
@@ -75,11 +74,11 @@ class PanopticDeepLab(nn.Module):
         rates = rates or {8: (12, 24, 36), 16: (6, 12, 18)}.get(output_stride, (3, 6, 9))
         widths = self.encoder.channels
         pyramids = [AtrousPyramid(widths[2], channels, rates, separable=separable, dropout=dropout) for _ in range(2)]
-        self.decode_classes = Decoder(pyramids[0], widths, channels, detail)
-        self.decode_objects = Decoder(pyramids[1], widths, instance_channels, instance_detail)
-        self.name = Head(channels, channels, num_classes)
-        self.center = Head(instance_channels, head_channels, 1)
-        self.point = Head(instance_channels, head_channels, 2)
+        self.decode_classes = PanopticDecoder(pyramids[0], widths, channels, detail)
+        self.decode_objects = PanopticDecoder(pyramids[1], widths, instance_channels, instance_detail)
+        self.name = PixelHead(channels, channels, num_classes)
+        self.center = PixelHead(instance_channels, head_channels, 1)
+        self.point = PixelHead(instance_channels, head_channels, 2)
         self.enlarge = Resize()
         self.stride = self.encoder.strides[0]
 
@@ -91,49 +90,3 @@ class PanopticDeepLab(nn.Module):
         centers = self.enlarge(self.center(y), image)  # [B, 1, H, W]
         offsets = self.enlarge(self.point(y) * self.stride, image)  # [B, 2, H, W]
         return PanopticLogits(semantic, centers, offsets)
-
-
-class Decoder(nn.Module):
-    """An atrous pyramid on c5, then twice: enlarge, put a finer feature beside, look at 5x5 pixels.
-
-    Args:
-        widths: of c2, c3 and c5.
-        channels: width of what comes out.
-        detail: widths to which c3 and c2 are reduced.
-    """
-
-    def __init__(self, pyramid: AtrousPyramid, widths: Sequence[int], channels: int, detail: Sequence[int]) -> None:
-        super().__init__()
-        c2, c3, _ = widths
-        self.channels, self.pyramid = channels, pyramid
-        self.reduce = nn.ModuleList([ConvNormAct(c3, detail[0], 1), ConvNormAct(c2, detail[1], 1)])
-        self.refine = nn.ModuleList(
-            [SeparableConv(pyramid.channels + detail[0], channels, 5), SeparableConv(channels + detail[1], channels, 5)]
-        )
-        self.enlarge = Resize()
-
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        c2, c3, c5 = features
-        b, _, h, w = c5.shape
-        x = self.pyramid(c5)  # [b, 256, h, w]
-        for finer, reduce, refine in zip((c3, c2), self.reduce, self.refine, strict=True):
-            h, w = finer.shape[-2:]
-            x = refine(torch.cat([self.enlarge(x, finer), reduce(finer)], dim=1))  # [b, channels, h, w]
-        return x
-
-
-class Head(nn.Module):
-    """Look at 5x5 pixels once more, then one map for each number that a pixel has.
-
-    Args:
-        channels: width in between.
-        maps: how many numbers a pixel has.
-    """
-
-    def __init__(self, in_channels: int, channels: int, maps: int) -> None:
-        super().__init__()
-        self.look = SeparableConv(in_channels, channels, 5)
-        self.classify = PixelClassifier(channels, maps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classify(self.look(x))

@@ -1,0 +1,38 @@
+"""What a recipe says about frames of videos, and whether any are missing."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from ..errors import DataError
+
+Previous = bool | Literal["frame", "centers"]  # what a frame knows of the one before; see `clips`
+_NUMBER = re.compile(r"(\d+)\D*$")  # the last number of a name
+
+
+def check_numbers(names: Sequence[str], video: str) -> None:
+    """See that no frame of a video is missing: the last number in the names of its files rises in steps of one size.
+
+    Args:
+        names: of the files, in order; names without numbers say nothing.
+        video: what a message calls it.
+
+    Raises: DataError naming the frames on both sides of the gap.
+    """
+    found = [_NUMBER.search(name.rpartition(".")[0] or name) for name in names]
+    numbers = [int(match[1]) for match in found if match is not None]
+    if len(numbers) < len(names) or len(names) < 3:
+        return
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    usual = min(steps)
+    for n, step in enumerate(steps):
+        if usual > 0 and step != usual:
+            lost = step // usual - 1
+            raise DataError(
+                f"{video}: {lost or 'some'} frame{'' if lost == 1 else 's'} between {names[n]} and {names[n + 1]} "
+                f"{'is' if lost == 1 else 'are'} missing; objects are followed from frame to frame, so give all of them, or "
+                "put each part of the video into a folder of its own"
+            )

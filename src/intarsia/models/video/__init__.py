@@ -1,0 +1,1 @@
+"""Architectures that follow objects through a video: one paper, one file."""
