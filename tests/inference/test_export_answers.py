@@ -34,7 +34,9 @@ def compared(answer: str, output: object, space: LabelSpace, task: str, **option
     made = ANSWERS[answer, type(output)](output, space, options, 1.0)
     true = decide(output, space, task, **options)
     given = answers_of(answer, {name: tensor.numpy() for name, tensor in made.items()}, space, IMAGES)
-    assert len(true) == len(given) == 2 and all(type(one) is type(other) for one, other in zip(true, given, strict=True))
+    assert len(true) == len(given) == 2 and all(
+        type(one) is type(other) for one, other in zip(true, given, strict=True)
+    )
     assert [changed(one, other) for one, other in zip(true, given, strict=True)] == [0, 0]
     return list(zip(true, given, strict=True))
 

@@ -16,7 +16,10 @@ import torch
 from ..blocks.resize import Resize
 from ..errors import ModelError, nearest
 from .engine import Engine, Torch
+from .folded import folded
 from .resized import Coarse
+
+PROBED = 256  # pixels a side of the picture on which a folded network is held against the first one
 
 
 class Backend(NamedTuple):
@@ -66,6 +69,13 @@ def _compiled(engine: Torch) -> Torch:
     return engine
 
 
+def _folded(engine: Torch) -> Torch:
+    engine = in_layout(torch.channels_last)(engine)
+    picture = torch.randn(1, len(engine.mean), PROBED, PROBED, device=engine.device)
+    engine.model = folded(engine.model, picture.contiguous(memory_format=torch.channels_last)) or engine.model
+    return engine
+
+
 def _everywhere(_: torch.device) -> str:
     return ""
 
@@ -89,6 +99,12 @@ BACKENDS: dict[str, Backend] = {
     ),
     "channels_last": Backend(
         "PyTorch in float32, images stored pixel by pixel", _everywhere, in_layout(torch.channels_last), equal=True
+    ),
+    "folded": Backend(
+        "PyTorch in float32, images stored pixel by pixel, batch norms folded into convolutions",
+        _everywhere,
+        _folded,
+        equal=True,
     ),
     "bfloat16": Backend(
         "PyTorch in bfloat16 where the processor has units for it, images stored pixel by pixel",
