@@ -139,7 +139,7 @@ def progress_of(path: Path) -> Mapping[str, Any]:
     Raises: CheckpointError as `load`.
     """
     try:
-        return dict(_parsed(path, _description(path)).get("progress") or {})
+        return dict(parsed(path, _description(path)).get("progress") or {})
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
 
