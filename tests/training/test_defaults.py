@@ -101,8 +101,13 @@ def test_a_run_whose_network_sees_pictures_smaller(pets: Path, tmp_path: Path) -
 
 def test_the_zoom_shows_whole_objects() -> None:
     low, high = scale_of(PETS, 320).value
-    assert low == 0.6 and high == 1.6
-    assert scale_of(PETS._replace(object_size=800.0), 320).value[0] == 0.4
+    assert low == 0.6 and high == 1.3
+    assert scale_of(PETS._replace(object_size=800.0), 320).value == [0.4, 1.1]  # the inside of a cat is no cat
+    assert scale_of(PETS._replace(object_size=240.0), 192).value == [0.5, 1.1]
+    assert scale_of(PETS._replace(object_size=531.0, width=2.4), 320).value == [
+        0.4,
+        1.6,
+    ]  # but that of a vessel is a vessel
     assert scale_of(PETS._replace(object_size=20.0), 256).value == [0.6, 2.0]
 
 

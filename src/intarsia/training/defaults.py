@@ -22,6 +22,7 @@ STEPS = 60  # fewer than these teach nothing: the crop becomes smaller before
 MANY = 5000  # steps of large crops from which pictures are seen in their own size
 FEW = 50  # samples below which further changes of a sample are worth their noise
 THIN = 5.0  # pixels across below which a map of a quarter of the size loses what is thin
+COMPACT = 0.05  # width over size of objects that are no strings
 LARGE, SHOWN = 256, 192  # pixels across: objects that are larger in all classes are shown in about this size on a CPU
 RARE = 0.05  # share of the pixels of a class below which the loss weighs classes
 MEMORY = 0.6  # share of the free memory that a step may take
@@ -158,6 +159,10 @@ def scale_of(facts: Facts, crop: int) -> Chosen:
         return Chosen("augment.scale", [0.6, 1.6], "no object says otherwise")
     low = 0.6 if 1.2 * size <= crop else max(0.4, round(0.6 * crop / size, 1))
     high = 2.0 if size < 32 else 1.6
+    if (
+        facts.width is not None and facts.width > COMPACT * size
+    ):  # a part of a string looks like the whole, a part of a cat does not
+        high = min(high, max(1.1, round(1.2 * crop / size, 1)))
     told = f"objects of {size:.0f} px " + ("fit into a crop" if low == 0.6 else f"do not fit into {crop} px")
     return Chosen("augment.scale", [min(low, 0.6), high], told + (", and are small" if high == 2.0 else ""))
 
