@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from torch import Tensor, nn
 
 from intarsia.blocks.resize import resize_like
 from intarsia.checkpoint import Checkpoint, save
-from intarsia.errors import CheckpointError, DataError, ModelError
+from intarsia.errors import CheckpointError, DataError, MissingExtra, ModelError
 from intarsia.inference import Predictor
 from intarsia.inference.runtime.asked import answer_for
+from intarsia.inference.runtime.engine import About, Whole
 from intarsia.inference.runtime.export import drawn, export
 from intarsia.inference.runtime.gate import BOUNDS, judge
-from intarsia.inference.runtime.onnx_engine import About, Whole, session
+from intarsia.inference.runtime.onnx_engine import onnx_run, session
 from intarsia.labels import LabelSpace
 from intarsia.structures import MaskQueries, PanopticLogits, SemanticLogits
 
@@ -146,7 +148,13 @@ def test_planted_faults_are_refused(files: Files, plant: Callable | None, words:
     if plant is not None:
         plant(model)
     about = About("labels", ("labels",), "SemanticLogits", ("logits",))
-    found = judge(files.plain, Whole(model, about, None, "planted"), "labels", drawn(3, 8), bounds=BOUNDS["float32"])
+    found = judge(
+        files.plain,
+        Whole(onnx_run(model, "image", ["labels", "network/logits"], "planted"), about, None),
+        "labels",
+        drawn(3, 8),
+        bounds=BOUNDS["float32"],
+    )
     assert found.passed == (plant is None)
     if plant is not None:
         assert re.search(words, "; ".join(found.faults)), found.faults
@@ -169,12 +177,13 @@ def test_a_refused_file_is_not_kept(files: Files, tmp_path: Path, monkeypatch: p
     [
         (lambda m: m.graph.initializer[0].ClearField("raw_data"), "its graph is not the one that its verdict is about"),
         (lambda m: setattr(m.opset_import[0], "version", 99), "was changed since"),
-        (lambda m: m.ClearField("metadata_props"), "an ONNX graph that intarsia did not write"),
+        (lambda m: m.ClearField("metadata_props"), "a graph that intarsia did not write"),
         (lambda m: texts(m, classes='["a", "b", "c"]'), "its metadata name other classes"),
         (lambda m: texts(m, verdict='{"passed": false}'), "the gate has not passed it"),
         (lambda m: texts(m, export='{"form": 9}'), "was exported in form 9, and this version reads form 1"),
+        (lambda m: texts(m, export=five(m)), "its graph tells 5 classes apart, and its labels are 3"),
     ],
-    ids=["graph", "opset", "stranger", "classes", "verdict", "form"],
+    ids=["graph", "opset", "stranger", "names", "verdict", "form", "classes"],
 )
 def test_bad_files_are_one_sentence(files: Files, tmp_path: Path, change: Callable, words: str) -> None:
     model = onnx.load(files.path)
@@ -188,6 +197,11 @@ def test_bad_files_are_one_sentence(files: Files, tmp_path: Path, change: Callab
 def texts(model: Any, **changes: str) -> None:
     for one in model.metadata_props:
         one.value = changes.get(one.key, one.value)
+
+
+def five(model: Any) -> str:
+    told = next(one.value for one in model.metadata_props if one.key == "export")
+    return json.dumps({**json.loads(told), "classes": 5})
 
 
 def test_files_that_are_cut_short_or_not_there(files: Files, tmp_path: Path) -> None:
@@ -270,3 +284,43 @@ def test_programs_of_torch_pass_the_same_gate(files: Files, tmp_path: Path) -> N
         labels, logits = run(image)
         assert (labels[0] == true).all() and logits.shape == (1, 3, 50, 70)
         assert json.loads(told["verdict"])["passed"] and json.loads(told["classes"]) == list(LABELS.names)
+
+
+def test_openvino_has_two_files_and_the_same_answers(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    found = export(files.plain, tmp_path / "a.xml", to="openvino")
+    assert found.verdict.passed and {path.name for path in tmp_path.iterdir()} == {"a.xml", "a.bin"}
+    image = picture(1, 3, 50, 70)
+    for settings in ({}, {"window": 32, "scales": [1, 1.5]}):
+        true = Predictor.load(files.checkpoint, model=Small(), device="cpu", settings=settings)
+        given = Predictor.load(tmp_path / "a.xml", settings=settings)
+        torch.testing.assert_close(given.probabilities(image), true.probabilities(image), atol=1e-5, rtol=1e-4)
+    text, weights = (tmp_path / "a.xml").read_text(), (tmp_path / "a.bin").read_bytes()
+    for name, content, words in (
+        ("a.xml", text[: len(text) // 2], "cut short"),
+        (
+            "a.xml",
+            text.replace('"intarsia"', '"x"').replace("<intarsia>", "<x>").replace("</intarsia>", "</x>"),
+            "did not write",
+        ),
+        ("a.xml", text.replace("half_pixel", "align_corners"), "was changed since"),
+        ("a.bin", weights[:-4] + b"abcd", "was changed since"),
+    ):
+        kept = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        with pytest.raises(CheckpointError, match=words):
+            Predictor.load(tmp_path / "a.xml")
+        (tmp_path / name).write_bytes(kept)
+    (tmp_path / "a.bin").unlink()
+    with pytest.raises(CheckpointError, match="its weights are not beside it; copy a.bin too"):
+        Predictor.load(tmp_path / "a.xml")
+
+
+def test_a_missing_openvino_is_named(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr("intarsia.inference.runtime.export.written", lambda graph, opset: onnx.load(files.path))
+    with pytest.raises(MissingExtra, match=r'pip install "intarsia\[openvino\]"'):
+        export(files.plain, tmp_path / "a.xml", to="openvino")
+    assert not list(tmp_path.iterdir())

@@ -93,12 +93,14 @@ def test_sizes_by_arithmetic(rule: Resizing) -> None:
         assert tuple(seen(rule, height, width)) == rule.of(height, width), (height, width)
 
 
-@pytest.mark.parametrize("rule", [Resizing(shorter=52), Resizing(size=(30, 64)), RULES[2]], ids=str)
-def test_resizing_inside_of_a_graph(rule: Resizing) -> None:
-    """At most one gray level from Pillow's and OpenCV's whole numbers, and that for few pixels."""
+@pytest.mark.parametrize(
+    ("rule", "few"), [(Resizing(shorter=52), 0.02), (Resizing(size=(30, 64)), 0.02), (RULES[2], 0.15)], ids=str
+)
+def test_resizing_inside_of_a_graph(rule: Resizing, few: float) -> None:
+    """At most one gray level from Pillow's whole numbers for few pixels, from OpenCV's, of eleven bits, for some more."""
     y, x = np.mgrid[:70, :90]
     image = torch.from_numpy((np.sin(y / 3) * np.cos(x / 4) * 100 + 128 + (x * 7 + y * 5) % 23).astype(np.uint8))
     image = image.expand(1, 3, -1, -1).contiguous()
     given = Prepare((0.0,) * 3, (1 / 255,) * 3, 8, rule)(image)
     apart = (given - resized(image, rule).float()).abs()
-    assert apart.max() <= 1.001 and (apart > 0.5).float().mean() < 0.02
+    assert apart.max() <= 1.001 and (apart > 0.5).float().mean() < few

@@ -6,7 +6,7 @@
 from .dense import dense
 from .file import load, save
 from .foreign import NETWORKS, VARIANTS, Foreign, build, load_foreign, output_of
-from .graphs import about_graph, describe_graph, is_graph, read_graph
+from .graphs import is_graph, read_graph
 from .record import Checkpoint
 from .resizing import Resizing, resizing_of
 from .resolve import is_foreign, resolve
@@ -18,11 +18,9 @@ __all__ = [
     "Checkpoint",
     "Foreign",
     "Resizing",
-    "about_graph",
     "bare",
     "build",
     "dense",
-    "describe_graph",
     "fitted",
     "is_foreign",
     "is_graph",

@@ -2,7 +2,7 @@
 
 runs/a                              the folder of a run
 runs/a/best.safetensors             a checkpoint
-model.onnx                          what `intarsia export` wrote
+model.onnx, model.xml               what `intarsia export` wrote
 torchvision:deeplabv3_resnet50      a public model (`intarsia models --pretrained`)
 torchvision:resnet50                an encoder's weights, to train on from
 smp:someone/network, hf:...         any repository of the hub that a loader reads, or that `intarsia publish` made

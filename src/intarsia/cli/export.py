@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +24,15 @@ def export(
         str, typer.Argument(metavar="MODEL", help="A checkpoint, the folder of a run, or a public model.")
     ],
     out: Annotated[
-        Path, typer.Option(help="The file to write: .onnx, .pt2 (torch) or .pt (torchscript).", metavar="FILE")
+        Path,
+        typer.Option(
+            help="The file to write: .onnx, .xml (openvino), .pt2 (torch) or .pt (torchscript).", metavar="FILE"
+        ),
     ],
     to: Annotated[
         str,
         typer.Option(
-            help="onnx; int8 (ONNX in whole numbers of eight bits, as far as the gate allows); torch (torch.export); torchscript.",
+            help="onnx; int8 (ONNX in whole numbers of eight bits, as far as the gate allows); openvino; torch (torch.export); torchscript.",
             metavar="FORM",
         ),
     ] = "onnx",
@@ -78,8 +82,10 @@ def export(
         raise DataError("--check gives pictures and --data gives pictures with truth; give one of the two")
     predictor = plain(model)
     pictures, truths, where = _pictures(predictor, check or [], data, split, root, count)
-    target = Output(out.parent, [out.name], overwrite=overwrite)
-    with target.file(out.name) as file:
+    names = [out.name, *([out.with_suffix(".bin").name] if to == "openvino" else [])]
+    target = Output(out.parent, names, overwrite=overwrite)
+    with ExitStack() as stack:
+        file, *others = [stack.enter_context(target.file(name)) for name in names]
         found = run(
             predictor,
             file,
@@ -92,6 +98,8 @@ def export(
             where=where,
             tell=None if as_json else show,
         )
+        for other in others:
+            file.with_suffix(other.suffix).replace(other)
     if as_json:
         tree = {"file": out, "to": to, "answer": found.answer, "outputs": found.outputs, "opset": found.opset or None}
         layers = [{"layer": name, "decibels": noise, "float32": kept} for name, noise, kept in found.layers]

@@ -285,6 +285,7 @@ def _facts(tree: dict[str, Any]) -> dict[str, str]:
         "reported": tree["reported"]
         and f"mIoU: {tree['reported']}  (V: PASCAL VOC test, C: Cityscapes, S: COCO-Stuff)",
         "measured": tree["measured"],
+        "export": tree["no_graph"] and f"none: {tree['no_graph']}",
     }
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..postprocess import usual_task
+from ..structures import MaskQueries
 from .predictor import Predictor
 from .runtime.asked import answer_for, task_for
 from .runtime.stages import Answer, Prepare, Score, is_coarse, parts_of, rule_of
@@ -44,6 +45,8 @@ class Graph(nn.Module):
         with torch.no_grad():
             output = self.score.output(self.prepare(self.example(*SIDES)))
         self.kind, self.parts = type(output), tuple(parts_of(output))
+        first = parts_of(output)[self.parts[0]]
+        self.classes = first.shape[2] - 1 if isinstance(output, MaskQueries) else first.shape[1]  # of maps and queries
         self.answers = answer_for(answer, self.kind, self.labels, predictor.task)
         own = predictor.task or usual_task(self.kind, self.labels)
         options = predictor.decide if task_for(self.answers, self.kind, own) == own else {}

@@ -101,9 +101,9 @@ def _engine(
 ) -> Engine:
     """What runs a checkpoint: its network in PyTorch, the runtime of an exported file, or its classical method."""
     if model is None and checkpoints.is_graph(path):
-        from .runtime.onnx_engine import Onnx
+        from .runtime.engine import Exported
 
-        return Onnx(path, stored, asked or "float32")
+        return Exported(path, stored, asked or "float32")
     precision = asked or wished
     if model is None and stored.model is not None and classical.is_classical(stored.model):
         if precision != "float32":

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...checkpoint import Checkpoint, describe_graph
+from ...checkpoint import Checkpoint
+from ...checkpoint.graphs import describe_onnx, digest, texts_of
 from ...config import Predict
 from ...datasets.shapes import shapes
 from ...errors import ModelError, nearest
@@ -21,14 +22,22 @@ from ..graph import Graph
 from ..predictor import Predictor
 from ..resized import Coarse, Resized
 from ..windows import Windowed
+from .engine import About, Whole
 from .gate import BOUNDS, Bounds, Verdict, judge
-from .onnx_engine import About, Whole
-from .onnx_file import LARGEST, written
+from .onnx_engine import onnx_run
+from .onnx_file import IMAGE, LARGEST, written
+from .openvino_engine import openvino_file, openvino_run, openvino_texts
 from .stages import is_coarse, rule_of
 from .torch_file import program_file, script_file
 
 PLAIN = Predict(window="whole")  # one pass over each picture: what a graph holds
-FORMATS = {"onnx": ".onnx", "int8": ".onnx", "torch": ".pt2", "torchscript": ".pt"}  # form -> ending of its file
+FORMATS = {
+    "onnx": ".onnx",
+    "int8": ".onnx",
+    "openvino": ".xml",
+    "torch": ".pt2",
+    "torchscript": ".pt",
+}  # form -> ending of its file
 DRAWN = 4  # pictures that are drawn where none are given
 SIDE = 128  # of these
 
@@ -94,7 +103,8 @@ def export(
     Args:
         model: what `Predictor.load` takes; or a predictor of one pass.
         out: the file.
-        to: "onnx"; "int8", ONNX with whole numbers of eight bits; "torch", a program of torch.export; "torchscript".
+        to: "onnx"; "int8", ONNX with whole numbers of eight bits; "openvino", an .xml file with its weights in .bin beside it;
+            "torch", a program of torch.export; "torchscript".
         answer: "labels", "probabilities", "planes", "objects", "segments" or "depth"; "": what the model's task asks for.
         opset: operator set of ONNX; 0: the exporter's own.
         bits: of the pictures' values, 8 or 16.
@@ -137,6 +147,10 @@ def export(
         verdict, outputs = script_file(graph, path, stored, given.judged)
         return Exported(path, verdict, graph.answers, outputs, notes=notes)
     made, layers = written(graph, opset), ()
+    if made.ByteSize() > LARGEST:
+        raise ModelError(
+            f"{path}: the network has {made.ByteSize():,} bytes, and one ONNX file holds {LARGEST:,}; use --to torch"
+        )
     outputs = tuple(value.name for value in made.graph.output)
     about = About(
         graph.answers,
@@ -146,25 +160,37 @@ def export(
         bits,
         "int8" if to == "int8" else "float32",
         is_coarse(predictor),
+        classes=graph.classes,
     )
-    if made.ByteSize() > LARGEST:
-        raise ModelError(
-            f"{path}: the network has {made.ByteSize():,} bytes, and one ONNX file holds {LARGEST:,}; use --to torch"
-        )
+    ends = [*outputs, *(f"network/{part}" for part in graph.parts)]
+
+    def judged(model: Any) -> Verdict:
+        return given.measured(Whole(onnx_run(model, IMAGE, ends, path), about, rule))
+
+    def texts(verdict: Verdict, found: str) -> dict[str, str]:
+        told = {**graph.notes, "outputs": ", ".join(outputs)}
+        known = about._replace(smallest=verdict.smallest).to_dict()
+        return texts_of(stored, told, known, verdict.to_dict(), found)
+
+    version = int(made.opset_import[0].version)
+    if to == "openvino":
+        with replaced(path) as file, replaced(path.with_suffix(".bin")) as weights:
+            found = openvino_file(made, file)
+            verdict = given.judged(Whole(openvino_run(file, IMAGE, ends), about, rule))
+            openvino_texts(file, texts(verdict, found))
+            file.with_suffix(".bin").replace(weights)
+        return Exported(path, verdict, graph.answers, outputs, version, notes=notes)
     if to == "int8":
         from .int8 import quantized
 
-        made, layers, verdict = quantized(
-            made, about, graph, given.pictures, lambda m: given.measured(Whole(m, about, rule, path))
-        )
+        made, layers, verdict = quantized(made, about.parts, graph, given.pictures, judged)
     else:
-        verdict = given.measured(Whole(made, about, rule, path))
+        verdict = judged(made)
     given.accept(verdict)
-    texts = {**graph.notes, "outputs": ", ".join(outputs)}
-    describe_graph(made, stored, texts, about._replace(smallest=verdict.smallest).to_dict(), verdict.to_dict())
+    describe_onnx(made, texts(verdict, digest(made)))
     with replaced(path) as file:
         file.write_bytes(made.SerializeToString())
-    return Exported(path, verdict, graph.answers, outputs, int(made.opset_import[0].version), tuple(layers), notes)
+    return Exported(path, verdict, graph.answers, outputs, version, tuple(layers), notes)
 
 
 class _Given(NamedTuple):

@@ -27,7 +27,7 @@ from torch import Tensor
 from ...errors import ModelError, extra
 from ..graph import Graph
 from .gate import Verdict
-from .onnx_engine import About, ran, session
+from .onnx_engine import ran, session
 from .onnx_file import PIXELS, part_of
 
 LAYERS = ("Conv", "Gemm", "MatMul")  # operators that runtimes compute in eight bits
@@ -40,12 +40,13 @@ Layers = tuple[tuple[str, float, bool], ...]
 
 
 def quantized(
-    model: Any, about: About, graph: Graph, pictures: Sequence[Tensor], judge: Callable[[Any], Verdict]
+    model: Any, parts: Sequence[str], graph: Graph, pictures: Sequence[Tensor], judge: Callable[[Any], Verdict]
 ) -> tuple[Any, Layers, Verdict]:
     """Quantize a file's network, all of it or what the gate allows.
 
     Args:
         model: `onnx.ModelProto` in float32.
+        parts: of the network's output.
         graph: that it was made of.
         pictures: [C, H, W] raw integers, for calibration.
         judge: what the gate finds of a model.
@@ -56,7 +57,7 @@ def quantized(
     Raises: ModelError for a network without a layer that could be quantized; MissingExtra without onnxruntime.
     """
     extra("onnxruntime", "export")
-    names = [f"network/{part}" for part in about.parts]
+    names = [f"network/{part}" for part in parts]
     network = part_of(model, [PIXELS], names)
     layers = layers_of(network)
     if not layers:

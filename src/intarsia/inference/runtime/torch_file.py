@@ -33,11 +33,11 @@ class _Both(nn.Module):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
-        self.graph = graph
+        self.whole = graph  # `graph` is a name that torch.export keeps for itself
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        parts = self.graph.score(self.graph.prepare(image))
-        return (*self.graph.answer(image, *parts), *parts)
+        parts = self.whole.score(self.whole.prepare(image))
+        return (*self.whole.answer(image, *parts), *parts)
 
 
 def program_file(graph: Graph, path: Path, stored: Checkpoint, judge: Judge) -> tuple[Verdict, tuple[str, ...]]:
