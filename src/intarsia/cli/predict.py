@@ -122,6 +122,14 @@ def predict(
     skip_blank: SkipBlank = "",
     form: Form = "tif",
     intensity: Intensity = "",
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="How the network is computed: eager, channels_last, folded, bfloat16, compiled; auto: the quickest here whose answers "
+            "hold, measured in jobs of many pictures and remembered.",
+            metavar="NAME",
+        ),
+    ] = "auto",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
@@ -154,6 +162,7 @@ def predict(
             intensity=range_of(intensity),
             progress=progress,
             workers=workers,
+            backend=backend,
             overwrite=overwrite,
             say=lambda sentence: console(error=True).print(one_line(sentence), markup=False, soft_wrap=True),
             done=show_failures if as_json else show,

@@ -19,7 +19,8 @@ from .engine import Engine, Torch
 from .folded import folded
 from .resized import Coarse
 
-PROBED = 256  # pixels a side of the picture on which a folded network is held against the first one
+
+FOLDED = 128  # side of the image that folding looks at
 
 
 class Backend(NamedTuple):
@@ -31,6 +32,7 @@ class Backend(NamedTuple):
         prepare: makes its engine of a PyTorch engine, whose network it may change.
         equal: whether its outputs equal those of float32 to rounding.
         quick: whether it is ready at once, so that it may be tried before every job.
+        least: how many pictures a job has at least for its preparation to pay.
     """
 
     says: str
@@ -38,6 +40,7 @@ class Backend(NamedTuple):
     prepare: Callable[[Torch], Engine]
     equal: bool
     quick: bool = True
+    least: int = 1
 
 
 def bfloat16_unit(accelerator: str) -> str:
@@ -62,17 +65,18 @@ def in_layout(layout: torch.memory_format, precision: str = "float32") -> Callab
     return prepare
 
 
+def _folded(engine: Torch) -> Torch:
+    engine = in_layout(torch.channels_last)(engine)
+    weight = next(engine.model.parameters(), torch.empty(0, device=engine.device))
+    image = torch.rand(1, len(engine.mean), FOLDED, FOLDED, device=weight.device, dtype=weight.dtype)
+    engine.model = folded(engine.model.eval(), image.contiguous(memory_format=torch.channels_last)) or engine.model
+    return engine
+
+
 def _compiled(engine: Torch) -> Torch:
     engine = in_layout(torch.channels_last)(engine)
     compiled: Any = torch.compile(engine.model, dynamic=False)
     engine.model = compiled
-    return engine
-
-
-def _folded(engine: Torch) -> Torch:
-    engine = in_layout(torch.channels_last)(engine)
-    picture = torch.randn(1, len(engine.mean), PROBED, PROBED, device=engine.device)
-    engine.model = folded(engine.model, picture.contiguous(memory_format=torch.channels_last)) or engine.model
     return engine
 
 
@@ -101,10 +105,11 @@ BACKENDS: dict[str, Backend] = {
         "PyTorch in float32, images stored pixel by pixel", _everywhere, in_layout(torch.channels_last), equal=True
     ),
     "folded": Backend(
-        "PyTorch in float32, images stored pixel by pixel, batch norms folded into convolutions",
+        "channels_last with batch norms folded into the convolutions before them",
         _everywhere,
         _folded,
         equal=True,
+        least=10,
     ),
     "bfloat16": Backend(
         "PyTorch in bfloat16 where the processor has units for it, images stored pixel by pixel",

@@ -28,6 +28,7 @@ from ..naming import key
 from ..output import Output
 from ..structures import Labels
 from .films import Films, film_files, step_file
+from .choose import by_name, choose
 from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible
@@ -99,6 +100,7 @@ def predict(
     large: Large = USUAL,
     intensity: tuple[float, float] | None = None,
     progress: Callable[[str, float], None] | None = None,
+    backend: str = "",
 ) -> Predictions:
     """Answer pictures, and write what was found into a folder.
 
@@ -120,6 +122,9 @@ def predict(
             is used by the next.
         intensity: values of NIfTI and DICOM that are black and white, where they are no numbers of 8 or 16 bits.
         progress: is given the name of a large picture and the share of it that is done, 0..1.
+        backend: how the network is computed, a name of `backends.BACKENDS`; "auto": the quickest on this machine whose answers
+            hold, measured where there are many pictures, and remembered; "": as the predictor does it, and "auto" for a model
+            that is loaded.
 
     Raises: DataError, LabelError, ModelError or CheckpointError, before the first picture wherever that is possible.
     """
@@ -137,6 +142,9 @@ def predict(
         predictor = model.deciding(task, decide) if task or decide else model
     else:
         predictor = Predictor.load(model, device=device, task=task, decide=decide, settings=settings)
+    backend = backend or ("" if isinstance(model, Predictor) else "auto")
+    if backend not in ("", "auto"):
+        predictor = by_name(predictor, backend)
     check_wanted(predictor, wanted)
     kind = expected(predictor.task, predictor.labels)
     theirs = check_server(server, kind, predictor.labels).files(names) if server else []
@@ -164,6 +172,11 @@ def predict(
     _keep_apart(paths, ours, Path(out))
     results = Output(out, chain([LINES, *RESULTS[kind].whole, *theirs], *ours), overwrite=overwrite)
     parts = _Parts(items, names, beyond, large, progress)
+    if backend == "auto":
+        usual_ones = [item for item, own in zip(items, beyond, strict=True) if not own]
+        predictor, why = choose(predictor, usual_ones, len(usual_ones))
+        if why and say:
+            say(why)
     lines = _write_all(predictor, parts, results, wanted, workers, done)
     return Predictions(results.folder, lines, sentence)
 

@@ -1,0 +1,215 @@
+"""Choose the backend that answers pictures quickest on this machine, and remember it.
+
+    many pictures - each backend on a few of them - the quickest whose answers hold - remembered for this network and machine
+    few pictures  - what was remembered, else the usual one: choosing must cost less than it saves
+
+A backend that equals float32 to rounding may be taken for its speed alone. Another is held against float32 on pictures of the
+job itself, and taken only within `Bounds`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import state_of
+from ..errors import IntarsiaError
+from ..labels import LabelSpace
+from ..postprocess import semantic_view
+from .backends import BACKENDS, backend_of, exchanged, usual
+from .engine import Engine, Torch, networks_of
+from .inputs import to_tensor
+from .predictor import Predictor
+from .reading import Given, read_picture
+from .remembered import circumstances, recalled, remember
+
+FILE = "backends.json"
+SHARE = 0.05  # of a job that choosing may take at most
+TIMED = 2  # passes of each backend that are timed, after one that is not
+SEEN = 3  # pictures that a backend's answers are held against float32 on
+SIDE = 512  # pixels: of larger pictures the middle is taken
+GAIN = 1.05  # times as fast as the usual backend that another must be
+
+
+class Bounds(NamedTuple):
+    """What the answers of a backend that does not equal float32 may differ by at most.
+
+    Args:
+        pixels: share of the pixels whose class changes, 0..1.
+        probability: mean difference of all probabilities, 0..1.
+    """
+
+    pixels: float = 0.005
+    probability: float = 0.005
+
+
+BOUNDS = Bounds()
+
+
+def choose(
+    predictor: Predictor, pictures: Iterable[Given], count: int, folder: Path | None = None
+) -> tuple[Predictor, str]:
+    """Choose how a predictor computes a job.
+
+    Args:
+        pictures: of the job, the first of which are looked at where choosing pays.
+        count: how many there are.
+        folder: where choices are remembered; None: the user's cache folder.
+
+    Returns: a predictor that computes so, and in one sentence which backend that is and why; "" where nothing was chosen, and
+        the predictor stays as it is.
+    """
+    networks = networks_of(predictor.engine)
+    if len(networks) != 1 or networks[0].precision != "float32" or networks[0].device.type == "mps":
+        return predictor, ""
+    old, names = networks[0], usual(networks[0].device)
+    key = f"{circumstances(old.device)}; {fingerprint(old.model)}"
+    found = recalled(FILE, key, folder)
+    if _sound(found, names):
+        if count < BACKENDS[found["backend"]].least:
+            return predictor, ""
+        return _with(predictor, old, found["backend"]), f"{found['says']} (remembered)"
+    if passes(names) > SHARE * count:
+        return predictor, ""
+    images = _samples(pictures, predictor.in_channels)
+    if not images:
+        return predictor, ""
+    backend, says = quickest(old, names, images, predictor.labels)
+    remember(FILE, key, {"backend": backend, "says": says}, folder)
+    return _with(predictor, old, backend), says
+
+
+def passes(names: Sequence[str]) -> int:
+    """How many passes over a picture choosing among backends takes."""
+    judged = sum(not BACKENDS[name].equal for name in names)
+    return (1 + TIMED) * len(names) + 2 * SEEN * judged
+
+
+def by_name(predictor: Predictor, name: str) -> Predictor:
+    """The same predictor, computed by a backend of that name.
+
+    Raises: ModelError where there is none, it cannot be had here, or the predictor runs no network in PyTorch.
+    """
+    networks, made = networks_of(predictor.engine) or [predictor.pytorch], predictor
+    backend_of(name, networks[0].device)
+    for network in networks:
+        made = _with(made, network, name)
+    return made
+
+
+def quickest(old: Torch, names: Sequence[str], images: Sequence[Tensor], labels: LabelSpace) -> tuple[str, str]:
+    """The backend that is quickest on images, of those whose answers hold; and why, in a sentence.
+
+    Args:
+        images: [1, C, H, W] raw integers.
+    """
+    engines = {name: BACKENDS[name].prepare(_copied(old)) for name in names}
+    usually = "channels_last" if "channels_last" in names and old.device.type == "cpu" else names[0]
+    left, why = {}, []
+    for name, engine in engines.items():
+        fault = "" if BACKENDS[name].equal else changes(old, engine, images, labels)
+        if fault:
+            why.append(f"{name} was left out: {fault}")
+        else:
+            left[name] = engine
+    took = _timed(left, images[0], old.device)
+    best = min(took, key=lambda name: took[name])
+    if best != usually and took[usually] < GAIN * took[best]:
+        best = usually
+    height, width = images[0].shape[2:]
+    others = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in took.items() if name != best)
+    told = f"computed in {best}: {1000 * took[best]:.1f} ms for {height}x{width}" + (f" ({others})" if others else "")
+    return best, "; ".join([told, *why])
+
+
+@torch.inference_mode()
+def changes(old: Torch, new: Engine, images: Sequence[Tensor], labels: LabelSpace, bounds: Bounds = BOUNDS) -> str:
+    """What about an engine's answers lies outside of the bounds, in a clause; "" where nothing does.
+
+    Args:
+        old: the network in float32, which they are held against.
+        images: [1, C, H, W] raw integers.
+    """
+    wrong, apart, pixels = 0.0, 0.0, 0
+    for image in images:
+        mine, its = semantic_view(old(image)), semantic_view(new(image))
+        if mine is None or its is None:
+            return "it does not equal float32, and only class scores of pixels can be held against it"
+        sure, other = (labels.probabilities(one.logits.float()) for one in (mine, its))
+        if not bool(torch.isfinite(other).all()):
+            return "its scores are no numbers"
+        decided, judged = ((one > 0.5) if labels.planes else one.argmax(1, keepdim=True) for one in (sure, other))
+        count = decided[:, 0].numel()
+        wrong += float((decided != judged).any(1).sum())
+        apart += float((sure - other).abs().mean()) * count
+        pixels += count
+    if wrong / pixels > bounds.pixels:
+        return f"{100 * wrong / pixels:.2g} % of the pixels change, and {100 * bounds.pixels:g} % may"
+    if apart / pixels > bounds.probability:
+        return f"probabilities differ by {apart / pixels:.2g} on average, and {bounds.probability:g} is allowed"
+    return ""
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A short text that another network, or the same one with other weights, does not have: of some numbers of each tensor."""
+    digest = hashlib.sha256(type(model).__name__.encode())
+    for name, tensor in state_of(model).items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        numbers = tensor.detach().flatten()
+        some = numbers[:: max(1, numbers.numel() // 64)][:64]
+        digest.update(some.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@torch.inference_mode()
+def _timed(engines: dict[str, Engine], image: Tensor, device: torch.device) -> dict[str, float]:
+    """Seconds of the best pass of each, which have their turns one after the other."""
+    best: dict[str, float] = {}
+    for number in range(1 + TIMED):
+        for name, engine in engines.items():
+            start = time.perf_counter()
+            engine(image)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if number:
+                best[name] = min(time.perf_counter() - start, best.get(name, float("inf")))
+    return best
+
+
+def _samples(pictures: Iterable[Given], channels: int) -> list[Tensor]:
+    """The middles of the first pictures that can be read, [1, C, H, W], all of them as large as the first one at most."""
+    found: list[Tensor] = []
+    for picture in pictures:
+        try:
+            image = to_tensor(read_picture(picture, channels).fitted)
+        except IntarsiaError:
+            continue  # said when its turn comes
+        top, left = (max(0, side - SIDE) // 2 for side in image.shape[2:])
+        found.append(image[:, :, top : top + SIDE, left : left + SIDE])
+        if len(found) == SEEN:
+            break
+    return found
+
+
+def _copied(engine: Torch) -> Torch:
+    return Torch(copy.deepcopy(engine.model), engine.mean, engine.std, device=engine.device)
+
+
+def _with(predictor: Predictor, old: Torch, name: str) -> Predictor:
+    """The predictor with a backend in the place of its network's engine; it stays as it was, with its own precision."""
+    fresh = Torch(old.model, old.mean, old.std, device=old.device)
+    made = copy.copy(predictor)
+    made.engine = exchanged(predictor.engine, old, BACKENDS[name].prepare(fresh))
+    return made
+
+
+def _sound(found: Any, names: Sequence[str]) -> bool:
+    """Whether what was remembered is a choice, of a backend that is still here."""
+    return isinstance(found, dict) and found.get("backend") in names and isinstance(found.get("says"), str)
