@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from intarsia.blocks.two_stages import detected, fixed
 from intarsia.models import build
 from intarsia.structures import Detections
 
@@ -47,10 +48,10 @@ def in_order(output: Detections, n: int) -> list[Tensor]:
 def test_rows_of_a_fixed_number_are_those_that_are_found(score: float, limit: int, found: str) -> None:
     net, image = network(score=score, limit=limit), picture(2, 3, 96, 70)
     pyramid = net.pyramid(net.encoder(image))
-    plain, fixed = (way(pyramid, (96, 70)) for way in (net.detected, net.fixed))
+    plain, rows_of_all = (way(net, pyramid, (96, 70)) for way in (detected, fixed))
     rows = int((plain.scores > 0).sum())
     assert {"all": rows == 24, "some": 0 < rows < 80, "none": rows == 0}[found]
-    for one, two in zip(tensors(plain), tensors(fixed), strict=True):
+    for one, two in zip(tensors(plain), tensors(rows_of_all), strict=True):
         torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-5)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .resize import resize_like
+from .conv import ConvNormAct, Norm
+from .resize import Resize, resize_like
 
 
 def hand_down(maps: Sequence[Tensor], enlarge: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
@@ -59,3 +60,24 @@ class FeaturePyramid(nn.Module):
         sums = hand_down(maps, repeat)
         levels = [smooth(p) for smooth, p in zip(self.smooth, sums, strict=True)]
         return [*levels, F.max_pool2d(levels[-1], 1, 2)]
+
+
+class Branch(nn.Module):
+    """One level's way to the finest one: convolve, enlarge to the next finer level, and again (Panoptic FPN's)."""
+
+    def __init__(self, in_channels: int, channels: int, depth: int, norm: Norm) -> None:
+        super().__init__()
+        self.channels = channels
+        widths = (in_channels, *(channels,) * (depth - 1))
+        self.convolve = nn.ModuleList(ConvNormAct(width, channels, norm=norm) for width in widths)
+        self.enlarge = Resize()
+
+    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
+        *finer, x = pyramid
+        b, _, h, w = x.shape
+        for n, convolve in enumerate(self.convolve):
+            x = convolve(x)  # [b, channels, h, w]
+            if finer:
+                h, w = finer[-1 - n].shape[-2:]
+                x = self.enlarge(x, finer[-1 - n])  # [b, channels, h, w]
+        return x

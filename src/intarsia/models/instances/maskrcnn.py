@@ -26,17 +26,16 @@ the variants "torchvision_maskrcnn" and "torchvision_maskrcnn_v2", by a test; di
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from ...blocks.box_head import BoxHead, Drawn, draw_proposals, fill_up, final_boxes, fixed_boxes, joined
+from ...blocks.box_head import BoxHead
 from ...blocks.feature_pyramid import FeaturePyramid
 from ...blocks.mask_head import MaskHead
 from ...blocks.proposals import RegionProposals
-from ...blocks.pyramid_regions import Cut, PyramidRegions, cut_masks
-from ...blocks.true_objects import true_objects
+from ...blocks.pyramid_regions import Cut, PyramidRegions
+from ...blocks.two_stages import detections
 from ...encoders import Encoder
-from ...structures import Batch, Detections, Matches
+from ...structures import Batch, Detections
 
 STRIDES = (4, 8, 16, 32, 64)
 
@@ -107,78 +106,4 @@ class MaskRCNN(nn.Module):
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ...
         size = (image.shape[2], image.shape[3])
-        if truth is not None and self.training:
-            return self.matched(truth, pyramid, size)
-        return self.fixed(pyramid, size) if torch.compiler.is_exporting() else self.detected(pyramid, size)
-
-    def detected(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
-        """Judge the proposals, keep the best boxes, and draw what is in them."""
-        proposed = self.propose(pyramid, size).boxes
-        boxes, images = joined(proposed)
-        cells = self.cut(pyramid, boxes, images)
-        logits, codes = self.judge(cells)
-        counts = [len(part) for part in proposed]
-        judged = zip(logits.split(counts), codes.split(counts), proposed, strict=True)
-        found = [
-            final_boxes(a, b, c, size, score=self.score, overlap=self.overlap, limit=self.limit) for a, b, c in judged
-        ]
-        boxes, images = joined([one.boxes for one in found])
-        masks = None
-        if self.draw is not None:
-            cells = self.cut_finer(pyramid, boxes, images)
-            drawn = self.draw(cells, torch.cat([one.classes for one in found]))
-            masks = fill_up(drawn.split([len(one.boxes) for one in found]), self.limit)
-        scores, classes, boxes = (fill_up(part, self.limit) for part in zip(*found, strict=True))
-        return Detections(scores, classes, boxes, masks, size)
-
-    def fixed(self, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
-        """`detected` in shapes that do not depend on what is found, for export: every proposal that there may be is judged."""
-        proposed = self.propose.fixed(pyramid, size)  # boxes [B, P, 4]
-        b, p, _ = proposed.shape
-        logits, codes = self.judge(self.cut(pyramid, proposed.flatten(0, 1), _images(b, p, proposed)))
-        scores, classes, boxes = fixed_boxes(
-            logits.unflatten(0, (b, p)), codes.unflatten(0, (b, p)), proposed, size,
-            score=self.score, overlap=self.overlap, limit=self.limit,
-        )  # fmt: skip
-        masks = None
-        if self.draw is not None:
-            cells = self.cut_finer(pyramid, boxes.flatten(0, 1), _images(b, self.limit, boxes))
-            masks = self.draw(cells, classes.flatten()).unflatten(0, (b, self.limit))
-            masks = masks * (scores > 0)[..., None, None]
-        return Detections(scores, classes, boxes, masks, size)
-
-    def matched(self, truth: Batch, pyramid: list[Tensor], size: tuple[int, int]) -> Detections:
-        """Compare both stages with the true objects, for the loss alone; nothing is detected."""
-        proposed = self.propose(pyramid, size)
-        objects = [true_objects(truth, n, self.num_classes) for n in range(len(truth.names))]
-        first = self.propose.compare(proposed, [true.boxes for true in objects], [true.ignored for true in objects])
-        drawn = [
-            draw_proposals(
-                p, true.boxes, true.classes, true.ignored, self.num_classes, iou=0.5, count=self.samples, share=0.25
-            )
-            for p, true in zip(proposed.boxes, objects, strict=True)
-        ]
-        boxes, images = joined([one.boxes for one in drawn])
-        logits, codes = self.judge(self.cut(pyramid, boxes, images))
-        classes = torch.cat([one.classes for one in drawn])
-        hit = (classes < self.num_classes).nonzero()[:, 0]
-        known = classes[hit]
-        wanted = torch.cat([one.wanted for one in drawn])[hit]
-        masks = targets = None
-        if self.draw is not None:
-            masks = self.draw(self.cut_finer(pyramid, boxes[hit], images[hit]), known)
-            targets = torch.cat([self._masks(one, true.masks) for one, true in zip(drawn, objects, strict=True)])
-        found_by = Matches(*first, logits, classes, codes[hit, known], wanted, masks, targets)
-        scores, boxes = pyramid[0].new_zeros(len(objects), 0), pyramid[0].new_zeros(len(objects), 0, 4)
-        drawn_masks = None if masks is None else masks.new_zeros(len(objects), 0, MaskHead.side, MaskHead.side)
-        return Detections(scores, scores.long(), boxes, drawn_masks, size, found_by)
-
-    def _masks(self, drawn: Drawn, true: Tensor) -> Tensor:
-        """What the masks [Q, 28, 28] of the proposals of objects should show, of the true ones [M, H, W]."""
-        hit = drawn.objects >= 0
-        return cut_masks(true, drawn.boxes[hit], drawn.objects[hit], MaskHead.side, aligned=self.cut_finer.aligned)
-
-
-def _images(b: int, n: int, boxes: Tensor) -> Tensor:
-    """Which of b images each of b * n boxes lies in."""
-    return torch.arange(b, device=boxes.device)[:, None].expand(b, n).flatten()
+        return detections(self, pyramid, size, truth, training=self.training)

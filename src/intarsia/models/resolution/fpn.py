@@ -19,13 +19,12 @@ Compared with segmentation-models-pytorch FPN (the authors' is a part of Detectr
 "smp_fpn", by a test; difference 1e-4 of the spread (docs/faithfulness.md).
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, Norm, PixelClassifier
-from ...blocks.feature_pyramid import hand_down
+from ...blocks.feature_pyramid import Branch, hand_down
 from ...blocks.resize import Resize
 from ...encoders import Encoder
 from ...errors import ModelError
@@ -93,24 +92,3 @@ class FPN(nn.Module):
             x = self.mix(self.enlarge(x, features[0]) + self.fine(features[0]))
         x = self.classify(x)  # [B, K, H/4, W/4]
         return SemanticLogits(self.enlarge(x, image))  # [B, K, H, W]
-
-
-class Branch(nn.Module):
-    """One level's way to the finest one: convolve, enlarge to the next finer level, and again."""
-
-    def __init__(self, in_channels: int, channels: int, depth: int, norm: Norm) -> None:
-        super().__init__()
-        self.channels = channels
-        widths = (in_channels, *(channels,) * (depth - 1))
-        self.convolve = nn.ModuleList(ConvNormAct(width, channels, norm=norm) for width in widths)
-        self.enlarge = Resize()
-
-    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
-        *finer, x = pyramid
-        b, _, h, w = x.shape
-        for n, convolve in enumerate(self.convolve):
-            x = convolve(x)  # [b, channels, h, w]
-            if finer:
-                h, w = finer[-1 - n].shape[-2:]
-                x = self.enlarge(x, finer[-1 - n])  # [b, channels, h, w]
-        return x

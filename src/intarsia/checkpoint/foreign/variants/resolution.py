@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....blocks.conv import ConvNormAct, PixelClassifier
+from ....blocks.feature_pyramid import Branch
 from ....blocks.resize import Resize
 from ....encoders import Encoder
 from ....models.resolution.fc_densenet import FCDenseNet, fc_densenet103
-from ....models.resolution.fpn import FPN, Branch
+from ....models.resolution.fpn import FPN
 from ....models.resolution.linknet import Decoder, LinkNet
 from ....models.resolution.refinenet import RefineNet
 from ....models.resolution.unetplusplus import Node, UNetPlusPlus
