@@ -51,6 +51,17 @@ class MaskQueries(NamedTuple):
     auxiliary: tuple[MaskQueries, ...] = ()  # of earlier layers; empty in eval mode
 
 
+class CompetingMasks(NamedTuple):
+    """What a network of queries returns whose masks compete for each pixel: the softmax over the queries says whose it is."""
+
+    classes: Tensor  # [B, Q, K + 1]  logits; the last is "no object"
+    masks: Tensor  # [B, Q, h, w]  logits; whoever decides enlarges them
+    size: tuple[int, int]  # (H, W) of the image
+    pixels: Tensor | None = None  # [B, D, h, w]  a vector of length 1 for each pixel; None in eval mode
+    semantic: Tensor | None = None  # [B, K, h, w]  class scores of a head beside; None in eval mode
+    auxiliary: tuple[CompetingMasks, ...] = ()  # of earlier layers, in their maps' sizes; empty in eval mode
+
+
 class PanopticLogits(NamedTuple):
     """What a network returns that finds objects by their centers."""
 
@@ -87,6 +98,13 @@ class Matches(NamedTuple):
     wanted_masks: Tensor | None  # [Q, m, m] 0..1
 
 
+class DetectionsAndStuff(NamedTuple):
+    """What a detector returns that names the pixels between its objects, too."""
+
+    objects: Detections
+    semantic: Tensor  # [B, K, H, W]  unnormalized class scores; those of things together say "some object"
+
+
 class DepthMap(NamedTuple):
     """What a network of depth returns."""
 
@@ -94,7 +112,16 @@ class DepthMap(NamedTuple):
     auxiliary: tuple[Tensor, ...] = ()  # each [B, 1, h, w]; empty in eval mode
 
 
-Output = ClassLogits | SemanticLogits | MaskQueries | PanopticLogits | Detections | DepthMap
+Output = (
+    ClassLogits
+    | SemanticLogits
+    | MaskQueries
+    | CompetingMasks
+    | PanopticLogits
+    | Detections
+    | DetectionsAndStuff
+    | DepthMap
+)
 
 
 class Tags(NamedTuple):

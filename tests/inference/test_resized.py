@@ -11,7 +11,15 @@ from intarsia.checkpoint import Resizing, resizing_of
 from intarsia.errors import CheckpointError
 from intarsia.inference import Predictor, resized
 from intarsia.labels import LabelSpace
-from intarsia.structures import ClassLogits, DepthMap, Detections, MaskQueries, PanopticLogits, SemanticLogits
+from intarsia.structures import (
+    ClassLogits,
+    CompetingMasks,
+    DepthMap,
+    Detections,
+    MaskQueries,
+    PanopticLogits,
+    SemanticLogits,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,8 @@ def test_outputs_are_brought_back() -> None:
         Detections(torch.ones(1, 1), torch.zeros(1, 1).long(), torch.tensor([[[0.0, 1, 3, 2]]]), None, (3, 3)), size
     )
     assert boxes.boxes.tolist() == [[[0, 2, 9, 4]]] and boxes.size == size
-    assert resized.restored(MaskQueries(torch.ones(1, 1, 2), torch.ones(1, 1, 2, 2), (3, 3)), size).size == size
+    for kind in (MaskQueries, CompetingMasks):
+        assert resized.restored(kind(torch.ones(1, 1, 2), torch.ones(1, 1, 2, 2), (3, 3)), size).size == size
     assert resized.restored(DepthMap(torch.ones(1, 1, 3, 3)), size).depth.shape == (1, 1, 6, 9)
     objects = PanopticLogits(torch.ones(1, 2, 3, 3), torch.ones(1, 1, 3, 3), torch.ones(1, 2, 3, 3))
     offsets = resized.restored(objects, size).offsets

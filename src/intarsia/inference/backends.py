@@ -19,7 +19,6 @@ from .engine import Engine, Torch
 from .folded import folded
 from .resized import Coarse
 
-
 FOLDED = 128  # side of the image that folding looks at
 
 

@@ -14,10 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
+from ..structures import (
+    ClassLogits,
+    CompetingMasks,
+    DepthMap,
+    Detections,
+    DetectionsAndStuff,
+    MaskQueries,
+    Output,
+    PanopticLogits,
+    SemanticLogits,
+)
 
 HOWS = ("mean", "max")
 OVERLAP = 0.5  # objects of a class whose boxes, or masks, have at least this IoU are one
+HALF = -0.6931  # logarithm of a half
 NONE = 30.0  # the score of "no object" of a query that is one of another view as well
 
 
@@ -177,34 +188,60 @@ class _Union:
         return Detections(scores, classes, boxes, masks, self.size)
 
 
+class _Both:
+    """The objects of all outputs, and the mean of what they say of the pixels between them."""
+
+    def __init__(self, size: tuple[int, int], how: str, sigmoid: bool) -> None:
+        self.objects, self.stuff = _Union(size, how, sigmoid), _Maps(size, how, sigmoid)
+
+    def add(self, output: DetectionsAndStuff, view: View, temperature: float) -> None:
+        self.objects.add(output.objects, view, temperature)
+        self.stuff.add(SemanticLogits(output.semantic), view, temperature)
+
+    def output(self) -> DetectionsAndStuff:
+        joined = self.stuff.output()
+        assert isinstance(joined, SemanticLogits)
+        return DetectionsAndStuff(self.objects.output(), joined.logits)
+
+
 class _Queries:
-    """The queries of all outputs; of those of one class whose masks overlap, all but the best find no object."""
+    """The queries of all outputs; of those of one class whose masks overlap, all but the best find no object.
+
+    Where masks compete for pixels, they go on to: each view's are probabilities, and those that find nothing leave theirs.
+    """
 
     def __init__(self, size: tuple[int, int], how: str, sigmoid: bool) -> None:
         self.size = size
+        self.kind: Any = None
         self.classes: list[Tensor] = []
         self.masks: list[Tensor] = []
 
-    def add(self, output: MaskQueries, view: View, temperature: float) -> None:
+    def add(self, output: MaskQueries | CompetingMasks, view: View, temperature: float) -> None:
+        self.kind = type(output)
         masks = upright(output.masks.float(), view)
         if self.masks and masks.shape[2:] != self.masks[0].shape[2:]:
             masks = nn.functional.interpolate(masks, self.masks[0].shape[2:], mode="bilinear", align_corners=False)
         self.classes.append(output.classes.float())
-        self.masks.append(masks)
+        self.masks.append(masks.log_softmax(dim=1) if self.kind is CompetingMasks else masks)
 
-    def output(self) -> MaskQueries:
+    def output(self) -> MaskQueries | CompetingMasks:
         classes, masks = torch.cat(self.classes, dim=1), torch.cat(self.masks, dim=1)
         scores, labels = classes.softmax(dim=-1)[..., :-1].max(dim=-1)
         none = torch.zeros_like(classes[0, 0])
         none[-1] = NONE
-        for own, score, label, drawn in zip(classes, scores, labels, masks.flatten(2) > 0, strict=True):
+        least = HALF if self.kind is CompetingMasks else 0.0
+        for n, (own, score, label) in enumerate(zip(classes, scores, labels, strict=True)):
+            drawn = masks[n].flatten(1) > least
             both = drawn.float() @ drawn.float().T
             area = both.diagonal()
             close = (both >= OVERLAP * (area[:, None] + area - both)) & (both > 0) & (label[:, None] == label)
             kept = torch.zeros_like(score, dtype=torch.bool)
             kept[_best(score.argsort(descending=True, stable=True), close)] = True
             own[~kept] = none
-        return MaskQueries(classes, masks, self.size)
+            if self.kind is CompetingMasks and len(self.classes) > 1:
+                masks[n, ~kept & drawn.any(1)] = -NONE
+        joined: MaskQueries | CompetingMasks = self.kind(classes, masks, self.size)
+        return joined
 
 
 def kept_of(scores: Tensor, classes: Tensor, boxes: Tensor, overlap: float = OVERLAP) -> Tensor:
@@ -275,5 +312,7 @@ GATHERED: dict[type, Callable[[tuple[int, int], str, bool], Any]] = {
     DepthMap: _Maps,
     PanopticLogits: _Maps,
     Detections: _Union,
+    DetectionsAndStuff: _Both,
     MaskQueries: _Queries,
+    CompetingMasks: _Queries,
 }

@@ -27,8 +27,8 @@ from ..metrics.image_matches import SURE
 from ..naming import key
 from ..output import Output
 from ..structures import Labels
-from .films import Films, film_files, step_file
 from .choose import by_name, choose
+from .films import Films, film_files, step_file
 from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible

@@ -21,9 +21,11 @@ from ..data.normalize import full_scale
 from ..structures import (
     Answer,
     ClassLogits,
+    CompetingMasks,
     Depth,
     DepthMap,
     Detections,
+    DetectionsAndStuff,
     Labels,
     MaskQueries,
     Output,
@@ -173,12 +175,16 @@ def restored(output: Output, size: tuple[int, int]) -> Output:
     """Bring an output back to the size of the image that was resized."""
     if isinstance(output, ClassLogits):
         return output
-    if isinstance(output, MaskQueries):
+    if isinstance(output, MaskQueries | CompetingMasks):
         return output._replace(size=size)
     if isinstance(output, Detections):
         down, across = (wanted / had for wanted, had in zip(size, output.size, strict=True))
         factors = output.boxes.new_tensor([across, down, across, down])
         return output._replace(boxes=output.boxes * factors, size=size)
+    if isinstance(output, DetectionsAndStuff):
+        objects = restored(output.objects, size)
+        assert isinstance(objects, Detections)
+        return DetectionsAndStuff(objects, _enlarged(output.semantic, size))
     if isinstance(output, DepthMap):
         return output._replace(depth=_enlarged(output.depth, size))
     if isinstance(output, SemanticLogits):

@@ -18,7 +18,16 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, PanopticLogits, SemanticLogits
+from ..structures import (
+    ClassLogits,
+    CompetingMasks,
+    DepthMap,
+    Detections,
+    DetectionsAndStuff,
+    MaskQueries,
+    PanopticLogits,
+    SemanticLogits,
+)
 from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
@@ -28,6 +37,7 @@ from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
 from .depth import BerHu, ScaleInvariantLog
 from .detection import Detection
+from .detection_and_stuff import DetectionAndStuff
 from .dice import Dice, soft_dice
 from .dual_task import DualTask
 from .edges import edge_loss
@@ -36,6 +46,7 @@ from .hard_pixels import HardCrossEntropy
 from .lovasz import LovaszHinge, LovaszSoftmax
 from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 from .moving import MovingCenters
+from .pq_style import PQStyle
 from .region_information import RegionMutualInformation
 from .set_prediction import SetPrediction
 from .tversky import Tversky
@@ -54,6 +65,7 @@ __all__ = [
     "ClassCrossEntropy",
     "CrossEntropy",
     "Detection",
+    "DetectionAndStuff",
     "Dice",
     "DiceBinaryCrossEntropy",
     "DiceCrossEntropy",
@@ -63,6 +75,7 @@ __all__ = [
     "LovaszHinge",
     "LovaszSoftmax",
     "MovingCenters",
+    "PQStyle",
     "RegionMutualInformation",
     "ScaleInvariantLog",
     "SetPrediction",
@@ -93,7 +106,9 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "centers": Centers,
     "moving_centers": MovingCenters,
     "set_prediction": SetPrediction,
+    "pq_style": PQStyle,
     "detection": Detection,
+    "detection_and_stuff": DetectionAndStuff,
 }
 
 OF_PLANES = (  # those that take several labels a pixel
@@ -107,7 +122,9 @@ USUAL_LOSS: dict[type, str] = {  # of each output, where a recipe names none
     DepthMap: "silog",
     PanopticLogits: "centers",
     MaskQueries: "set_prediction",
+    CompetingMasks: "pq_style",
     Detections: "detection",
+    DetectionsAndStuff: "detection_and_stuff",
 }
 USUAL_OF_PLANES: dict[type, str] = {  # the same for several labels a pixel, where it is another
     SemanticLogits: "dice_bce",

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import LabelError, ModelError
-from ..structures import Batch, MaskQueries, Sample, objects_in
+from ..structures import Batch, CompetingMasks, MaskQueries, Sample, objects_in
 from .targets import precise, refuse
 
 
@@ -68,20 +68,7 @@ class SetPrediction(nn.Module):
         self.classes, self.focal, self.dice, self.earlier = classes, focal, dice, earlier
 
     def forward(self, output: MaskQueries, truth: Batch) -> dict[str, Tensor]:
-        if len(output.masks) != len(truth.labels) or tuple(output.size) != tuple(truth.labels.shape[-2:]):
-            raise ModelError(
-                f"the network drew {len(output.masks)} pictures of {list(output.size)} and the labels are "
-                f"{list(truth.labels.shape)}; a loss compares them pixel by pixel"
-            )
-        targets = [segments_of(truth.sample(n), self.ignore_index, self.things) for n in range(len(truth.labels))]
-        kinds, queries = output.classes.shape[2] - 1, output.classes.shape[1]
-        for target in targets:
-            if len(target.classes) > queries:
-                raise LabelError(
-                    f"a picture has {len(target.classes)} segments and the network {queries} queries, each of which draws one; "
-                    f"set model.queries to {len(target.classes)} or more"
-                )
-            refuse(target.classes, kinds, self.ignore_index)
+        targets = targets_for(output, truth, self.ignore_index, self.things)
         terms = self._terms(output, targets)
         if output.auxiliary and self.earlier:
             rest = [term for layer in output.auxiliary for term in self._terms(layer, targets).values()]
@@ -136,6 +123,33 @@ class SetPrediction(nn.Module):
         cost = self.focal * focal + self.dice * dice - self.classes * logits.softmax(1)[:, target.classes]
         query, row = linear_sum_assignment(cost.nan_to_num(1e6, 1e6, -1e6).cpu().numpy())
         return torch.as_tensor(query, device=masks.device), torch.as_tensor(row, device=masks.device)
+
+
+def targets_for(
+    output: MaskQueries | CompetingMasks, truth: Batch, ignore_index: int, things: Sequence[int]
+) -> list[Target]:
+    """List the true segments of each picture of a batch that queries have answered.
+
+    Args:
+        things: as for `SetPrediction`.
+
+    Raises: ModelError for other sizes, LabelError for more segments than queries or a class that the network does not know.
+    """
+    if len(output.masks) != len(truth.labels) or tuple(output.size) != tuple(truth.labels.shape[-2:]):
+        raise ModelError(
+            f"the network drew {len(output.masks)} pictures of {list(output.size)} and the labels are "
+            f"{list(truth.labels.shape)}; a loss compares them pixel by pixel"
+        )
+    targets = [segments_of(truth.sample(n), ignore_index, things) for n in range(len(truth.labels))]
+    kinds, queries = output.classes.shape[2] - 1, output.classes.shape[1]
+    for target in targets:
+        if len(target.classes) > queries:
+            raise LabelError(
+                f"a picture has {len(target.classes)} segments and the network {queries} queries, each of which draws one; "
+                f"set model.queries to {len(target.classes)} or more"
+            )
+        refuse(target.classes, kinds, ignore_index)
+    return targets
 
 
 def segments_of(truth: Sample, ignore_index: int, things: Sequence[int] = ()) -> Target:

@@ -9,7 +9,17 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..labels import LabelSpace
-from ..structures import ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
+from ..structures import (
+    ClassLogits,
+    CompetingMasks,
+    DepthMap,
+    Detections,
+    DetectionsAndStuff,
+    MaskQueries,
+    Output,
+    PanopticLogits,
+    SemanticLogits,
+)
 from .outputs import ALLOWED, semantic, spelled
 
 Shape = tuple[int | str, ...]
@@ -69,7 +79,9 @@ def finite(output: Output, network: str = "the network", hint: str = "") -> None
     Raises: ModelError, ending in the hint.
     """
     for part in output:
-        if isinstance(part, Tensor) and part.is_floating_point() and part.numel() and part.amax().isnan():
+        if isinstance(part, Detections):
+            finite(part, network, hint)
+        elif isinstance(part, Tensor) and part.is_floating_point() and part.numel() and part.amax().isnan():
             raise ModelError(
                 f"{network} returned scores that are no numbers (NaN)"
                 f"{hint or '; its weights are broken: use an earlier checkpoint'}"
@@ -90,13 +102,30 @@ def _counted(space: LabelSpace) -> str:
     return f"{space.num_classes} classes, {'planes' if space.planes else space.activation}"
 
 
+def _queries(o: MaskQueries | CompetingMasks, space: LabelSpace) -> dict[str, tuple[Tensor | None, Shape]]:
+    """The parts of what queries say."""
+    return {
+        "classes": (o.classes, ("B", "Q", space.num_classes + 1)),
+        "masks": (o.masks, ("B", o.classes.shape[1], "h", "w")),
+    }
+
+
+def _rows(found: Detections) -> dict[str, tuple[Tensor | None, Shape]]:
+    """The parts of what a detector found."""
+    n = found.scores.shape[1]
+    return {
+        "scores": (found.scores, ("B", "N")),
+        "classes": (found.classes, ("B", n)),
+        "boxes": (found.boxes, ("B", n, 4)),
+        "masks": (found.masks, ("B", n, "m", "m")),
+    }
+
+
 PARTS: dict[type, Callable[[Any, LabelSpace], dict[str, tuple[Tensor | None, Shape]]]] = {
     ClassLogits: lambda o, s: {"logits": (o.logits, ("B", s.head_size))},
     SemanticLogits: lambda o, s: {"scores": (o.logits, ("B", s.head_size, "H", "W"))},
-    MaskQueries: lambda o, s: {
-        "classes": (o.classes, ("B", "Q", s.num_classes + 1)),
-        "masks": (o.masks, ("B", o.classes.shape[1], "h", "w")),
-    },
+    MaskQueries: lambda o, s: _queries(o, s),
+    CompetingMasks: lambda o, s: _queries(o, s),
     PanopticLogits: lambda o, s: {
         "semantic": (o.semantic, ("B", s.num_classes, "H", "W")),
         "centers": (o.centers, ("B", 1, "H", "W")),
@@ -104,12 +133,8 @@ PARTS: dict[type, Callable[[Any, LabelSpace], dict[str, tuple[Tensor | None, Sha
         "depth": (o.depth, ("B", 1, "H", "W")),
         "motion": (o.motion, ("B", 2, "H", "W")),
     },
-    Detections: lambda o, s: {
-        "scores": (o.scores, ("B", "N")),
-        "classes": (o.classes, ("B", o.scores.shape[1])),
-        "boxes": (o.boxes, ("B", o.scores.shape[1], 4)),
-        "masks": (o.masks, ("B", o.scores.shape[1], "m", "m")),
-    },
+    Detections: lambda o, s: _rows(o),
+    DetectionsAndStuff: lambda o, s: {"semantic": (o.semantic, ("B", s.num_classes, "H", "W")), **_rows(o.objects)},
     DepthMap: lambda o, s: {"depth": (o.depth, ("B", 1, "H", "W"))},
 }
 

@@ -8,11 +8,24 @@ from typing import Any
 
 from ..errors import ModelError, nearest
 from ..labels import LabelSpace
-from ..structures import Answer, ClassLogits, DepthMap, Detections, MaskQueries, Output, PanopticLogits, SemanticLogits
+from ..structures import (
+    Answer,
+    ClassLogits,
+    CompetingMasks,
+    DepthMap,
+    Detections,
+    DetectionsAndStuff,
+    MaskQueries,
+    Output,
+    PanopticLogits,
+    SemanticLogits,
+)
 from .centers import labels_of_centers, objects_of_centers, segments_of_centers
+from .merged import boxes_of_both, labels_of_both, objects_of_both, segments_of_both
 from .objects import boxes_of_detections, objects_of_detections
 from .pixels import depth_of_map, labels_of_logits, tags_of_logits, thresholds
 from .queries import labels_of_queries, objects_of_queries, segments_of_queries
+from .slots import labels_of_slots, objects_of_slots, segments_of_slots
 
 Decision = Callable[..., list[Answer]]
 
@@ -27,9 +40,16 @@ DECISIONS: dict[tuple[str, type], Decision] = {  # of each output the usual task
     ("semantic", PanopticLogits): labels_of_centers,
     ("instance", Detections): objects_of_detections,
     ("detection", Detections): boxes_of_detections,
+    ("panoptic", DetectionsAndStuff): segments_of_both,
+    ("instance", DetectionsAndStuff): objects_of_both,
+    ("detection", DetectionsAndStuff): boxes_of_both,
+    ("semantic", DetectionsAndStuff): labels_of_both,
     ("panoptic", MaskQueries): segments_of_queries,
     ("instance", MaskQueries): objects_of_queries,
     ("semantic", MaskQueries): labels_of_queries,
+    ("panoptic", CompetingMasks): segments_of_slots,
+    ("instance", CompetingMasks): objects_of_slots,
+    ("semantic", CompetingMasks): labels_of_slots,
 }
 
 

@@ -9,8 +9,10 @@ from ..errors import TrainingError
 from ..labels import LabelSpace
 from ..structures import (
     ClassLogits,
+    CompetingMasks,
     DepthMap,
     Detections,
+    DetectionsAndStuff,
     MaskQueries,
     PanopticLogits,
     Sample,
@@ -40,6 +42,7 @@ NEEDS: dict[type, Need] = {  # of each kind of output; one that is not here lear
     ClassLogits: Need(("tags",), "tags, the classes of each picture as a whole,", "use one such as class_folders"),
     PanopticLogits: OBJECTS,
     Detections: OBJECTS,
+    DetectionsAndStuff: OBJECTS,
     DepthMap: Need(("depth",), "depth", "give each sample its depth, [H, W] in meters, nan where unknown"),
 }
 OF_TWO_CLASSES = (
@@ -47,7 +50,10 @@ OF_TWO_CLASSES = (
     ClassLogits,
     PanopticLogits,
 )  # these give each pixel one of the classes, "none" is none
-WITH_THINGS: dict[type, Need] = {MaskQueries: OBJECTS}  # further ones where the label space has things
+WITH_THINGS: dict[type, Need] = {
+    MaskQueries: OBJECTS,
+    CompetingMasks: OBJECTS,
+}  # further ones where the label space has things
 
 
 def check_needs(output: type, material: Material) -> list[str]:

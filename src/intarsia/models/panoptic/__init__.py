@@ -1,1 +1,1 @@
-"""Architectures that find objects by their centers, and let each pixel point to the center of its own."""
+"""Architectures that find objects and name what is between them, in one answer."""
