@@ -20,6 +20,7 @@ GRID = 32  # pixels that crops are rounded to
 CROPS = {"cpu": (256, 320), "cuda": (256, 320, 384, 512, 640, 768), "mps": (256, 320, 384, 512)}
 STEPS = 60  # fewer than these teach nothing: the crop becomes smaller before
 MANY = 5000  # steps of large crops from which pictures are seen in their own size
+SCARCE = 100  # samples below which parts of one are pasted into another
 FEW = 50  # samples below which further changes of a sample are worth their noise
 THIN = 5.0  # pixels across below which a map of a quarter of the size loses what is thin
 COMPACT = 0.05  # width over size of objects that are no strings
@@ -178,6 +179,12 @@ def changes_of(facts: Facts) -> list[Chosen]:
         found.append(Chosen("augment.saturation", 0.2, "three channels are taken for colors"))
     if facts.samples < FEW:
         found.append(Chosen("augment.rotate", 10, f"{facts.samples} samples are few, so each is seen in more ways"))
+    if facts.samples < SCARCE:
+        found.append(
+            Chosen(
+                "augment.cutmix", 0.5, f"parts of {facts.samples} samples are mixed, so that none is learned by heart"
+            )
+        )
     if facts.commonest > 0.5 and not facts.planes and facts.classes > 2:
         found.append(Chosen("augment.max_share", 0.75, f"one class has {100 * facts.commonest:.0f} % of the pixels"))
     return found

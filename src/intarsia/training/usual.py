@@ -108,7 +108,7 @@ def planned(
     if known.data["name"] in OF_DATA:  # a picture's class may show in any part of it
         low = [min(size[axis] for size in known.sizes or ((256, 256),)) for axis in (0, 1)]
         whole = Chosen("augment.crop", [min(256, side) for side in low], "the class may show in any part of a picture")
-        of_maps = ("model", "loss.", "optimizer.encoder_lr", "augment.crop", "augment.max_share")
+        of_maps = ("model", "loss.", "optimizer.encoder_lr", "augment.crop", "augment.max_share", "augment.cutmix")
         chosen = [whole, *(choice for choice in chosen if not choice.key.startswith(of_maps))]
     for key, value, _ in chosen:
         section, _, rest = key.partition(".")
