@@ -83,6 +83,12 @@ def test_where_all_objects_are_large_pictures_are_seen_smaller_on_a_cpu() -> Non
         assert defaults.resize_of(facts, here, budget) is None
 
 
+def test_parts_of_few_samples_are_mixed() -> None:
+    for samples, share in ((52, 0.5), (200, None)):
+        found = {c.key: c.value for c in choose(PETS._replace(samples=samples), CPU, {"minutes": 10})}
+        assert found.get("augment.cutmix") == share
+
+
 def test_a_run_whose_network_sees_pictures_smaller(pets: Path, tmp_path: Path) -> None:
     """Validation, checkpoint and prediction see what training saw, and are scored in the picture's own size."""
     out = tmp_path / "run"
