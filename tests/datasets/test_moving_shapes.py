@@ -95,5 +95,6 @@ def test_what_no_video_can_be_is_refused(options: dict, told: str) -> None:
 def test_a_video_without_one_of_its_frames_is_refused() -> None:
     check_numbers(["a.png", "b.png", "d.png"], "v")  # names without numbers say nothing
     check_numbers(["f0.png", "f5.png", "f10.png"], "v")
+    check_numbers([f"{time}.png" for time in (1552440195462591, 1552440195562599, 1552440195962540)], "v")
     with pytest.raises(DataError, match=r"v: 1 frame between f001.png and f003.png is missing; objects are followed"):
         check_numbers(["f000.png", "f001.png", "f003.png"], "v")

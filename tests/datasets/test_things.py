@@ -114,9 +114,26 @@ def test_step_gives_an_object_one_number_in_all_of_its_drive(tmp_path: Path) -> 
     assert torch.equal(samples[1].previous, samples[0].objects)
     assert torch.equal(samples[2].previous, samples[1].objects)
     assert samples[1].previous.dtype == torch.int32 and kitti_step(tmp_path, "train")[1].previous is None
+    assert [shot.video for shot in dataset.shots] == ["0000", "0000", "0000", "0001"]
+    put(tmp_path / "images/train/0000/000001.png", np.full((1, 3, 3), 9))
+    seen = kitti_step(tmp_path, "train", previous="centers")
+    assert [seen[n].image[:, 0, 0].tolist()[:6] for n in (0, 1, 2)] == [[0] * 6, [9] * 3 + [0] * 3, [0] * 3 + [9] * 3]
+    assert (
+        seen[1].image.shape == (7, 1, 3)
+        and seen[1].image[6].tolist() == [[255, 225, 255]]
+        and not seen[0].image[6].any()
+    )
+    assert kitti_step(tmp_path, "train", previous="frame")[1].image.shape == (6, 1, 3)
     cars = LabelSpace(dataset.labels.names, values=dataset.labels.values, things=("car",))
     only = kitti_step(tmp_path, "train", labels=cars, previous=True)[1]
     assert only.previous.tolist() == [[numbers["car2"], 0, 0]]
+
+
+def test_a_drive_that_lacks_a_frame_is_refused(tmp_path: Path) -> None:
+    _drive(tmp_path, {f"0000/{n:06}": [[13, 0, 1]] for n in (0, 1, 2, 4)})
+    assert len(kitti_step(tmp_path, "train")) == 4
+    with pytest.raises(DataError, match="0000: 1 frame between 000002.png and 000004.png is missing"):
+        kitti_step(tmp_path, "train", previous=True)
 
 
 def test_davis_knows_the_frame_before_and_says_where_there_is_none(tmp_path: Path) -> None:

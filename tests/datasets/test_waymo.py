@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from intarsia.data.dataset import Shot
 from intarsia.datasets import splits
 from intarsia.datasets.waymo import LABELS, NAMES, waymo
 from intarsia.errors import DataError, LabelError, MissingExtra
@@ -178,6 +179,33 @@ def test_an_object_has_one_number_in_all_frames_of_its_sequence(tmp_path: Path, 
     with pytest.raises(DataError, match=r"2_front: data.previous needs the number of object 1 .* has none; leave"):
         waymo(tmp_path, "train", previous=True)[1]
     assert waymo(tmp_path, "train")[1].previous is None
+
+
+def test_pixels_of_two_calibrated_cameras_that_look_in_one_direction_are_one_place(
+    tmp_path: Path, write: Write
+) -> None:
+    """Two cameras 40 degrees apart, each sees 53 degrees in 40 columns."""
+    row = [2001] * 40
+    video(tmp_path, write, [("s", 1, camera, row, {1: 50}) for camera in (1, 2)])
+    dataset = waymo(tmp_path, "train", previous=True)
+    assert dataset.shots == (Shot(f"{CONTEXT} s", "front"), Shot(f"{CONTEXT} s", "front_left"))
+    assert dataset.cells(0) is None
+    lens = "[CameraCalibrationComponent].intrinsic."
+    cosine, sine = np.cos(np.radians(40)), np.sin(np.radians(40))
+    turned = [
+        [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+        [cosine, -sine, 0, 0, sine, cosine, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    ]
+    columns = {KEYS[0]: [CONTEXT] * 2, KEYS[2]: [1, 2], f"{lens}f_u": [40.0] * 2, f"{lens}f_v": [40.0] * 2, f"{lens}c_u": [20.0] * 2,
+               f"{lens}c_v": [0.5] * 2, "[CameraCalibrationComponent].extrinsic.transform": turned}  # fmt: skip
+    write(tmp_path / f"training/camera_calibration/{CONTEXT}.parquet", columns)
+    front, left = (waymo(tmp_path, "train", previous=True).cells(n)[0] for n in (0, 1))
+    angle = (front % 4096 / 4096 - 0.5) * 360  # to the right
+    wanted = np.degrees(np.arctan((np.arange(40) + 0.5 - 20) / 40))
+    assert np.abs(angle - wanted).max() < 0.1 and np.abs((left % 4096 / 4096 - 0.5) * 360 - (wanted - 40)).max() < 0.1
+    assert (
+        (front // 4096 == 1024).all() and angle.min() < -26 and (wanted - 40).max() > -14.1.1
+    )  # they overlap by 12 degrees
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, write: Write) -> None:

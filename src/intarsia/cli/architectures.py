@@ -18,6 +18,7 @@ FAMILIES = (
     "panoptic",
     "instances",
     "masks",
+    "video",
 )  # in the order of `models.catalogue`
 SHOWN = ("title", "year", "paper", "idea", "parameters", "gflops")
 _MODELS = Path(__file__).parents[1] / "models"

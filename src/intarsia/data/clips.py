@@ -71,12 +71,6 @@ def heat_of(objects: Tensor, like: Tensor, rng: np.random.Generator | None = Non
     return (heat * full_scale(like)).round().to(like.dtype)[None]
 
 
-def with_heat(image: Tensor, previous: np.ndarray | None) -> Tensor:
-    """Lay the heatmap of the centers of the frame before behind the channels of an image; nothing where they are unknown."""
-    objects = torch.zeros(image.shape[1:], dtype=torch.int32) if previous is None else torch.from_numpy(previous)
-    return _last(torch.cat([image, heat_of(objects, image)]))
-
-
 def redrawn(sample: Sample, rng: np.random.Generator) -> Sample:
     """Draw the heatmap of a training sample anew, with noise; a sample without one stays as it is."""
     if sample.previous is None or not form_of(len(sample.image))[1]:

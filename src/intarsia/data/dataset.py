@@ -132,7 +132,7 @@ class Calibrated(Protocol):
     """A data set of several cameras that knows which of their pixels show the same place."""
 
     def cells(self, index: int, /) -> Any:
-        """Number the places that the pixels of a sample show, [H, W] int64; -1 where no other camera could see it."""
+        """Number the places that the pixels of a sample show, [H, W] int64, -1 for none; None where nobody knows."""
 
 
 class Fault(NamedTuple):

@@ -69,7 +69,7 @@ class Pairs:
         channels: 1, 3 or 4: read every image as gray, RGB or RGBA where that loses nothing; None: as it is.
         tags: the numbers of the classes that each image has as a whole, by the pair's name; None: nothing is known of that.
         shots: the video and camera of each item; none where they are no frames of videos.
-        centers: draw a heatmap of the centers of the objects of the frame before, as one more channel of the image.
+        places: numbers what each pixel shows, [H, W], alike in all cameras; None, or of one pair, where nobody knows.
 
     Raises: DataError when there are no pairs, or two of them share a name.
     """
@@ -90,13 +90,13 @@ class Pairs:
         channels: int | None = None,
         tags: Mapping[str, Sequence[int]] | None = None,
         shots: Sequence[Shot] = (),
-        centers: bool = False,
+        places: Callable[[Pair], np.ndarray | None] | None = None,
     ) -> None:
         self.items, self.labels, self.name, self.split = tuple(items), labels, name, split
         self.image_hook, self.mask_hook = image, decode
         self.inferred, self.channels, self.remarks = inferred, channels, tuple(remarks)
         self.faults = tuple(faults)
-        self.tags, self.shots, self.centers = tags, tuple(shots), centers
+        self.tags, self.shots, self.places = tags, tuple(shots), places
         self.unmatched = tuple(unmatched[0]), tuple(unmatched[1])
         if not self.items:
             raise DataError(f"{name}: split {split!r} holds no pairs of image and mask")
@@ -155,7 +155,6 @@ class Pairs:
 
         picture = as_tensor(image).permute(2, 0, 1)
         if raw is None:
-            picture = self._with_heat(picture, None)
             nothing = np.full(image.shape[:2], self.labels.ignore_index, self.labels.dtype)
             empty = torch.zeros((self.labels.num_classes, *image.shape[:2]), dtype=torch.bool)
             planes_of_none = empty if self.labels.planes and self.tags is None else None
@@ -175,7 +174,7 @@ class Pairs:
         except LabelError as error:
             raise LabelError(f"{self.place(item)}: {error}") from None
         return Sample(
-            self._with_heat(picture, previous),
+            picture,
             as_tensor(labels),
             item.name,
             _tensor(objects),
@@ -215,17 +214,13 @@ class Pairs:
         masks, kinds, objects = thing_rows(masks, kinds, self.labels, objects)
         return objects, masks, kinds
 
-    def _with_heat(self, picture: torch.Tensor, previous: np.ndarray | None) -> torch.Tensor:
-        """The image, with the heatmap of the centers of the frame before where that is asked for."""
-        if not self.centers:
-            return picture
-        from .clips import with_heat
-
-        return with_heat(picture, previous)
-
     def _before(self, item: Pair, raw: Raw) -> np.ndarray | None:
         """The object numbers of the frame before, [H, W] int32."""
         return self._told_apart(item, raw, self.labels.ignoring(raw.nodata).encode(raw.classes))[0]
+
+    def cells(self, index: int) -> np.ndarray | None:
+        """Number the places that the pixels of an item show; None where no camera's calibration is known."""
+        return None if self.places is None else self.places(self.items[index])
 
     def place(self, item: Pair) -> str:
         """What to call a pair's mask, or its image where it has none: the file, and the pair where others share the file."""

@@ -10,6 +10,7 @@ from typing import Literal
 from ..errors import DataError
 
 Previous = bool | Literal["frame", "centers"]  # what a frame knows of the one before; see `clips`
+CLOCK = 10**8  # from here on a number is a time of a clock, and no frame
 _NUMBER = re.compile(r"(\d+)\D*$")  # the last number of a name
 
 
@@ -17,14 +18,14 @@ def check_numbers(names: Sequence[str], video: str) -> None:
     """See that no frame of a video is missing: the last number in the names of its files rises in steps of one size.
 
     Args:
-        names: of the files, in order; names without numbers say nothing.
+        names: of the files, in order; names without numbers, or with times of a clock, say nothing.
         video: what a message calls it.
 
     Raises: DataError naming the frames on both sides of the gap.
     """
     found = [_NUMBER.search(name.rpartition(".")[0] or name) for name in names]
     numbers = [int(match[1]) for match in found if match is not None]
-    if len(numbers) < len(names) or len(names) < 3:
+    if len(numbers) < len(names) or len(names) < 3 or max(numbers) >= CLOCK:
         return
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     usual = min(steps)

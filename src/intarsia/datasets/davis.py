@@ -73,10 +73,9 @@ def davis(
         return Pairs(items, space, name="davis", split=split, decode=_decode, shots=shots)
     check_whole(items, _sequence)
     read = read_frame if isinstance(previous, str) else None
-    items, decode, image = followed(items, _decode, "davis", _sequence, read)
-    return Pairs(
-        items, space, name="davis", split=split, image=image, decode=decode, shots=shots, centers=previous == "centers"
-    )
+    centers = space if previous == "centers" else None
+    items, decode, image = followed(items, _decode, "davis", _sequence, read, centers)
+    return Pairs(items, space, name="davis", split=split, image=image, decode=decode, shots=shots)
 
 
 def _sequence(item: Pair) -> str:

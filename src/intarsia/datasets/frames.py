@@ -7,9 +7,11 @@ import numpy as np
 
 from ..data.dataset import Shot
 from ..data.files.codecs import read_image
-from ..data.pairs import Pair, Raw
+from ..data.pairs import Pair, Raw, as_tensor, mismatch
+from ..data.things import only_things
 from ..data.videos import check_numbers
 from ..errors import DataError
+from ..labels import LabelSpace
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,16 @@ class Followed:
 
 @dataclass(frozen=True)
 class Seen:
-    """Reads a frame and the frame before, whose channels come behind its own; the first of a video is its own frame before."""
+    """Reads a frame and the frame before, whose channels come behind its own; the first of a video is its own frame before.
+
+    With `centers`, the classes of the data set, the last channel is a heatmap of the centers of the things of the frame before.
+    """
 
     name: str  # of the data set, which says how images are read
     read: Callable[[Pair], np.ndarray] = field(repr=False)
+    decode: Callable[[Pair], Raw] = field(repr=False)
     before: Mapping[str, Pair | None] = field(repr=False)
+    centers: LabelSpace | None = None
 
     def __call__(self, item: Pair) -> np.ndarray:
         image = self.read(item)
@@ -47,7 +54,26 @@ class Seen:
                 f"{item.image} and {last.image}, the frame before, are of {list(image.shape)} and {list(other.shape)} (height, "
                 "width, channels); the frames of a video have one size"
             )
-        return np.concatenate([image, other], axis=2)
+        if self.centers is None:
+            return np.concatenate([image, other], axis=2)
+        return np.concatenate([image, other, self._heat(last, image, self.centers)], axis=2)
+
+    def _heat(self, last: Pair | None, image: np.ndarray, space: LabelSpace) -> np.ndarray:
+        """The heatmap of the frame before, [H, W, 1] of the image's type; zeros where its objects are not known."""
+        import torch
+
+        from ..data.clips import heat_of
+
+        objects = np.zeros(image.shape[:2], np.int32)
+        if last is not None and last.mask is not None:
+            raw = self.decode(last)
+            assert raw.objects is not None
+            if raw.objects.shape != image.shape[:2]:
+                raise DataError(mismatch(str(last.image), str(last.mask), image.shape, raw.objects.shape))
+            objects = only_things(raw.objects.astype(np.int32), space.encode(raw.classes), space)
+        heat = heat_of(torch.from_numpy(objects), as_tensor(image))
+        drawn: np.ndarray = heat[0].numpy().astype(image.dtype)[..., None]
+        return drawn
 
 
 def read_frame(item: Pair) -> np.ndarray:
@@ -78,6 +104,7 @@ def followed(
     name: str,
     video: Callable[[Pair], str],
     read: Callable[[Pair], np.ndarray] | None = None,
+    centers: LabelSpace | None = None,
 ) -> tuple[list[Pair], Followed, Seen | None]:
     """Let each frame know the one before.
 
@@ -87,6 +114,7 @@ def followed(
         name: of the data set.
         video: which one a frame is of.
         read: reads the image of a frame, where the frame before is seen as well.
+        centers: the classes, where a heatmap of the centers of the frame before is seen too.
 
     Returns: the items, which are read from the files of the frame before as well; what decodes them; and what reads their
         images, None where only the objects of the frame before are known.
@@ -108,4 +136,4 @@ def followed(
         if item.mask is not None and last is not None and last.mask:
             more.append(last.mask)
         known.append(item.also(*more) if more else item)
-    return known, Followed(name, decode, before), None if read is None else Seen(name, read, before)
+    return known, Followed(name, decode, before), None if read is None else Seen(name, read, decode, before, centers)

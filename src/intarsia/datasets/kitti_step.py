@@ -44,16 +44,15 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
             raise DataError(f"{mask}: there is no image {image}; unpack KITTI's frames to images/, as below", TREE)
         items.append(Pair(f"{mask.parent.name}_{mask.stem}", image, mask))
     space = with_things(labels or TRAIN_IDS, THINGS)
-    shots = shots_by(items, _drive)
     if not previous:
-        return Pairs(items, space, name="kitti_step", split=split, decode=_decode, shots=shots)
+        return Pairs(items, space, name="kitti_step", split=split, decode=_decode)
     check_whole(items, _drive)
     read = read_frame if isinstance(previous, str) else None
-    items, decode, image = followed(items, _tracks, "kitti_step", _drive, read)
+    centers = space if previous == "centers" else None
+    items, decode, image = followed(items, _tracks, "kitti_step", _drive, read, centers)
     return Pairs(
-        items, space, name="kitti_step", split=split, image=image, decode=decode, shots=shots,
-        centers=previous == "centers",
-    )  # fmt: skip
+        items, space, name="kitti_step", split=split, image=image, decode=decode, shots=shots_by(items, _drive)
+    )
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

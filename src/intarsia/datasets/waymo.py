@@ -6,6 +6,7 @@ ECCV 2022. arXiv:2206.07704. The columns are those of version 2 of the data set,
     camera_segmentation/CONTEXT.parquet   a PNG of 16 bit a row: class * divisor + object, 0 for no single object; lists of
                                           the image's objects and their numbers in the whole sequence
     camera_image/CONTEXT.parquet          a JPEG a row, joined by context, time stamp and camera
+    camera_calibration/CONTEXT.parquet    where each camera looks, for objects that several cameras see; may be absent
 
 Only some frames are labeled; these make up the data set. Reading it takes the extra "waymo" (pyarrow), no TensorFlow.
 """
@@ -25,6 +26,7 @@ from ..data.videos import Previous
 from ..errors import DataError, extra, nearest
 from ..labels import LabelSpace, parse_color
 from ..limits import check_decoded
+from .cameras import Pinhole, looked_at
 from .frames import followed
 from .release import one_of, top
 
@@ -51,6 +53,8 @@ CAMERAS = ("front", "front_left", "front_right", "side_left", "side_right")  # C
 _FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
 _KEYS = ("key.segment_context_name", "key.frame_timestamp_micros", "key.camera_name")
 _IMAGE = "[CameraImageComponent].image"
+_LENS = tuple(f"[CameraCalibrationComponent].intrinsic.{name}" for name in ("f_u", "f_v", "c_u", "c_v"))
+_TURNED = "[CameraCalibrationComponent].extrinsic.transform"
 _LABEL, _DIVISOR, _SEQUENCE, _LOCAL, _GLOBAL = (
     f"[CameraSegmentationLabelComponent].{name}"
     for name in (
@@ -113,12 +117,20 @@ def waymo(
     if not previous:
         return Pairs(items, space, name="waymo", split=split, image=read, decode=partial(_panoptic, masks_of))
     both = read if isinstance(previous, str) else None
-    items, decode, seen = followed(items, partial(_tracks, masks_of), "waymo", partial(_video, masks_of), both)
-    shots = [Shot(*masks_of[item.name].video.rsplit(" ", 1)) for item in items]
+    centers = space if previous == "centers" else None
+    items, decode, seen = followed(items, partial(_tracks, masks_of), "waymo", partial(_video, masks_of), both, centers)
+    videos = [masks_of[item.name].video.rsplit(" ", 1) for item in items]
+    shots = [Shot(video, CAMERAS[int(camera) - 1]) for video, camera in videos]
     return Pairs(
-        items, space, name="waymo", split=split, image=seen or read, decode=decode, shots=shots,
-        centers=previous == "centers",
-    )  # fmt: skip
+        items,
+        space,
+        name="waymo",
+        split=split,
+        image=seen or read,
+        decode=decode,
+        shots=shots,
+        places=partial(_cells, folder, masks_of),
+    )
 
 
 def splits(root: str | Path) -> tuple[str, ...]:
@@ -167,6 +179,33 @@ def _tracks(places: dict[str, Place], item: Pair) -> Raw:
 
 def _video(places: dict[str, Place], item: Pair) -> str:
     return places[item.name].video
+
+
+def _cells(folder: Path, places: dict[str, Place], item: Pair) -> np.ndarray | None:
+    """The directions in which the pixels of an image look; None without the calibration of its camera.
+
+    Raises: DataError for a calibration that is none.
+    """
+    file, number = folder / "camera_calibration" / item.image.name, int(places[item.name].video.rsplit(" ", 1)[1])
+    if not file.is_file():
+        return None
+    columns = [_KEYS[2], *_LENS, _TURNED]
+    opened = _open(file, columns)
+    for group in range(opened.num_row_groups):
+        rows = opened.read_row_group(group, columns=columns).to_pydict()
+        for row, camera in enumerate(rows[_KEYS[2]]):
+            if int(camera) == number:
+                (f_u, f_v, c_u, c_v), matrix = (rows[column][row] for column in _LENS), rows[_TURNED][row]
+                numbers = [float(value) for value in (f_u, f_v, c_u, c_v, *matrix)]
+                if len(numbers) != 20 or not np.isfinite(numbers).all() or min(f_u, f_v) <= 0:
+                    raise DataError(
+                        f"{file}: the calibration of {CAMERAS[number - 1]} has {len(numbers)} numbers, of which all must be "
+                        "known, and focal lengths above 0; get the file again"
+                    )
+                turned = tuple(numbers[4 + 4 * i + j] for i in range(3) for j in range(3))
+                height, width = _panoptic(places, item).classes.shape
+                return looked_at(Pinhole((numbers[0], numbers[1]), (numbers[2], numbers[3]), turned), height, width)
+    return None
 
 
 def _open(file: Path, columns: Sequence[str]) -> Any:

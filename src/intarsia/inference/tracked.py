@@ -119,6 +119,8 @@ def moves(predictor: Predictor, frame: Tensor) -> bool:
     """
     if predictor.task not in ("", "panoptic") or predictor.returns not in (None, PanopticLogits):
         return False
+    if not predictor.labels.things:
+        return False
     if follows(predictor):
         return True
     output = predictor.output(frame[None])

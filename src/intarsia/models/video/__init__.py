@@ -1,1 +1,1 @@
-"""Architectures that follow objects through a video: one paper, one file."""
+"""Architectures that follow objects from frame to frame."""
