@@ -42,6 +42,9 @@ def test_export_then_predict_and_evaluate(run_cli: Run, model: Path, photos: Pat
         "predict", out, photos / "images", "--out", tmp_path / "masks", "--window", "32", "--json"
     )
     assert code == 0 and json.loads(told)["images"] == 6, err
+    for line in (("calibrate", out, photos), ("import", out, "--out", tmp_path / "a.safetensors"), ("dense", out)):
+        code, told, err = run_cli(*line)
+        assert code == 2 and "is an exported file" in err and not told, err
     (session,) = [onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])]
     image = np.asarray(Image.open(photos / "images" / "scene_0.png"))
     (labels,) = session.run(None, {"image": np.ascontiguousarray(image.transpose(2, 0, 1)[None])})

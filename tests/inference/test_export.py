@@ -1,6 +1,5 @@
 """Exported files say what the model says: any size and number of pictures, and a file that does not is refused."""
 
-import copy
 import json
 import re
 import sys
@@ -18,11 +17,12 @@ from torch import Tensor, nn
 from intarsia.blocks.resize import resize_like
 from intarsia.checkpoint import Checkpoint, save
 from intarsia.errors import CheckpointError, DataError, MissingExtra, ModelError
-from intarsia.inference import Predictor
+from intarsia.inference import Graph, Predictor
 from intarsia.inference.runtime.asked import answer_for
 from intarsia.inference.runtime.engine import About, Whole
 from intarsia.inference.runtime.export import drawn, export
-from intarsia.inference.runtime.gate import BOUNDS, judge
+from intarsia.inference.runtime.gate import BOUNDS, Verdict, judge
+from intarsia.inference.runtime.int8 import quantized
 from intarsia.inference.runtime.onnx_engine import onnx_run, session
 from intarsia.labels import LabelSpace
 from intarsia.structures import MaskQueries, PanopticLogits, SemanticLogits
@@ -162,13 +162,10 @@ def test_planted_faults_are_refused(files: Files, plant: Callable | None, words:
 
 def test_a_refused_file_is_not_kept(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = []
-    sound = files.plain
-    other = copy.copy(sound)
-    other.temperature = 1.0
     monkeypatch.setattr("intarsia.inference.runtime.export.written", lambda graph, opset: onnx.load(files.path))
     none = BOUNDS["float32"]._replace(logits=-1.0)
     with pytest.raises(ModelError, match="does not say what the model says, and is not kept: the output differs by"):
-        export(sound, tmp_path / "a.onnx", bounds=none, tell=heard.append)
+        export(files.plain, tmp_path / "a.onnx", bounds=none, tell=heard.append)
     assert not heard[0].passed and not list(tmp_path.iterdir())
 
 
@@ -270,6 +267,35 @@ def test_what_no_graph_can_hold_is_one_sentence(tmp_path: Path) -> None:
         assert "\n" not in str(told.value)
 
 
+def test_layers_that_lose_most_stay_in_float32_until_the_gate_passes(files: Files) -> None:
+    seen: list[Any] = []
+
+    def judge_of(model: Any) -> Verdict:
+        seen.append(model)
+        return Verdict((), BOUNDS["int8"], None, 0, "", 1, () if len(seen) == 2 else ("too far",))
+
+    model = onnx.load(files.path)
+    made, layers, verdict = quantized(model, ["logits"], Graph(files.plain, answer="labels"), drawn(3, 8), judge_of)
+    assert verdict.passed and made is seen[1] and len(layers) == 2
+    assert [kept for _, _, kept in layers] == [True, False] and 20 < layers[0][1] <= layers[1][1] < 60
+    weights = [{one.name for one in each.graph.initializer if one.name.endswith("_quantized")} for each in seen]
+    assert len(weights[1]) < len(weights[0])
+    onnx.checker.check_model(made)
+    (labels,) = onnx_run(made, "image", ["labels"], "int8")({"image": picture(2, 3, 50, 70).numpy()})
+    true = torch.stack([answer.classes for answer in files.plain.run(picture(2, 3, 50, 70))]).numpy()
+    assert 0.95 < (labels == true).mean() <= 1
+
+
+def test_eight_bits_that_cost_too_much_are_refused(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intarsia.inference.runtime.export.written", lambda graph, opset: onnx.load(files.path))
+    with pytest.raises(ModelError, match="is not kept: .* of the pixels change, and -100 % may"):
+        export(files.plain, tmp_path / "a.onnx", to="int8", bounds=BOUNDS["int8"]._replace(pixels=-1.0))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # deprecated, and asked for
 def test_programs_of_torch_pass_the_same_gate(files: Files, tmp_path: Path) -> None:
     image = picture(1, 3, 50, 70)
     true = files.plain.run(image)[0].classes

@@ -60,6 +60,7 @@ def resolve(
     say: Say = aloud,
     tell: Tell | None = None,
     part: bool = False,
+    graphs: bool = False,
 ) -> Checkpoint:
     """Open what a name means, and download it first where it is a public model that is not here yet.
 
@@ -72,6 +73,7 @@ def resolve(
         say: hears what was assumed, and what a licence forbids at the first use.
         tell: hears how much of a download has arrived.
         part: whether an encoder's weights will do, to train on from; otherwise a network must be able to answer.
+        graphs: whether an exported file will do, which is described and has its weights in its graph alone.
 
     Raises: CheckpointError saying what there is instead, with the nearest name; ModelError for a classical method or a
         parameter that there is not.
@@ -80,6 +82,11 @@ def resolve(
     if not path.exists() and classical.is_method(str(model)):
         return _classical(str(model))
     if is_graph(path) and (path.is_file() or not _is_public(str(model))):
+        if not graphs:
+            raise CheckpointError(
+                f"{path}: is an exported file, whose weights stay in its graph; give the checkpoint that it was made of, and "
+                "export that again afterwards"
+            )
         return graph_checkpoint(path)
     if path.exists() or not _is_public(str(model)):
         if not is_foreign(path):

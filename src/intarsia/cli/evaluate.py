@@ -21,7 +21,10 @@ def evaluate(
     context: typer.Context,
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A checkpoint, the folder of a run, a public model, or classical:otsu."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A checkpoint, the folder of a run, an exported file, a public model, or classical:otsu.",
+        ),
     ],
     source: Annotated[
         str | None,

@@ -38,7 +38,7 @@ def predict(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A checkpoint, the folder of a run, a public model such as torchvision:deeplabv3_resnet50 "
+            help="A checkpoint, the folder of a run, an exported file, a public model such as torchvision:deeplabv3_resnet50 "
             "(`intarsia models --pretrained`), a method such as classical:otsu (`intarsia models --classical`), or another "
             "library's file; MODEL,MODEL averages several.",
         ),

@@ -118,5 +118,9 @@ def check_kept(model: str, out: Path | None) -> None:
     from .. import checkpoint
     from ..errors import CheckpointError
 
+    if checkpoint.is_graph(model):
+        raise CheckpointError(
+            f"{model}: is an exported file, which keeps what it was exported with; give the checkpoint"
+        )
     if out is None and (checkpoint.is_foreign(Path(model)) or (":" in model and not Path(model).exists())):
         raise CheckpointError(f"{model}: is no checkpoint that what is fitted could be kept in; name one with --out")

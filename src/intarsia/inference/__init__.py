@@ -7,6 +7,7 @@ from .inputs import expand, left_out, result_names
 from .job import Predictions, predict
 from .prediction import Prediction
 from .predictor import Predictor
+from .runtime.export import export
 from .sets import LabelSets
 from .uncertainty import KINDS, uncertainty
 from .views import Averaged
@@ -25,6 +26,7 @@ __all__ = [
     "Torch",
     "Windowed",
     "expand",
+    "export",
     "left_out",
     "predict",
     "result_names",

@@ -64,14 +64,14 @@ def opened(
     place = torch.device("cpu") if device == "auto" and graphs else fastest() if device == "auto" else device_of(device)
     if graphs and place.type != "cpu":
         raise ModelError(f"exported files compute on the CPU, and {str(device)!r} was asked for; leave the device out")
-    first = checkpoints.resolve(paths[0])
+    first = checkpoints.resolve(paths[0], graphs=True)
     wished = settings_of(first.recipe, settings)
     alone = len(paths) == 1  # thresholds that were fitted for one model say nothing of the mean of several
     task, options = task_of(first if alone else replace(first, calibration={}), task, decide)
     engines: list[Engine] = []
     temperatures: list[float] = []
     for one in paths:
-        stored = first if not engines else checkpoints.resolve(one)
+        stored = first if not engines else checkpoints.resolve(one, graphs=True)
         if engines:
             check_alike(
                 *((str(name), each.labels, each.in_channels) for name, each in ((paths[0], first), (one, stored)))

@@ -118,9 +118,9 @@ class Predictor:
         """The network of a checkpoint, ready for use.
 
         Args:
-            path: a checkpoint, the folder of a run, a public model's name such as "torchvision:deeplabv3_resnet50", a
-                classical method's such as "classical:otsu", or another library's file; several, or "a,b": the mean of what they say, with task, settings and options of
-                the first.
+            path: a checkpoint, the folder of a run, what `intarsia export` wrote (.onnx, .xml), a public model's name such as
+                "torchvision:deeplabv3_resnet50", a classical method's such as "classical:otsu", or another library's file;
+                several, or "a,b": the mean of what they say, with task, settings and options of the first.
             model: a network of the user's own, which gets the weights; needed where the catalogue does not have it.
             device: "auto" takes a GPU where there is one.
             task: what is answered; "": what the run's recipe says. Another task than the recipe's is decided with the

@@ -42,7 +42,7 @@ DRAWN = 4  # pictures that are drawn where none are given
 SIDE = 128  # of these
 
 
-class Exported(NamedTuple):
+class Export(NamedTuple):
     """A file that passed the gate.
 
     Args:
@@ -97,7 +97,7 @@ def export(
     where: str = "",
     bounds: Bounds | None = None,
     tell: Callable[[Verdict], None] | None = None,
-) -> Exported:
+) -> Export:
     """Write a model as a file of another runtime, for any number of pictures of any size.
 
     Args:
@@ -142,10 +142,10 @@ def export(
     notes = _left_out(stored)
     if to == "torch":
         verdict, outputs = program_file(graph, path, stored, given.judged)
-        return Exported(path, verdict, graph.answers, outputs, notes=notes)
+        return Export(path, verdict, graph.answers, outputs, notes=notes)
     if to == "torchscript":
         verdict, outputs = script_file(graph, path, stored, given.judged)
-        return Exported(path, verdict, graph.answers, outputs, notes=notes)
+        return Export(path, verdict, graph.answers, outputs, notes=notes)
     made, layers = written(graph, opset), ()
     if made.ByteSize() > LARGEST:
         raise ModelError(
@@ -179,7 +179,7 @@ def export(
             verdict = given.judged(Whole(openvino_run(file, IMAGE, ends), about, rule))
             openvino_texts(file, texts(verdict, found))
             file.with_suffix(".bin").replace(weights)
-        return Exported(path, verdict, graph.answers, outputs, version, notes=notes)
+        return Export(path, verdict, graph.answers, outputs, version, notes=notes)
     if to == "int8":
         from .int8 import quantized
 
@@ -190,7 +190,7 @@ def export(
     describe_onnx(made, texts(verdict, digest(made)))
     with replaced(path) as file:
         file.write_bytes(made.SerializeToString())
-    return Exported(path, verdict, graph.answers, outputs, version, tuple(layers), notes)
+    return Export(path, verdict, graph.answers, outputs, version, tuple(layers), notes)
 
 
 class _Given(NamedTuple):
