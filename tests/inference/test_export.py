@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from intarsia.blocks.resize import resize_like
 from intarsia.checkpoint import Checkpoint, save
 from intarsia.errors import CheckpointError, DataError, MissingExtra, ModelError
-from intarsia.inference import Graph, Predictor
+from intarsia.inference import Graph, Predictor, Torch
+from intarsia.inference.backends import BACKENDS
 from intarsia.inference.runtime.asked import answer_for
 from intarsia.inference.runtime.engine import About, Whole
 from intarsia.inference.runtime.export import drawn, export
@@ -350,3 +351,16 @@ def test_a_missing_openvino_is_named(files: Files, tmp_path: Path, monkeypatch: 
     with pytest.raises(MissingExtra, match=r'pip install "intarsia\[openvino\]"'):
         export(files.plain, tmp_path / "a.xml", to="openvino")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_backend_of_onnxruntime_is_held_against_the_network_first(files: Files) -> None:
+    engine = files.plain.pytorch
+    assert not BACKENDS["onnxruntime"].missing(torch.device("cpu"))
+    made = BACKENDS["onnxruntime"].prepare(engine)
+    for size in [(1, 3, 33, 70), (3, 3, 64, 41)]:
+        torch.testing.assert_close(
+            made(picture(*size)).logits, engine(picture(*size)).logits.clone(), atol=1e-4, rtol=1e-4
+        )
+    other = Torch(Small(), engine.mean, engine.std[::-1], device="cpu")
+    with pytest.raises(ModelError, match=r"Small by onnxruntime differs from PyTorch by .* choose another backend"):
+        made._check(other, [(1, 64, 64)])

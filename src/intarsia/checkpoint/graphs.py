@@ -51,7 +51,7 @@ class Graph(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Of graph and weights."""
+        """SHA-256 of graph and weights."""
         return self.texts["graph"]
 
 

@@ -33,7 +33,7 @@ def benchmark(
     backend: Annotated[
         str,
         typer.Option(
-            help="How to compute: eager, channels_last, folded, bfloat16, compiled; none: those that are ready at once here.",
+            help="How to compute: eager, channels_last, folded, bfloat16, compiled, onnxruntime; none: those that are ready at once here.",
             metavar="NAMES",
         ),
     ] = "",

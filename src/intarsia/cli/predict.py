@@ -125,7 +125,7 @@ def predict(
     backend: Annotated[
         str,
         typer.Option(
-            help="How the network is computed: eager, channels_last, folded, bfloat16, compiled; auto: the quickest here whose answers "
+            help="How the network is computed: eager, channels_last, folded, bfloat16, compiled, onnxruntime; auto: the quickest here whose answers "
             "hold, measured in jobs of many pictures and remembered.",
             metavar="NAME",
         ),

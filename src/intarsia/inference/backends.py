@@ -7,6 +7,7 @@ to rounding may replace it anywhere; another needs a verdict on real pictures fi
 from __future__ import annotations
 
 import copy
+import importlib.util
 import shutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -79,6 +80,12 @@ def _compiled(engine: Torch) -> Torch:
     return engine
 
 
+def _by_onnxruntime(engine: Torch) -> Engine:
+    from .runtime.live import Live
+
+    return Live(engine)
+
+
 def _everywhere(_: torch.device) -> str:
     return ""
 
@@ -91,6 +98,13 @@ def _without_compiler(device: torch.device) -> str:
     if device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "c++", "cl"))):
         return "torch.compile needs a C++ compiler, such as g++, and there is none here"
     return ""
+
+
+def _without_onnx(device: torch.device) -> str:
+    if device.type != "cpu":
+        return "ONNX Runtime computes on the CPU here"
+    gone = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
+    return f'{gone[0]} is not installed; type: pip install "intarsia[export]"' if gone else ""
 
 
 BACKENDS: dict[str, Backend] = {
@@ -120,6 +134,13 @@ BACKENDS: dict[str, Backend] = {
         "torch.compile in float32: a minute of preparation at every new size",
         _without_compiler,
         _compiled,
+        equal=True,
+        quick=False,
+    ),
+    "onnxruntime": Backend(
+        "ONNX Runtime in float32, held against PyTorch at three sizes first: some seconds of preparation",
+        _without_onnx,
+        _by_onnxruntime,
         equal=True,
         quick=False,
     ),

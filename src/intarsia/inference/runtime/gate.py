@@ -229,16 +229,16 @@ class _Comparison:
             return nothing._replace(failed=f"{len(given)} answers for {len(true)} pictures")
         shares = [changed(one, other) for one, other in zip(true, given, strict=True)]
         space, warmth = self.reference.labels, self.reference.temperature
-        apart, unsure = math.nan, math.nan
+        far, unsure = math.nan, math.nan
         if its is not None:
-            apart = _apart(output, its)
+            far = apart(output, its)
             sure, other = (probabilities_of(one, space, warmth) for one in (output, its))
             if sure is not None and other is not None:
                 unsure = _largest(sure - other) if sure.shape == other.shape else 1.0
-        return nothing._replace(pixels=float(np.mean(shares)), logits=apart, probability=unsure)
+        return nothing._replace(pixels=float(np.mean(shares)), logits=far, probability=unsure)
 
 
-def _apart(output: Output, other: Output) -> float:
+def apart(output: Output, other: Output) -> float:
     """The largest difference of all parts, each in shares of its largest value; of objects that of their scores, because
     another rounding may change places of two."""
     worst = 0.0

@@ -48,9 +48,9 @@ def written(graph: Graph, opset: int = 0) -> Any:
         names = list(graph.answer.named(image, *parts))
     larger = (graph.example(64 * LARGER, 96 * LARGER).float(),)
     stages = [
-        _stage(graph.prepare, (image,), [IMAGE], [PIXELS], opset, "prepare"),
-        _stage(graph.score, larger, [PIXELS], list(graph.parts), opset, "network"),
-        _stage(graph.answer, (image, *parts), [IMAGE, *graph.parts], names, opset, "answer"),
+        stage_in_onnx(graph.prepare, (image,), [IMAGE], [PIXELS], opset, "prepare"),
+        stage_in_onnx(graph.score, larger, [PIXELS], list(graph.parts), opset, "network"),
+        stage_in_onnx(graph.answer, (image, *parts), [IMAGE, *graph.parts], names, opset, "answer"),
     ]
     return joined(stages, graph.parts, names)
 
@@ -74,8 +74,8 @@ def program_of(stage: nn.Module, inputs: tuple[Any, ...]) -> Any:
         raise ModelError(f"{name} cannot be exported: {reason(error)}; predict with the checkpoint") from error
 
 
-def _stage(
-    stage: nn.Module, inputs: tuple[Any, ...], taken: list[str], given: list[str], opset: int, prefix: str
+def stage_in_onnx(
+    stage: nn.Module, inputs: tuple[Any, ...], taken: Sequence[str], given: Sequence[str], opset: int, prefix: str
 ) -> Any:
     """One stage in ONNX, all of its values and nodes called "prefix/...", but for its inputs and outputs."""
     import onnx
