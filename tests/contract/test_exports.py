@@ -20,9 +20,12 @@ from intarsia.structures import Detections, SemanticLogits
 # Boxes depend on the picture: a detector is not exported.
 OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output is not SemanticLogits and e.output is not Detections}
 LONG = {
+    "axial_deeplab",
     "dynamic_routing",
     "hierarchical",
+    "kmax_deeplab",
     "manet",
+    "max_deeplab",
     "msci",
     "segformer",
 }  # over six seconds to trace; in `make test-all`

@@ -1,4 +1,4 @@
-"""The parts of networks whose queries compete for pixels: attention with norms, and what is said of each query.
+"""The parts of networks whose queries compete for pixels: attention with norms, and a class and a mask for each query.
 
 Wang, Zhu, Adam, Yuille, Chen. "MaX-DeepLab: End-to-End Panoptic Segmentation with Mask Transformers." CVPR 2021.
 arXiv:2012.00759 (section 3.3)
@@ -20,8 +20,8 @@ from .conv import ConvNormAct
 NONE_AT_FIRST = 0.9  # probability of "no object" before training
 
 
-class Said(NamedTuple):
-    """What a head says of N queries.
+class Slots(NamedTuple):
+    """Classes and masks of N queries.
 
     Args:
         classes: [B, N, K + 1] logits, the last is "no object".
@@ -99,7 +99,7 @@ class SlotHead(nn.Module):
         nn.init.constant_(self.classify.bias[-1:], log(num_classes * NONE_AT_FIRST / (1 - NONE_AT_FIRST)))
         nn.init.constant_(self.norm_masks.weight, 0.1)
 
-    def forward(self, pixels: Tensor, of_mask: Tensor, of_class: Tensor) -> Said:
+    def forward(self, pixels: Tensor, of_mask: Tensor, of_class: Tensor) -> Slots:
         """Say what each query is and where.
 
         Args:
@@ -110,7 +110,7 @@ class SlotHead(nn.Module):
         unit = F.normalize(self.norm_pixels(self.embed(self.look(pixels))), dim=1)
         masks = self.draw(of_mask).transpose(1, 2) @ unit.flatten(2)
         masks = self.norm_masks(masks[:, None])[:, 0].unflatten(2, (h, w))
-        return Said(self.classify(of_class).transpose(1, 2), masks, unit)
+        return Slots(self.classify(of_class).transpose(1, 2), masks, unit)
 
 
 def with_activation(module: nn.Module, act: Activation) -> nn.Module:

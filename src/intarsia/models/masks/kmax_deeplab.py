@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from ...blocks.atrous import AtrousPyramid
 from ...blocks.axial import AxialBlock, Fuse, activation
 from ...blocks.drop_path import DropPath
-from ...blocks.mask_slots import NormedAttention, Said, SlotHead, column_norm, with_activation
+from ...blocks.mask_slots import NormedAttention, SlotHead, Slots, column_norm, with_activation
 from ...blocks.panoptic_decoder import PanopticDecoder, PixelHead
 from ...blocks.residual import conv_norm
 from ...encoders import Encoder
@@ -117,7 +117,7 @@ class KMaXDeepLab(nn.Module):
         x = self.norms[0](features[3])
         numbers = torch.arange(self.queries, device=image.device)  # [queries]
         queries = self.ask(numbers.expand(image.shape[0], -1)).transpose(1, 2)  # [B, channels, queries]
-        found: list[Said] = []
+        found: list[Slots] = []
         for n, stage in enumerate(self.stages):
             h, w = features[3 - n].shape[-2:]
             if n:
@@ -167,7 +167,7 @@ class KMeansLayer(nn.Module):
         )
         self.drop = DropPath(drop)
 
-    def forward(self, pixels: Tensor, queries: Tensor) -> tuple[Tensor, Said]:
+    def forward(self, pixels: Tensor, queries: Tensor) -> tuple[Tensor, Slots]:
         """Carry queries [B, C, N] one layer on, and say what they are by now."""
         b, _, h, w = pixels.shape
         n = queries.shape[2]
