@@ -15,10 +15,10 @@ from intarsia.inference.runtime.export import export
 from intarsia.labels import LabelSpace
 from intarsia.models import build
 from intarsia.models.catalogue import ARCHITECTURES
-from intarsia.structures import Detections, SemanticLogits
+from intarsia.structures import Detections, DetectionsAndStuff, SemanticLogits
 
-# Boxes depend on the picture: a detector is not exported.
-OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output is not SemanticLogits and e.output is not Detections}
+# Graphs of detectors have a file of their own, test_export_of_detections.py.
+OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output not in (SemanticLogits, Detections, DetectionsAndStuff)}
 LONG = {
     "axial_deeplab",
     "dynamic_routing",
