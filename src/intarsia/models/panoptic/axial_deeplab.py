@@ -14,7 +14,8 @@ learns from how far apart it is, as query, as key and as value. What sees everyt
 Departures from the paper: strides keep every second row and column, as in the authors' TensorFlow code, where their PyTorch
 code averages two. Batch norm has torch's constants. Maps are enlarged with half-pixel centers.
 
-Compared with csrhddlam/axial-deeplab (the first author's ImageNet network): FROZEN (docs/faithfulness.md).
+Read beside csrhddlam/axial-deeplab (the first author's ImageNet network) and google-research/deeplab2; the attention is held
+against a loop over pixels, by a test, and that of `kmax_deeplab` was run beside its authors' (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
