@@ -11,6 +11,7 @@ from typing import NamedTuple
 from .curves import ticks
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 46, 24, 16, 44
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 LETTER, LINE = 7.0, 15  # pixels that a letter of a name takes, and a line of names
 
 
@@ -99,7 +100,8 @@ def labels(
     for name, x, y in sorted(places, key=lambda place: place[2]):
         if not name:
             continue
-        width, choices = LETTER * len(name), []
+        width = LETTER * len(name)
+        choices: list[tuple[float, int, int, int, str, Box]] = []
         for dx, dy, anchor in (
             (10, 4, "start"), (-10, 4, "end"), (0, -10, "middle"), (0, 20, "middle"),
             (8, -9, "start"), (8, 18, "start"), (-8, -9, "end"), (-8, 18, "end"), (0, -24, "middle"), (0, 34, "middle"),
@@ -125,7 +127,7 @@ def _along(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+def _overlap(a: Box, b: Box) -> float:
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return max(0.0, width) * max(0.0, height)
 
