@@ -1,12 +1,13 @@
 """Zoom, crop, flip and rotation: image and labels stay together to a fraction of a pixel."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from intarsia.data.augment.geometry import place, resize_image
+from intarsia.data.augment.geometry import _cut_map, place, resize_image
 from intarsia.structures import Sample
 
 
@@ -81,6 +82,23 @@ def test_what_lies_outside_is_ignored_and_nothing_else() -> None:
     assert int((placed.labels == 1).sum()) == int((sample.labels == 1).sum())
     outside = placed.image[:, placed.labels == 255].unique()
     assert len(outside) == 1 and abs(int(outside) - float(sample.image.float().mean())) <= 1, "the picture's mean color"
+
+
+def test_a_map_that_is_cut_is_the_nearest_pixel_and_a_copy() -> None:
+    """By brute force, for boxes within, across and around the picture, with and without zoom."""
+    rng = np.random.default_rng(0)
+    values = torch.from_numpy(rng.integers(0, 200, (9, 11), dtype=np.uint8))
+    boxes = [(0, 0, 9, 11), (2, 3, 5, 6), (-2, 4, 6, 9), (1, 1, 4, 5), (-3, -2, 15, 14), (3, 2, 1, 2)]
+    for (top, left, height, width), size in itertools.product(boxes, [(9, 11), (5, 6), (4, 13), (6, 9)]):
+        cut = _cut_map(values, (top, left, height, width), size, 0.0, 255)
+        expected = np.full(size, 255, np.uint8)
+        for y, x in itertools.product(*map(range, size)):
+            row = math.floor((y + 0.5) * (height / size[0]) + top)
+            column = math.floor((x + 0.5) * (width / size[1]) + left)
+            if 0 <= row < 9 and 0 <= column < 11:
+                expected[y, x] = values[row, column]
+        assert np.array_equal(cut.numpy(), expected)
+        assert cut.untyped_storage().data_ptr() != values.untyped_storage().data_ptr()
 
 
 def test_zoom_changes_the_area_by_its_square() -> None:

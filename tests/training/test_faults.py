@@ -199,11 +199,11 @@ def test_a_worker_that_dies_is_a_sentence_and_the_run_goes_on_from_its_last_chec
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().__getitem__(index)
 
-    wish = ("train.workers=1", "train.checkpoint_every=1", "train.steps=14")
+    wish = ("train.workers=1", "train.checkpoint_every=5", "train.steps=14")
     with pytest.raises(TrainingError, match=r"a process that reads images has died .*lower train\.workers .*--resume"):
         run(tmp_path, nn.Conv2d(3, 2, 1), Deadly(), *wish)
     done = intarsia.checkpoint.load(tmp_path, state=True).progress["step"]
-    assert 1 <= done <= 10
+    assert done in (5, 10)
     lines = run(tmp_path, nn.Conv2d(3, 2, 1), Squares(), *wish, "train.workers=0", resume=True)
     assert [line["step"] for line in lines if line["kind"] == "train"] == [*range(1, 15)]
 

@@ -94,17 +94,28 @@ def _cut_map(
     values: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float, outside: float
 ) -> Tensor:
     """Cut a map [..., h, w] of labels, object numbers, depths or planes: nearest, `outside` beyond the picture."""
-    y, x = (floor.long().numpy() for floor in map(torch.floor, _sources(box, size, angle)))
     height, width = values.shape[-2:]
+    top, left, *sides = box
+    within = top >= 0 and left >= 0 and top + sides[0] <= height and left + sides[1] <= width
     if angle:
+        y, x = (floor.long().numpy() for floor in map(torch.floor, _sources(box, size, angle)))
         cut = values.numpy()[..., y.clip(0, height - 1), x.clip(0, width - 1)]
         cut[..., (y < 0) | (y >= height) | (x < 0) | (x >= width)] = outside
+    elif within and tuple(sides) == tuple(size):  # each pixel is itself
+        return values[..., top : top + size[0], left : left + size[1]].clone(memory_format=torch.contiguous_format)
     else:
-        rows, columns = y[:, 0], x[0]
+        rows, columns = (_nearest(*line) for line in zip((top, left), sides, size, strict=True))
         cut = values.numpy().take(rows, axis=-2, mode="clip").take(columns, axis=-1, mode="clip")
-        cut[..., (rows < 0) | (rows >= height), :] = outside
-        cut[..., (columns < 0) | (columns >= width)] = outside
+        if not within:
+            cut[..., (rows < 0) | (rows >= height), :] = outside
+            cut[..., (columns < 0) | (columns >= width)] = outside
     return torch.from_numpy(cut)
+
+
+def _nearest(begin: int, length: int, count: int) -> np.ndarray:
+    """The pixel of the picture at the middle of each of `count` pixels that lie over `length` of its own, from `begin` on."""
+    middles = (np.arange(count) + 0.5) * (length / count) + begin
+    return np.floor(middles).astype(np.int64)
 
 
 def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:
@@ -152,8 +163,6 @@ def _sources(box: tuple[int, int, int, int], size: tuple[int, int], angle: float
     top, left, height, width = box
     y = (torch.arange(size[0], dtype=torch.float64) + 0.5) * (height / size[0]) + top
     x = (torch.arange(size[1], dtype=torch.float64) + 0.5) * (width / size[1]) + left
-    if not angle:
-        return y[:, None], x[None]
     middle_y, middle_x = top + height / 2, left + width / 2
     dy, dx = (y - middle_y)[:, None], (x - middle_x)[None]
     return middle_y + math.cos(angle) * dy - math.sin(angle) * dx, middle_x + math.sin(angle) * dy + math.cos(
