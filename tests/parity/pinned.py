@@ -1,7 +1,7 @@
 """Key lists that peers' released code wrote, compressed in `keys/`, and weights that follow from a tensor's place alone.
 
 A section's lines are path, kind of module and shape of its weight, with a `b` where it has a bias; `raw` is a tensor of another
-name; braces stand for each of what they hold. Weights and picture are written in closed form, so that no random generator decides.
+name, or a `scalar`; braces stand for each of what they hold. Weights and picture are written in closed form, so that no random generator decides.
 """
 
 import math
@@ -40,7 +40,7 @@ def shapes(peer: str, *names: str) -> Shapes:
             found |= {**{f"{path}.{name}": (int(shape),) for name in names_}, f"{path}.num_batches_tracked": ()}
             continue
         if kind == "raw":
-            found[path] = tuple(map(int, shape.split("x")))
+            found[path] = () if shape == "scalar" else tuple(map(int, shape.split("x")))
             continue
         found[f"{path}.weight"] = tuple(map(int, shape.rstrip("b").split("x")))
         if shape.endswith("b"):
@@ -58,7 +58,7 @@ def written(wanted: Shapes) -> dict[str, Tensor]:
             state[key] = torch.zeros((), dtype=torch.long)
         elif len(shape) > 1:
             state[key] = wave * (2.5 / math.prod(shape[1:])) ** 0.5
-        elif key.endswith("running_var"):
+        elif key.endswith(("running_var", "_variance")):
             state[key] = 1 + 0.3 * wave
         else:
             state[key] = (1 if key.endswith("weight") else 0) + 0.2 * wave

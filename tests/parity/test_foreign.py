@@ -319,7 +319,11 @@ def test_the_variant_makes_the_difference(smp, at_random, tmp_path: Path) -> Non
 def test_a_variant_is_built_by_name_saved_and_loaded(name: str, tmp_path: Path) -> None:
     encoder = {"torchvision_lraspp": "mobilenetv3_small_050", "hrnet_ocr": "hrnet_w18_small"}.get(name, "resnet18")
     bare = ("coincheung_bisenetv2", "bare_ddrnet", "mmseg_bisenetv2", "mmseg_fast_scnn", "tiramisu_fc_densenet")
-    options = {} if name in bare else {"encoder": encoder}
+    options: dict[str, object] = {} if name in bare else {"encoder": encoder}
+    if name == "whole_windows_segnet":
+        options = {"channels": (8, 8, 8), "depths": (2, 2, 2)}
+    if name.removeprefix("mmseg_") in ("encnet", "psanet", "danet", "ccnet", "emanet", "apcnet") or "imgclsmob" in name:
+        options |= {"channels": 16} | ({"window": (9, 9)} if name == "mmseg_psanet" else {})
     assert VARIANTS[name].model in ARCHITECTURES
     image = torch.randn(1, 1, 70, 49)
     labels = LabelSpace(("a", "b", "c"))

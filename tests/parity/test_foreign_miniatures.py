@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import intarsia
@@ -96,14 +97,40 @@ def test_bfortuners_fc_densenet(tmp_path: Path) -> None:
         intarsia.load_foreign(saved(tmp_path / "b.pth", state))
 
 
+def with_output_size(state: dict[str, Tensor], x: Tensor) -> Tensor:
+    """SegNet written down once more: torch's pooling as it is by default, and each unpooling told its size."""
+
+    def convolved(x: Tensor, place: str) -> Tensor:
+        x = F.conv2d(x, state[f"conv{place}.weight"], state[f"conv{place}.bias"], padding=1)
+        if f"bn{place}.weight" not in state:
+            return x
+        norm = [state[f"bn{place}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
+        return F.batch_norm(x, *norm).relu()
+
+    depths, trail = (2, 2, 3, 3, 3), []
+    for stage, depth in enumerate(depths, 1):
+        for n in range(1, depth + 1):
+            x = convolved(x, f"{stage}{n}")
+        size = x.shape[-2:]
+        x, places = F.max_pool2d(x, 2, return_indices=True)
+        trail.append((stage, depth, places, size))
+    for stage, depth, places, size in reversed(trail):
+        x = F.max_unpool2d(x, places, 2, output_size=size)
+        for n in range(depth, 0, -1):
+            x = convolved(x, f"{stage}{n}d")
+    return x
+
+
 @torch.no_grad()
 def test_delta_oneras_segnet(tmp_path: Path) -> None:
     state = written(shapes("authors", "segnet"))
     found = intarsia.load_foreign(saved(tmp_path / "a.pth", state))
-    assert (found.model, found.num_classes) == ("segnet", 5)
+    assert (found.model, found.num_classes) == ("whole_windows_segnet", 5)
     assert found.options == {"channels": (8, 16, 32, 64, 64), "depths": (2, 2, 3, 3, 3)}
     assert (found.report.missing, found.report.left, found.report.assumed) == ((), {}, {})
     check(found.network(picture(64, 96)).logits, -1215.79, 5447.57)
+    image = picture(75, 58)
+    torch.testing.assert_close(found.network(image).logits, with_output_size(state, image), atol=1e-4, rtol=1e-4)
     del state["conv32d.weight"]
     with pytest.raises(CheckpointError, match="SegNet, by delta-onera, whose stage 3 has 3 convolutions down and 2 up"):
         intarsia.load_foreign(saved(tmp_path / "b.pth", state))

@@ -21,6 +21,10 @@ LIGHT = {  # network of mmsegmentation's or transformers': ours, and options tha
             "encoder": f"resnet{depth}", "auxiliary": False, "spatial": 256, "channels": 512, "head": 1024,
         }) for depth in (50, 101)
     },
+    **{
+        f"{name}, ResNet-101": (f"mmseg_{name.lower()}", {"encoder": "resnet101c"} | ({"auxiliary": 0} if sided else {}))
+        for name, sided in (("EncNet", 1), ("PSANet", 1), ("DANet", 0), ("CCNet", 1), ("EMANet", 0), ("APCNet", 1))
+    },
 }  # fmt: skip
 SMP = [name for name in PUBLIC if name.startswith("smp:")]
 QUICK = ("smp:smp-hub/segformer-b0-512x512-ade-160k",)

@@ -43,7 +43,7 @@ HUBS = ("smp", "hf")  # whose names are repositories of the hub
 PART = (
     "a network for whole pictures, of which the encoder serves here: start from it with `intarsia train RECIPE --from`"
 )
-FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")  # endings of what torch.save wrote
+FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pdparams")  # endings of what torch.save wrote, or Paddle
 
 
 def aloud(sentence: str) -> None:

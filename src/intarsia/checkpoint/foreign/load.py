@@ -22,8 +22,11 @@ from . import (
     fc_densenet,
     hierarchical,
     hrnet,
+    imgclsmob,
+    mmseg_attention,
     mmseg_realtime,
     mmsegmentation,
+    paddleseg,
     segformer,
     segmentation_models_pytorch,
     segnet,
@@ -37,14 +40,15 @@ from .variants import NETWORKS, VARIANTS, build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
 PEERS = (
-    torchvision, torchvision_detection, segmentation_models_pytorch, segformer, mmseg_realtime, mmsegmentation, hrnet, ddrnet,
-    hierarchical, bisenet, fc_densenet, segnet, classifiers,
+    torchvision, torchvision_detection, segmentation_models_pytorch, segformer, mmseg_realtime, mmseg_attention, mmsegmentation, hrnet, ddrnet,
+    hierarchical, bisenet, fc_densenet, segnet, imgclsmob, paddleseg, classifiers,
 )  # fmt: skip
 KNOWN = (
     "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks but DPT; "
-    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN, OCRNet, SegFormer, BiSeNet, BiSeNet v2, "
-    "Fast-SCNN and DDRNet; transformers' SegFormer, "
+    "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN, OCRNet, EncNet, PSANet, DANet, CCNet, EMANet, "
+    "APCNet, SegFormer, BiSeNet, BiSeNet v2, Fast-SCNN and DDRNet; transformers' SegFormer, "
     "and UPerNet on ConvNeXt; NVIDIA's SegFormer, hierarchical attention and OCR; the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2; bfortuner's FC-DenseNet; delta-onera's SegNet; "
+    "imgclsmob's FCN8sd, PSPNet, DeepLabV3 and DANet; PaddleSeg's SegFormer and SegNet; "
     f"and as encoders {classifiers.KNOWN}"
 )
 

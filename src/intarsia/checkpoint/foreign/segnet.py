@@ -1,4 +1,7 @@
-"""SegNet by the names of delta-onera's code (segnet_pytorch), which many others took over: its authors' is in Caffe."""
+"""SegNet by the names of delta-onera's code (segnet_pytorch), which many others took over: its authors' is in Caffe.
+
+That code itself takes only images whose sides 32 divides; those who took it over tell each unpooling the size to give back.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +39,7 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
             )
     return Found(
         peer=PEER,
-        model="segnet",
+        model="whole_windows_segnet",
         num_classes=len(score),
         in_channels=first.shape[1],
         options={"channels": tuple(channels), "depths": tuple(depths)},

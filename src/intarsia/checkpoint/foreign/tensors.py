@@ -21,6 +21,7 @@ PARTS = {  # of a network: what stands under these alone is no network
     "encoder", "decoder", "backbone", "body", "neck", "head", "classifier", "aux_classifier", "segmentation_head",
     "classification_head", "decode_head", "auxiliary_head", "rpn", "roi_heads", "features", "layers", "blocks", "stem",
 }  # fmt: skip
+PADDLES = (".pdparams", ".pdopt", ".pdiparams")  # what PaddlePaddle calls its files
 DEEPEST = 4  # wrappers around wrappers
 
 
@@ -67,6 +68,12 @@ def prefixes(names: Iterable[str]) -> list[str]:
 
 
 def _tree(path: Path) -> Any:
+    if path.suffix in PADDLES:
+        raise CheckpointError(
+            f"{path}: is a pickle of PaddlePaddle's, and to read that is to run whatever program it names; where Paddle is installed, "
+            f"turn it into {path.stem}.safetensors: safetensors.numpy.save_file({{k: v.numpy() for k, v in "
+            f"paddle.load('{path.name}').items()}}, '{path.stem}.safetensors')"
+        )
     with path.open("rb") as file:
         head = file.read(9)
     try:

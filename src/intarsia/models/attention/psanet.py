@@ -79,6 +79,7 @@ class PSANet(nn.Module):
         self.project = ConvNormAct(2 * channels, c5, 1)
         self.fuse = ConvNormAct(2 * c5, channels)
         self.classify = PixelClassifier(channels, num_classes, dropout=dropout)
+        self.halve: nn.Module = Resize()
         self.enlarge = Resize()
         self.auxiliary = None
         if auxiliary:
@@ -90,10 +91,10 @@ class PSANet(nn.Module):
     def forward(self, image: Tensor) -> SemanticLogits:
         *before, c5 = self.encoder(image)  # [B, 1024, H/8, W/8], [B, 2048, H/8, W/8]
         size = c5[:, :1, :: self.shrink, :: self.shrink]  # [B, 1, H/16, W/16]
-        half = [self.enlarge(reduce(c5), size) for reduce in self.reduce]  # [B, 512, H/16, W/16] each
+        half = [self.halve(reduce(c5), size) for reduce in self.reduce]  # [B, 512, H/16, W/16] each
         x = torch.cat([attend(x) for attend, x in zip(self.attend, half, strict=True)], dim=1)  # [B, 1024, H/16, W/16]
         x = self.project(x)  # [B, 2048, H/16, W/16]
-        x = self.enlarge(x, c5)  # [B, 2048, H/8, W/8]
+        x = self.halve(x, c5)  # [B, 2048, H/8, W/8]
         x = self.fuse(torch.cat([c5, x], dim=1))  # [B, 512, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
         logits = self.enlarge(x, image)  # [B, K, H, W]

@@ -22,7 +22,7 @@ Compared with torchvision fcn_resnet50 and fcn_resnet101: whole network, by a te
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct, PixelClassifier
-from ...blocks.resize import resize_like
+from ...blocks.resize import Resize
 from ...encoders import Encoder
 from ...structures import SemanticLogits
 
@@ -58,6 +58,7 @@ class FCNResNet(nn.Module):
         width = channels or deepest // 4
         self.convolve = ConvNormAct(deepest, width)
         self.classify = PixelClassifier(width, num_classes, dropout=dropout)
+        self.enlarge = Resize()
         self.auxiliary = None
         if auxiliary:
             (c4,) = before
@@ -70,4 +71,4 @@ class FCNResNet(nn.Module):
         x = self.convolve(c5)  # [B, 512, H/8, W/8]
         x = self.classify(x)  # [B, K, H/8, W/8]
         auxiliary = (self.auxiliary(*before),) if self.training and self.auxiliary else ()  # [B, K, H/8, W/8]
-        return SemanticLogits(resize_like(x, image), auxiliary)  # [B, K, H, W], ...
+        return SemanticLogits(self.enlarge(x, image), auxiliary)  # [B, K, H, W], ...

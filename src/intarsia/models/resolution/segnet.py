@@ -24,7 +24,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ...blocks.conv import ConvNormAct
-from ...blocks.unpool import max_pool, max_unpool
+from ...blocks.unpool import max_unpool
 from ...errors import ModelError
 from ...structures import SemanticLogits
 
@@ -51,6 +51,7 @@ class SegNet(nn.Module):
                 f"segnet takes a width and a depth of at least 2 for each stage, not {channels} and {depths}"
             )
         finer = (in_channels, *channels[:-1])
+        self.pool: nn.Module = nn.MaxPool2d(2, ceil_mode=True, return_indices=True)
         self.encode = nn.ModuleList(Stage((f, *(c,) * n)) for f, c, n in zip(finer, channels, depths, strict=True))
         # The mirror: the last convolution of a stage changes the width; the finest stage's last is the classifier.
         self.decode = nn.ModuleList(
@@ -64,7 +65,7 @@ class SegNet(nn.Module):
         for encode in self.encode:
             h, w = x.shape[-2:]
             x = encode(x)  # [B, encode.channels, h, w]
-            x, places = max_pool(x)  # [B, encode.channels, h/2, w/2], [B, encode.channels, h/2, w/2]
+            x, places = self.pool(x)  # [B, encode.channels, h/2, w/2], [B, encode.channels, h/2, w/2]
             trail.append((places, h, w))
         for decode, (places, h, w) in zip(reversed(self.decode), reversed(trail), strict=True):
             x = max_unpool(x, places, h, w)  # [B, decode.in_channels, h, w]

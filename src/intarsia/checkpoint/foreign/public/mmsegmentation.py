@@ -92,4 +92,10 @@ ROWS: dict[str, Public] = {
     "mmseg:bisenetv2_fcn_4xb8-160k_cityscapes-1024x1024": row("BiSeNet v2", "cityscapes", 75.76, 3_358_883, "bisenetv2/bisenetv2_fcn_4x8_1024x1024_160k_cityscapes_20210903_000032-e1a2eed6"),
     "mmseg:bisenetv2_fcn_4xb4-amp-160k_cityscapes-1024x1024": row("BiSeNet v2", "cityscapes", 73.07, 3_358_883, "bisenetv2/bisenetv2_fcn_fp16_4x4_1024x1024_160k_cityscapes_20210902_045942-b979777b"),
     "mmseg:fast_scnn_8xb4-160k_cityscapes-512x1024": row("Fast-SCNN", "cityscapes", 70.96, 1_399_939, "fast_scnn/fast_scnn_lr0.12_8x4_160k_cityscapes_20210630_164853-0cec9937"),
+    "mmseg:encnet_r101-d8_4xb2-80k_cityscapes-512x1024": row("EncNet, ResNet-101", "cityscapes", 78.55, 52_519_398, "encnet/encnet_r101-d8_512x1024_80k_cityscapes_20200622_003555-1de64bec"),
+    "mmseg:psanet_r101-d8_4xb2-80k_cityscapes-512x1024": row("PSANet, ResNet-101", "cityscapes", 79.31, 75_766_131, "psanet/psanet_r101-d8_512x1024_80k_cityscapes_20200606_161823-0f73a169"),
+    "mmseg:danet_r101-d8_4xb2-80k_cityscapes-512x1024": row("DANet, ResNet-101", "cityscapes", 80.41, 66_474_011, "danet/danet_r101-d8_512x1024_80k_cityscapes_20200607_132918-955e6350"),
+    "mmseg:ccnet_r101-d8_4xb2-80k_cityscapes-512x1024": row("CCNet, ResNet-101", "cityscapes", 78.87, 66_453_492, "ccnet/ccnet_r101-d8_512x1024_80k_cityscapes_20200617_203935-ffae8917"),
+    "mmseg:emanet_r101-d8_4xb2-80k_cityscapes-512x1024": row("EMANet, ResNet-101", "cityscapes", 79.1, 58_977_395, "emanet/emanet_r101-d8_512x1024_80k_cityscapes_20200901_100301-2d970745"),
+    "mmseg:apcnet_r101-d8_4xb2-80k_cityscapes-512x1024": row("APCNet, ResNet-101", "cityscapes", 79.64, 72_984_997, "apcnet/apcnet_r101-d8_512x1024_80k_cityscapes_20201214_115705-b1ff208a"),
 }  # fmt: skip

@@ -16,6 +16,8 @@ from ....models.catalogue import ARCHITECTURES, CONSTRUCTORS
 from .attention import hrnet_ocr, mmseg_segformer, nvidia_hierarchical, transformers_segformer
 from .context import (
     RATES,
+    imgclsmob_deeplabv3,
+    imgclsmob_fcn,
     semseg_pspnet,
     slim_deeplabv3,
     slim_deeplabv3plus,
@@ -35,6 +37,7 @@ from .mmseg import (
     mmseg_pspnet,
     mmseg_upernet,
 )
+from .mmseg_attention import mmseg_apcnet, mmseg_ccnet, mmseg_danet, mmseg_emanet, mmseg_encnet, mmseg_psanet
 from .realtime import (
     bare_ddrnet,
     coincheung_bisenet,
@@ -45,7 +48,14 @@ from .realtime import (
     torchseg_bisenet,
     torchvision_lraspp,
 )
-from .resolution import matlab_refinenet, smp_fpn, smp_linknet, smp_unetplusplus, tiramisu_fc_densenet
+from .resolution import (
+    matlab_refinenet,
+    smp_fpn,
+    smp_linknet,
+    smp_unetplusplus,
+    tiramisu_fc_densenet,
+    whole_windows_segnet,
+)
 from .smp import smp_manet, smp_pan, smp_segformer, smp_unet
 
 __all__ = ["NETWORKS", "RATES", "VARIANTS", "Variant", "build", "output_of"]
@@ -80,6 +90,17 @@ VARIANTS: dict[str, Variant] = {
     "mmseg_deeplabv3": Variant(mmseg_deeplabv3, "deeplabv3", "mmsegmentation"),
     "mmseg_deeplabv3plus": Variant(mmseg_deeplabv3plus, "deeplabv3plus", "mmsegmentation"),
     "mmseg_upernet": Variant(mmseg_upernet, "upernet", "mmsegmentation"),
+    **{
+        f"mmseg_{name}": Variant(make, name, "mmsegmentation")
+        for name, make in (
+            ("encnet", mmseg_encnet),
+            ("psanet", mmseg_psanet),
+            ("danet", mmseg_danet),
+            ("ccnet", mmseg_ccnet),
+            ("emanet", mmseg_emanet),
+            ("apcnet", mmseg_apcnet),
+        )
+    },
     "mmseg_bisenet": Variant(mmseg_bisenet, "bisenet", "mmsegmentation"),
     "mmseg_bisenetv2": Variant(mmseg_bisenetv2, "bisenetv2", "mmsegmentation"),
     "mmseg_fast_scnn": Variant(mmseg_fast_scnn, "fast_scnn", "mmsegmentation"),
@@ -92,11 +113,14 @@ VARIANTS: dict[str, Variant] = {
     "slim_deeplabv3plus": Variant(slim_deeplabv3plus, "deeplabv3plus", "tensorflow/models research/deeplab"),
     "matlab_refinenet": Variant(matlab_refinenet, "refinenet", "guosheng/refinenet"),
     "torchseg_bisenet": Variant(torchseg_bisenet, "bisenet", "ycszen/TorchSeg"),
+    "imgclsmob_fcn": Variant(imgclsmob_fcn, "fcn_resnet", "imgclsmob"),
+    "imgclsmob_deeplabv3": Variant(imgclsmob_deeplabv3, "deeplabv3", "imgclsmob"),
     "coincheung_bisenet": Variant(coincheung_bisenet, "bisenet", "CoinCheung/BiSeNet"),
     "coincheung_bisenetv2": Variant(coincheung_bisenetv2, "bisenetv2", "CoinCheung/BiSeNet"),
     "bare_ddrnet": Variant(bare_ddrnet, "ddrnet23", "ydhongHIT/DDRNet"),
     "nvidia_hierarchical": Variant(nvidia_hierarchical, "hierarchical", "NVIDIA/semantic-segmentation"),
     "tiramisu_fc_densenet": Variant(tiramisu_fc_densenet, "fc_densenet103", "bfortuner/pytorch_tiramisu"),
+    "whole_windows_segnet": Variant(whole_windows_segnet, "segnet", "delta-onera/segnet_pytorch"),
     "hrnet_ocr": Variant(hrnet_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
 }
 NETWORKS: dict[str, Callable[..., nn.Module]] = {

@@ -12,6 +12,7 @@ from ....blocks.resize import Resize
 from ....encoders import Encoder, is_resnet
 from ....models.context.deeplabv3 import DeepLabV3
 from ....models.context.deeplabv3plus import DeepLabV3Plus
+from ....models.context.fcn_resnet import FCNResNet
 from ....models.context.pspnet import PSPNet
 from ....models.context.upernet import UPerNet
 from .parts import corners_meet, exchange
@@ -56,6 +57,60 @@ def torchvision_deeplabv3(
         head = PixelClassifier(c4 // 4, num_classes, dropout=0.1)
         network.auxiliary.append(nn.Sequential(ConvNormAct(c4, c4 // 4), head))
     return network
+
+
+def imgclsmob_deeplabv3(
+    num_classes: int,
+    *,
+    encoder: str = "resnet50s",
+    in_channels: int = 3,
+    rates: Sequence[int] = RATES,
+    channels: int = 256,
+    auxiliary: bool = False,
+    align_corners: bool = True,
+    pretrained: bool = False,
+) -> DeepLabV3:
+    """DeepLab v3 as imgclsmob has it: as torchvision's, with maps enlarged so that their corners meet.
+
+    Args:
+        rates: of the pyramid.
+        channels: width of the pyramid.
+        auxiliary: a second classifier on c4, in training only.
+        align_corners: maps are enlarged so that their corners meet.
+    """
+    network = torchvision_deeplabv3(
+        num_classes, encoder=encoder, in_channels=in_channels, rates=rates, channels=channels, auxiliary=auxiliary,
+        pretrained=pretrained,
+    )  # fmt: skip
+    return corners_meet(network) if align_corners else network
+
+
+def imgclsmob_fcn(
+    num_classes: int,
+    *,
+    encoder: str = "resnet50s",
+    in_channels: int = 3,
+    channels: int = 512,
+    auxiliary: bool = False,
+    align_corners: bool = True,
+    pretrained: bool = False,
+) -> FCNResNet:
+    """FCN's head on a dilated ResNet as imgclsmob has it ("FCN8sd"): maps are enlarged so that their corners meet.
+
+    Args:
+        channels: width of the feature that is classified.
+        auxiliary: a second classifier on c4, in training only.
+        align_corners: maps are enlarged so that their corners meet.
+    """
+    network = FCNResNet(
+        num_classes,
+        encoder=encoder,
+        in_channels=in_channels,
+        channels=channels,
+        auxiliary=auxiliary,
+        pretrained=pretrained,
+    )
+    return corners_meet(network) if align_corners else network
 
 
 def smp_pspnet(

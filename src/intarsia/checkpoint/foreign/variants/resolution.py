@@ -1,4 +1,4 @@
-"""Variants of networks that win back resolution: FPN, LinkNet, UNet++, RefineNet and FC-DenseNet."""
+"""Variants of networks that win back resolution: FPN, LinkNet, UNet++, RefineNet, FC-DenseNet and SegNet."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,6 +17,7 @@ from ....models.resolution.fc_densenet import FCDenseNet, fc_densenet103
 from ....models.resolution.fpn import FPN
 from ....models.resolution.linknet import Decoder, LinkNet
 from ....models.resolution.refinenet import RefineNet
+from ....models.resolution.segnet import SegNet, Stage
 from ....models.resolution.unetplusplus import Node, UNetPlusPlus
 from .parts import corners_meet, exchange
 from .smp import Attended, Stepped, Upsample, encoder_of
@@ -184,4 +185,33 @@ def tiramisu_fc_densenet(
             module.ceil_mode = False
         elif isinstance(module, nn.Sequential) and isinstance(module[-1], nn.Dropout):
             module[-1] = nn.Dropout2d(dropout)
+    return network
+
+
+class WholeWindows(nn.Module):
+    """Maxima of 2x2 windows and their places; an odd last row or column is left out, unless it is the only one."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return F.max_pool2d(x, 2, ceil_mode=min(x.shape[-2:]) < 2, return_indices=True)
+
+
+def whole_windows_segnet(
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    channels: Sequence[int] = (64, 128, 256, 512, 512),
+    depths: Sequence[int] = (2, 2, 3, 3, 3),
+    up: Sequence[int] | None = None,
+) -> SegNet:
+    """SegNet as PyTorch and Paddle pool by default: an odd last row or column is left out, and comes back as zeros.
+
+    Args:
+        channels: widths of the five stages, finest first.
+        depths: convolutions of each stage.
+        up: convolutions of each stage of the decoder, the finest's classifier among them; null: as many as the encoder's.
+    """
+    network = SegNet(num_classes, in_channels=in_channels, channels=channels, depths=depths)
+    network.pool = WholeWindows()
+    for n, depth in enumerate(up or ()):
+        network.decode[n] = Stage((*(channels[n],) * depth, *(channels[n - 1 : n] if n else ())))
     return network
