@@ -34,6 +34,7 @@ def test_multi_scale_regions_are_torchvisions() -> None:
 
 @pytest.mark.parametrize(("cut", "plain", "options"), [
     ("align", roi_align, {}), ("warp", roi_warp, {"reduce": "average"}), ("pool", roi_pool, {}),
+    ("align_max", roi_align, {"reduce": "max"}), ("warp_max", roi_warp, {"reduce": "max"}),
 ])  # fmt: skip
 def test_each_way_is_the_one_that_is_written_to_be_read(cut: str, plain, options: dict) -> None:
     maps, (where, images) = pyramid(), boxes()
@@ -43,7 +44,7 @@ def test_each_way_is_the_one_that_is_written_to_be_read(cut: str, plain, options
     for n, stride in enumerate((4, 8, 16, 32)):
         rows = level == n
         wanted = plain(maps[n], where[rows], 4, images=images[rows], scale=1 / stride, **options)
-        torch.testing.assert_close(found[rows], wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found[rows], wanted, atol=1e-4, rtol=1e-5)
 
 
 def test_a_box_as_large_as_imagenets_images_lies_on_the_level_of_stride_16() -> None:

@@ -179,7 +179,7 @@ def test_it_learns_two_squares_by_heart() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"roi": "alight"}, "roi is 'alight'; choose 'align', 'warp' or 'pool'"),
+        ({"roi": "alight"}, "roi is 'alight'; choose 'align', 'align_max', 'warp', 'warp_max' or 'pool'"),
         ({"sizes": (32, 64)}, "name the anchors' size on each of the 5 levels"),
         ({"ratios": ()}, "name at least one ratio"),
         ({"proposals": (0, 5)}, "name how many in training and how many in evaluation"),

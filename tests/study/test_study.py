@@ -8,7 +8,7 @@ import pytest
 
 from intarsia.errors import DataError, IntarsiaError, ModelError, RecipeError, TrainingError
 from intarsia.study import study
-from intarsia.study.experiment import _recipe
+from intarsia.study.experiment import _recipe, _varied
 from intarsia.training.recipe import load
 
 SMALL = (
@@ -119,3 +119,23 @@ def test_a_peers_variant_is_studied_by_its_name(tmp_path: Path) -> None:
     assert [entry.name for entry in found.entries] == ["smp_fpn-resnet18"] and found.trained == 1
     with pytest.raises(ModelError, match="did you mean 'smp_fpn'"):
         study(["smp_fpnn"], ["resnet18"], *SMALL, out=tmp_path / "other")
+
+
+def test_a_key_is_varied() -> None:
+    each = _varied("model.roi=pool,align_max", ["train.steps=2"])
+    assert each == [("-pool", ["model.roi=pool"]), ("-align_max", ["model.roi=align_max"])]
+    recipe = _recipe("shapes/maskrcnn", None, "maskrcnn", None, 1, 0, each[1][1])
+    assert recipe.model is not None and recipe.model.options["roi"] == "align_max"
+
+
+@pytest.mark.parametrize(
+    ("vary", "words"),
+    [
+        ("model.roi=pool", "--vary model.roi=pool: name a key and two or more values of it, each once"),
+        ("model.roi=pool,pool", "each once"),
+        ("train.steps=2,3", "train.steps is varied and set for all runs at once; leave one of the two out"),
+    ],
+)
+def test_a_key_that_cannot_be_varied_is_refused(vary: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        _varied(vary, ["train.steps=2"])

@@ -32,6 +32,12 @@ def study(
     encoder: Annotated[str, typer.Option(help="Encoders for each: resnet18,mobilenetv2_100.", metavar="NAMES")] = "",
     minutes: Annotated[float, typer.Option(min=0.01, help="Of training, for each run.")] = 5.0,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each network.")] = 1,
+    vary: Annotated[
+        str,
+        typer.Option(
+            help="A key and values: model.roi=pool,align trains each network with each.", metavar="KEY=VALUES"
+        ),
+    ] = "",
     data: Annotated[str, typer.Option(help="A data set's name, or a recipe.")] = "shapes",
     root: Root = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/study.", metavar="DIR")] = None,
@@ -46,8 +52,10 @@ def study(
         data, overrides = first, [item for item in overrides or () if item != first]
     there(data)
     if folds is not None:
-        if model or encoder or seeds > 1:
-            raise RecipeError("--folds trains the recipe's own network; leave --model, --encoder and --seeds out")
+        if model or encoder or vary or seeds > 1:
+            raise RecipeError(
+                "--folds trains the recipe's own network; leave --model, --encoder, --vary and --seeds out"
+            )
         return _folds(data, overrides or (), folds, out or Path("runs/folds"), overwrite, as_json)
     if not model:
         raise RecipeError("a study compares networks; name some with --model, or cross-validate a recipe with --folds")
@@ -69,6 +77,7 @@ def study(
             seeds=seeds,
             data=data,
             root=root,
+            vary=vary,
             out=folder,
             command=shlex.join(["intarsia", *context.obj]),
             say=say,

@@ -46,6 +46,7 @@ def study(
     seeds: int = 1,
     data: str = "shapes",
     root: str | Path | None = None,
+    vary: str = "",
     out: str | Path = "runs/study",
     command: str = "",
     say: Callable[[str], None] | None = None,
@@ -60,6 +61,7 @@ def study(
         seeds: runs of each network, with seeds 0, 1, ...
         data: a data set's name, a folder of images and masks, an export, or a recipe, whose network is replaced.
         root: where a data set given by name lies.
+        vary: one key and its values, such as "model.roi=pool,warp,align": each network is trained with each value.
         out: folder of the study; runs that are finished there are not trained again.
         say: gets what happens, a line at a time.
         overwrite: also replace files of `out` that this program did not write, or that were changed since.
@@ -71,8 +73,11 @@ def study(
     if seeds < 1:
         raise RecipeError(f"{seeds} seeds; each network is trained with one seed at least")
     plans = {
-        name: [_recipe(data, root, model, encoder, minutes, seed, overrides) for seed in range(seeds)]
+        name + value: [
+            _recipe(data, root, model, encoder, minutes, seed, [*overrides, *change]) for seed in range(seeds)
+        ]
         for name, model, encoder in _networks(models, encoders)
+        for value, change in _varied(vary, overrides)
     }
     for name, recipes in plans.items():
         for seed, recipe in enumerate(recipes):
@@ -125,6 +130,24 @@ def _networks(models: Sequence[str], encoders: Sequence[str]) -> list[tuple[str,
     if twice := {name for name in called if called.count(name) > 1}:
         raise ModelError(f"{sorted(twice)[0]} is listed twice; a study trains each network once for each seed")
     return found
+
+
+def _varied(vary: str, overrides: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """(what it adds to a run's name, what it changes in the recipe) of each value; one of nothing where nothing is varied.
+
+    Raises: RecipeError for less than two values, or a key that is set for all runs.
+    """
+    if not vary:
+        return [("", [])]
+    key, _, values = vary.partition("=")
+    each = [value.strip() for value in values.split(",") if value.strip()]
+    if len(set(each)) < 2 or len(set(each)) < len(each):
+        raise RecipeError(
+            f"--vary {vary}: name a key and two or more values of it, each once, such as model.roi=pool,align"
+        )
+    if key.strip() in {item.partition("=")[0].strip() for item in overrides}:
+        raise RecipeError(f"{key} is varied and set for all runs at once; leave one of the two out")
+    return [(f"-{value}", [f"{key.strip()}={value}"]) for value in each]
 
 
 def _recipe(

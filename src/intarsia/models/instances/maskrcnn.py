@@ -45,7 +45,8 @@ class MaskRCNN(nn.Module):
 
     Args:
         channels: width of the pyramid and of the mask head.
-        roi: how boxes are cut out of the pyramid: "align" rounds nothing, "warp" the box, "pool" the box and its cells.
+        roi: how boxes are cut out of the pyramid: "align" rounds nothing, "warp" the box, "pool" the box and its cells; with
+            "align_max" and "warp_max" a cell is the maximum of its points, not their mean.
         masks: draw masks; without them the network is Faster R-CNN.
         sizes: of the anchors of the five levels, square root of their area in pixels.
         ratios: of the anchors, height over width.
