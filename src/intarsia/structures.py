@@ -81,6 +81,7 @@ class Detections(NamedTuple):
     masks: Tensor | None  # [B, N, m, m]  logits inside the box; None for boxes alone
     size: tuple[int, int]  # (H, W) of the image
     found_by: Any = None  # in training, what only the loss reads: proposals and what they were matched with
+    agnostic: bool = False  # the classes say nothing: anything that is an object was looked for
 
 
 class Matches(NamedTuple):
@@ -245,6 +246,7 @@ class Objects(NamedTuple):
         crowd: [M] whether a true one stands for a group; None: none does.
         areas: [M] what decides small, medium and large; None: the shape's own.
         boxes: [M, 4] of a prediction, (x0, y0, x1, y1) in pixels; None: the boxes around the shapes.
+        agnostic: of a prediction, whether the classes say nothing: anything that is an object was looked for.
     """
 
     shapes: np.ndarray | Tensor | list[np.ndarray] | list[CroppedMask]
@@ -253,6 +255,7 @@ class Objects(NamedTuple):
     crowd: Sequence[bool] | np.ndarray | Tensor | None = None
     areas: Sequence[float] | np.ndarray | Tensor | None = None
     boxes: np.ndarray | Tensor | None = None
+    agnostic: bool = False
 
 
 class Segments(NamedTuple):

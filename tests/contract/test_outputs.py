@@ -41,8 +41,11 @@ from intarsia.structures import (
 SPACE = LabelSpace(("sky", "road", "car", "person", "dog"), things=("car", "person", "dog"))
 K, Q = SPACE.num_classes, 6
 NEUTRAL = {
-    "maskformer": {"decode.0.among.value.weight"}
-}  # the first layer's queries have no content, so that it is unused
+    "maskformer": {"decode.0.among.value.weight"},  # the first layer's queries have no content, so that it is unused
+    "shapemask": {  # norms of the levels that no object of these pictures is large enough for
+        f"find.measure.norms.{n}.{level}.{part}" for n in (0, 1) for level in (2, 3, 4) for part in ("weight", "bias")
+    },
+}
 OTHERS = {name: entry for name, entry in ARCHITECTURES.items() if entry.output is not SemanticLogits}
 
 

@@ -136,6 +136,7 @@ def test_every_room_has_tests() -> None:
         "documents",
         "limits",
         "machine",
+        "matched",
         "naming",
         "output",
         "polygons",

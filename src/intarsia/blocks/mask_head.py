@@ -8,13 +8,19 @@ from .conv import ConvNormAct
 
 
 class MaskHead(nn.Module):
-    """Four convolutions, an enlargement, and a mask for each class, of which that of the object's class is returned."""
+    """Convolutions, an enlargement, and a mask for each class, of which that of the object's class is returned.
+
+    Args:
+        depth: 3x3 convolutions.
+        attend: what weighs their maps before they are enlarged; None: nothing.
+    """
 
     side = 28
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    def __init__(self, channels: int, num_classes: int, *, depth: int = 4, attend: nn.Module | None = None) -> None:
         super().__init__()
-        self.convolve = nn.Sequential(*(ConvNormAct(channels, channels, norm=None) for _ in range(4)))
+        self.convolve = nn.Sequential(*(ConvNormAct(channels, channels, norm=None) for _ in range(depth)))
+        self.attend = nn.Identity() if attend is None else attend
         self.enlarge = nn.ConvTranspose2d(channels, channels, 2, 2)
         self.score = nn.Conv2d(channels, num_classes, 1)
         for layer in (self.enlarge, self.score):
@@ -23,6 +29,6 @@ class MaskHead(nn.Module):
     def forward(self, cells: Tensor, classes: Tensor) -> Tensor:
         """Draw the mask [M, 28, 28] of each object, logits, from cells [M, C, 14, 14] and its class [M]."""
         m = classes.shape[0]
-        x = self.enlarge(self.convolve(cells)).relu()  # [m, 256, 28, 28]
+        x = self.enlarge(self.attend(self.convolve(cells))).relu()  # [m, 256, 28, 28]
         x = self.score(x)  # [m, K, 28, 28]
         return in_full(x[torch.arange(m, device=x.device), classes])

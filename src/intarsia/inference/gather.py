@@ -166,7 +166,7 @@ class _Union:
             masks = None if masks is None else masks.rot90(-1, (2, 3))
             height, width = width, height
         boxes = boxes * boxes.new_tensor([self.size[1] / width, self.size[0] / height] * 2)
-        self.found.append(Detections(output.scores, output.classes, boxes, masks, self.size))
+        self.found.append(Detections(output.scores, output.classes, boxes, masks, self.size, agnostic=output.agnostic))
 
     def output(self) -> Detections:
         most = self.found[0].scores.shape[1]
@@ -185,7 +185,7 @@ class _Union:
         scores, classes, boxes = (_taken(part, order) for part in padded)
         if masks is not None:
             masks = _taken(torch.cat([masks, torch.zeros_like(masks[:, :1])], dim=1), order)
-        return Detections(scores, classes, boxes, masks, self.size)
+        return Detections(scores, classes, boxes, masks, self.size, agnostic=self.found[0].agnostic)
 
 
 class _Both:

@@ -32,6 +32,7 @@ from .accepts import accepts
 from .auxiliary import Auxiliary
 from .binary import BinaryCrossEntropy
 from .boundary import Boundary
+from .centermask import CenterMaskLoss
 from .centers import Centers
 from .classes import ClassBinaryCrossEntropy, ClassCrossEntropy
 from .cross_entropy import CrossEntropy
@@ -49,6 +50,8 @@ from .moving import MovingCenters
 from .pq_style import PQStyle
 from .region_information import RegionMutualInformation
 from .set_prediction import SetPrediction
+from .shapemask import ShapeMaskLoss
+from .sharpmask import SharpMaskLoss
 from .tversky import Tversky
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "BerHu",
     "BinaryCrossEntropy",
     "Boundary",
+    "CenterMaskLoss",
     "Centers",
     "ClassBinaryCrossEntropy",
     "ClassCrossEntropy",
@@ -79,6 +83,8 @@ __all__ = [
     "RegionMutualInformation",
     "ScaleInvariantLog",
     "SetPrediction",
+    "ShapeMaskLoss",
+    "SharpMaskLoss",
     "Tversky",
     "accepts",
     "edge_loss",
@@ -109,6 +115,9 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "pq_style": PQStyle,
     "detection": Detection,
     "detection_and_stuff": DetectionAndStuff,
+    "centermask": CenterMaskLoss,
+    "sharpmask": SharpMaskLoss,
+    "shapemask": ShapeMaskLoss,
 }
 
 OF_PLANES = (  # those that take several labels a pixel

@@ -8,6 +8,7 @@ Lin et al. "Focal Loss for Dense Object Detection." ICCV 2017. arXiv:1708.02002,
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import LabelError, RecipeError
@@ -58,3 +59,19 @@ class Focal(nn.Module):
             target, _ = one_map_each(logits, labels, self.ignore_index)
             each = each * (self.alpha * target + (1 - self.alpha) * (1 - target))
         return pixels.mean(each)
+
+
+def focal_sum(logits: Tensor, classes: Tensor, alpha: float, gamma: float) -> Tensor:
+    """Add up the focal loss of a sigmoid for each class, as detectors take it.
+
+    Args:
+        logits: [P, K].
+        classes: [P] int64; K is none of them.
+        alpha: weight of the class that is right, 0..1; the others have 1 - alpha.
+        gamma: how much less an answer counts that is right already.
+    """
+    k = logits.shape[1]
+    wanted = F.one_hot(classes, k + 1)[:, :k].to(logits)
+    signed = torch.where(wanted > 0, logits, -logits)
+    weight = torch.where(wanted > 0, alpha, 1 - alpha) * (-signed).sigmoid().clamp(min=TINY) ** gamma
+    return -(weight * F.logsigmoid(signed)).sum()

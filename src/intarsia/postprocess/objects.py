@@ -31,7 +31,9 @@ def objects_of_detections(
     for n, rows in enumerate(_rows(output, threshold)):
         boxes, masks = output.boxes[n, rows], output.masks[n, rows].sigmoid()
         drawn = pasted(masks, boxes, output.size, mask_threshold)
-        answers.append(Objects(drawn, output.classes[n, rows], output.scores[n, rows], boxes=boxes))
+        answers.append(
+            Objects(drawn, output.classes[n, rows], output.scores[n, rows], boxes=boxes, agnostic=output.agnostic)
+        )
     return answers
 
 
@@ -47,7 +49,7 @@ def boxes_of_detections(output: Detections, space: LabelSpace, threshold: float 
     """
     _check(threshold=threshold)
     return [
-        Objects(output.boxes[n, rows], output.classes[n, rows], output.scores[n, rows])
+        Objects(output.boxes[n, rows], output.classes[n, rows], output.scores[n, rows], agnostic=output.agnostic)
         for n, rows in enumerate(_rows(output, threshold))
     ]
 

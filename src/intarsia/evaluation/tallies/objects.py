@@ -34,6 +34,7 @@ ROWS = {
     "AR medium": "ar_medium",
     "AR large": "ar_large",
 }
+ANYTHING = "any object"  # the one class of those who look for objects of no class
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,11 @@ class ObjectScore:
         return self.boxes if self.masks is None else self.masks
 
     @property
+    def agnostic(self) -> bool:
+        """Whether objects of all classes count as one, since the detector looks for anything that is an object."""
+        return self.counts.classes == (ANYTHING,) != self.space.names
+
+    @property
     def ap(self) -> float:
         """Average precision over IoU 0.50 to 0.95, 0..1, of masks where there are some, else of boxes."""
         return self.main.ap
@@ -107,12 +113,15 @@ class ObjectScore:
         if math.isnan(self.ap):
             return "the data set has no object to find"
         more = "" if self.masks is None else f", box AP {100 * self.boxes.ap:.2f}"
+        if self.agnostic:
+            more += f", AR 10 {100 * self.main.ar10:.2f}, AR 100 {100 * self.main.ar100:.2f} of objects of any class"
         return f"{self.measure} {100 * self.ap:.2f}, AP50 {100 * self.ap50:.2f}{more} ({self.seconds:.0f} s)"
 
     @property
     def figures(self) -> dict[str, Any]:
         """The few numbers that a log keeps of each validation, by name; None where there is no number."""
         more = {} if self.masks is None else {"mask_ap": self.masks.ap, "mask_ap50": self.masks.ap50}
+        more |= {"ar10": self.main.ar10, "ar100": self.main.ar100} if self.agnostic else {}
         tree: dict[str, Any] = plain({**more, "box_ap": self.boxes.ap, "box_ap50": self.boxes.ap50})
         return tree
 
@@ -124,7 +133,7 @@ class ObjectScore:
             (f"{self.measure}, %", percent(self.ap)),
             ("AP50, %", percent(self.ap50)),
             ("AP75, %", percent(self.main.ap75)),
-            *second,
+            *([("AR 100 of any class, %", percent(self.main.ar100))] if self.agnostic else second),
             ("found, missed, false", f"{self.found}, {self.missed}, {self.false}"),
             (f"interval of {self.measure}, %", span(self.trust)),
         ]
@@ -134,10 +143,10 @@ class ObjectScore:
         """AP and AR by size, and AP of each class."""
         kinds = [(name, found) for name, found in (("masks", self.masks), ("boxes", self.boxes)) if found is not None]
         rows = [(name, *(percent(getattr(found, key)) for _, found in kinds)) for name, key in ROWS.items()]
-        wanted = self.counts.truth.sum(axis=0).reshape(-1, self.space.num_classes)[0]
+        wanted = self.counts.truth.sum(axis=0).reshape(-1, len(self.counts.classes))[0]
         classes = [
             (name, str(int(wanted[k])), *(percent(found.classes[k]) for _, found in kinds), span(self.trust, name))
-            for k, name in enumerate(self.space.names)
+            for k, name in enumerate(self.counts.classes)
             if wanted[k] or not math.isnan(self.main.classes[k])
         ]
         names = [name for name, _ in kinds]
@@ -152,7 +161,7 @@ class ObjectScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; None where there is no number."""
-        names = self.space.names
+        names = self.counts.classes
         kinds = {
             kind: {**plain(found), "classes": plain(dict(zip(names, found.classes, strict=True)))}
             for kind, found in (("masks", self.masks), ("boxes", self.boxes))
@@ -181,6 +190,7 @@ class ObjectTally:
         self.space = space
         self.masks = ImageMatches(space.names, "mask AP")
         self.boxes = ImageMatches(space.names, "box AP")
+        self.agnostic: bool | None = None  # not known before the first answer
         self.per_image: list[tuple[str, float]] = []
 
     def update(self, sample: Sample, answer: Objects, output: Any = None) -> float:
@@ -192,6 +202,12 @@ class ObjectTally:
             naming the image.
         """
         true = truths.true_objects(sample, self.space)
+        if self.agnostic is None and answer.agnostic:
+            self.masks, self.boxes = (ImageMatches((ANYTHING,), part.headline) for part in (self.masks, self.boxes))
+        self.agnostic = answer.agnostic
+        if answer.agnostic:
+            true = true._replace(classes=np.zeros_like(np.asarray(true.classes)))
+            answer = answer._replace(classes=np.zeros(len(answer.classes), np.int64))
         try:
             masks, boxes = _shapes(answer)
             crops: Any = true.shapes

@@ -1,7 +1,10 @@
 """The table of the family `instances`: architectures that find objects, each with a box, a class and a mask."""
 
 from ...structures import Detections
+from ..instances.centermask import CenterMask
 from ..instances.maskrcnn import MaskRCNN
+from ..instances.shapemask import ShapeMask
+from ..instances.sharpmask import SharpMask
 from .entry import Entry
 
 INSTANCES: dict[str, Entry] = {
@@ -16,5 +19,51 @@ INSTANCES: dict[str, Entry] = {
         full={"num_classes": 80},
         parameters=44_396_336,
         gflops=232.9,
+    ),
+    "centermask": Entry(
+        build=CenterMask,
+        title="CenterMask: Real-Time Anchor-Free Instance Segmentation",
+        year=2020,
+        paper="arXiv:1911.06667",
+        idea="points find the boxes without anchors, and attention inside each box says where its mask is worth drawing",
+        output=Detections,
+        loss="centermask",
+        smallest={"encoder": "resnet18", "channels": 32, "depth": 2, "width": 64},
+        full={"num_classes": 80},
+        parameters=50_989_196,
+        gflops=319.6,
+    ),
+    "sharpmask": Entry(
+        build=SharpMask,
+        title="Learning to Refine Object Segments",
+        year=2016,
+        paper="arXiv:1603.08695",
+        idea="score every window of the image, whatever is in it, and refine a coarse mask with finer and finer features",
+        output=Detections,
+        loss="sharpmask",
+        smallest={"encoder": "resnet18", "window": 32, "channels": 64, "hidden": 64, "scales": (0,), "limit": 20},
+        parameters=18_505_480,
+        gflops=462.6,
+    ),
+    "shapemask": Entry(
+        build=ShapeMask,
+        title="ShapeMask: Learning to Segment Novel Objects by Refining Shape Priors",
+        year=2019,
+        paper="arXiv:1904.03239",
+        idea="mix the usual shapes of a class into a first guess, and refine it by what this one object looks like",
+        output=Detections,
+        loss="shapemask",
+        smallest={
+            "encoder": "resnet18",
+            "channels": 32,
+            "width": 16,
+            "depth": 2,
+            "clusters": 3,
+            "enlarge": 2,
+            "limit": 20,
+        },
+        full={"num_classes": 80},
+        parameters=35_562_772,
+        gflops=459.3,
     ),
 }
