@@ -204,7 +204,7 @@ def test_pixels_of_two_calibrated_cameras_that_look_in_one_direction_are_one_pla
     wanted = np.degrees(np.arctan((np.arange(40) + 0.5 - 20) / 40))
     assert np.abs(angle - wanted).max() < 0.1 and np.abs((left % 4096 / 4096 - 0.5) * 360 - (wanted - 40)).max() < 0.1
     assert (
-        (front // 4096 == 1024).all() and angle.min() < -26 and (wanted - 40).max() > -14.1.1
+        (front // 4096 == 1024).all() and angle.min() < -26 and (wanted - 40).max() > -14.1
     )  # they overlap by 12 degrees
 
 

@@ -80,7 +80,8 @@ def test_a_folder_of_frames(predictor: Predictor, tmp_path: Path) -> None:
     tree = json.loads((out / "tracks.json").read_text())
     (video,), (track,) = tree["videos"], tree["annotations"]
     assert video["length"] == 4 and video["file_names"] == [f"{n:06d}" for n in range(4)]
-    assert track["track_id"] == 1 and track["category_id"] == 2 and track["video_id"] == video["id"]
+    assert track["track_id"] == 1 and track["video_id"] == video["id"]
+    assert [kind["id"] for kind in tree["categories"] if kind["name"] == "blob"] == [track["category_id"]]
     assert track["bboxes"] == [[10 + STEP * n, 20, SIDE, SIDE] for n in range(4)]
     assert all(runs["size"] == [H, W] for runs in track["segmentations"])
 

@@ -45,7 +45,7 @@ def centers_of(objects: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         boxes around them, from the middle of the first pixel to that of the last, [M, 2].
     """
     y, x = objects.nonzero(as_tuple=True)
-    numbers, row = objects[y, x].unique(return_inverse=True)  # type: ignore[no-untyped-call]
+    numbers, row = objects[y, x].unique(return_inverse=True)
     count = torch.bincount(row).clamp(min=1)
     means = [torch.bincount(row, place.double()) / count for place in (y, x)]
     sides = []

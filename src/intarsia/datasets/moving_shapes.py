@@ -136,8 +136,8 @@ def scene_of(seed: int, video: int, frame: int, size: int, cameras: int) -> Scen
     starts, ways, zoom = _cast(seed, video, size, cameras)
     things = []
     for start, (dx, dy) in zip(starts, ways, strict=True):
-        x, y = _turned_back(start.x + frame * dx, width), _turned_back(start.y + frame * dy, size)
-        things.append(start._replace(x=x, y=y, radius=start.radius * (1 + frame * zoom)))
+        at = _turned_back(start.x + frame * dx, width), _turned_back(start.y + frame * dy, size)
+        things.append(start._replace(x=at[0], y=at[1], radius=start.radius * (1 + frame * zoom)))
     y, x = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(width, dtype=np.float32), indexing="ij")
     masks = np.stack([covers(thing, x, y) for thing in things])
     objects = np.zeros(x.shape, np.int32)

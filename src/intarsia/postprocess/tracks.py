@@ -101,8 +101,8 @@ class CenterTracks:
                 left.remove(near)
             else:
                 names[segment], self.next = self.next, self.next + 1
-            at = [int(side) for side in centers[row]]
-            now[row] = Track(names[segment], kind, *at, int(sides[row].prod()))
+            down, across = (int(place) for place in centers[row])
+            now[row] = Track(names[segment], kind, down, across, int(sides[row].prod()))
         older = [track._replace(missed=track.missed + 1) for track in left if track.missed < self.memory]
         self.tracks = [*(now[row] for row in range(len(numbers))), *older]
         self.seen = centers

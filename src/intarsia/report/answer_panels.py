@@ -201,6 +201,7 @@ MATCHES = (("found", FOUND), ("false", FALSE), ("missed", MISSED))
 PANELS: dict[str, tuple[Callable[[Picture, LabelSpace], list[Panel]], Key]] = {
     "planes": (plane_panels, Key(True, (("false", FALSE), ("missed", MISSED), ("ignored", VOID)))),
     "segments": (segment_panels, Key(True, (*MATCHES, ("void", VOID)))),
+    "tracks": (segment_panels, Key(True, (*MATCHES, ("void", VOID)))),
     "objects": (object_panels, Key(True, MATCHES)),
     "depth": (depth_panels, Key(False, (("near", NEAR), ("far", FAR), ("wrong by 50 % and more", MISSED), ("unknown", VOID)))),
     "tags": (tag_panels, Key(False, ())),

@@ -29,6 +29,12 @@ WORDS: dict[str, Words] = {
         "the matches times the F1 of finding them. Ignored pixels, and things that belong to no object, count for nothing.",
         "PQ",
     ),
+    "tracks": Words(
+        "STQ is the root of AQ times SQ: how much of each true track lies in predicted tracks, and how much of these lies in it, "
+        "over all frames of a video; and the mean IoU of the classes. VPQ is PQ of windows of frames, in which an object has "
+        "to keep its number. Where cameras overlap, each place counts once (wSTQ).",
+        "PQ",
+    ),
     "objects": Words(
         "By COCO's rules: AP is the mean over IoU 0.50, 0.55 ... 0.95 and over the classes that occur. Found, missed and "
         "false: at IoU 0.5, of the detections that score at least 0.5.",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...data.clips import form_of
 from ...data.dataset import Shot
 from ...errors import LabelError
 from ...labels import LabelSpace
@@ -211,8 +212,9 @@ class TrackTally:
         return own
 
     def picture(self, sample: Sample, answer: Segments, own: float) -> Picture:
-        """Keep a frame for the eye."""
-        return self.frames.picture(sample, answer, own)
+        """Keep a frame for the eye, without the frame before."""
+        seen = sample.image[: form_of(len(sample.image))[0]]
+        return self.frames.picture(sample._replace(image=seen), answer, own)
 
     def compute(self) -> TrackScore:
         """The scores of all videos together."""
