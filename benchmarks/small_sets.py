@@ -28,9 +28,9 @@ from defaults import SETS
 from torch import Tensor, nn
 
 from intarsia import Predictor
-from intarsia.training.recipe import load
 from intarsia.metrics import ImageCounts, compare
 from intarsia.training.material import collect
+from intarsia.training.recipe import load
 
 HERE = Path(__file__).parent
 SIDE, MEAN, STD = 256, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
