@@ -78,10 +78,12 @@ class Detections(NamedTuple):
     scores: Tensor  # [B, N]  0..1; 0 where a row is padding
     classes: Tensor  # [B, N] int64  class numbers
     boxes: Tensor  # [B, N, 4]  x0, y0, x1, y1 in pixels
-    masks: Tensor | None  # [B, N, m, m]  logits inside the box; None for boxes alone
+    masks: Tensor | None  # [B, N, m, n]  logits inside the box; None for boxes alone, or where `whole` has the masks
     size: tuple[int, int]  # (H, W) of the image
     found_by: Any = None  # in training, what only the loss reads: proposals and what they were matched with
     agnostic: bool = False  # the classes say nothing: anything that is an object was looked for
+    windows: Tensor | None = None  # [B, N, 4]  where the masks lie, if elsewhere than in the boxes
+    whole: Tensor | None = None  # [B, N, h, w]  masks of the whole picture, 0..1; whoever decides enlarges them
 
 
 class Matches(NamedTuple):

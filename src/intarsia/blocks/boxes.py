@@ -19,27 +19,28 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     """Measure the intersection over union of each pair of boxes.
 
     Args:
-        a: [N, 4].
-        b: [M, 4].
+        a: [..., N, 4].
+        b: [..., M, 4].
 
-    Returns: [N, M], 0..1; nan for two boxes without area.
+    Returns: [..., N, M], 0..1; nan for two boxes without area.
 
     >>> box_iou(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 3, 2], [5, 5, 6, 6]])).tolist()
     [[0.3333333432674408, 0.0]]
     """
     common = box_overlap(a, b)
-    return common / (areas(a)[:, None] + areas(b) - common)
+    return common / (areas(a)[..., :, None] + areas(b)[..., None, :] - common)
 
 
 def box_overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Measure the area that each pair of boxes has in common: [N, M] for [N, 4] and [M, 4], in pixels."""
-    start, end = torch.maximum(a[:, None, :2], b[:, :2]), torch.minimum(a[:, None, 2:], b[:, 2:])
-    return (end - start).clamp(min=0).prod(2)
+    """Measure the area that each pair of boxes has in common: [..., N, M] for [..., N, 4] and [..., M, 4], in pixels."""
+    a, b = a[..., :, None, :], b[..., None, :, :]
+    start, end = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    return (end - start).clamp(min=0).prod(-1)
 
 
 def areas(boxes: Tensor) -> Tensor:
-    """Multiply the sides of each box: [N] for [N, 4]."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    """Multiply the sides of each box: [...] for [..., 4]."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def encode_boxes(boxes: Tensor, anchors: Tensor, weights: Sequence[float] = (1, 1, 1, 1)) -> Tensor:
@@ -145,10 +146,12 @@ def left_by_suppression(boxes: Tensor, scores: Tensor, overlap: float, groups: T
         boxes, scores, overlap, groups: as for `suppress`.
         able: [N] bool, which boxes there are; the others neither stay nor suppress any.
 
-    Returns: [N] bool.
+    Returns: [N] bool. On the meta device, where no box has a place, all stay.
     """
     from torchvision.ops import nms
 
+    if boxes.is_meta:
+        return able
     rows = able.nonzero()[:, 0]
     apart = groups[rows].to(boxes)[:, None] * (boxes.max() + 1)  # boxes of two groups do not meet
     best = rows[nms(boxes[rows] + apart, scores[rows], overlap)]

@@ -81,3 +81,55 @@ class Branch(nn.Module):
                 h, w = finer[-1 - n].shape[-2:]
                 x = self.enlarge(x, finer[-1 - n])  # [b, channels, h, w]
         return x
+
+
+class DeepPyramid(nn.Module):
+    """A pyramid that detectors of one stage look at, with coarser levels that are convolutions of stride 2.
+
+    Args:
+        in_channels: of each feature, finest first.
+        channels: of every level.
+        coarser: levels beyond the features'.
+        mode: how coarse maps are enlarged: "nearest" or "bilinear".
+        act: every level of a feature ends in ReLU, as in YOLACT.
+        act_between: a ReLU comes before all coarser levels but the first, as in RetinaNet.
+        from_feature: the first coarser level sees the encoder's last feature, not the level made of it.
+        average: a level is half of what is handed down and of what is beside it, not their sum.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int,
+        *,
+        coarser: int = 2,
+        mode: str = "nearest",
+        act: bool = False,
+        act_between: bool = False,
+        from_feature: bool = False,
+        average: bool = False,
+    ) -> None:
+        super().__init__()
+        self.mode, self.act, self.act_between = mode, act, act_between
+        self.from_feature, self.share = from_feature, 0.5 if average else 1.0
+        self.lateral = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in in_channels)
+        self.smooth = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in in_channels)
+        self.coarsen = nn.ModuleList(
+            nn.Conv2d(in_channels[-1] if from_feature and not n else channels, channels, 3, 2, 1)
+            for n in range(coarser)
+        )
+        for conv in (*self.lateral, *self.smooth, *self.coarsen):
+            nn.init.kaiming_uniform_(conv.weight, a=1)  # type: ignore[arg-type]
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        maps = [lateral(c) for lateral, c in zip(self.lateral, features, strict=True)]
+        sums = [maps[-1]]
+        for x in maps[-2::-1]:
+            sums.append((x + resize_like(sums[-1], x, mode=self.mode)) * self.share)
+        levels = [smooth(p) for smooth, p in zip(self.smooth, sums[::-1], strict=True)]
+        levels = [p.relu() for p in levels] if self.act else levels
+        for n, coarsen in enumerate(self.coarsen):
+            x = features[-1] if self.from_feature and not n else levels[-1]
+            levels.append(coarsen(x.relu() if n and self.act_between else x))
+        return levels

@@ -29,6 +29,7 @@ from ..structures import (
 HOWS = ("mean", "max")
 OVERLAP = 0.5  # objects of a class whose boxes, or masks, have at least this IoU are one
 HALF = -0.6931  # logarithm of a half
+EMPTY = -100.0  # the logit of a cell of a mask that is no object's
 NONE = 30.0  # the score of "no object" of a query that is one of another view as well
 
 
@@ -155,37 +156,48 @@ class _Union:
         self.found: list[Detections] = []
 
     def add(self, output: Detections, view: View, temperature: float) -> None:
-        boxes, masks = output.boxes, output.masks
+        masks, whole = (None if part is None else upright(part, view) for part in (output.masks, output.whole))
+        boxes, windows = (
+            None if part is None else self._upright(part, view) for part in (output.boxes, output.windows)
+        )
+        first = self.found[0].whole if self.found else None
+        if whole is not None and first is not None and whole.shape[2:] != first.shape[2:]:
+            whole = nn.functional.interpolate(whole, first.shape[2:], mode="bilinear", align_corners=False)
+        assert boxes is not None
+        self.found.append(
+            output._replace(boxes=boxes, masks=masks, size=self.size, found_by=None, windows=windows, whole=whole)
+        )
+
+    def _upright(self, boxes: Tensor, view: View) -> Tensor:
+        """Bring boxes [B, N, 4] of a view back into the pose and the size of the picture."""
         height, width = view.size[::-1] if view.turns % 2 else view.size
         if view.mirrored:
             boxes = torch.stack([width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], dim=-1)
-            masks = None if masks is None else masks.flip(3)
         for _ in range(view.turns % 4):  # back with the clock
             x0, y0, x1, y1 = boxes.unbind(-1)
             boxes = torch.stack([height - y1, x0, height - y0, x1], dim=-1)
-            masks = None if masks is None else masks.rot90(-1, (2, 3))
             height, width = width, height
-        boxes = boxes * boxes.new_tensor([self.size[1] / width, self.size[0] / height] * 2)
-        self.found.append(Detections(output.scores, output.classes, boxes, masks, self.size, agnostic=output.agnostic))
+        return boxes * boxes.new_tensor([self.size[1] / width, self.size[0] / height] * 2)
 
     def output(self) -> Detections:
         most = self.found[0].scores.shape[1]
-        scores = torch.cat([found.scores for found in self.found], dim=1)
-        classes = torch.cat([found.classes for found in self.found], dim=1)
-        boxes = torch.cat([found.boxes for found in self.found], dim=1)
-        masks = None
-        if self.found[0].masks is not None:
-            masks = torch.cat([found.masks for found in self.found if found.masks is not None], dim=1)
+        found = _of_one_shape(self.found)
+        scores, classes, boxes, masks, windows, whole = (
+            None if parts[0] is None else torch.cat(parts, dim=1)
+            for parts in zip(*((o.scores, o.classes, o.boxes, o.masks, o.windows, o.whole) for o in found), strict=True)
+        )
+        assert scores is not None and classes is not None and boxes is not None
         rows = []
         for own in zip(scores, classes, boxes, strict=True):
             kept = kept_of(*own)[:most]
             rows.append(torch.cat([kept, kept.new_full((most - len(kept),), scores.shape[1])]))
         order = torch.stack(rows)  # [B, N], one past the end where nothing is left
-        padded = [torch.cat([part, torch.zeros_like(part[:, :1])], dim=1) for part in (scores, classes, boxes)]
-        scores, classes, boxes = (_taken(part, order) for part in padded)
-        if masks is not None:
-            masks = _taken(torch.cat([masks, torch.zeros_like(masks[:, :1])], dim=1), order)
-        return Detections(scores, classes, boxes, masks, self.size, agnostic=self.found[0].agnostic)
+        scores, classes, boxes = (_taken(_padded(part), order) for part in (scores, classes, boxes))
+        masks, windows, whole = (
+            None if part is None else _taken(_padded(part), order) for part in (masks, windows, whole)
+        )
+        agnostic = self.found[0].agnostic
+        return Detections(scores, classes, boxes, masks, self.size, None, agnostic, windows, whole)
 
 
 class _Both:
@@ -287,6 +299,29 @@ def upright(maps: Tensor, view: View, vectors: bool = False) -> Tensor:
     for _ in range(view.turns % 4 if vectors else 0):
         maps = torch.cat([maps[:, 1:], -maps[:, :1]], dim=1)
     return maps
+
+
+def _of_one_shape(found: list[Detections]) -> list[Detections]:
+    """Enlarge the windows of masks by cells that are no object's, so that the masks of all views have as many cells."""
+    sides = [output.masks.shape[2:] for output in found if output.masks is not None and output.windows is not None]
+    if not sides:
+        return found
+    h, w = (max(side[n] for side in sides) for n in (0, 1))
+    even = []
+    for output in found:
+        assert output.masks is not None and output.windows is not None
+        m, n = output.masks.shape[2:]
+        x0, y0, x1, y1 = output.windows.unbind(-1)
+        windows = torch.stack([x0, y0, x0 + (x1 - x0) * w / n, y0 + (y1 - y0) * h / m], dim=-1)
+        even.append(
+            output._replace(masks=nn.functional.pad(output.masks, (0, w - n, 0, h - m), value=EMPTY), windows=windows)
+        )
+    return even
+
+
+def _padded(part: Tensor) -> Tensor:
+    """One row of zeros after the last."""
+    return torch.cat([part, torch.zeros_like(part[:, :1])], dim=1)
 
 
 def _taken(part: Tensor, order: Tensor) -> Tensor:

@@ -180,7 +180,8 @@ def restored(output: Output, size: tuple[int, int]) -> Output:
     if isinstance(output, Detections):
         down, across = (wanted / had for wanted, had in zip(size, output.size, strict=True))
         factors = output.boxes.new_tensor([across, down, across, down])
-        return output._replace(boxes=output.boxes * factors, size=size)
+        windows = None if output.windows is None else output.windows * factors
+        return output._replace(boxes=output.boxes * factors, windows=windows, size=size)
     if isinstance(output, DetectionsAndStuff):
         objects = restored(output.objects, size)
         assert isinstance(objects, Detections)

@@ -49,10 +49,13 @@ from .mixes import DiceBinaryCrossEntropy, DiceCrossEntropy
 from .moving import MovingCenters
 from .pq_style import PQStyle
 from .region_information import RegionMutualInformation
+from .retinamask import RetinaMask
 from .set_prediction import SetPrediction
 from .shapemask import ShapeMaskLoss
 from .sharpmask import SharpMaskLoss
+from .tensormask import TensorMask
 from .tversky import Tversky
+from .yolact import Yolact
 
 __all__ = [
     "LOSSES",
@@ -81,11 +84,14 @@ __all__ = [
     "MovingCenters",
     "PQStyle",
     "RegionMutualInformation",
+    "RetinaMask",
     "ScaleInvariantLog",
     "SetPrediction",
     "ShapeMaskLoss",
     "SharpMaskLoss",
+    "TensorMask",
     "Tversky",
+    "Yolact",
     "accepts",
     "edge_loss",
 ]
@@ -118,6 +124,9 @@ LOSSES: dict[str, Callable[..., Callable[..., Tensor | dict[str, Tensor]]]] = {
     "centermask": CenterMaskLoss,
     "sharpmask": SharpMaskLoss,
     "shapemask": ShapeMaskLoss,
+    "yolact": Yolact,
+    "retinamask": RetinaMask,
+    "tensormask": TensorMask,
 }
 
 OF_PLANES = (  # those that take several labels a pixel

@@ -117,7 +117,9 @@ def _rows(found: Detections) -> dict[str, tuple[Tensor | None, Shape]]:
         "scores": (found.scores, ("B", "N")),
         "classes": (found.classes, ("B", n)),
         "boxes": (found.boxes, ("B", n, 4)),
-        "masks": (found.masks, ("B", n, "m", "m")),
+        "masks": (found.masks, ("B", n, "m", "n")),
+        "windows": (found.windows, ("B", n, 4)),
+        "whole": (found.whole, ("B", n, "h", "w")),
     }
 
 

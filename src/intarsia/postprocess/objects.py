@@ -25,12 +25,17 @@ def objects_of_detections(
     Raises: ModelError for a threshold outside 0..1.
     """
     _check(threshold=threshold, mask_threshold=mask_threshold)
-    if output.masks is None:
+    if output.masks is None and output.whole is None:
         return boxes_of_detections(output, space, threshold)
     answers: list[Answer] = []
     for n, rows in enumerate(_rows(output, threshold)):
-        boxes, masks = output.boxes[n, rows], output.masks[n, rows].sigmoid()
-        drawn = pasted(masks, boxes, output.size, mask_threshold)
+        boxes = output.boxes[n, rows]
+        if output.whole is not None:
+            drawn = enlarged(output.whole[n, rows], output.size, mask_threshold)
+        elif output.windows is not None and output.masks is not None:
+            drawn = placed(output.masks[n, rows].sigmoid(), output.windows[n, rows], output.size, mask_threshold)
+        elif output.masks is not None:
+            drawn = pasted(output.masks[n, rows].sigmoid(), boxes, output.size, mask_threshold)
         answers.append(
             Objects(drawn, output.classes[n, rows], output.scores[n, rows], boxes=boxes, agnostic=output.agnostic)
         )
@@ -77,6 +82,50 @@ def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int], threshold: float
         low, right = max(min(y1 + 1, h), top), max(min(x1 + 1, w), left)
         inside = whole[top - y0 : low - y0, left - x0 : right - x0] > threshold
         found.append(CroppedMask((slice(top, low), slice(left, right)), inside.cpu().numpy(), size))
+    return found
+
+
+def placed(masks: Tensor, windows: Tensor, size: tuple[int, int], threshold: float) -> list[CroppedMask]:
+    """Enlarge masks to their windows, between pixels, as Detectron2 does.
+
+    Args:
+        masks: [M, m, n], 0..1; beyond them everything is 0.
+        windows: [M, 4] in pixels.
+        size: (H, W) of the image; what lies outside is cut off.
+        threshold: pixels above it are the object's.
+    """
+    found = []
+    for mask, window in zip(masks.float(), windows.float(), strict=True):
+        grid, place = [], []
+        for n, side in ((1, size[0]), (0, size[1])):  # rows, columns
+            low, high = float(window[n]), float(window[n + 2])
+            start = min(max(int(low) - 1, 0), side)
+            stop = max(min(int(high) + 2, side), start)
+            at = torch.arange(start, stop, device=mask.device, dtype=torch.float32) + 0.5
+            grid.append((at - low) / max(high - low, 1e-6) * 2 - 1)
+            place.append(slice(start, stop))
+        points = torch.stack([grid[1].expand(len(grid[0]), -1), grid[0][:, None].expand(-1, len(grid[1]))], dim=2)
+        on = F.grid_sample(mask[None, None], points[None], align_corners=False)[0, 0] > threshold
+        found.append(CroppedMask(tuple(place), on.cpu().numpy(), size))
+    return found
+
+
+def enlarged(masks: Tensor, size: tuple[int, int], threshold: float) -> list[CroppedMask]:
+    """Enlarge masks of a whole picture to its size, as the released code of YOLACT does, and cut them to their pixels.
+
+    Args:
+        masks: [M, h, w], 0..1.
+        size: (H, W) of the image.
+        threshold: pixels above it are the object's.
+    """
+    found = []
+    for mask in masks:  # one by one: all together are M times the picture
+        on = F.interpolate(mask[None, None].float(), size, mode="bilinear", align_corners=False)[0, 0] > threshold
+        place = []
+        for axis in (1, 0):
+            lines = on.any(axis).nonzero()[:, 0]
+            place.append(slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0, 0))
+        found.append(CroppedMask(tuple(place), on[place[0], place[1]].cpu().numpy(), size))
     return found
 
 

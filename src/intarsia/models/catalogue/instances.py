@@ -3,8 +3,11 @@
 from ...structures import Detections
 from ..instances.centermask import CenterMask
 from ..instances.maskrcnn import MaskRCNN
+from ..instances.retinamask import RetinaMask
 from ..instances.shapemask import ShapeMask
 from ..instances.sharpmask import SharpMask
+from ..instances.tensormask import TensorMask
+from ..instances.yolact import YOLACT
 from .entry import Entry
 
 INSTANCES: dict[str, Entry] = {
@@ -65,5 +68,52 @@ INSTANCES: dict[str, Entry] = {
         full={"num_classes": 80},
         parameters=35_562_772,
         gflops=459.3,
+    ),
+    "yolact": Entry(
+        build=YOLACT,
+        title="YOLACT",
+        year=2019,
+        paper="arXiv:1904.02689",
+        idea="draw a few maps of the whole picture, and add them up for each object by coefficients of its own",
+        output=Detections,
+        loss="yolact",
+        smallest={"encoder": "resnet18", "channels": 32, "prototypes": 8, "sizes": (12, 32, 56, 48, 64), "limit": 20},
+        full={"num_classes": 80},
+        parameters=50_136_511,
+        training_only=20_560,
+        gflops=139.3,
+    ),
+    "retinamask": Entry(
+        build=RetinaMask,
+        title="RetinaMask",
+        year=2019,
+        paper="arXiv:1901.03353",
+        idea="a detector of one stage that learns better by drawing masks of its best boxes, too",
+        output=Detections,
+        loss="retinamask",
+        smallest={"encoder": "resnet18", "channels": 32, "limit": 20, "candidates": 100},
+        full={"num_classes": 80},
+        parameters=36_483_204,
+        gflops=174.5,
+    ),
+    "tensormask": Entry(
+        build=TensorMask,
+        title="TensorMask",
+        year=2019,
+        paper="arXiv:1903.12174",
+        idea="slide masks over the picture as detectors slide boxes: at each place of a pyramid a window, and in it a mask",
+        output=Detections,
+        loss="tensormask",
+        smallest={
+            "encoder": "resnet18",
+            "channels": 32,
+            "width": 16,
+            "sizes": (12, 20),
+            "limit": 20,
+            "candidates": 200,
+        },
+        full={"num_classes": 80},
+        parameters=36_567_490,
+        gflops=294.7,
     ),
 }
