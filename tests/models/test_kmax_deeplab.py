@@ -56,7 +56,7 @@ def test_every_layer_answers_in_training() -> None:
         torch.testing.assert_close(layer.pixels.norm(dim=1), torch.ones(2, *layer.masks.shape[2:]))
     first = output.classes.softmax(2)[..., -1]
     assert first.mean() > 0.8, "a query says 'no object' until it has learned otherwise"
-    assert float(net.say.classify.bias[-1]) == pytest.approx(math.log(4 * 0.9 / 0.1))
+    assert float(net.say.classify.bias[-1].detach()) == pytest.approx(math.log(4 * 0.9 / 0.1))
 
 
 def test_errors() -> None:
