@@ -125,7 +125,8 @@ def _pictures(output: CompetingMasks) -> Iterator[_Picture]:
     for logits, masks in zip(output.classes.float(), output.masks.float(), strict=True):
         classes = logits.softmax(dim=1)[:, :-1]
         whole = F.interpolate(masks[None], size, mode="bilinear", align_corners=False)[0]
-        yield _Picture(classes, *classes.max(dim=1), whole.softmax(dim=0), whole)
+        score, label = classes.max(dim=1)
+        yield _Picture(classes, score, label, whole.softmax(dim=0), whole)
 
 
 def _by_masks(one: _Picture, sure: Tensor, least: float, overlap: float) -> tuple[Tensor, list[int]]:

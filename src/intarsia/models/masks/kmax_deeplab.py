@@ -123,6 +123,7 @@ class KMaXDeepLab(nn.Module):
             if n:
                 fuse = self.fuse[n - 1]
                 x = fuse(x, self.norms[n](features[3 - n]))  # [B, fuse.channels, h, w]
+            assert isinstance(stage, nn.Sequential)
             *_, block = stage
             x = stage(x)  # [B, block.channels, h, w]
             for layer in self.cluster[n * self.layers : (n + 1) * self.layers]:
