@@ -44,9 +44,14 @@ def answers_of(answer: str, made: Mapping[str, np.ndarray], space: LabelSpace, i
     if main is None or main.ndim == 0:
         raise ModelError(f"the file gives {', '.join(made) or 'nothing'}, and no {answer}")
     maps = (space.num_classes, *size)
-    allowed = {"labels": [size, ()], "probabilities": [maps, maps[:1]], "planes": [maps, maps[:1]], "segments": [size],
-               "depth": [size]}.get(answer)  # of a picture; of a classifier without sides  # fmt: skip
-    if allowed is not None and tuple(main.shape[1:]) not in allowed:
+    shapes: dict[str, list[tuple[int, ...]]] = {  # of a picture; of a classifier without sides
+        "labels": [size, ()],
+        "probabilities": [maps, maps[:1]],
+        "planes": [maps, maps[:1]],
+        "segments": [size],
+        "depth": [size],
+    }
+    if answer in shapes and tuple(main.shape[1:]) not in shapes[answer]:
         raise ModelError(f"the file gives {answer} of shape {list(main.shape)} for pictures of {list(images.shape)}")
     return [_answer(answer, {name: array[n] for name, array in made.items()}, space, size) for n in range(len(main))]
 
