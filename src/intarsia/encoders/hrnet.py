@@ -38,14 +38,17 @@ class Exchange(nn.Module):
 
     def _advised(self, n: int, advice: Any, branches: list[Tensor]) -> Tensor:
         """Branch `n` with what all branches say to it."""
-        total = None
+        parts: list[Tensor] = []
         for m, (say, x) in enumerate(zip(advice, branches, strict=True)):
             said = say(x)
             if m > n:
                 if self.doubled:
                     said = F.interpolate(said, scale_factor=float(2 ** (m - n)), mode=self.doubled)
                 said = self.enlarge(said, branches[n])
-            total = said if total is None else total + said
+            parts.append(said)
+        total, *others = parts
+        for part in others:
+            total = total + part
         return F.relu(total)
 
 

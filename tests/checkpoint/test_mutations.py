@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from intarsia.checkpoint import load_foreign
 from intarsia.errors import CheckpointError
 
-from . import pinned
+from ..parity import pinned
 
 State = dict[str, Tensor]
 
@@ -23,6 +23,15 @@ def of_torchvision(name: str, **options: Any) -> Callable[[], nn.Module]:
         from torchvision import models
 
         return models.get_model(name, weights=None, weights_backbone=None, **options)
+
+    return make
+
+
+def of_classifier(name: str) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        from torchvision import models
+
+        return models.get_model(name, weights=None)
 
     return make
 
@@ -41,12 +50,27 @@ def of_keys(peer: str, *sections: str, body: str = "") -> Callable[[], nn.Module
 
     class Pinned(nn.Module):
         def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-            named = pinned.shapes(peer, *sections) | (pinned.shapes("mmsegmentation", body) if body else {})
+            trunk = pinned.shapes("mmsegmentation", body) if body else {}
+            if not sections[0].startswith("nvidia"):  # others write it without a word before
+                trunk = {key.removeprefix("backbone."): shape for key, shape in trunk.items()}
+            named = pinned.shapes(peer, *sections) | trunk
             return {key: torch.empty(shape) for key, shape in named.items()}
 
     return Pinned
 
 
+MMSEGMENTATION = {  # backbone: networks
+    "resnet50_v1c": (
+        "fcn", "pspnet", "deeplabv3", "deeplabv3plus", "upernet", "sem_fpn", "encnet", "psanet", "danet", "ccnet", "emanet",
+        "apcnet",
+    ),
+    "hrnet_w18s": ("fcn_hr18s", "ocrnet_hr18s"),
+    "mit_b0": ("segformer",),
+    "bisenetv1_body": ("bisenetv1",),
+    "bisenetv2_body": ("bisenetv2",),
+    "fast_scnn_body": ("fast_scnn",),
+    "ddrnet_body": ("ddrnet",),
+}  # fmt: skip
 WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's way through its code
     "torchvision FCN": of_torchvision("fcn_resnet50"),
     "torchvision DeepLabV3": of_torchvision("deeplabv3_resnet50", aux_loss=True),
@@ -64,12 +88,24 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "smp MAnet": of_smp("MAnet"),
     "smp PAN": of_smp("PAN"),
     "smp Segformer": of_smp("Segformer", "mit_b0"),
-    "mmsegmentation UPerNet": of_keys("mmsegmentation", "resnet50_v1c", "upernet"),
-    "mmsegmentation SegFormer": of_keys("mmsegmentation", "mit_b0", "segformer"),
-    "mmsegmentation Fast-SCNN": of_keys("mmsegmentation", "fast_scnn_body", "fast_scnn"),
+    **{
+        f"mmsegmentation {name}": of_keys("mmsegmentation", body, name)
+        for body, names in MMSEGMENTATION.items()
+        for name in names
+    },
+    "torchvision ResNet": of_classifier("resnet18"),
+    "torchvision MobileNet v3": of_classifier("mobilenet_v3_large"),
+    "torchvision VGG": of_classifier("vgg11_bn"),
+    "HRNet": of_keys("authors", "hrnet", body="hrnet_w18s"),
+    "OCR": of_keys("authors", "ocr", body="hrnet_w18s"),
     "DDRNet": of_keys("authors", "ddrnet23slim"),
     "BiSeNet": of_keys("authors", "bisenetv1"),
     "BiSeNet v2": of_keys("authors", "bisenetv2"),
+    **{
+        f"imgclsmob {name}": of_keys("imgclsmob", "resnetd50b", name)
+        for name in ("fcn8sd", "pspnet", "deeplabv3", "danet")
+    },
+    **{f"PaddleSeg {name}": of_keys("paddleseg", name) for name in ("segformer", "segnet")},
     "FC-DenseNet": of_keys("authors", "fc_densenet"),
     "SegNet": of_keys("authors", "segnet"),
     "hierarchical attention": of_keys("authors", "nvidia_ocr", "nvidia_attention", body="hrnet_w18s"),
