@@ -112,7 +112,7 @@ PINNED: dict[str, tuple[float, float, int]] = {
     "centermask": (2517.44, 26612.7, 150),
     "sharpmask": (33060.4, 33060.4, 150),
     "shapemask": (14927.0, 16872.5, 142),
-    "yolact": (4670.58, 4670.58, 132),
+    "yolact": (4459.81, 4459.81, 132),
     "retinamask": (4279.77, 5102.37, 158),
     "tensormask": (-947038, 971568, 164),
     "dynamic_routing": (-1423.92, 2284.73, 96),
