@@ -13,6 +13,7 @@ import intarsia
 from intarsia.data.augment.geometry import resize_image
 from intarsia.errors import TrainingError
 from intarsia.training import defaults
+from intarsia.training import machine as machines
 from intarsia.training.budget import parsed
 from intarsia.training.defaults import batch_of, choose, crop_of, loss_of, network, scale_of, steps_of
 from intarsia.training.facts import Facts, facts_of
@@ -87,6 +88,13 @@ def test_parts_of_few_samples_are_mixed() -> None:
     for samples, share in ((52, 0.5), (200, None)):
         found = {c.key: c.value for c in choose(PETS._replace(samples=samples), CPU, {"minutes": 10})}
         assert found.get("augment.cutmix") == share
+
+
+@pytest.mark.parametrize("facts", [PETS, PETS._replace(width=2.4)])
+def test_the_chosen_network_is_timed(facts: Facts) -> None:
+    """A U-Net has a list among its options, and the default of vessels ended in a traceback."""
+    chosen = {**network(facts, CPU).value, "encoder": "resnet10t"}
+    assert (machines.timed(CPU, chosen).pace or 0) > 0
 
 
 def test_a_run_whose_network_sees_pictures_smaller(pets: Path, tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def timed(here: Machine, model: Mapping[str, Any]) -> Machine:
     Args:
         model: a recipe's section `model`.
     """
-    options = tuple(sorted((key, value) for key, value in model.items() if key not in ("name", "pretrained")))
+    kept = ((key, value) for key, value in model.items() if key not in ("name", "pretrained"))
+    options = tuple(sorted((key, tuple(value) if isinstance(value, list) else value) for key, value in kept))
     return here._replace(pace=_pace(str(model["name"]), options, here.accelerator, bool(here.unit)))
 
 
