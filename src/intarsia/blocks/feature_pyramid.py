@@ -119,8 +119,8 @@ class DeepPyramid(nn.Module):
             for n in range(coarser)
         )
         for conv in (*self.lateral, *self.smooth, *self.coarsen):
-            nn.init.kaiming_uniform_(conv.weight, a=1)  # type: ignore[arg-type]
-            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+            nn.init.kaiming_uniform_(conv.weight, a=1)
+            nn.init.zeros_(conv.bias)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         maps = [lateral(c) for lateral, c in zip(self.lateral, features, strict=True)]

@@ -75,8 +75,8 @@ def natural_at(
         cell = cell if first is None else cell + first[:, axis, None]
         where = (place * scale)[:, None] + cell - scale * v / 2 + 0.5  # on the map
         of = (cell + 0.5) / scale - 0.5  # among the V cells
-        lines.append([(a, i, p * q) for a, p in _between(where) for i, q in _between(of)])
-        lines[-1] = [(a, i, weight, (a >= 0) & (a < n) & (i >= 0) & (i < v)) for a, i, weight in lines[-1]]
+        weighed = [(a, i, p * q) for a, p in _between(where) for i, q in _between(of)]
+        lines.append([(a, i, part, (a >= 0) & (a < n) & (i >= 0) & (i < v)) for a, i, part in weighed])
     image, index, weight = (places.images * (v * v * h * w))[:, None, None], [], []
     for y, i, down, is_row in lines[0]:
         for z, j, across, is_column in lines[1]:

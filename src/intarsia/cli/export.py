@@ -184,7 +184,7 @@ def show_layers(layers: Sequence[tuple[str, float, bool]]) -> None:
 
 def _rows(rows: Iterable[Measured]) -> Iterable[tuple[str, ...]]:
     for row in rows:
-        yield (f"{row.count} x {row.height} x {row.width}", *_cells(row), row.failed[:60])
+        yield (f"{row.images} x {row.height} x {row.width}", *_cells(row), row.failed[:60])
 
 
 def _cells(row: Measured) -> tuple[str, str, str]:

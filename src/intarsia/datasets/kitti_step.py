@@ -49,10 +49,8 @@ def kitti_step(root: str | Path, split: str, *, labels: LabelSpace | None = None
     check_whole(items, _drive)
     read = read_frame if isinstance(previous, str) else None
     centers = space if previous == "centers" else None
-    items, decode, image = followed(items, _tracks, "kitti_step", _drive, read, centers)
-    return Pairs(
-        items, space, name="kitti_step", split=split, image=image, decode=decode, shots=shots_by(items, _drive)
-    )
+    items, decode, seen = followed(items, _tracks, "kitti_step", _drive, read, centers)
+    return Pairs(items, space, name="kitti_step", split=split, image=seen, decode=decode, shots=shots_by(items, _drive))
 
 
 def splits(root: str | Path) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def waymo(
         if not images.is_file():
             raise DataError(f"{file}: there is no {images} for it; get both components of every context")
         known = _rows(images)
-        for key, place in sorted(_rows(file, previous).items()):
+        for key, place in sorted(_rows(file, bool(previous)).items()):
             if key[2] not in wanted:
                 continue
             name = f"{key[0]}_{key[1]}_{CAMERAS[key[2] - 1]}"

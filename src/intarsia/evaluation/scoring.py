@@ -68,7 +68,8 @@ def score(
     dataset = with_objects(dataset, metrics)
     again = lambda sample: predictor.run(sample.image[None])[0]  # noqa: E731
     wish = Wish(protocol, tuple(metrics), full, predictor.temperature, _Samples(dataset), again)
-    tally, album = None, _Album(keep)
+    tally: Any = None
+    album = _Album(keep)
     shots = shots_of(dataset)
     if shots and not (metrics or full) and moves(predictor, as_sample(dataset[0], 0).image):
         tally = TrackTally(space, wish)

@@ -58,7 +58,7 @@ def in_layout(layout: torch.memory_format, precision: str = "float32") -> Callab
     """What stores an engine's weights in a memory layout, and sets the precision of its arithmetic."""
 
     def prepare(engine: Torch) -> Torch:
-        engine.model = engine.model.to(memory_format=layout)  # type: ignore[call-overload]
+        engine.model = engine.model.to(memory_format=layout)
         engine.precision = precision
         return engine
 

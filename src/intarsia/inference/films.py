@@ -110,7 +110,7 @@ class Films:
              "height": self.sizes[video][0], "width": self.sizes[video][1]}
             for video, names in self.frames.items() if names
         ]  # fmt: skip
-        listed = []
+        listed: list[dict[str, Any]] = []
         for (video, track), entry in self.tracks.items():
             frames = range(len(self.frames[video]))
             listed.append(

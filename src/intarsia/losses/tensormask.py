@@ -126,7 +126,7 @@ class TensorMask(nn.Module):
                 if found.aligned:
                     logits = natural_at(x, places, scale)
                 else:
-                    logits = x[n][:, places.rows, places.columns].T.unflatten(1, (side, side))
+                    logits = x[n][:, places.rows, places.columns].T.reshape(-1, side, side)
                 wanted = (cut_masks(true.masks, windows[some], rows[some], side) >= 0.5).to(logits)
                 loss = F.binary_cross_entropy_with_logits(
                     logits, wanted, pos_weight=logits.new_tensor(self.inside), reduction="sum"

@@ -130,7 +130,12 @@ class Run:
         stored = dataclasses.replace(self.shipped, weights=weights, notes=notes)
         if with_state:
             scaler = getattr(self.fabric.strategy.precision, "state_dict", dict[str, Any])()
-            where = {"step": self.step, "seconds": self.seconds, "best": self.best, "validated": self.validated}
+            where: dict[str, Any] = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "best": self.best,
+                "validated": self.validated,
+            }
             where |= {"pieces": self.pieces.number} if self.pieces.number > 1 else {}
             where |= {"processes": self.loader.processes, "world": self.fabric.world_size}
             where |= {"job": known} if (known := job()) else {}

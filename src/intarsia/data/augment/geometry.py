@@ -115,7 +115,8 @@ def _cut_map(
 def _nearest(begin: int, length: int, count: int) -> np.ndarray:
     """The pixel of the picture at the middle of each of `count` pixels that lie over `length` of its own, from `begin` on."""
     middles = (np.arange(count) + 0.5) * (length / count) + begin
-    return np.floor(middles).astype(np.int64)
+    found: np.ndarray = np.floor(middles).astype(np.int64)
+    return found
 
 
 def _cut_image(image: Tensor, box: tuple[int, int, int, int], size: tuple[int, int], angle: float) -> Tensor:

@@ -202,7 +202,8 @@ def _place(row: int, rows: list[Any], height: int) -> Place | None:
 
 def _decided(predictor: Predictor, part: Output) -> np.ndarray:
     """The labels [h, w] of a part that is finished."""
-    maps: Tensor = part[0]
+    maps = part[0]
+    assert isinstance(maps, Tensor)  # of detections and stuff, which are no label maps, the first part is none
     shape = maps.new_zeros(1).expand(1, predictor.in_channels, *maps.shape[2:])
     answer = predictor.answers(sound(predictor, part, shape))[0]
     if not isinstance(answer, Labels):

@@ -145,8 +145,9 @@ class Whole:
 def _about(graph: Graph) -> About:
     tree = graph.about
     try:
-        known = {key: tree[key] for key in About._fields if key in tree}
-        made = About(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
+        known: dict[str, Any] = {key: tree[key] for key in About._fields if key in tree}
+        known |= {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+        made = About(**known)
         _ = KINDS[made.kind]
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{graph.path}: its metadata are damaged ({error}); export it again") from error

@@ -146,7 +146,8 @@ def export(
     if to == "torchscript":
         verdict, outputs = script_file(graph, path, stored, given.judged)
         return Export(path, verdict, graph.answers, outputs, notes=notes)
-    made, layers = written(graph, opset), ()
+    layers: tuple[tuple[str, float, bool], ...] = ()
+    made = written(graph, opset)
     if made.ByteSize() > LARGEST:
         raise ModelError(
             f"{path}: the network has {made.ByteSize():,} bytes, and one ONNX file holds {LARGEST:,}; use --to torch"

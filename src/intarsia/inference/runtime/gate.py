@@ -63,7 +63,7 @@ BOUNDS = {
 class Measured(NamedTuple):
     """One comparison: pictures of one size, and the largest differences that they showed."""
 
-    count: int
+    images: int
     height: int
     width: int
     pixels: float  # share of them that changed
@@ -101,8 +101,8 @@ class Verdict(NamedTuple):
     @property
     def changed(self) -> float:
         """The share of all pixels, over all rows, whose answer changed."""
-        whole = sum(row.count * row.height * row.width for row in self.rows)
-        return sum(row.pixels * row.count * row.height * row.width for row in self.rows) / max(whole, 1)
+        whole = sum(row.images * row.height * row.width for row in self.rows)
+        return sum(row.pixels * row.images * row.height * row.width for row in self.rows) / max(whole, 1)
 
     @property
     def lost(self) -> float:
@@ -126,7 +126,7 @@ class Verdict(NamedTuple):
             "scores": None if self.scores is None else list(self.scores),
             "scored": self.scored,
             "bounds": self.bounds._asdict(),
-            "sizes": [[row.count, row.height, row.width] for row in self.rows],
+            "sizes": [[row.images, row.height, row.width] for row in self.rows],
             "faults": list(self.faults),
         }
 
@@ -295,7 +295,7 @@ def _faults(verdict: Verdict) -> list[str]:
     """What exceeds its bound, each in a clause."""
     bounds = verdict.bounds
     failed = [row for row in verdict.rows if row.failed]
-    told = [f"{row.count} x {row.height} x {row.width}: {row.failed}" for row in failed[:1]]
+    told = [f"{row.images} x {row.height} x {row.width}: {row.failed}" for row in failed[:1]]
     if verdict.changed > bounds.pixels:
         told.append(f"{100 * verdict.changed:.3g} % of the pixels change, and {100 * bounds.pixels:g} % may")
     for name, words in (
