@@ -179,12 +179,11 @@ def changes_of(facts: Facts) -> list[Chosen]:
         found.append(Chosen("augment.saturation", 0.2, "three channels are taken for colors"))
     if facts.samples < FEW:
         found.append(Chosen("augment.rotate", 10, f"{facts.samples} samples are few, so each is seen in more ways"))
-    if facts.samples < SCARCE:
-        found.append(
-            Chosen(
-                "augment.cutmix", 0.5, f"parts of {facts.samples} samples are mixed, so that none is learned by heart"
-            )
+    if facts.samples < SCARCE and _compact(facts) and facts.object_size and 2 * facts.object_size > min(facts.size):
+        told = (
+            f"parts of {facts.samples} samples are mixed, so that none is learned by heart; objects fill their pictures"
         )
+        found.append(Chosen("augment.cutmix", 0.5, told))
     if facts.commonest > 0.5 and not facts.planes and facts.classes > 2:
         found.append(Chosen("augment.max_share", 0.75, f"one class has {100 * facts.commonest:.0f} % of the pixels"))
     return found
@@ -288,6 +287,11 @@ def pace_of(here: Machine) -> float:
         return here.pace
     on_cpu = here.accelerator == "cpu"
     return UNMEASURED[here.accelerator] * (here.cores if on_cpu else 1) * (4 if here.unit and on_cpu else 1)
+
+
+def _compact(facts: Facts) -> bool:
+    """Whether objects are no strings, such as vessels."""
+    return facts.width is not None and facts.object_size is not None and facts.width > COMPACT * facts.object_size
 
 
 def _frozen(value: Any) -> Any:
