@@ -18,8 +18,9 @@ suppressed, as in the first release (CenterMask2 does so at the end); RoIAlign r
 for the box and the mask, corrected by the guessed IoU; points in an object of the ignore index are not background. Sizes,
 thresholds, levels and losses (GIoU for the paper's IoU, points near the middle alone) are those of CenterMask2.
 
-Compared with youngwanLEE/centermask2 (the authors' second release) on the same pyramid: heads, boxes, targets and each
-loss; largest difference 1e-5 (docs/faithfulness.md).
+Compared with youngwanLEE/centermask2 (the authors' second release) on the same pyramid: heads of classes and boxes, boxes,
+targets and their losses; largest difference 1e-6. Attention, mask and overlap heads were not compared
+(docs/faithfulness.md).
 """
 
 from collections.abc import Sequence

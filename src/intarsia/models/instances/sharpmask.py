@@ -17,8 +17,8 @@ its mask, which is drawn anew in it, and masks are shifted so that the paper's t
 the image is the mean color, not gray; batch norm of the encoder learns. Proposals have no
 class: all are class 0, marked as `agnostic`, and are scored by average recall.
 
-Compared with facebookresearch/deepmask (the authors', Torch 7), which was read and written down in PyTorch: heads and
-refinement on the same features; largest difference 1e-6 (docs/faithfulness.md).
+Compared with facebookresearch/deepmask (the authors', Torch 7): the refinement, written down in PyTorch, on the same features
+and codes; no difference. The rest was read, not compared (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
