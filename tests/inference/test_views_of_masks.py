@@ -1,8 +1,11 @@
 """Masks of the whole picture, and masks in windows of their own, turn with the views and grow with the picture."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from intarsia.errors import ModelError
+from intarsia.inference.ensemble import Ensemble
 from intarsia.inference.resized import restored
 from intarsia.inference.views import Averaged
 from intarsia.structures import Detections
@@ -39,3 +42,21 @@ def test_windows_grow_with_the_picture() -> None:
     large = restored(finder(image), (80, 180))
     assert large.windows.tolist() == [[[0, 0, 180, 80]]] and large.boxes.tolist() == [[[18, 20, 78, 40]]]
     assert large.size == (80, 180) and torch.equal(large.whole, finder(image).whole)
+
+
+def test_networks_that_draw_in_other_ways_are_not_averaged() -> None:
+    image = torch.zeros(1, 3, 40, 60, dtype=torch.uint8)
+    image[:, 0, 10:20, 6:26] = 255
+    plain = finder(image)._replace(windows=None)
+    cells = plain._replace(masks=torch.zeros(1, 1, 28, 28), whole=None)
+    others = {
+        "masks of the whole picture": plain._replace(masks=None),
+        "boxes alone": plain._replace(masks=None, whole=None),
+        "masks in windows of their own": finder(image)._replace(whole=None),
+        "masks of 32x32 cells": cells._replace(masks=torch.zeros(1, 1, 32, 32)),
+        "proposals of no class and masks of 28x28 cells": cells._replace(agnostic=True),
+    }
+    for words, other in others.items():
+        with pytest.raises(ModelError, match=f"one network answers with masks of 28x28 cells and another with {words}"):
+            Ensemble([lambda _: cells, lambda _, other=other: other])(image)
+    assert (Ensemble([lambda _: cells] * 2)(image).scores > 0).sum() == 1

@@ -109,6 +109,8 @@ def test_pictures_without_objects_train_and_odd_options_and_outputs_are_refused(
         SharpMaskLoss()(net.eval()(data.image), data)
     with pytest.raises(ModelError, match="window is 100, channels is 32 and scales is"):
         network(window=100)
+    with pytest.raises(ModelError, match="threshold is 20; give a probability between 0 and 1"):
+        network(threshold=20)
 
 
 def test_proposals_are_scored_as_objects_of_any_class() -> None:

@@ -161,6 +161,11 @@ class _Union:
             None if part is None else self._upright(part, view) for part in (output.boxes, output.windows)
         )
         first = self.found[0].whole if self.found else None
+        if self.found and _drawn(output) != _drawn(self.found[0]):
+            raise ModelError(
+                f"one network answers with {_drawn(self.found[0])} and another with {_drawn(output)}; average networks whose "
+                "objects are alike, such as two of one architecture with the same options"
+            )
         if whole is not None and first is not None and whole.shape[2:] != first.shape[2:]:
             whole = nn.functional.interpolate(whole, first.shape[2:], mode="bilinear", align_corners=False)
         assert boxes is not None
@@ -299,6 +304,18 @@ def upright(maps: Tensor, view: View, vectors: bool = False) -> Tensor:
     for _ in range(view.turns % 4 if vectors else 0):
         maps = torch.cat([maps[:, 1:], -maps[:, :1]], dim=1)
     return maps
+
+
+def _drawn(output: Detections) -> str:
+    """Name how objects are drawn: only what is drawn alike can stand in one tensor."""
+    kinds = "proposals of no class and " if output.agnostic else ""
+    if output.whole is not None and output.masks is None:
+        return f"{kinds}masks of the whole picture"
+    if output.masks is None:
+        return f"{kinds}boxes alone"
+    if output.windows is not None:
+        return f"{kinds}masks in windows of their own"
+    return f"{kinds}masks of {output.masks.shape[2]}x{output.masks.shape[3]} cells"
 
 
 def _of_one_shape(found: list[Detections]) -> list[Detections]:

@@ -84,9 +84,11 @@ class SharpMask(nn.Module):
                 f"window is {window}, channels is {channels} and scales is {list(scales)}; give multiples of 16, such as 160 "
                 "and 32, and one scale or more"
             )
+        if not 0 < threshold < 1:
+            raise ModelError(f"threshold is {threshold}; give a probability between 0 and 1, such as 0.2")
         self.num_classes, self.window, self.scales = num_classes, window, tuple(scales)
         self.samples, self.overlap, self.limit = samples, overlap, limit
-        self.offset = log(threshold / (1 - threshold)) if 0 < threshold < 1 else 0.0
+        self.offset = log(threshold / (1 - threshold))
         self.encoder = Encoder(encoder, levels=(1, 2, 3, 4), in_channels=in_channels, pretrained=pretrained)
         widths, cells = self.encoder.channels, window // STRIDE
         self.look = nn.Sequential(nn.Conv2d(widths[3], 128, 1), nn.ReLU(), nn.Conv2d(128, hidden, cells))
