@@ -91,6 +91,14 @@ def test_pairs_of_frames_share_numbers_through_the_frame_between() -> None:
         tracks(PanopticLogits(*(part[..., :50] for part in seen[:3]), motion=seen.motion[..., :50]))
 
 
+def test_a_track_of_pairs_keeps_its_class_where_both_frames_together_are_of_another() -> None:
+    """The car of the first frame is small, and what stands there next is a large person, whose pixels outvote it."""
+    tracks = PairTracks(SPACE)
+    car, person = (CAR, 10, 10, 7), (PERSON, 8, 8, 11)  # around one center
+    assert at(tracks(frame(car)), car) == [4]
+    assert at(tracks(frame(person)), person) == [5]
+
+
 def test_the_authors_example_of_stitching() -> None:
     """The worked example of google-research/deeplab2's vip_deeplab_test: numbers of the joined frame go to the next one."""
     kinds = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 2, 2, 0], [2, 2, 3, 3]])

@@ -170,14 +170,13 @@ class PairTracks:
         options = {key: value for key, value in self.options.items() if key != "stuff_area"}
         joined = grouped(both, 0, self.space, **options)
         number = joined.number.cpu().numpy()
-        kinds = {n + 1: kind for n, kind in enumerate(joined.classes.tolist())}
-        tracks = {}
-        for old in kinds:
+        tracks: dict[int, int] = {}
+        for old in range(1, len(joined.classes) + 1):
             seen = cut.ids[number[:, :width] == old]
-            if len(seen):
-                tracks[old] = int(np.bincount(seen).argmax())
-        things = {old for old, track in tracks.items() if track > self.space.num_classes}
-        return number[:, width:], kinds, {old: tracks[old] for old in things}
+            if len(seen) and (track := int(np.bincount(seen).argmax())) > self.space.num_classes:
+                tracks[old] = track
+        # the class of its track, which both frames together would have outvoted
+        return number[:, width:], {old: cut.classes[track] for old, track in tracks.items()}, tracks
 
 
 def renamed(found: Segments, names: dict[int, int], space: LabelSpace) -> Segments:
