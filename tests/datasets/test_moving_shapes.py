@@ -98,3 +98,9 @@ def test_a_video_without_one_of_its_frames_is_refused() -> None:
     check_numbers([f"{time}.png" for time in (1552440195462591, 1552440195562599, 1552440195962540)], "v")
     with pytest.raises(DataError, match=r"v: 1 frame between f001.png and f003.png is missing; objects are followed"):
         check_numbers(["f000.png", "f001.png", "f003.png"], "v")
+    for first in (0, 7):
+        check_numbers([f"f{first + n:03}.png" for n in range(4)], "v")  # a video may begin anywhere
+    check_numbers(["f5.png"], "v")
+    check_numbers(["12-00-58.png", "12-00-59.png", "12-01-00.png"], "v")  # a later minute
+    with pytest.raises(DataError, match=r"v: f2.png comes after f10.png, for their names are sorted letter by letter"):
+        check_numbers(["f1.png", "f10.png", "f2.png", "f3.png"], "v")

@@ -21,14 +21,20 @@ def check_numbers(names: Sequence[str], video: str) -> None:
         names: of the files, in order; names without numbers, or with times of a clock, say nothing.
         video: what a message calls it.
 
-    Raises: DataError naming the frames on both sides of the gap.
+    Raises: DataError naming the frames on both sides of the gap, or two frames whose numbers are not in order.
     """
-    found = [_NUMBER.search(name.rpartition(".")[0] or name) for name in names]
-    numbers = [int(match[1]) for match in found if match is not None]
+    found = [match for name in names if (match := _NUMBER.search(name.rpartition(".")[0] or name)) is not None]
+    numbers = [int(match[1]) for match in found]
     if len(numbers) < len(names) or len(names) < 3 or max(numbers) >= CLOCK:
         return
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     usual = min(steps)
+    if usual < 0 < max(steps) and len({match.string[: match.start(1)] for match in found}) == 1:
+        late = steps.index(usual)
+        raise DataError(
+            f"{video}: {names[late + 1]} comes after {names[late]}, for their names are sorted letter by letter; objects are "
+            "followed from frame to frame, so write all numbers with as many digits, as in 0002 and 0010"
+        )
     for n, step in enumerate(steps):
         if usual > 0 and step != usual:
             lost = step // usual - 1
