@@ -115,3 +115,19 @@ def test_what_cannot_be_followed_is_said_before_the_first_frame(predictor: Predi
     (tmp_path / "broken.mp4").write_bytes(b"0000ftyp")
     with pytest.raises(DataError, match=r"broken.mp4: no video that OpenCV can read"):
         predict(predictor, tmp_path / "broken.mp4", tmp_path / "other")
+
+
+def test_a_single_photo_is_refused_where_a_frame_before_is_needed(predictor: Predictor) -> None:
+    with pytest.raises(
+        DataError, match=r"3 channels and the network was trained on 7: .* a folder of frames or a video"
+    ):
+        predictor(pictures()[0])
+
+
+def test_a_video_of_one_frame_which_is_not_the_first(predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "drive").mkdir()
+    Image.fromarray(pictures()[1]).save(tmp_path / "drive/000041.png")
+    (line,) = predict(predictor, tmp_path / "drive", tmp_path / "out").lines
+    assert [s["id"] for s in line["segments"]] == [1, 3]
+    tree = json.loads((tmp_path / "out/tracks.json").read_text())
+    assert tree["videos"][0]["length"] == 1 and [len(track["bboxes"]) for track in tree["annotations"]] == [1]

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..data.clips import form_of
 from ..data.files.codecs import read_image
 from ..data.files.formats import SUFFIXES, told_unread, unread
 from ..documents import read_lines
@@ -247,6 +248,11 @@ def fit_channels(pixels: np.ndarray, in_channels: int) -> tuple[np.ndarray, str]
         return pixels[..., :1], "; ".join([*done, "one of three equal channels was kept"])
     if pixels.shape[2] == in_channels:
         return pixels, "; ".join(done)
+    if in_channels > form_of(in_channels)[0] == pixels.shape[2]:
+        raise DataError(
+            f"the picture has {have} channels and the network was trained on {in_channels}: if these are frames of videos with "
+            "the frame before, give `intarsia predict` a folder of frames or a video, and leave out --task"
+        )
     turned = (
         f"; its first axis has {in_channels}: give arrays as [H, W, C] and tensors as [C, H, W]"
         if in_channels in pixels.shape[:2]
