@@ -160,3 +160,50 @@ def test_a_single_photo_does_not_wait_for_a_preparation(
     assert torch.allclose(made.logits(image), predictor.logits(image), atol=1e-4)
     assert choose.choose(predictor, [PHOTO], 9, tmp_path) == (predictor, "")
     assert "computed in folded" in choose.choose(predictor, [PHOTO], 10, tmp_path)[1]
+
+
+class Demanding(torch.nn.Module):
+    """A network that computes pictures of one size alone."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__()
+        self.conv, self.norm, self.height = torch.nn.Conv2d(3, 3, 1), torch.nn.BatchNorm2d(3), height
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2] != self.height:
+            raise RuntimeError(f"height {self.height} only")
+        return self.norm(self.conv(x))
+
+
+def test_a_backend_that_fails_does_not_end_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folding looks at 128 x 128 pixels, which a network of one size refuses; a picture it refuses is the job's to report."""
+    took(monkeypatch, channels_last=0.2, folded=0.1)
+    own = Predictor(Torch(Demanding(24), (0.5,) * 3, (0.25,) * 3), LABELS)
+    made, why = choose.choose(own, [PHOTO], 1000, tmp_path)
+    assert (
+        "computed in channels_last" in why and "folded was left out: it fails here (Demanding cannot be folded" in why
+    )
+    assert made.logits(torch.zeros(1, 3, 24, 8, dtype=torch.uint8)).shape == (1, 3, 24, 8)
+    with pytest.raises(ModelError, match=r"fails on an image of 128x128 pixels \(height 24 only\); choose another"):
+        choose.by_name(own, "folded")
+    other = Predictor(Torch(Demanding(25), (0.5,) * 3, (0.25,) * 3), LABELS)
+    assert choose.choose(other, [PHOTO], 1000, tmp_path) == (other, "")
+
+
+def test_dropout_is_drawn_from_the_network_that_was_loaded(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No backend is chosen where dropout is switched on, and what has none is refused before the first picture."""
+    from PIL import Image
+
+    from intarsia.inference import job
+
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    with pytest.raises(ModelError, match="has no dropout"):
+        intarsia.predict(predictor, tmp_path / "a.png", tmp_path / "out", uncertainty="mc-dropout")
+    assert not (tmp_path / "out").exists()
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Dropout(0.5), torch.nn.BatchNorm2d(3))
+    dropping = Predictor(Torch(network, (0.5,) * 3, (0.25,) * 3), LABELS)
+    monkeypatch.setattr(job, "choose", lambda *_: pytest.fail("a backend was chosen"))
+    done = intarsia.predict(dropping, tmp_path / "a.png", tmp_path / "out", uncertainty="mc-dropout", backend="auto")
+    assert not done.failed

@@ -65,13 +65,50 @@ class Again(nn.Module):
         return self.norm(self.other(self.norm(self.one(x))))
 
 
-@pytest.mark.parametrize("kind", [Twice, Again])
+class Dropped(nn.Module):
+    """Dropout between a convolution and its norm, which hands on the very tensor in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.drop, self.norm = nn.Conv2d(3, 4, 1), nn.Dropout(0.5), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.drop(self.conv(x)))
+
+
+class Normed(nn.Module):
+    """A convolution whose weight is computed from others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 1)), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+@pytest.mark.parametrize("kind", [Twice, Again, Dropped, Normed])
 def test_what_would_say_something_else_stays_as_it_is(kind: type[nn.Module]) -> None:
     assert folded(seen(kind()), torch.randn(1, 3, 8, 8)) is None
 
 
 def test_a_network_in_training_stays_as_it_is() -> None:
     assert folded(Twice().train(), torch.randn(1, 3, 8, 8)) is None
+
+
+class Boxes(nn.Module):
+    """Scores beside a list of boxes that may be empty, and their classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.norm(self.conv(x)), x.new_zeros(0, 4), torch.tensor([True])
+
+
+def test_outputs_without_a_largest_value_are_compared() -> None:
+    assert folded(seen(Boxes()), torch.randn(1, 3, 8, 8)) is not None
 
 
 def test_the_rest_is_shared() -> None:

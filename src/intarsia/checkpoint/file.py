@@ -150,7 +150,7 @@ def _file_in(path: Path) -> Path:
 
 
 def described(checkpoint: Checkpoint) -> str:
-    """Everything but the tensors as JSON; the keys of mappings become strings, tuples become lists."""
+    """Write all but the tensors as JSON; the keys of mappings become strings, tuples become lists."""
     tree: dict[str, Any] = {"format": FORMAT}
     for key in (*PLAIN, *LATER):
         value = getattr(checkpoint, key)

@@ -16,7 +16,7 @@ import torch
 
 from ..blocks.resize import Resize
 from ..errors import ModelError, nearest
-from .engine import Engine, Torch
+from .engine import Engine, Torch, name_of
 from .folded import folded
 from .resized import Coarse
 
@@ -69,7 +69,14 @@ def _folded(engine: Torch) -> Torch:
     engine = in_layout(torch.channels_last)(engine)
     weight = next(engine.model.parameters(), torch.empty(0, device=engine.device))
     image = torch.rand(1, len(engine.mean), FOLDED, FOLDED, device=weight.device, dtype=weight.dtype)
-    engine.model = folded(engine.model.eval(), image.contiguous(memory_format=torch.channels_last)) or engine.model
+    image = image.contiguous(memory_format=torch.channels_last)
+    try:
+        engine.model = folded(engine.model.eval(), image) or engine.model
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ModelError(
+            f"{name_of(engine)} cannot be folded: it fails on an image of {FOLDED}x{FOLDED} pixels "
+            f"({(str(error).splitlines() or [type(error).__name__])[0][:200]}); choose another backend"
+        ) from error
     return engine
 
 

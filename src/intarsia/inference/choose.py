@@ -82,6 +82,8 @@ def choose(
     if not images:
         return predictor, ""
     backend, says = quickest(old, names, images, predictor.labels)
+    if not backend:
+        return predictor, ""
     remember(FILE, key, {"backend": backend, "says": says}, folder)
     return _with(predictor, old, backend), says
 
@@ -109,16 +111,19 @@ def quickest(old: Torch, names: Sequence[str], images: Sequence[Tensor], labels:
 
     Args:
         images: [1, C, H, W] raw integers.
+
+    Returns: "" where the usual one cannot compute the first image: the job says why when that picture's turn comes.
     """
-    engines = {name: BACKENDS[name].prepare(_copied(old)) for name in names}
     usually = "channels_last" if "channels_last" in names and old.device.type == "cpu" else names[0]
     left, why = {}, []
-    for name, engine in engines.items():
-        fault = "" if BACKENDS[name].equal else changes(old, engine, images, labels)
+    for name in names:
+        engine, fault = _tried(old, name, images, labels)
         if fault:
             why.append(f"{name} was left out: {fault}")
         else:
             left[name] = engine
+    if usually not in left:
+        return "", ""
     took = _timed(left, images[0], old.device)
     best = min(took, key=lambda name: took[name])
     if best != usually and took[usually] < GAIN * took[best]:
@@ -159,7 +164,7 @@ def changes(old: Torch, new: Engine, images: Sequence[Tensor], labels: LabelSpac
 
 def fingerprint(model: nn.Module) -> str:
     """A short text that another network, or the same one with other weights, does not have: of some numbers of each tensor."""
-    digest = hashlib.sha256(type(model).__name__.encode())
+    digest = hashlib.sha256(repr(model).encode())  # which shows strides and dilations, that no tensor does
     for name, tensor in state_of(model).items():
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         numbers = tensor.detach().flatten()
@@ -169,17 +174,27 @@ def fingerprint(model: nn.Module) -> str:
 
 
 @torch.inference_mode()
+def _tried(old: Torch, name: str, images: Sequence[Tensor], labels: LabelSpace) -> tuple[Engine, str]:
+    """The engine of a backend after its first pass, and why it cannot be taken; "" where it can."""
+    try:
+        engine = BACKENDS[name].prepare(_copied(old))
+        engine(images[0])
+        return engine, "" if BACKENDS[name].equal else changes(old, engine, images, labels)
+    except (IntarsiaError, RuntimeError, ValueError, IndexError, MemoryError) as error:
+        return old, f"it fails here ({(str(error).splitlines() or [type(error).__name__])[0][:200]})"
+
+
+@torch.inference_mode()
 def _timed(engines: dict[str, Engine], image: Tensor, device: torch.device) -> dict[str, float]:
-    """Seconds of the best pass of each, which have their turns one after the other."""
+    """Seconds of the best pass of each, which have their turns one after the other and have computed the image before."""
     best: dict[str, float] = {}
-    for number in range(1 + TIMED):
+    for _ in range(TIMED):
         for name, engine in engines.items():
             start = time.perf_counter()
             engine(image)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            if number:
-                best[name] = min(time.perf_counter() - start, best.get(name, float("inf")))
+            best[name] = min(time.perf_counter() - start, best.get(name, float("inf")))
     return best
 
 

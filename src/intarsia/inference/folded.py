@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 CLOSE = 1e-4  # largest difference of an output, as a share of its largest value
 
 
@@ -62,16 +63,21 @@ def partners(network: nn.Module, image: Tensor) -> list[tuple[str, str]]:
     def handed(name: str) -> Any:
         def hook(module: nn.Module, given: tuple[Tensor, ...]) -> None:
             runs[name] = runs.get(name, 0) + 1
-            if (before := last.get(id(given[0]))) is not None:
+            if given and (before := last.get(id(given[0]))) is not None:
                 found[name] = before[0]
 
         return hook
 
+    def dropped(module: nn.Module, given: Any, output: Tensor) -> None:
+        last.pop(id(output), None)  # in eval mode it hands on what it got, and with dropout switched on it does not
+
     for name, module in network.named_modules(remove_duplicate=False):
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and "weight" in module._parameters:
             hooks.append(module.register_forward_hook(returned(name)))
         elif isinstance(module, _BatchNorm) and module.track_running_stats:
             hooks.append(module.register_forward_pre_hook(handed(name)))
+        elif isinstance(module, DROPOUTS):
+            hooks.append(module.register_forward_hook(dropped))
     try:
         with torch.inference_mode():
             network(image)
@@ -118,6 +124,8 @@ def _shallow(network: nn.Module) -> nn.Module:
 
 
 def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor) and (not one.is_floating_point() or not one.numel()):
+        return isinstance(other, Tensor) and torch.equal(one, other)
     if isinstance(one, Tensor):
         return one.shape == other.shape and bool((one - other).abs().max() <= CLOSE * one.abs().max().clamp(min=1e-6))
     if isinstance(one, tuple | list):

@@ -172,7 +172,9 @@ def predict(
     _keep_apart(paths, ours, Path(out))
     results = Output(out, chain([LINES, *RESULTS[kind].whole, *theirs], *ours), overwrite=overwrite)
     parts = _Parts(items, names, beyond, large, progress)
-    if backend == "auto":
+    if (
+        backend == "auto" and uncertainty != "mc-dropout"
+    ):  # which draws networks of its own from the one that was loaded
         usual_ones = [item for item, own in zip(items, beyond, strict=True) if not own]
         predictor, why = choose(predictor, usual_ones, len(usual_ones))
         if why and say:

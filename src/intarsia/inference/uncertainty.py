@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError, nearest
+from .folded import DROPOUTS
 from .predictor import Predictor
 from .resized import Resized
 from .sets import LabelSets
 from .views import Averaged, back, check_views, views
 from .windows import Windowed
 
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 KINDS = ("entropy", "margin", "mc-dropout", "tta", "sets")
 SCALES = (0.75, 1.0, 1.25)
 
@@ -126,14 +126,23 @@ def _without_views(predictor: Predictor) -> Predictor:
     return single
 
 
-@contextmanager
-def _dropping(predictor: Predictor) -> Iterator[None]:
-    """Dropout as in training, and the rest of the network as in evaluation."""
+def dropouts(predictor: Predictor) -> list[nn.Module]:
+    """List the parts of a predictor's network that drop values in training.
+
+    Raises: ModelError where there are none, or the predictor runs no single network in PyTorch.
+    """
     found = [m for m in predictor.model.modules() if isinstance(m, DROPOUTS) and m.p > 0]
     if not found:
         raise ModelError(
             f"{type(predictor.model).__name__} has no dropout, so its passes would all be one; use tta, entropy or margin"
         )
+    return found
+
+
+@contextmanager
+def _dropping(predictor: Predictor) -> Iterator[None]:
+    """Dropout as in training, and the rest of the network as in evaluation."""
+    found = dropouts(predictor)
     predictor.model.eval()
     for module in found:
         module.train()

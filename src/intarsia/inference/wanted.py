@@ -16,7 +16,7 @@ from ..postprocess import VIEWS
 from ..structures import Labels
 from .results import expected
 from .tracked import follows
-from .uncertainty import KINDS
+from .uncertainty import KINDS, dropouts
 from .vectors import Vectors, check_vectors
 
 if TYPE_CHECKING:
@@ -81,3 +81,5 @@ def check_wanted(predictor: Predictor, wanted: Wanted) -> None:
         raise ModelError(
             f"{asked} are of the classes of each pixel, and this model returns {predictor.returns.__name__}, which has none"
         )
+    if wanted.uncertainty == "mc-dropout":
+        dropouts(predictor)  # or the first picture would end the job

@@ -126,7 +126,7 @@ def _here(process: int) -> dict[str, Any]:
 
 
 def started_at(process: int) -> str:
-    """When a process started, in whatever words the system has; "" when there is none, "?" when nobody says."""
+    """Find when a process started, as the system writes it; "" when there is no such process, "?" when the system does not say."""
     if sys.platform == "linux":
         try:
             words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
