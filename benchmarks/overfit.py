@@ -86,7 +86,6 @@ OPTIONS: dict[str, dict] = {  # where the contract tests' size is too small to h
     "boxsup": VGG,
     "dpn": VGG | {"window": 5, "context": 3},
     "crf_rnn": VGG | {"color": 60.0, "iterations": 3, "training_iterations": 2},
-    "dis": {},
 }  # fmt: skip
 
 
