@@ -10,7 +10,7 @@ from intarsia.checkpoint import Resizing
 from intarsia.inference.resized import resized
 from intarsia.inference.runtime.asked import ANSWERS
 from intarsia.inference.runtime.compared import answers_of, changed
-from intarsia.inference.runtime.stages import Prepare, seen
+from intarsia.inference.runtime.stages import Prepare, parts_of, rebuilt, seen
 from intarsia.labels import LabelSpace
 from intarsia.postprocess import decide
 from intarsia.structures import ClassLogits, Detections, MaskQueries, Objects, PanopticLogits, Segments, SemanticLogits
@@ -75,6 +75,14 @@ def test_answers_of_maps_pictures_and_boxes() -> None:
     for true, given in compared("objects", found, SPACE, "instance"):
         assert len(true.scores) == len(given.scores) == 4
     compared("objects", found._replace(masks=None), SPACE, "detection", threshold=0.4)
+    windows = torch.cat([corners - 4, corners + 24], dim=2)
+    elsewhere = found._replace(masks=torch.randn(2, 6, 7, 9, generator=random), windows=windows)
+    whole = found._replace(masks=None, whole=torch.rand(2, 6, 10, 14, generator=random))
+    for output in (elsewhere, whole, whole._replace(agnostic=True)):
+        for true, _ in compared("objects", output, SPACE, "instance"):
+            assert sum(int(mask.inside.sum()) for mask in true.shapes) > 100
+        back = rebuilt(Detections, parts_of(output), SIZE, output.agnostic)
+        assert all(one is other for one, other in zip(back, output, strict=True)), "nothing of it is lost on the way"
 
 
 RULES = [

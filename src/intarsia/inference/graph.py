@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..postprocess import usual_task
-from ..structures import MaskQueries
+from ..structures import Detections, MaskQueries
 from .predictor import Predictor
 from .runtime.asked import answer_for, task_for
 from .runtime.stages import Answer, Prepare, Score, is_coarse, parts_of, rule_of
@@ -45,6 +45,7 @@ class Graph(nn.Module):
         with torch.no_grad():
             output = self.score.output(self.prepare(self.example(*SIDES)))
         self.kind, self.parts = type(output), tuple(parts_of(output))
+        self.agnostic = isinstance(output, Detections) and output.agnostic
         first = parts_of(output)[self.parts[0]]
         self.classes = first.shape[2] - 1 if isinstance(output, MaskQueries) else first.shape[1]  # of maps and queries
         self.answers = answer_for(answer, self.kind, self.labels, predictor.task)
@@ -83,7 +84,7 @@ OUTPUTS = {  # answer -> what comes out, for people
     "labels": "class numbers [B, H, W]; of whole pictures [B]",
     "probabilities": "probabilities [B, K, H, W], temperature applied",
     "planes": "whether each class is there [B, K, H, W]",
-    "objects": "scores [B, N] (0: no object), classes [B, N], boxes [B, N, 4] in pixels, masks",
+    "objects": "scores [B, N] (0: no object), classes [B, N], boxes [B, N, 4] in pixels, masks, and where these lie elsewhere, windows",
     "segments": "segment numbers [B, H, W] (0: none), and class and score of segment n in column n - 1",
     "depth": "meters [B, H, W]",
 }

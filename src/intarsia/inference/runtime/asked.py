@@ -64,10 +64,15 @@ def depth_of_maps(output: DepthMap, space: LabelSpace, options: Mapping[str, Any
 
 
 def objects_of_boxes(output: Detections, space: LabelSpace, options: Mapping[str, Any], temperature: float) -> Made:
-    """List objects, best first: scores [B, N], 0 where there is none, classes, boxes in pixels, and masks [B, N, m, m] 0..1
-    inside of the boxes, where the network draws any."""
+    """List objects, best first: scores [B, N], 0 where there is none, classes, boxes in pixels, and masks, where the network
+    draws any: [B, N, m, n] 0..1 inside of the boxes, or of `windows` [B, N, 4] where those are given, or [B, N, H, W] bool."""
     scores = output.scores * (output.scores >= options.get("threshold", 0.05))
     made = {"scores": scores, "classes": output.classes.to(torch.int32), "boxes": output.boxes}
+    if output.whole is not None:
+        drawn = F.interpolate(output.whole.float(), output.size, mode="bilinear", align_corners=False)
+        return {**made, "masks": drawn > options.get("mask_threshold", 0.5)}
+    if output.windows is not None and output.masks is not None:
+        return {**made, "masks": output.masks.sigmoid(), "windows": output.windows}
     return made if output.masks is None else {**made, "masks": output.masks.sigmoid()}
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...errors import ModelError
 from ...labels import LabelSpace
 from ...postprocess import semantic_view
-from ...postprocess.objects import pasted
+from ...postprocess.objects import pasted, placed
 from ...structures import (
     Answer,
     ClassLogits,
@@ -84,7 +84,14 @@ def _objects(made: Mapping[str, np.ndarray], size: tuple[int, int]) -> Objects:
     boxes = torch.from_numpy(np.asarray(made["boxes"][rows]))
     if "masks" not in made:
         return Objects(boxes, classes.long(), scores)
-    drawn = pasted(torch.from_numpy(np.asarray(made["masks"][rows])), boxes, size, 0.5)
+    masks = np.asarray(made["masks"][rows])
+    if masks.dtype == bool:  # of the whole picture
+        place = tuple(slice(0, side) for side in size)
+        drawn = [CroppedMask(place, mask, size) for mask in masks]
+    elif "windows" in made:
+        drawn = placed(torch.from_numpy(masks), torch.from_numpy(np.asarray(made["windows"][rows])), size, 0.5)
+    else:
+        drawn = pasted(torch.from_numpy(masks), boxes, size, 0.5)
     return Objects(drawn, classes.long(), scores, boxes=boxes)
 
 

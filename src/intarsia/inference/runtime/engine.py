@@ -50,6 +50,7 @@ class About(NamedTuple):
         coarse: whether maps come as coarse as the network makes them.
         smallest: side of the smallest picture that it serves.
         classes: that the network tells apart.
+        agnostic: its objects have no class.
     """
 
     answer: str
@@ -61,6 +62,7 @@ class About(NamedTuple):
     coarse: bool = False
     smallest: int = 1
     classes: int = 0
+    agnostic: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -113,7 +115,7 @@ class Exported:
         pixels = normalize(image.cpu(), self.mean, self.std).contiguous().numpy()
         found = self.run({PIXELS: pixels})
         parts = {name: torch.from_numpy(part) for name, part in zip(self.about.parts, found, strict=True)}
-        return rebuilt(KINDS[self.about.kind], parts, size)
+        return rebuilt(KINDS[self.about.kind], parts, size, self.about.agnostic)
 
 
 class Whole:
@@ -136,7 +138,7 @@ class Whole:
         found = self.run({IMAGE: image.contiguous().numpy()})
         count, size = len(self.about.outputs), (int(image.shape[2]), int(image.shape[3]))
         parts = {name: torch.from_numpy(part) for name, part in zip(self.about.parts, found[count:], strict=True)}
-        output = rebuilt(KINDS[self.about.kind], parts, seen(self.rule, *size))
+        output = rebuilt(KINDS[self.about.kind], parts, seen(self.rule, *size), self.about.agnostic)
         if self.rule is not None:
             output = back(output, size)
         return Ran(dict(zip(self.about.outputs, found[:count], strict=True)), output)

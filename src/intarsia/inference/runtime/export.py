@@ -162,6 +162,7 @@ def export(
         "int8" if to == "int8" else "float32",
         is_coarse(predictor),
         classes=graph.classes,
+        agnostic=graph.agnostic,
     )
     ends = [*outputs, *(f"network/{part}" for part in graph.parts)]
 

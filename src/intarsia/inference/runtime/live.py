@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...data.normalize import normalize
 from ...errors import ModelError, extra
-from ...structures import Output
+from ...structures import Detections, Output
 from ..engine import Torch, name_of
 from .gate import BOUNDS, apart
 from .onnx_engine import ran, session
@@ -38,6 +38,7 @@ class Live:
         with torch.no_grad():
             output = score.output(torch.zeros(2, len(self.mean), 64, 96))
         self.kind, self.parts = type(output), tuple(parts_of(output))
+        self.agnostic = isinstance(output, Detections) and output.agnostic
         traced = (torch.zeros(2, len(self.mean), 64 * LARGER, 96 * LARGER),)
         self.run = session(stage_in_onnx(score, traced, [PIXELS], self.parts, 0, "network"), self.__name__)
         self._check(engine, SIZES)
@@ -47,7 +48,7 @@ class Live:
         pixels = normalize(image.cpu(), self.mean, self.std).contiguous().numpy()
         found = ran(self.run, {PIXELS: pixels}, self.__name__)
         parts = {name: torch.from_numpy(part) for name, part in zip(self.parts, found, strict=True)}
-        return rebuilt(self.kind, parts, (int(image.shape[2]), int(image.shape[3])))
+        return rebuilt(self.kind, parts, (int(image.shape[2]), int(image.shape[3])), self.agnostic)
 
     def _check(self, engine: Torch, sizes: Sequence[tuple[int, int, int]]) -> None:
         random = torch.Generator().manual_seed(0)

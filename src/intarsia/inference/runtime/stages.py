@@ -38,7 +38,7 @@ PARTS: dict[type, tuple[str, ...]] = {  # kind of output -> its tensors in evalu
     SemanticLogits: ("logits",),
     MaskQueries: ("classes", "masks"),
     PanopticLogits: ("semantic", "centers", "offsets", "depth", "motion"),
-    Detections: ("scores", "classes", "boxes", "masks"),
+    Detections: ("scores", "classes", "boxes", "masks", "windows", "whole"),
     DepthMap: ("depth",),
 }
 KINDS = {kind.__name__: kind for kind in PARTS}
@@ -140,9 +140,9 @@ def parts_of(output: Output) -> dict[str, Tensor]:
     return {name: part for name, part in found.items() if part is not None}
 
 
-def rebuilt(kind: type, parts: Mapping[str, Tensor], size: tuple[int, int]) -> Output:
-    """An output of its parts, for pictures of a size."""
-    given: dict[str, Any] = {**({"masks": None} if kind is Detections else {}), **parts}
+def rebuilt(kind: type, parts: Mapping[str, Tensor], size: tuple[int, int], agnostic: bool = False) -> Output:
+    """An output of its parts, for pictures of a size; of detections, whether their classes say nothing."""
+    given: dict[str, Any] = {**({"masks": None, "agnostic": agnostic} if kind is Detections else {}), **parts}
     if kind in SIZED:
         given["size"] = size
     made: Output = kind(**given)

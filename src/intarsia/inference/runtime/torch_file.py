@@ -92,7 +92,7 @@ def _runner(module: Callable[[Tensor], Any], graph: Graph, outputs: tuple[str, .
         count, size = len(outputs) - len(graph.parts), (int(image.shape[2]), int(image.shape[3]))
         rule = graph.prepare.rule
         parts = dict(zip(graph.parts, found[count:], strict=True))
-        output = rebuilt(graph.kind, parts, seen(rule, *size))
+        output = rebuilt(graph.kind, parts, seen(rule, *size), graph.agnostic)
         answers = {name: tensor.numpy() for name, tensor in zip(outputs[:count], found[:count], strict=True)}
         return Ran(answers, output if rule is None else back(output, size))
 
