@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from intarsia.blocks.two_stages import detected, fixed
+from intarsia.inference.runtime.stages import Score, parts_of, rebuilt
 from intarsia.models import build
 from intarsia.structures import Detections
 
@@ -60,24 +61,25 @@ def test_rows_of_a_fixed_number_are_those_that_are_found(score: float, limit: in
 @pytest.mark.parametrize("masks", [True, False])
 def test_exported_graphs_agree_at_other_sizes(masks: bool, tmp_path: Path) -> None:
     """Made of pictures beyond 64 pixels a side, where the coarsest level has more than one cell, for any such picture."""
-    net, dynamic = network(masks=masks, score=0.2, limit=40), torch.export.Dim.DYNAMIC
+    net, dynamic = Score(network(masks=masks, score=0.2, limit=40)), torch.export.Dim.DYNAMIC
     program = torch.export.export(
         net, (picture(2, 3, 80, 130),), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},)
     )
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports the parts that are None
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     path = tmp_path / "network.onnx"
     torch.onnx.export(program, dynamo=True, verbose=False).save(path)
     graph, session = program.module(), onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for size in [(1, 3, 70, 67), (3, 3, 101, 133), (1, 3, 128, 96)]:
         image = picture(*size)
         with torch.no_grad():
-            expected = net(image)
-            exported = graph(image)
-        assert type(exported) is Detections and exported.size == size[2:]
-        given = session.run(None, {session.get_inputs()[0].name: image.numpy()})
-        count = len(tensors(expected))
-        others = Detections(*map(torch.from_numpy, given[:count]), *([] if masks else [None]), size[2:])
+            expected, exported = net.output(image), graph(image)
+        assert isinstance(expected, Detections)
+        given = map(torch.from_numpy, session.run(None, {session.get_inputs()[0].name: image.numpy()}))
+        mine, its = (
+            rebuilt(Detections, dict(zip(parts_of(expected), parts, strict=True)), size[2:])
+            for parts in (exported, given)
+        )
         for n in range(size[0]):
-            for one, two, three in zip(*(in_order(o, n) for o in (exported, expected, others)), strict=True):
+            for one, two, three in zip(*(in_order(o, n) for o in (mine, expected, its)), strict=True):
                 torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
                 torch.testing.assert_close(three, two, atol=1e-3, rtol=1e-3)
