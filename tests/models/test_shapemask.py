@@ -106,3 +106,13 @@ def test_an_image_is_answered_alike_in_company_and_other_losses_are_refused() ->
     torch.testing.assert_close(both.masks[1:], one.masks, atol=1e-4, rtol=1e-4)
     with pytest.raises(ModelError, match="the loss shapemask reads the anchors that ShapeMask has compared"):
         ShapeMaskLoss()(both, data)
+    with pytest.raises(ModelError, match="start is 1.5; give whole numbers from 1 on"):
+        network(start=1.5)
+
+
+def test_masks_begin_as_probable_as_they_are_asked_to() -> None:
+    for start in (0.01, 0.5):
+        head, data = network(start=start), batch()
+        found = head(data.image, data).found_by
+        for part in (found.coarse, found.fine):
+            assert float(part.detach().sigmoid().mean()) == pytest.approx(start, rel=0.2)

@@ -1,32 +1,13 @@
-"""What detectors of one stage share: the coarser levels of their pyramid, and the choice among all boxes of an image."""
+"""What detectors of one stage share: the choice among all boxes of an image."""
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .box_head import Found, fill_up
 from .boxes import left_by_suppression, rows_of, suppress
-
-
-class CoarserLevels(nn.Module):
-    """Two more levels of a pyramid for large objects: convolutions of stride 2 over its coarsest one.
-
-    Lin, Goyal, Girshick, He, Dollar. "Focal Loss for Dense Object Detection." ICCV 2017. arXiv:1708.02002 (footnote 2)
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.sixth = nn.Conv2d(channels, channels, 3, 2, 1)
-        self.seventh = nn.Conv2d(channels, channels, 3, 2, 1)
-        for layer in (self.sixth, self.seventh):
-            nn.init.kaiming_uniform_(layer.weight, a=1)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-
-    def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        sixth = self.sixth(levels[-1])
-        return [*levels, sixth, self.seventh(sixth.relu())]
 
 
 @torch.no_grad()

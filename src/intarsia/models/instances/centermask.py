@@ -31,10 +31,10 @@ from torch import Tensor, nn
 from ...blocks.box_head import Drawn, draw_proposals, joined
 from ...blocks.boxes import areas
 from ...blocks.fcos import PointHead, Points
-from ...blocks.feature_pyramid import FeaturePyramid
+from ...blocks.feature_pyramid import DeepPyramid
 from ...blocks.mask_head import MaskHead
 from ...blocks.mask_scoring import OverlapHead, overlaps_of, shares_inside
-from ...blocks.one_stage import CoarserLevels, rows_found
+from ...blocks.one_stage import rows_found
 from ...blocks.pyramid_regions import PyramidRegions, cut_masks
 from ...blocks.true_objects import TrueObjects, true_objects
 from ...encoders import Encoder
@@ -88,16 +88,14 @@ class CenterMask(nn.Module):
         self.num_classes, self.proposals, self.samples = num_classes, proposals, samples
         self.score, self.overlap, self.limit = score, overlap, limit
         self.encoder = Encoder(encoder, levels=(3, 4, 5), in_channels=in_channels, pretrained=pretrained)
-        self.pyramid = FeaturePyramid(self.encoder.channels, channels)
-        self.coarser = CoarserLevels(channels)
+        self.pyramid = DeepPyramid(self.encoder.channels, channels, act_between=True)
         self.find = PointHead(channels, num_classes, strides=STRIDES, depth=depth, ranges=ranges, radius=radius)
         self.cut = PyramidRegions(14, strides=STRIDES[:CUT])
         self.draw = MaskHead(channels, num_classes, depth=depth, attend=SpatialAttention()) if masks else None
         self.judge = OverlapHead(channels, num_classes, depth=depth, width=width) if masks and scoring else None
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
-        levels = self.pyramid(self.encoder(image))[:CUT]  # [B, 256, H/8, W/8], ...
-        pyramid = self.coarser(levels)
+        pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/8, W/8], ...
         size = (image.shape[2], image.shape[3])
         points = self.find(pyramid)
         if truth is not None and self.training:

@@ -33,12 +33,13 @@ from ...blocks.anchor_head import Anchored, AnchorHead
 from ...blocks.box_head import joined
 from ...blocks.boxes import clip_boxes, in_full
 from ...blocks.conv import ConvNormAct
-from ...blocks.feature_pyramid import FeaturePyramid
-from ...blocks.one_stage import CoarserLevels, rows_found
+from ...blocks.feature_pyramid import DeepPyramid
+from ...blocks.one_stage import rows_found
 from ...blocks.pyramid_regions import PyramidRegions, cut_masks
 from ...blocks.shape_priors import ShapePriors, grown, in_frame, jittered
 from ...blocks.true_objects import TrueObjects, true_objects
 from ...encoders import Encoder
+from ...errors import ModelError
 from ...matched import AnchorMatches
 from ...structures import Batch, Detections
 
@@ -61,9 +62,13 @@ class ShapeMask(nn.Module):
         size: side of the smallest square anchor of a level, in strides.
         masks: draw masks; without them the network is RetinaNet.
         samples: objects of an image whose masks training looks at.
+        start: how probable each pixel of a mask is before training, 0..1; 0.01 as in the released code, and 0.5 where training
+            is short.
         score: classes that are less probable are left out, 0..1.
         overlap: IoU above which the worse of two objects of a class goes.
         limit: objects of an image at most.
+
+    Raises: ModelError for no clusters, samples or cells, and for a start that is no probability.
     """
 
     def __init__(
@@ -81,24 +86,29 @@ class ShapeMask(nn.Module):
         size: float = 4.0,
         masks: bool = True,
         samples: int = 8,
+        start: float = 0.01,
         score: float = 0.05,
         overlap: float = 0.5,
         limit: int = 100,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
+        if min(clusters, enlarge, samples) < 1 or not 0 < start < 1:
+            raise ModelError(
+                f"clusters is {clusters}, enlarge is {enlarge}, samples is {samples} and start is {start}; give whole numbers "
+                "from 1 on, such as 20, 4 and 8, and a probability between 0 and 1, such as 0.01"
+            )
         self.num_classes, self.samples, self.by_class = num_classes, samples, by_class
         self.score, self.overlap, self.limit, self.side = score, overlap, limit, SIDE * enlarge
         self.encoder = Encoder(encoder, levels=(3, 4, 5), in_channels=in_channels, pretrained=pretrained)
-        self.pyramid = FeaturePyramid(self.encoder.channels, channels)
-        self.coarser = CoarserLevels(channels)
+        self.pyramid = DeepPyramid(self.encoder.channels, channels, act_between=True)
         self.find = AnchorHead(channels, num_classes, strides=STRIDES, depth=depth, size=size)
         self.cut = PyramidRegions(SIDE, strides=STRIDES, samples=1)
         kinds = num_classes if by_class else 1
-        self.draw = ShapeHead(channels, kinds, width, depth, clusters, enlarge) if masks else None
+        self.draw = ShapeHead(channels, kinds, width, depth, clusters, enlarge, start) if masks else None
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
-        pyramid = self.coarser(self.pyramid(self.encoder(image))[:3])  # [B, 256, H/8, W/8], ...
+        pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/8, W/8], ...
         size = (image.shape[2], image.shape[3])
         anchored = self.find(pyramid)
         if truth is not None and self.training:
@@ -161,7 +171,9 @@ class ShapeMask(nn.Module):
 class ShapeHead(nn.Module):
     """From the features of a box to its shape, a coarse and a fine mask (figures 4 to 6)."""
 
-    def __init__(self, channels: int, kinds: int, width: int, depth: int, clusters: int, enlarge: int) -> None:
+    def __init__(
+        self, channels: int, kinds: int, width: int, depth: int, clusters: int, enlarge: int, start: float
+    ) -> None:
         super().__init__()
         self.kinds = kinds
         self.priors = ShapePriors(kinds, clusters, SIDE)
@@ -174,7 +186,7 @@ class ShapeHead(nn.Module):
         nn.init.normal_(self.choose.weight, std=0.01)
         for layer in (self.name_coarse, self.name_fine):
             nn.init.normal_(layer.weight, std=0.01)
-            nn.init.constant_(layer.bias, -log(99))  # type: ignore[arg-type]
+            nn.init.constant_(layer.bias, log(start / (1 - start)))  # type: ignore[arg-type]
 
     def forward(self, cells: Tensor, boxes: Tensor, around: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Draw N objects of kinds [N] in `around` [N, 4], of which cells [N, C, 32, 32] are; `boxes` [N, 4] are theirs.
