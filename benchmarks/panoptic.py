@@ -61,18 +61,22 @@ def quality(path: Path, rounds: int) -> dict[str, Any]:
     """PQ of a pair of pictures, from colors as the files have them."""
     sys.path.insert(0, str(path))
     theirs, utils = (importlib.import_module(f"panopticapi.{name}") for name in ("evaluation", "utils"))
-    pictures, listed = {}, {}
+    pictures, listed, areas = {}, {}, {}
     for name, seed, shift in (("truth", 0, 0), ("found", 0, 7)):
         classes, objects = (np.roll(part, shift, axis=1) for part in world(seed))
         ids = 1 + classes * 1000 + objects
-        listed[name] = {int(number): int((number - 1) // 1000) for number in np.unique(ids)}
+        areas[name] = dict(zip(*map(np.ndarray.tolist, np.unique(ids, return_counts=True)), strict=True))
+        listed[name] = {number: (number - 1) // 1000 for number in areas[name]}
         pictures[name] = utils.id2rgb(ids)
     theirs.Image = type("Image", (), {"open": staticmethod(lambda file: pictures[Path(file).parent.name])})
     categories = {n: {"isthing": int(n >= STUFF)} for n in range(STUFF + THINGS)}
     notes = {
         name: {
             "file_name": "a.png", "image_id": 1,
-            "segments_info": [{"id": number, "category_id": kind, "iscrowd": 0} for number, kind in rows.items()],
+            "segments_info": [
+                {"id": number, "category_id": kind, "iscrowd": 0, "area": areas[name][number]}
+                for number, kind in rows.items()
+            ],
         }
         for name, rows in listed.items()
     }  # fmt: skip
@@ -126,7 +130,16 @@ def grouping(path: Path, rounds: int) -> dict[str, Any]:
 
     def official() -> None:
         found, _ = theirs.get_panoptic_segmentation(
-            semantic, heat.clone(), offsets, things, 1000, 2048, 255 * 1000, threshold=0.1, nms_kernel=7, top_k=200
+            semantic,
+            heat.clone(),
+            offsets,
+            things,
+            1000,
+            HEIGHT * WIDTH // 1024,
+            255 * 1000,
+            threshold=0.1,
+            nms_kernel=7,
+            top_k=200,
         )
         kept["theirs"] = found[0].numpy()
 
