@@ -19,6 +19,8 @@ from intarsia.checkpoint import Checkpoint, load, resolve, save
 from intarsia.checkpoint.hub import public
 from intarsia.errors import CheckpointError, DataError
 from intarsia.metrics import ImageCounts
+from intarsia.metrics.significance import Bootstrap, Interval
+from intarsia.report.card import Scored, card
 
 CLASSES = ("road", "sky", "a|b")
 Run = Callable[..., tuple[int, str, str]]
@@ -258,3 +260,29 @@ def test_places_of_one_machine_are_left_out() -> None:
     made = public(Checkpoint(None, {}, labels, 1, (0.0,), (1.0,), {}, recipe=told, notes={"list": ["~/x/y.txt", 3]}))
     assert made.recipe == {"data": {"root": None, "others": [{"root": None}]}, "teacher": "net.pth", "name": "a/b"}
     assert made.notes == {"list": ["y.txt", 3]}
+
+
+@pytest.mark.parametrize(
+    ("task", "planes", "words"),
+    [
+        ("semantic", False, "knows 2 classes and gives every pixel one of them"),
+        ("semantic", True, "knows 2 classes, of which a pixel may have several or none"),
+        ("classification", False, "gives every picture one of them"),
+        ("instance", False, "looks for objects of 2 classes"),
+        ("panoptic", False, "gives every segment one of them"),
+        ("depth", False, "gives every pixel a distance"),
+    ],
+)
+def test_limits_are_those_of_the_task(task: str, planes: bool, words: str) -> None:
+    labels = intarsia.LabelSpace(("a", "b"), planes=planes)
+    text = card(Checkpoint("unet", {}, labels, 1, (0.0,), (1.0,), {}), "net", "mit", task=task)
+    assert words in text.partition("## Limits")[2]
+
+
+def test_errors_of_depth_are_no_weak_classes() -> None:
+    """AbsRel of 0.1 is a good one, and no class."""
+    labels, span = intarsia.LabelSpace(("near", "far")), Interval(0.1, 0.05, 0.15)
+    trust = Bootstrap(span, {"AbsRel": span, "RMSE": span._replace(value=float("nan"))}, "dataset", 9, 100, 0, 0.95)
+    made = Checkpoint("unet", {}, labels, 1, (0.0,), (1.0,), {})
+    text = card(made, "net", "mit", Scored("AbsRel", trust, {}), task="depth")
+    assert "poorly" not in text and "Nothing is known of its" not in text

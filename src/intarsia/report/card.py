@@ -52,7 +52,7 @@ def card(
         _scores(scored, validated),
         _classes(checkpoint, scored),
         _training(checkpoint),
-        _limits(checkpoint, scored),
+        _limits(checkpoint, scored, task),
         f"## License\n\n{licence}{_before(checkpoint)}\n",
         f"Made with {', '.join(f'{key} {value}' for key, value in versions().items())}.\n",
     ]
@@ -169,10 +169,10 @@ def _training(checkpoint: Checkpoint) -> str:
     return f"## Training\n\n{told}{fence}\n"
 
 
-def _limits(checkpoint: Checkpoint, scored: Scored | None) -> str:
+def _limits(checkpoint: Checkpoint, scored: Scored | None, task: str) -> str:
     names = checkpoint.labels.names
     found = [
-        f"It knows {len(names)} classes and gives every pixel one of them, also pixels that show none of them.",
+        _knows(len(names), checkpoint.labels.planes, task),
         f"It was trained on images of {checkpoint.in_channels} channels like those of its data; of others nothing is known.",
     ]
     if scored is None:
@@ -181,8 +181,9 @@ def _limits(checkpoint: Checkpoint, scored: Scored | None) -> str:
         found.append(
             "Images are taken to be independent; frames of one video are not, and with them the interval is too small."
         )
-        weak = [name for name, span in scored.trust.classes.items() if not math.isnan(span.value) and span.value < 0.3]
-        absent = [name for name, span in scored.trust.classes.items() if math.isnan(span.value)]
+        each = {name: span for name, span in scored.trust.classes.items() if name in names}  # and no errors of depth
+        weak = [name for name, span in each.items() if not math.isnan(span.value) and span.value < 0.3]
+        absent = [name for name, span in each.items() if math.isnan(span.value)]
         if weak:
             found.append(f"It does poorly (below 30 %) on: {_listed(weak)}.")
         if absent:
@@ -190,6 +191,19 @@ def _limits(checkpoint: Checkpoint, scored: Scored | None) -> str:
     if "temperature" not in checkpoint.calibration:
         found.append("Its probabilities were not calibrated; take them as an order, not as frequencies.")
     return "## Limits\n\n" + "\n".join(f"- {one_line(sentence)}" for sentence in found) + "\n"
+
+
+def _knows(classes: int, planes: bool, task: str) -> str:
+    """What it can say of a picture, and what it cannot."""
+    if task == "depth":
+        return "It gives every pixel a distance, also pixels without any, such as the sky."
+    if task in ("detection", "instance"):
+        return f"It looks for objects of {classes} classes, and finds none of others or takes them for one of these."
+    whole = f"It knows {classes} classes"
+    if planes:
+        return f"{whole}, of which a {'picture' if task == 'classification' else 'pixel'} may have several or none."
+    what = {"classification": "picture", "panoptic": "segment"}.get(task, "pixel")
+    return f"{whole} and gives every {what} one of them, also a {what} that shows none of them."
 
 
 def _before(checkpoint: Checkpoint) -> str:
