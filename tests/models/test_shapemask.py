@@ -106,6 +106,8 @@ def test_an_image_is_answered_alike_in_company_and_other_losses_are_refused() ->
     torch.testing.assert_close(both.masks[1:], one.masks, atol=1e-4, rtol=1e-4)
     with pytest.raises(ModelError, match="the loss shapemask reads the anchors that ShapeMask has compared"):
         ShapeMaskLoss()(both, data)
+    with pytest.raises(ModelError, match="the coarsest level of the pyramid is a 1x1 map of a single image"):
+        network()(data.image[:1])
     with pytest.raises(ModelError, match="start is 1.5; give whole numbers from 1 on"):
         network(start=1.5)
 

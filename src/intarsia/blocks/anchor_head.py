@@ -15,6 +15,7 @@ from .boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, in_full
 from .fcos import PRIOR, places_of
 from .matching import BETWEEN, excused, match
 from .one_stage import best_of_image, best_of_level
+from .statistics import require_two_values
 
 
 class Anchored(NamedTuple):
@@ -127,6 +128,7 @@ class Tower(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, level: int) -> Tensor:
+        require_two_values(x, self.training, "the coarsest level of the pyramid")
         for convolve, norms in zip(self.convolve, self.norms, strict=True):
             x = norms[level](convolve(x)).relu()  # type: ignore[index]
         return x
