@@ -8,7 +8,7 @@ from torch import Tensor
 class RetinaMatches(NamedTuple):
     """The answers of RetinaMask in training, and what is wanted of each; only its loss reads it."""
 
-    logits: Tensor  # [B, A, K] of every anchor
+    logits: Tensor  # [B, A, K], of every anchor
     classes: Tensor  # [B, A] int64; K is nothing, -1 does not count
     codes: Tensor  # [P, 4] how to move those that are an object's
     wanted_codes: Tensor  # [P, 4]

@@ -147,6 +147,7 @@ def _clusters(dice: Dice, size: int) -> list[Thing]:
 
 
 def covers(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The pixels that a thing covers, [H, W] bool; `x` and `y` are their places."""
     return outline(
         KINDS[thing.kind], x - np.float32(thing.x), y - np.float32(thing.y), np.float32(thing.radius), thing.turned
     )

@@ -91,7 +91,9 @@ class Tracked:
     def _fresh(self) -> CenterTracks | PairTracks:
         predictor, options = self.predictor, dict[str, Any](self.predictor.decide)
         pairs = form_of(predictor.in_channels)[0] * 2 == predictor.in_channels
-        return PairTracks(predictor.labels, **options) if pairs else CenterTracks(predictor.labels, **options)
+        return (
+            PairTracks(predictor.labels, options=options) if pairs else CenterTracks(predictor.labels, options=options)
+        )
 
     def _image(self, frame: Tensor, before: Tensor, tracks: CenterTracks | PairTracks) -> Tensor:
         """The channels that the network was trained on."""

@@ -11,6 +11,7 @@ above is a track. A track never changes its class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,10 +46,10 @@ class CenterTracks:
         options: of `segments_of_centers`, such as `threshold`.
     """
 
-    def __init__(self, space: LabelSpace, *, memory: int = MEMORY, **options: Any) -> None:
+    def __init__(self, space: LabelSpace, *, memory: int = MEMORY, options: Mapping[str, Any] | None = None) -> None:
         if memory < 0:
             raise ModelError(f"memory is {memory}; give the frames that a track outlives without being seen, 0 or more")
-        self.space, self.memory, self.options = space, memory, options
+        self.space, self.memory, self.options = space, memory, dict(options or {})
         self.tracks: list[Track] = []
         self.seen: Tensor | None = None  # [M, 2] where the centers of the last frame are
         self.next = space.num_classes + 1
@@ -116,8 +117,8 @@ class PairTracks:
         options: of `segments_of_centers`, such as `threshold`.
     """
 
-    def __init__(self, space: LabelSpace, **options: Any) -> None:
-        self.space, self.options = space, options
+    def __init__(self, space: LabelSpace, *, options: Mapping[str, Any] | None = None) -> None:
+        self.space, self.options = space, dict(options or {})
         self.last: tuple[PanopticLogits, Segments] | None = None
         self.next = space.num_classes + 1
 
