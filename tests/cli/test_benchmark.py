@@ -9,6 +9,8 @@ import torch
 
 import intarsia
 from intarsia.checkpoint import Checkpoint, save
+from intarsia.errors import ModelError
+from intarsia.study import contenders
 
 Run = Callable[..., tuple[int, str, str]]
 QUICK = "--rounds", 2, "--seconds", 0.01, "--threads", 1, "--device", "cpu"
@@ -96,3 +98,22 @@ def test_a_checkpoint_has_its_own_options(run_cli: Run, tmp_path: Path) -> None:
     (tmp_path / "torn.safetensors").write_bytes((tmp_path / "last.safetensors").read_bytes()[:100])
     code, out, err = run_cli("benchmark", tmp_path / "torn.safetensors")
     assert code == 2 and "torn.safetensors" in err and err.count("\n") == 1 and not out
+
+
+def test_exported_files_are_refused_where_they_cannot_be_computed(
+    run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they are timed as stands in `test_export.py`, which writes one."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"no graph")
+    for more, words in (
+        (("--backend", "eager"), "its own runtime computes; leave the backend out"),
+        (("encoder=resnet18",), "has its options already"),
+        ((), "net.onnx"),
+    ):
+        code, told, err = run_cli("benchmark", path, *more)
+        assert code == 2 and words in err and err.count("\n") == 1 and not told, err
+    monkeypatch.setattr(contenders, "fastest", lambda: torch.device("cuda"))
+    with pytest.raises(ModelError, match="computes on the CPU; give --device cpu"):
+        contenders.place_of([contenders.Contender(str(path), {}), contenders.Contender("unet", {})], "auto", ())
+    assert contenders.place_of([contenders.Contender(str(path), {})], "auto", ()).type == "cpu"

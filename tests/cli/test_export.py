@@ -62,6 +62,16 @@ def test_export_then_predict_and_evaluate(
     assert kinds.count("Conv") and "QuantizeLinear" in kinds
     code, told, err = run_cli("predict", out, photos / "images" / "scene_0.png", "--out", tmp_path / "eight")
     assert code == 0, err
+    beside = "unet", "channels=[4,8]", "--backend", "eager", "--threads", 1, "--rounds", 1, "--seconds", 0.01
+    code, told, err = run_cli("benchmark", out, *beside, "--size", 64, "--data", photos, "--device", "cpu", "--json")
+    assert code == 0, err
+    rows = {(row["name"], row["backend"]): row for row in json.loads(told)["speeds"]}
+    assert set(rows) == {(str(out), "onnxruntime"), ("unet channels=[4, 8]", "eager")}
+    row = rows[str(out), "onnxruntime"]
+    assert row["parameters"] is None and row["gflops"] is None and row["memory"] >= out.stat().st_size
+    assert row["score"] == pytest.approx(intarsia.evaluate(out, photos, baseline=False).miou), (
+        "as it stands in the file"
+    )
 
 
 @pytest.mark.parametrize(

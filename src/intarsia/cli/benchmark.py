@@ -22,8 +22,8 @@ def benchmark(
         list[str],
         typer.Argument(
             metavar="MODEL [KEY=VALUE]...",
-            help="Checkpoints, runs, public models and architectures; behind an architecture its options, encoder=resnet18, and "
-            "behind any a published score in percent, score=61.5.",
+            help="Checkpoints, runs, exported files, public models and architectures; behind an architecture its options, "
+            "encoder=resnet18, and behind any a published score in percent, score=61.5.",
         ),
     ],
     encoder: Annotated[
@@ -33,7 +33,8 @@ def benchmark(
     backend: Annotated[
         str,
         typer.Option(
-            help="How to compute: eager, channels_last, folded, bfloat16, compiled, onnxruntime; none: those that are ready at once here.",
+            help="How to compute what is no exported file: eager, channels_last, folded, bfloat16, compiled, onnxruntime; none: "
+            "those that are ready at once here.",
             metavar="NAMES",
         ),
     ] = "",
@@ -133,7 +134,7 @@ def grouped(arguments: list[str]) -> list[tuple[str, list[str]]]:
 def _options(model: str, pairs: list[str]) -> dict[str, Any]:
     """The options behind a model, those of an architecture checked against its constructor."""
     from ..checkpoint import NETWORKS
-    from ..study.benchmark import SCORE
+    from ..study.contenders import SCORE
 
     rest = [item for item in pairs if item.partition("=")[0] != SCORE]
     published = [_number(item) for item in pairs if item not in rest]

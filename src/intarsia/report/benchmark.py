@@ -36,7 +36,7 @@ def write_benchmark(path: str | Path, *, found: Any, command: str = "") -> Path:
             "images": f"{found.batch} of {found.size[0]} x {found.size[1]} (height x width) at once, random bytes; reading "
             "pictures, deciding classes and drawing are not counted",
             "rounds": f"{found.rounds}, all networks in turn in each, in an order that changes",
-            "memory": "the weights, and the most that a call allocates beside them",
+            "memory": "the weights, or the exported file, and the most that a call allocates beside them",
             "processor": f"{found.threads} threads of {found.device}",
             "machine": machine(),
             "noise": found.verdict,

@@ -8,92 +8,44 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from ..checkpoint import NETWORKS, build
-from ..config import signature
 from ..data.dataset import title_of
-from ..errors import DataError, ModelError, nearest
+from ..errors import DataError, ModelError
 from ..evaluation import Score, evaluate
 from ..inference import Engine, Predictor, Torch
 from ..inference.backends import BACKENDS, backend_of, exchanged, usual
-from ..inference.engine import device_of, fastest
+from ..inference.engine import innermost
 from ..machine import Others, cores
 from ..metrics import bootstrap
 from ..metrics.peak import peak_memory
 from ..metrics.rounds import Timed, in_rounds
 from ..metrics.significance import Interval
 from ..models import count_flops
+from .contenders import SCORE, Contender, contenders, is_file, place_of
 from .speeds import Benchmark, Speed, with_front
-
-SCORE = "score"  # the key under which a score that was published of a network is given
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A network to be measured.
-
-    Args:
-        model: an architecture's name, or a checkpoint, the folder of a run, a public model.
-        options: of an architecture's constructor; "score" among them: a score that was published of it, in percent.
-    """
-
-    model: str
-    options: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """What it is called in tables."""
-        told = [f"{key}={value}" for key, value in self.options.items() if key != SCORE]
-        return " ".join([self.model, *told])
 
 
 class _Network(NamedTuple):
     name: str
-    engine: Torch
+    engine: Engine
     channels: int
     predictor: Predictor | None  # of trained ones
     published: float | None
+    runtime: str = ""  # of an exported file, its only backend
+    stored: int = 0  # bytes of an exported file
 
 
 class _Lane(NamedTuple):
     network: _Network
     backend: str
     engine: Engine
-
-
-def contenders(models: Sequence[Contender], encoders: Sequence[str] = ()) -> list[Contender]:
-    """The networks to measure: every architecture that takes an encoder, and has none yet, with each of several.
-
-    Raises: ModelError for an unknown name, options of a checkpoint, a network that is named twice, encoders for none.
-    """
-    found: list[Contender] = []
-    used = not encoders
-    for one in models:
-        if Path(one.model).exists() or ":" in one.model:
-            if left := [key for key in one.options if key != SCORE]:
-                raise ModelError(f"{left[0]!r}: {one.model} has its options already; leave them out")
-            found.append(one)
-        elif one.model not in NETWORKS:
-            raise ModelError(f"{one.model!r} is no file, and no architecture{nearest(one.model, NETWORKS)}")
-        elif encoders and "encoder" not in one.options and "encoder" in signature(NETWORKS[one.model])[0]:
-            used = True
-            found += [Contender(one.model, {"encoder": encoder, **one.options}) for encoder in encoders]
-        else:
-            found.append(one)
-    if not used:
-        raise ModelError("no network here takes an encoder of its own; leave --encoder out")
-    names = [one.name for one in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ModelError(f"{twice} is named twice; a benchmark measures each network once in each backend")
-    return found
 
 
 def benchmark(
@@ -129,27 +81,23 @@ def benchmark(
     Raises: ModelError and DataError for what cannot be built, computed or scored, before anything is timed.
     """
     chosen = contenders(models, encoders)
-    place = fastest() if device == "auto" else device_of(device)
+    place = place_of(chosen, device, backends)
     for name in (names := list(dict.fromkeys(backends)) or usual(place)):
         backend_of(name, place)
     if threads is not None and threads < 1:
         raise DataError(f"threads is {threads}; give the number of threads to compute with, 1 or more")
-    networks = [_opened(one, classes, place) for one in chosen]
-    if data is not None and not any(one.predictor for one in networks):
-        raise DataError(
-            "data is given to score on, and none of these networks is trained; name a checkpoint, or leave it out"
-        )
-    with _threads(threads):
-        lanes = [
-            _Lane(network, name, BACKENDS[name].prepare(_copied(network.engine)))
-            for network in networks
-            for name in names
-        ]
+    with _threads(threads):  # which the sessions of exported files take when they are opened
+        networks = [_opened(one, classes, place) for one in chosen]
+        if data is not None and not any(one.predictor for one in networks):
+            raise DataError(
+                "data is given to score on, and none of these networks is trained; name a checkpoint, or leave it out"
+            )
+        lanes = [lane for network in networks for lane in _lanes(network, names)]
         scores, measure, scored = _scores(lanes, data, split, root, say)
         others = Others()
         times = _timed(lanes, size, batch, place, rounds, seconds, say)
         busy = others.cores()
-        cost = {one.name: _gflops(one.engine.model, size, one.channels) for one in networks}
+        cost = {one.name: _gflops(one.engine, size, one.channels) for one in networks}
         speeds = [
             _speed(lane, times[key], cost[lane.network.name], size, batch, place) for key, lane in _named(lanes).items()
         ]
@@ -161,6 +109,13 @@ def benchmark(
         measure = "score"
     hardware = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
     return Benchmark(with_front(speeds), size, batch, used, hardware, rounds, busy, cores(), measure, scored)
+
+
+def _lanes(network: _Network, names: Sequence[str]) -> list[_Lane]:
+    """A network in each backend; an exported file in its own runtime."""
+    if not isinstance(network.engine, Torch):
+        return [_Lane(network, network.runtime, network.engine)]
+    return [_Lane(network, name, BACKENDS[name].prepare(_copied(network.engine))) for name in names]
 
 
 def _named(lanes: Sequence[_Lane]) -> dict[str, _Lane]:
@@ -177,6 +132,17 @@ def _opened(one: Contender, classes: int, place: torch.device) -> _Network:
                                   or not 0 <= published <= 100):  # fmt: skip
         raise ModelError(
             f"{SCORE} is {published!r}; give the score that was published, in percent, such as {SCORE}=61.5"
+        )
+    if is_file(one):
+        from ..inference.runtime.engine import OPENERS
+
+        path = Path(one.model)
+        predictor = Predictor.load(path, device="cpu")
+        weights = path.with_suffix(".bin") if path.suffix.lower() == ".xml" else path  # OpenVINO's stand beside
+        stored = weights.stat().st_size
+        runtime = OPENERS[path.suffix.lower()][0]
+        return _Network(
+            one.name, innermost(predictor.engine), predictor.in_channels, predictor, published, runtime, stored
         )
     if one.model not in NETWORKS or Path(one.model).exists():
         predictor = Predictor.load(one.model, device=str(place), precision="float32")
@@ -246,9 +212,11 @@ def _speed(
     def call() -> Any:
         return lane.engine(image)
 
-    model = lane.network.engine.model
-    beside = peak_memory(call, place)
-    weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+    engine, beside = lane.network.engine, peak_memory(call, place)
+    model = engine.model if isinstance(engine, Torch) else None
+    weights = (
+        sum(x.nbytes for x in (*model.parameters(), *model.buffers())) if model is not None else lane.network.stored
+    )
     return Speed(
         lane.network.name,
         lane.backend,
@@ -260,14 +228,16 @@ def _speed(
         timed.calls,
         batch / timed.median,
         None if beside is None else weights + beside,
-        sum(p.numel() for p in model.parameters()),
+        sum(p.numel() for p in model.parameters()) if model is not None else None,
         gflops,
     )
 
 
-def _gflops(model: nn.Module, size: tuple[int, int], channels: int) -> float | None:
+def _gflops(engine: Engine, size: tuple[int, int], channels: int) -> float | None:
+    if not isinstance(engine, Torch):
+        return None
     try:
-        return count_flops(model, *size, channels) / 1e9
+        return count_flops(engine.model, *size, channels) / 1e9
     except (RuntimeError, NotImplementedError):  # a network of the user's own that looks at numbers
         return None
 
@@ -294,14 +264,17 @@ def _scores(
             (
                 found[key]
                 for key in found
-                if key[0] == network.name and BACKENDS[key[1]].equal and BACKENDS[lane.backend].equal
+                if not network.runtime
+                and key[0] == network.name
+                and BACKENDS[key[1]].equal
+                and BACKENDS[lane.backend].equal
             ),
             None,
         )
         if alike is None:
             say(f"{network.name}, {lane.backend}: scored on {data if isinstance(data, str | Path) else title_of(data)}")
             judged = network.predictor
-            if not BACKENDS[lane.backend].equal:
+            if isinstance(network.engine, Torch) and not BACKENDS[lane.backend].equal:
                 judged = copy.copy(judged)
                 judged.engine = exchanged(judged.engine, network.engine, lane.engine)
             score = evaluate(judged, data, split=split, root=root)

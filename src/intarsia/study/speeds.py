@@ -19,14 +19,16 @@ class Speed(NamedTuple):
 
     Args:
         name: the network, with its options or the checkpoint it comes from.
-        backend: how it is computed, a name of `inference.backends.BACKENDS`.
+        backend: how it is computed, a name of `inference.backends.BACKENDS`; of an exported file its runtime.
         median, p90, p99, shortest: seconds of a call; p90: nine of ten calls take at most so long.
         spread: the largest difference between two rounds' medians, as a share of the median; NaN for one round.
         calls: how many were timed.
         fps: images a second at the median.
-        memory: bytes of the weights, and what a call takes beside them at its peak; None where that cannot be measured.
-        parameters, gflops: of the network; the latter of one image, a multiplication with its addition counted as two; None
-            where the network does not run on shapes alone.
+        memory: bytes of the weights, or of an exported file, and what a call takes beside them at its peak; None where that
+            cannot be measured.
+        parameters: of the network; None for an exported file.
+        gflops: of one image, a multiplication with its addition counted as two; None where the network does not run on shapes
+            alone, and for an exported file.
         score: the main measure with its interval over images, 0..1; None where nothing was scored.
         published: whether the score was given by the user, and not measured here.
         front: whether no other row with a score is as fast and scores as high.
@@ -42,7 +44,7 @@ class Speed(NamedTuple):
     calls: int
     fps: float
     memory: int | None
-    parameters: int
+    parameters: int | None
     gflops: float | None
     score: Interval | None = None
     published: bool = False
