@@ -8,9 +8,9 @@ from intarsia.blocks.anchors import anchors_at, sides_of
 from intarsia.blocks.boxes import decode_boxes, suppress
 from intarsia.blocks.dense_head import pick
 from intarsia.blocks.matching import NOTHING, match
-from intarsia.blocks.retina import RetinaMatches
 from intarsia.errors import ModelError
 from intarsia.losses import Detection, RetinaMask
+from intarsia.matched import RetinaMatches
 from intarsia.models import build
 from intarsia.structures import Batch, Detections
 

@@ -93,6 +93,6 @@ def sides_of(stride: int, sizes: Sequence[float], ratios: Sequence[float]) -> li
 
 def _around(down: Tensor, across: Tensor, sides: Sequence[tuple[float, float]]) -> Tensor:
     y, x = torch.meshgrid(down, across, indexing="ij")
-    center = torch.stack([x, y], dim=2)[:, :, None]  # [h, w, 1, 2]
+    center = torch.stack([x, y], dim=2)[:, :, None]  # of each cell: x, y
     half = torch.tensor(list(sides), device=center.device, dtype=torch.float32) / 2
     return torch.cat([center - half, center + half], dim=3).flatten(0, 2)

@@ -44,7 +44,7 @@ def fast_nms(boxes: Tensor, scores: Tensor, overlap: float, *, top: int, limit: 
 
 def _kept(boxes: Tensor, scores: Tensor, overlap: float, top: int, limit: int) -> Kept:
     k = scores.shape[1]
-    scores, rows = F.pad(scores, (0, top)).topk(top, dim=2)  # [B, K, top]; there may be fewer boxes
+    scores, rows = F.pad(scores, (0, top)).topk(top, dim=2)  # the best of each class; there may be fewer boxes
     places = rows.flatten(1)[..., None].expand(-1, -1, 4)
     best = F.pad(boxes, (0, 0, 0, top)).gather(1, places).unflatten(1, (k, top))
     worse = (box_iou(best, best) > overlap).triu(1).any(2)  # row i, column j: the better i is in the way of the worse j

@@ -83,7 +83,7 @@ def natural_at(
             known = is_row[:, :, None] & is_column[:, None]
             index.append(torch.where(known, image + ((i * v * h + y) * w)[:, :, None] + (j * h * w + z)[:, None], -1))
             weight.append((down[:, :, None] * across[:, None]).to(x))
-    at = torch.stack(index)  # [16, N, *shape]
+    at = torch.stack(index)  # of 16 corners each
     value = x.flatten().index_select(0, at.clamp(min=0).flatten()).view(at.shape)  # once, for the sake of its gradient
     return (torch.stack(weight) * torch.where(at >= 0, value, PAD)).sum(0)
 

@@ -14,12 +14,12 @@ from .boxes import in_full
 class Prototyped(NamedTuple):
     """What YOLACT says of every anchor and of the picture in training; only its loss reads it."""
 
-    logits: Tensor  # [B, A, K + 1] the last class is "no object"
-    codes: Tensor  # [B, A, 4] how to move each anchor, weighted by 10, 10, 5, 5
-    anchors: Tensor  # [A, 4] pixels
-    coefficients: Tensor  # [B, A, P] -1..1
-    prototypes: Tensor  # [B, P, h, w] 0 and above
-    semantic: Tensor  # [B, K, h', w'] logits, each class by itself
+    logits: Tensor  # B x A x (K + 1); the last class is "no object"
+    codes: Tensor  # B x A x 4: how to move each anchor, weighted by 10, 10, 5, 5
+    anchors: Tensor  # A x 4 pixels
+    coefficients: Tensor  # B x A x P, -1..1
+    prototypes: Tensor  # B x P x h x w, 0 and above
+    semantic: Tensor  # B x K x h' x w' logits, each class by itself
 
 
 def assembled(prototypes: Tensor, coefficients: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def dropouts(predictor: Predictor) -> list[nn.Module]:
 
     Raises: ModelError where there are none, or the predictor runs no single network in PyTorch.
     """
-    found = [m for m in predictor.model.modules() if isinstance(m, DROPOUTS) and m.p > 0]
+    found: list[nn.Module] = [m for m in predictor.model.modules() if isinstance(m, DROPOUTS) and m.p > 0]
     if not found:
         raise ModelError(
             f"{type(predictor.model).__name__} has no dropout, so its passes would all be one; use tta, entropy or margin"

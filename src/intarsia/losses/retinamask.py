@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..blocks.retina import RetinaMatches
 from ..errors import ModelError
+from ..matched import RetinaMatches
 from ..structures import Batch, Detections
 from .dense_focal import focal_sum, one_hot
 

@@ -33,10 +33,10 @@ from ...blocks.feature_pyramid import DeepPyramid
 from ...blocks.mask_head import MaskHead
 from ...blocks.matching import NOTHING, excused, match
 from ...blocks.pyramid_regions import PyramidRegions, cut_masks
-from ...blocks.retina import RetinaMatches
 from ...blocks.true_objects import TrueObjects, true_objects
 from ...encoders import Encoder
 from ...errors import ModelError
+from ...matched import RetinaMatches
 from ...structures import Batch, Detections
 
 STRIDES, WEIGHTS = (8, 16, 32, 64, 128), (10, 10, 5, 5)

@@ -62,13 +62,10 @@ class ShapeMask(nn.Module):
         size: side of the smallest square anchor of a level, in strides.
         masks: draw masks; without them the network is RetinaNet.
         samples: objects of an image whose masks training looks at.
-        start: how probable each pixel of a mask is before training, 0..1; 0.01 as in the released code, and 0.5 where training
-            is short.
+        start: how probable a mask's pixels are before training, 0..1; 0.01 as released, 0.5 where training is short.
         score: classes that are less probable are left out, 0..1.
         overlap: IoU above which the worse of two objects of a class goes.
         limit: objects of an image at most.
-
-    Raises: ModelError for no clusters, samples or cells, and for a start that is no probability.
     """
 
     def __init__(
@@ -95,8 +92,8 @@ class ShapeMask(nn.Module):
         super().__init__()
         if min(clusters, enlarge, samples) < 1 or not 0 < start < 1:
             raise ModelError(
-                f"clusters is {clusters}, enlarge is {enlarge}, samples is {samples} and start is {start}; give whole numbers "
-                "from 1 on, such as 20, 4 and 8, and a probability between 0 and 1, such as 0.01"
+                f"clusters {clusters}, enlarge {enlarge}, samples {samples} and start is {start}; give whole numbers from 1 on, "
+                "such as 20, 4 and 8, and a probability, such as 0.01"
             )
         self.num_classes, self.samples, self.by_class = num_classes, samples, by_class
         self.score, self.overlap, self.limit, self.side = score, overlap, limit, SIDE * enlarge
@@ -109,11 +106,10 @@ class ShapeMask(nn.Module):
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/8, W/8], ...
-        size = (image.shape[2], image.shape[3])
-        anchored = self.find(pyramid)
-        if truth is not None and self.training:
-            return self.matched(truth, pyramid, anchored, size)
-        return self.detected(pyramid, anchored, size)
+        size, anchored = (image.shape[2], image.shape[3]), self.find(pyramid)
+        if truth is None or not self.training:
+            return self.detected(pyramid, anchored, size)
+        return self.matched(truth, pyramid, anchored, size)
 
     def detected(self, pyramid: list[Tensor], anchored: list[Anchored], size: tuple[int, int]) -> Detections:
         """Keep the best boxes, and draw what is in them; in a graph, also in those that only fill up."""
@@ -149,7 +145,7 @@ class ShapeMask(nn.Module):
         self, found_by: AnchorMatches, pyramid: list[Tensor], objects: list[TrueObjects], size: tuple[int, int]
     ) -> AnchorMatches:
         """Draw the masks of some true objects, in boxes that are a little off, as detected ones are."""
-        assert self.draw is not None
+        assert self.draw
         chosen = [torch.randperm(len(t.boxes), device=t.boxes.device)[: self.samples] for t in objects]
         exact, images = joined([t.boxes[rows] for t, rows in zip(objects, chosen, strict=True)])
         kinds = torch.cat([t.classes[rows] for t, rows in zip(objects, chosen, strict=True)]) * int(self.by_class)

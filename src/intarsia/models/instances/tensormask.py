@@ -143,7 +143,7 @@ class TensorMask(nn.Module):
         Of a bipyramid a mask has as many cells as the picture; of a larger window those are read that the picture shows.
         """
         b, n = found.scores.shape
-        window = torch.cat(list(anchors))[found.rows.flatten()]  # [N, 4]
+        window = torch.cat(list(anchors))[found.rows.flatten()]  # one an object
         rows, there = found.rows.flatten(), found.scores.flatten() > 0
         images = torch.arange(b, device=rows.device)[:, None].expand(b, n).flatten()
         most = max(self.sizes) // 4
