@@ -17,7 +17,8 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def peak_memory(call: Callable[[], Any], device: str | torch.device = "cpu") -> int | None:
     """The most bytes that a call has allocated at once, beside what was there before; None where that cannot be measured.
 
-    On a GPU as PyTorch counts them; on a CPU as Linux counts the memory of the process.
+    On a GPU as PyTorch counts them; on a CPU as Linux counts the memory of the process. Where the process has trained before,
+    its heap keeps what is freed, and blocks that follow each other may count twice.
     """
     place = torch.device(device)
     if place.type == "cuda":
