@@ -56,16 +56,13 @@ class ShapeMask(nn.Module):
         channels: width of the pyramid and of the box heads.
         width: of the mask heads.
         depth: 3x3 convolutions of each head.
-        clusters: shapes of each class.
-        enlarge: how many times as fine the fine mask is as the coarse one.
+        clusters, enlarge: shapes of each class; how many times as fine the fine mask is as the coarse one.
         by_class: shapes and masks of each class; without it there is one kind of object, which suits classes never seen.
         size: side of the smallest square anchor of a level, in strides.
         masks: draw masks; without them the network is RetinaNet.
         samples: objects of an image whose masks training looks at.
         start: how probable a mask's pixels are before training, 0..1; 0.01 as released, 0.5 where training is short.
-        score: classes that are less probable are left out, 0..1.
-        overlap: IoU above which the worse of two objects of a class goes.
-        limit: objects of an image at most.
+        score, overlap, limit: least probability, IoU above which the worse of two of a class goes, objects of an image.
     """
 
     def __init__(
