@@ -11,7 +11,9 @@ from intarsia import models
 from intarsia.checkpoint import Checkpoint, save
 from intarsia.errors import ModelError, RecipeError
 from intarsia.inference import Averaged, Ensemble, Predictor, Windowed
-from intarsia.inference.gather import GATHERED, View, kept_of, upright
+from intarsia.inference.gather import GATHERED
+from intarsia.inference.gather_objects import kept_of
+from intarsia.inference.poses import View, upright
 from intarsia.inference.uncertainty import tta
 from intarsia.inference.views import ROTATIONS, scaled, views
 from intarsia.labels import LabelSpace

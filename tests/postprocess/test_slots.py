@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from intarsia.errors import ModelError
-from intarsia.inference.gather import View, gathered
+from intarsia.inference.gather import gathered
+from intarsia.inference.poses import View
 from intarsia.labels import LabelSpace
 from intarsia.postprocess import decide, usual_task
 from intarsia.structures import CompetingMasks, Labels, Objects, Segments

@@ -17,7 +17,8 @@ from ..errors import ModelError
 from ..labels import LabelSpace
 from ..structures import Output
 from .engine import Engine
-from .gather import View, gathered
+from .gather import gathered
+from .poses import View
 
 
 class Ensemble:

@@ -17,9 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 
 from ..errors import DataError, IntarsiaError
 from ..labels import LabelSpace
@@ -30,7 +28,7 @@ from ..structures import Labels
 from .choose import by_name, choose
 from .films import Films, film_files, step_file
 from .frames import Frame, Labeled, frames_of, volume_files
-from .inputs import fit_channels, given_pictures, left_out, result_names, to_tensor, whole_pictures
+from .inputs import given_pictures, left_out, result_names, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible
 from .large.source import spacing_of
 from .prediction import Prediction
@@ -39,13 +37,12 @@ from .results import KINDS as RESULTS
 from .results import Gathered, expected, told_together
 from .servers import SERVERS, check_server
 from .tracked import follows, shots_of_files, stream
-from .uncertainty import uncertainty as uncertainty_of
+from .uncertainty import UNSURE, write_uncertainty
 from .vectors import Vectors, place_of, write_vectors
 from .wanted import NO_VECTORS, Wanted, check_wanted
 from .writing import Made, image_ids, write_probabilities
 
-LINES, UNSURE, PROBABLE = "predictions.jsonl", "uncertainty", "probabilities"
-VARIANCES = ("mc-dropout", "tta")  # kinds of uncertainty whose pictures show the root
+LINES, PROBABLE = "predictions.jsonl", "probabilities"
 
 
 @dataclass(frozen=True)
@@ -298,7 +295,9 @@ def _write_all(
                 if prediction.note:
                     line["note"] = prediction.note
                 if wanted.uncertainty is not None:
-                    line["uncertainty"] = str(_write_unsure(predictor, prediction, wanted.uncertainty, name, results))
+                    line["uncertainty"] = str(
+                        write_uncertainty(predictor, prediction.image, wanted.uncertainty, name, results)
+                    )
                 note(line)
     return lines
 
@@ -348,16 +347,3 @@ def _write(
         line[PROBABLE] = str(results.folder / sure)
     height, width = prediction.size
     return {**line, "overlay": str(results.folder / overlay), "height": height, "width": width}
-
-
-def _write_unsure(predictor: Predictor, prediction: Prediction, kind: str, name: str, results: Output) -> Path:
-    """Write one picture's map as numbers and as a gray picture; returns the path of the numbers."""
-    image = to_tensor(fit_channels(prediction.image, predictor.in_channels)[0])
-    found = uncertainty_of(predictor, image, kind)[0].numpy()
-    numbers, gray = f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"
-    with results.file(numbers) as file:
-        np.save(file, found)
-    seen = np.sqrt(found) if kind in VARIANCES else found
-    with results.file(gray) as file:
-        Image.fromarray((255 * seen.clip(0, 1)).round().astype(np.uint8)).save(file)
-    return results.folder / numbers

@@ -16,12 +16,17 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..errors import ModelError, nearest
+from ..output import Output
 from .folded import DROPOUTS
+from .inputs import fit_channels, to_tensor
 from .predictor import Predictor
 from .resized import Resized
 from .sets import LabelSets
@@ -30,6 +35,8 @@ from .windows import Windowed
 
 KINDS = ("entropy", "margin", "mc-dropout", "tta", "sets")
 SCALES = (0.75, 1.0, 1.25)
+UNSURE = "uncertainty"  # the folder of the maps
+VARIANCES = ("mc-dropout", "tta")  # kinds whose pictures show the root
 
 
 def entropy(probabilities: Tensor) -> Tensor:
@@ -150,3 +157,16 @@ def _dropping(predictor: Predictor) -> Iterator[None]:
         yield
     finally:
         predictor.model.eval()
+
+
+def write_uncertainty(predictor: Predictor, picture: np.ndarray, kind: str, name: str, results: Output) -> Path:
+    """Write one picture's map as numbers and as a gray picture; returns the path of the numbers."""
+    image = to_tensor(fit_channels(picture, predictor.in_channels)[0])
+    found = uncertainty(predictor, image, kind)[0].numpy()
+    numbers, gray = f"{UNSURE}/{name}.npy", f"{UNSURE}/{name}.png"
+    with results.file(numbers) as file:
+        np.save(file, found)
+    seen = np.sqrt(found) if kind in VARIANCES else found
+    with results.file(gray) as file:
+        Image.fromarray((255 * seen.clip(0, 1)).round().astype(np.uint8)).save(file)
+    return results.folder / numbers

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from ..errors import ModelError, nearest
 from ..structures import Output
 from .engine import Engine
-from .gather import HOWS, View, gathered, upright
+from .gather import HOWS, gathered
+from .poses import View, upright
 
 ROTATIONS = (90, 180, 270)  # degrees, against the clock
 
