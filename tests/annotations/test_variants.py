@@ -100,6 +100,9 @@ CASES: dict[str, Case] = {
     "coco, boxes alone": (
         {**A, "x.json": {**coco(), "annotations": [*coco({})["annotations"], {"id": 1, "image_id": 7, "category_id": 3, "bbox": [2, 2, 10, 10]}]}},
         {"a": {"cat": 100}}, ("1 annotation without a segmentation, boxes alone, left out",)),
+    "coco, a file of boxes alone": (
+        {**A, "x.json": {**coco(), "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [2, 2, 10, 10], "segmentation": []}]}},
+        {"a": {"cat": 100}}, ("1 annotation without a segmentation, in a file of boxes alone, drawn as rectangles",)),
     "coco of VIA, ids as text": ({**A, "x.json": coco({"image_id": "7"})}, {"a": {"cat": 100}}, ()),
     "coco of Roboflow, a name twice": (
         {**A, "x.json": coco({}, categories=[{"id": 0, "name": "cat"}, {"id": 3, "name": "cat"}])},

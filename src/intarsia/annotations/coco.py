@@ -19,11 +19,12 @@ from ..labels import Color
 from .beside import Beside, name_of, passes, read_json, reading, size_of, unique
 from .faults import Fault, recording
 from .project import Note, Picture, Project, Region, Runs
-from .regions import area, checked, packed, ring, runs_of, unpacked
+from .regions import area, checked, packed, rectangle, ring, runs_of, unpacked
 from .remarks import joined
 from .splits import declared
 
 _BOX = Note("annotation", "without a segmentation, boxes alone, left out")
+_BOXES = Note("annotation", "without a segmentation, in a file of boxes alone, drawn as rectangles")
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -52,13 +53,14 @@ def read(root: Path) -> Project:
         raise DataError(f"{path}: is a panoptic file of COCO; train on it as the data set coco, with masks: panoptic")
     loose: list[Fault] = []
     held, again = _owned(tree, path, loose)
+    boxed = not any(isinstance(entry, dict) and entry.get("segmentation") for entry in tree["annotations"])
     pictures, taken = [], dict[str, int]()
     for image in tree["images"]:
         called = str(image.get("file_name", f"image {image['id']}"))
         with recording(loose, path, called, "", "COCO"):
             name, found, height, width = _image(image, beside)
             picture = Picture(unique(name, taken), found, height, width, ())
-            pictures.append(_drawn(picture, held[image["id"]], names, path, called))
+            pictures.append(_drawn(picture, held[image["id"]], names, path, called, boxed))
     remarks = [f"{counted(twins, 'category')} of a name that another has; one name is one class"] if twins else []
     if again:
         remarks.append(f"{counted(again, 'annotation')} of an id that another has; each is an object of its own")
@@ -114,19 +116,25 @@ def _image(image: dict[str, Any], beside: Beside) -> tuple[str, Path | None, int
     return name_of(image["file_name"]), found, int(height), int(width)
 
 
-def _drawn(picture: Picture, held: list[dict[str, Any]], names: dict[Any, str], path: Path, called: str) -> Picture:
-    """The picture with its annotations."""
+def _drawn(
+    picture: Picture, held: list[dict[str, Any]], names: dict[Any, str], path: Path, called: str, boxed: bool
+) -> Picture:
+    """The picture with its annotations; `boxed`: no annotation of the file has more than a box."""
     regions, words, faults, boxes = list[Region](), dict[str, int](), list[Fault](), 0
     for annotation in held:
         with recording(faults, path, called, f"annotation {annotation.get('id')}", "COCO") as where:
             number = annotation.get("category_id")
             if number not in names:
                 raise DataError(f"has category {number!r}, which is not listed")
+            if boxed and annotation.get("bbox"):
+                regions.append(_box(annotation, names[number], where, words))
+                boxes += 1
+                continue
             if "segmentation" not in annotation:
                 boxes += 1
                 continue
             regions.append(_region(annotation, names[number], picture.height, picture.width, where, words))
-    notes = {_BOX: boxes} if boxes else {}
+    notes = {_BOXES if boxed and regions else _BOX: boxes} if boxes else {}
     return picture._replace(regions=tuple(regions), faults=tuple(faults), notes=notes)
 
 
@@ -219,14 +227,30 @@ def _is_coco(tree: Any) -> bool:
     return isinstance(tree, dict) and all(isinstance(tree.get(k), list) for k in _LISTS)
 
 
+def _number(annotation: dict[str, Any], words: dict[str, int]) -> str:
+    """What tells the object of an annotation from all others of its picture."""
+    if isinstance(shared := annotation.get("attributes"), dict) and shared.get("object"):
+        return f"object {str(shared['object']).removeprefix('object ')}"
+    return unique(str(annotation.get("id", "")), words)
+
+
+def _box(annotation: dict[str, Any], label: str, where: str, words: dict[str, int]) -> Region:
+    """The rectangle of a box of x, y, width and height."""
+    sides = annotation["bbox"]
+    if not isinstance(sides, list) or len(sides) != 4 or not all(isinstance(side, int | float) for side in sides):
+        raise DataError(f"has the box {sides!r}; it needs x, y, width and height in pixels")
+    x, y, width, height = sides
+    if width <= 0 or height <= 0:
+        raise DataError(f"has a box of {width} by {height} px; it needs an area")
+    outline = ring(rectangle(x, y, x + width, y + height), where)
+    return Region(label, ((outline,),), crowd=bool(annotation.get("iscrowd")), object=_number(annotation, words))
+
+
 def _region(
     annotation: dict[str, Any], label: str, height: int, width: int, where: str, words: dict[str, int]
 ) -> Region:
     segmentation, crowd = annotation.get("segmentation"), bool(annotation.get("iscrowd"))
-    if isinstance(shared := annotation.get("attributes"), dict) and shared.get("object"):
-        number = f"object {str(shared['object']).removeprefix('object ')}"
-    else:
-        number = unique(str(annotation.get("id", "")), words)
+    number = _number(annotation, words)
     if isinstance(segmentation, list):
         segmentation = [segmentation] if segmentation and not isinstance(segmentation[0], list) else segmentation
         segmentation = [ring for ring in segmentation if ring != []]

@@ -12,12 +12,14 @@ import typer
 
 from ..characters import one_line
 from .audit import audit
+from .boxes import boxes
 from .convert import convert
 from .terminal import AsJson, Overwrite, Root, answer, console, table
 
 app = typer.Typer(help="Data sets: list them, and check one before anything trains.", no_args_is_help=True)
 app.command("audit")(audit)
 app.command("convert")(convert)
+app.command("boxes")(boxes)
 
 
 @app.command("list")
