@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from intarsia.labels import LabelSpace
+from intarsia.labels.colors import pack_numbers
 from intarsia.metrics.panoptic import PanopticQuality
 from intarsia.postprocess import decide
 from intarsia.report.machine import machine, now, versions
@@ -88,7 +89,7 @@ def quality(path: Path, rounds: int) -> dict[str, Any]:
 
     def own() -> None:
         tally = PanopticQuality(STUFF + THINGS, range(STUFF, STUFF + THINGS))
-        parts = {name: Segments(utils.rgb2id(picture), listed[name]) for name, picture in pictures.items()}
+        parts = {name: Segments(pack_numbers(picture), listed[name]) for name, picture in pictures.items()}
         tally.update(parts["found"], parts["truth"])
         kept["ours"] = tally.compute()
 

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.files.id_maps import read_rgb
+from ..data.files.id_maps import read_colors
 from ..data.pairs import Pair, Raw
 from ..errors import DataError
 from ..labels import Color, LabelSpace
+from ..labels.colors import pack_numbers
 from ..naming import climbs
 from .beside import read_json, reading
-
-_BYTES = np.array([1, 1 << 8, 1 << 16], np.int32)
 
 
 class Category(NamedTuple):
@@ -95,8 +94,7 @@ def segments(path: Path, annotation: Mapping[str, Any]) -> dict[int, Listed]:
 
 def numbers(mask: Path) -> np.ndarray:
     """The number of each pixel's segment, [H, W] int32; 0 where there is none."""
-    found: np.ndarray = read_rgb(mask) @ _BYTES
-    return found
+    return pack_numbers(read_colors(mask))
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def boxes(
 
 def _predictor(model: str, labels: Any) -> Any:
     """The model, whose classes must be those of the boxes."""
-    from .. import Predictor
+    from ..inference import Predictor
     from ..errors import LabelError
 
     predictor = Predictor.load(model)

@@ -18,9 +18,9 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..labels.meetings import occurring
 from .confusion import ConfusionMatrix
 from .ids import maps, mean
-from .panoptic import occurring
 from .protocols import quotient
 from .scores import Scores
 

@@ -20,10 +20,10 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import DataError, LabelError
+from ..labels.meetings import occurring
 from ..structures import Objects, Segments
 from .boundary import around
 from .ids import mean, per_class
-from .panoptic import occurring
 
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)
 MIN_REGION = 100  # pixels

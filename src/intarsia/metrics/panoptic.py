@@ -21,6 +21,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..labels.meetings import occurring, runs, weighed
 from ..structures import Segments
 from .ids import mean, per_class
 from .protocols import quotient
@@ -101,12 +102,12 @@ class PanopticQuality:
             raise LabelError(
                 f"predicted segments {list(ours.shape)} and true ones {list(theirs.shape)}; give both as [H, W]"
             )
-        ids_p, place_p, area_p = self._listed(ours, predicted, "the prediction")
-        ids_t, place_t, area_t = self._listed(theirs, labels, "the truth")
+        starts, pixels = runs(ours, theirs)
+        ids_p, place_p, area_p = self._listed(ours.reshape(-1)[starts], pixels, predicted, "the prediction")
+        ids_t, place_t, area_t = self._listed(theirs.reshape(-1)[starts], pixels, labels, "the truth")
         if crowded := [s for s in labels.crowd if s not in labels.classes]:
             raise LabelError(f"crowd names segment {crowded[0]}, which the truth does not list")
-        both = np.bincount(place_t * len(ids_p) + place_p, minlength=len(ids_t) * len(ids_p))
-        both = both.reshape(len(ids_t), len(ids_p))
+        both = weighed(place_t * len(ids_p) + place_p, pixels, len(ids_t) * len(ids_p)).reshape(len(ids_t), len(ids_p))
         class_p = np.array([predicted.classes.get(int(s), -1) if s != VOID else -1 for s in ids_p])
         class_t = np.array([labels.classes.get(int(s), -1) if s != VOID else -1 for s in ids_t])
         crowd = np.isin(ids_t, list(labels.crowd))
@@ -157,9 +158,12 @@ class PanopticQuality:
             missed,
         )
 
-    def _listed(self, ids: np.ndarray, given: Segments, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(the segments that occur, each pixel's place among them, their pixels)."""
-        present, place, area = occurring(ids)
+    def _listed(
+        self, ids: np.ndarray, pixels: np.ndarray, given: Segments, what: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(the segments that occur, the place of each run's among them, their pixels), of the runs' segments and pixels."""
+        present, place = np.unique(ids, return_inverse=True)
+        area = weighed(place, pixels, len(present))
         stray = {
             int(s): int(n) for s, n in zip(present, area, strict=True) if s != VOID and int(s) not in given.classes
         }
@@ -190,7 +194,7 @@ def segments(
         classes: [H, W] class numbers; ignored pixels become void.
         instances: [H, W] numbers that tell objects of one class apart; unused on stuff.
     """
-    kinds, numbers = _array(classes), _array(instances)
+    kinds, numbers = (_array(values).astype(np.int64) for values in (classes, instances))
     if (below := kinds[(kinds < 0) & (kinds != ignore_index)]).size:
         raise LabelError(f"classes hold {below[0]} ({below.size} px below 0), which is neither a class nor ignored")
     thing = np.isin(kinds, list(things))
@@ -205,20 +209,8 @@ def segments(
     return Segments(ids, {n: old >> 32 for old, n in new.items()})
 
 
-def occurring(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(the numbers that occur, ascending; the place of each pixel's among them, flat; how often each occurs)."""
-    flat = values.reshape(-1)
-    if flat.size and flat.min() >= 0 and flat.max() < 1 << 22:  # a table is faster than sorting
-        counts = np.bincount(flat)
-        present = np.flatnonzero(counts)
-        table = np.zeros(len(counts), np.int64)
-        table[present] = np.arange(len(present))
-        return present, table[flat], counts[present]
-    return np.unique(flat, return_inverse=True, return_counts=True)
-
-
 def _array(values: np.ndarray | Tensor) -> np.ndarray:
     found = np.asarray(values.detach().cpu().numpy() if isinstance(values, Tensor) else values)
     if not np.issubdtype(found.dtype, np.integer):
         raise LabelError(f"numbers of segments are whole, not {found.dtype}")
-    return found.astype(np.int64)
+    return found if found.dtype in (np.int32, np.int64) else found.astype(np.int64)

@@ -23,10 +23,10 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import LabelError
+from ..labels.meetings import occurring
 from ..structures import Frame
 from .confusion import ConfusionMatrix
 from .ids import mean, per_class
-from .panoptic import occurring
 from .protocols import quotient
 
 Weights = dict[Any, float]  # of a track, or of a pair of tracks

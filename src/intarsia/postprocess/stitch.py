@@ -11,6 +11,7 @@ and most of it inside of the other.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..labels.meetings import meetings, occurring
 from ..structures import Answer, CroppedMask, Depth, Labels, Objects, Planes, Segments
 
 SAME = 0.5  # the least IoU of one thing in two windows, and the least share of a piece inside of the whole
@@ -76,7 +78,7 @@ def segments(size: tuple[int, int], parts: Iterable[Placed], things: Collection[
     recent: list[tuple[Box, np.ndarray]] = []
     for part in parts:
         answer: Segments = part.answer
-        local, back = np.unique(np.asarray(answer.ids), return_inverse=True)
+        local, back, _ = occurring(np.asarray(answer.ids))
         table = np.zeros(len(local), np.int32)
         for n, number in enumerate(local.tolist()):
             if number:
@@ -99,7 +101,7 @@ def segments(size: tuple[int, int], parts: Iterable[Placed], things: Collection[
             depth = np.full(size, np.nan, np.float32) if depth is None else depth
             depth[_slices(part.own)] = np.asarray(answer.depth)[_slices(part.own, part.box)]
     table = np.array([one.first(n) for n in range(len(classes))], np.int32)
-    found, back = np.unique(table[ids], return_inverse=True)
+    found, back, _ = occurring(table[ids])
     kept = [n for n in found.tolist() if n]
     numbers = np.array([0] * (len(found) - len(kept)) + list(range(1, len(kept) + 1)), np.int32)
     groups = one.groups(range(1, len(classes)))
@@ -181,10 +183,13 @@ class _Joined:
 
 def _join(mine: np.ndarray, theirs: np.ndarray, classes: list[int], one: _Joined) -> None:
     """Join the segments of two windows that agree in what both see."""
-    joint, counts = np.unique(np.stack([mine.ravel(), theirs.ravel()]), axis=1, return_counts=True)
-    areas = [dict(zip(*np.unique(side, return_counts=True), strict=True)) for side in (mine, theirs)]
-    for (a, b), both in zip(joint.T.tolist(), counts.tolist(), strict=True):
-        if a and b and classes[a] == classes[b] and both >= SAME * (areas[0][a] + areas[1][b] - both):
+    pairs, counts = meetings(mine, theirs)
+    own, other = Counter[int](), Counter[int]()
+    for (a, b), both in zip(pairs.tolist(), counts.tolist(), strict=True):
+        own[a] += both
+        other[b] += both
+    for (a, b), both in zip(pairs.tolist(), counts.tolist(), strict=True):
+        if a and b and classes[a] == classes[b] and both >= SAME * (own[a] + other[b] - both):
             one.join(a, b)
 
 

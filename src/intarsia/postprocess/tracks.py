@@ -11,6 +11,7 @@ above is a track. A track never changes its class.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from torch import Tensor
 from ..blocks.heatmap import centers_of, draw_centers, sigma_of
 from ..errors import ModelError
 from ..labels import LabelSpace
+from ..labels.meetings import meetings
 from ..structures import PanopticLogits, Segments
 from .centers import grouped, segments_of_centers, things_of
 
@@ -209,12 +211,13 @@ def most_alike(
 
     Returns: {number in `others`: number in `ids`}.
     """
-    areas, other_areas = (
-        dict(zip(*map(np.ndarray.tolist, np.unique(a, return_counts=True)), strict=True)) for a in (ids, others)
-    )
-    pairs, counts = np.unique(np.stack([ids.ravel(), others.ravel()]), axis=1, return_counts=True)
+    pairs, counts = meetings(ids, others)
+    areas, other_areas = Counter[int](), Counter[int]()
+    for (a, b), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        areas[a] += count
+        other_areas[b] += count
     found = []
-    for (a, b), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
+    for (a, b), count in zip(pairs.tolist(), counts.tolist(), strict=True):
         if a in kinds and b in other_kinds and kinds[a] == other_kinds[b]:
             iou = count / (areas[a] + other_areas[b] - count)
             if iou > least:

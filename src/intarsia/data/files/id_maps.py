@@ -25,15 +25,25 @@ def read_ids(path: Path) -> np.ndarray:
     return array
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """A file of ids that are spread over red, green and blue: [H, W, 3] int32.
+def read_colors(path: Path) -> np.ndarray:
+    """A file of ids that are spread over red, green and blue: [H, W, 3] uint8.
 
-    Raises: DataError when it holds no colors.
+    Raises: DataError when it holds no colors of 8 bits.
     """
     array, _ = decode_mask(path)
     if array.ndim != 3 or array.shape[2] < 3:
         raise DataError(f"{path}: one channel, but ids spread over RGB are expected; take the original file")
-    return array[..., :3].astype(np.int32)
+    if array.dtype != np.uint8:
+        raise DataError(f"{path}: colors of {array.dtype}, but ids are spread over bytes; take the original file")
+    return array[..., :3]
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """The same as [H, W, 3] int32, to reckon with.
+
+    Raises: as `read_colors`.
+    """
+    return read_colors(path).astype(np.int32)
 
 
 def read_mat(path: Path, key: str) -> Any:

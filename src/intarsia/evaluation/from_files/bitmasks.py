@@ -18,8 +18,8 @@ import numpy as np
 
 from ...data.files.codecs import decode_mask
 from ...errors import DataError
+from ...labels.meetings import occurring
 from ...metrics import PanopticQuality
-from ...metrics.panoptic import occurring
 from .depth import both
 from .masks import files
 from .panoptic import Panoptic

@@ -13,6 +13,7 @@ from ...data.clips import form_of
 from ...data.dataset import Shot
 from ...errors import LabelError
 from ...labels import LabelSpace
+from ...labels.meetings import meetings
 from ...metrics import TrackingQuality
 from ...metrics.significance import Bootstrap
 from ...metrics.video import TrackingScores
@@ -252,8 +253,8 @@ class TrackTally:
         assert sample.objects is not None
         numbers, labels = sample.objects.cpu().numpy(), sample.labels.cpu().numpy()
         held = (numbers > 0) & np.isin(labels, self.things)
-        pairs = np.unique(np.stack([numbers[held], labels[held].astype(np.int64)]), axis=1)
-        for number, kind in pairs.T.tolist():
+        pairs, _ = meetings(numbers[held], labels[held])
+        for number, kind in pairs.tolist():
             was, where = self.kinds.setdefault((video, number), (kind, sample.name))
             if was != kind:
                 raise LabelError(
