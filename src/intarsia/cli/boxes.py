@@ -74,8 +74,8 @@ def boxes(
 
 def _predictor(model: str, labels: Any) -> Any:
     """The model, whose classes must be those of the boxes."""
-    from ..inference import Predictor
     from ..errors import LabelError
+    from ..inference import Predictor
 
     predictor = Predictor.load(model)
     if predictor.labels.names != labels.names:
