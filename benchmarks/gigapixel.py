@@ -58,9 +58,9 @@ def one(path: Path, out: Path, window: str, threads: int) -> None:
     """Predict the TIFF and print what it took."""
     import torch
 
+    from intarsia.data.regions.source import open_source
     from intarsia.inference import Predictor, Torch, Windowed, predict
     from intarsia.inference.large.answer import Large
-    from intarsia.inference.large.source import open_source
     from intarsia.labels import LabelSpace
     from intarsia.models import build
 

@@ -9,6 +9,7 @@ from .errors import DataError
 PIXELS = (
     178_956_970  # of one picture that is decoded as a whole: 13,377 pixels square; Pillow refuses beyond that as well
 )
+WINDOWED = 1 << 24  # of a training picture beyond which only the part that a crop needs is read, as of 4096 x 4096
 DECODED = 8 * PIXELS  # bytes of one picture or array: four channels of 16 bits at most pixels
 DOCUMENT = (
     4 << 30

@@ -38,7 +38,7 @@ def test_a_large_picture_is_taken_by_itself(
     options = ("--window", 128, "--json")
     code, _, _ = run_cli("predict", model, slide, "--out", tmp_path / "whole", *options)
     assert code == 0
-    monkeypatch.setattr("intarsia.inference.large.source.PIXELS", 100_000)  # as if memory were small
+    monkeypatch.setattr("intarsia.data.regions.source.PIXELS", 100_000)  # as if memory were small
     monkeypatch.setattr(limits, "PIXELS", 100_000)
     more = ("--skip-blank", "0..0=thing", "--polygons", "geojson,svg", "--measure", "--spacing", "0.5", "--min-size", 9)
     code, told, shown = run_cli("predict", model, slide, "--out", tmp_path / "rows", *more, *options)

@@ -32,8 +32,13 @@ class Joined:
         return self.ends[-1]
 
     def __getitem__(self, index: int) -> Any:
+        which, number = self.located(index)
+        return self.datasets[which][number]
+
+    def located(self, index: int) -> tuple[int, int]:
+        """Which data set a sample is of, and its number there."""
         which = bisect_right(self.ends, index)
-        return self.datasets[which][index - (self.ends[which] - len(self.datasets[which]))]
+        return which, index - (self.ends[which] - len(self.datasets[which]))
 
     @property
     def items(self) -> list[str]:

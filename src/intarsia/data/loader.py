@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,12 +21,14 @@ from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
 from ..structures import Batch, Sample
+from .augment.pipeline import Augmentation
 from .dataset import Dataset, labels_of, place_of
 from .order import Order
 from .samples import as_sample, check_alike, filled
+from .windows import Windows, windows_of
 from .workers import ended, quiet_worker, started
 
-Change = Callable[[Sample, np.random.Generator], Sample]
+Change = Callable[[Any, np.random.Generator], Sample]  # of a sample, or of the windows that it is read by
 Mix = Callable[[Sample, np.random.Generator, Callable[[], Sample]], Sample]
 
 ATTEMPTS = 10  # to find another sample in the place of one that cannot be read
@@ -50,7 +53,8 @@ class Loader:
             epoch's places are shared out by these weights. None: each sample once an epoch.
         in_order: read the samples in their own order, not shuffled.
         workers: processes that read ahead; 0 reads in this one.
-        cache: keep what was read in memory, once in each worker.
+        cache: keep what was read in memory, once in each worker. Where it is not kept, only the part of a large picture is
+            read that `change` needs.
         rank, world: this process's share of every batch, when several train together.
         processes: how many the batch size is meant for, which together have `processes * batch_size` samples at a time; None:
             `world`. In another number of processes these samples, and so all batches of a run, stay the same.
@@ -220,6 +224,7 @@ class _Reader:
         self.of_batch = of_batch
         self.cached: dict[int, Sample] | None = {} if cache else None
         self.skip, self.timed, self.reading = skip, timed, 0.0
+        self.small: set[int] = set()  # samples that are read as a whole
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -258,6 +263,10 @@ class _Reader:
             )
 
     def _changed(self, index: int, rng: np.random.Generator) -> Sample:
+        if (windows := self._windows(index)) is not None:
+            assert self.change is not None
+            with closing(windows):
+                return self.change(windows, rng)
         sample = self.cached.get(index) if self.cached is not None else None
         if sample is None:
             start = time.perf_counter()
@@ -266,6 +275,15 @@ class _Reader:
             if self.cached is not None:
                 self.cached[index] = sample
         return sample if self.change is None else self.change(sample, rng)
+
+    def _windows(self, index: int) -> Windows | None:
+        """The sample to be read window by window, where it is large, and its box is drawn before it is read."""
+        first = isinstance(self.change, Augmentation) and self.change.draws_first and self.cached is None
+        if not first or index in self.small:
+            return None
+        if (windows := windows_of(self.dataset, index)) is None:
+            self.small.add(index)
+        return windows
 
 
 def _gathered(samples: Sequence[Sample | _Failure | _Read], ignore_index: int | None) -> Batch | _Failure | _Noted:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from ..data.files.ahead import ahead
-from ..data.files.codecs import raw_of, stored_mask
+from ..data.files.codecs import stored_mask
 from ..data.files.formats import told_unread, unread
 from ..data.folders.beside import Beside, beside
 from ..data.folders.find import find
@@ -23,6 +23,7 @@ from ..data.folders.layout import Layout, ending, image_of, listed, nothing, pai
 from ..data.folders.nodata import settle
 from ..data.folders.planes import are_objects, files_of, home, known, numbers, read, read_stack, stacked
 from ..data.pairs import Pair, Pairs, Raw
+from ..data.regions.stored import raw_parts
 from ..data.roles import TEST, TRAIN, VAL, of
 from ..data.things import with_things
 from ..errors import DataError, LabelError, nearest, not_a_folder
@@ -301,8 +302,8 @@ def _inferred(root: Path, labels: LabelSpace, layout: Layout | None, list: str |
 
     def ids(path: Path) -> tuple[dict[int, int], int | None]:
         try:
-            raw, nodata = raw_of(path, False)
-            return dict.fromkeys(np.unique(raw).tolist(), 1), nodata
+            parts = [(np.unique(raw).tolist(), nodata) for raw, nodata in raw_parts(path)]
+            return dict.fromkeys(sorted({value for values, _ in parts for value in values}), 1), parts[0][1]
         except DataError:
             return {}, None  # reading it as a sample, or the audit, says what is wrong with it, and names it
 

@@ -12,7 +12,8 @@ from ..data.pairs import Pairs
 from ..errors import DataError
 from ..labels import LabelSpace
 from .diagnosis import Diagnosis
-from .exam.examine import Exam, examine, spooled
+from .exam.beyond import examine_any
+from .exam.examine import Exam, spooled
 from .exam.reading import Case, Split
 from .exam.views import Spool
 from .finding import Finding
@@ -64,7 +65,7 @@ def _examined(dataset: Dataset, name: str, labels: LabelSpace | None, spool: Spo
     """A data set as a split, with the exam of every sample."""
     space, notes = labels_of(dataset) or labels, notes_of(dataset)
     if isinstance(dataset, Pairs):
-        exams = ahead(lambda item: examine(dataset, item, quick), dataset.items)
+        exams = ahead(lambda item: examine_any(dataset, item, quick), dataset.items)
         rows = zip(dataset.items, exams, strict=True)
         cases = tuple(Case(item, spooled(exam, spool), dataset=dataset) for item, exam in rows)
         return Split(name, cases, labels=space, notes=notes)

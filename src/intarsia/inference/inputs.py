@@ -21,10 +21,10 @@ from torch import Tensor
 from ..data.clips import form_of
 from ..data.files.codecs import read_image
 from ..data.files.formats import SUFFIXES, told_unread, unread
+from ..data.regions.source import is_large
 from ..documents import read_lines
 from ..errors import DataError, nearest
 from ..naming import distinct, key
-from .large.source import is_large
 
 _CHANNEL = re.compile(r"(.+)_\d{4}")  # nnU-Net's names of files that hold one channel
 VOLUMES = (".nii", ".nii.gz")  # are read where they are named, or where a folder holds nothing else

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ..data.regions.source import spacing_of
 from ..errors import DataError, IntarsiaError
 from ..labels import LabelSpace
 from ..metrics.image_matches import SURE
@@ -30,7 +31,6 @@ from .films import Films, film_files, step_file
 from .frames import Frame, Labeled, frames_of, volume_files
 from .inputs import given_pictures, left_out, result_names, whole_pictures
 from .large.answer import USUAL, Large, answer_large, check_forms, check_needed, check_possible
-from .large.source import spacing_of
 from .prediction import Prediction
 from .predictor import Predictor
 from .results import KINDS as RESULTS

@@ -13,10 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.folders.layout import channels_of
+from ..data.regions.source import is_large
 from ..errors import DataError
 from .frames import Frame
 from .inputs import channel_files, fit_channels, read
-from .large.source import is_large
 
 Given = str | Path | Frame | Image.Image | np.ndarray | Tensor  # what a user calls a picture
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from ..data.faults import check_whole
 from ..data.joined import Joined
 from ..data.pairs import Pairs
 from ..data.stream import Streamed
+from ..data.windows import windows_of
 from ..datasets import open as open_dataset
 from ..doctor import Audit
 from ..doctor.remember import remembered
 from ..errors import TrainingError, counted
 from ..labels import LabelSpace
+from ..limits import PIXELS
 from ..output import cache_folder
 from ..structures import Sample
 
+CORNER = 2048  # pixels a side of what is looked at of a picture beyond memory
 AUDITED_FULLY = 10_000  # samples: of more, training starts after a quick audit unless the recipe asks for the full one
 
 
@@ -203,7 +207,10 @@ def _streamed(dataset: Any, recipe: Recipe, processes: int) -> Streamed:
 
 
 def first(dataset: Dataset) -> Sample:
-    """The first sample of a data set, checked."""
+    """The first sample of a data set, checked; of a picture that is not read as a whole, its upper left corner."""
+    if (windows := windows_of(dataset, 0, PIXELS)) is not None:
+        with closing(windows):
+            return windows.corner(CORNER)
     return sample_of(dataset, 0)
 
 

@@ -14,6 +14,7 @@ from ...errors import DataError
 from ...structures import Sample
 from ..clips import redrawn
 from ..samples import filled
+from ..windows import Windows
 from .color import jitter
 from .degrade import blur, cutout, noise
 from .geometry import flipped, place
@@ -54,11 +55,17 @@ class Augmentation:
     copy_paste: float = 0.0
     mosaic: float = 0.0
 
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """One sample by itself."""
-        if self.own is not None:
+    @property
+    def draws_first(self) -> bool:
+        """Whether the box of a sample is drawn before any of its pixels is needed, so that only that part has to be read."""
+        return self.crop is not None and self.own is None
+
+    def __call__(self, sample: Sample | Windows, rng: np.random.Generator) -> Sample:
+        """One sample by itself, read or to be read; the latter where `draws_first` says so."""
+        if self.own is not None and isinstance(sample, Sample):
             sample = self.own(sample, rng)
-        shown = None if self.shown is None else self.shown(*sample.labels.shape)
+        size = sample.size if isinstance(sample, Windows) else tuple(sample.labels.shape)
+        shown = None if self.shown is None else self.shown(*size)
         made = place(
             sample, rng, ignore_index=self.ignore_index, shown=shown, crop=self.crop, scale=self.scale, flip=self.flip,
             rotate=self.rotate, max_share=self.max_share,

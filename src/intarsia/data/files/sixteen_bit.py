@@ -15,7 +15,7 @@ from ...limits import check_decoded, check_pixels
 from .formats import embedded
 from .tags import MOST, pages
 
-_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # color type -> samples a pixel; PNG specification, section 11.2.2
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # color type -> samples a pixel; PNG specification, section 11.2.2
 _SMALL = {8: 1 << 16, 32946: 1 << 16, 32773: 1 << 16}  # packed bytes of a compression that cannot grow beyond 70 MB
 
 
@@ -26,12 +26,12 @@ def read_png16(path: Path) -> np.ndarray:
     """
     damaged = DataError(f"{path}: the file is truncated or damaged; copy it again from its source")
     with path.open("rb") as file:
-        chunks = _chunks(file)
-        kind, header = next(chunks, (b"", b""))
-        if kind != b"IHDR" or len(header) != 13 or header[9] not in _PNG_CHANNELS:
+        found = chunks(file)
+        kind, header = next(found, (b"", b""))
+        if kind != b"IHDR" or len(header) != 13 or header[9] not in CHANNELS:
             raise damaged
         width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-        channels, interlaced = _PNG_CHANNELS[header[9]], header[12]
+        channels, interlaced = CHANNELS[header[9]], header[12]
         if interlaced:
             raise DataError(f"{path}: an interlaced 16-bit PNG cannot be read; save it again without interlacing")
         check_pixels(width, height, path)
@@ -39,7 +39,7 @@ def read_png16(path: Path) -> np.ndarray:
         need = height * (row + 1)
         unpack, plain = zlib.decompressobj(), bytearray()
         try:
-            for kind, body in chunks:
+            for kind, body in found:
                 if kind == b"IDAT" and len(plain) < need:
                     plain += unpack.decompress(body, need - len(plain))
                     while len(plain) < need and unpack.unconsumed_tail:
@@ -49,11 +49,11 @@ def read_png16(path: Path) -> np.ndarray:
     if len(plain) < need or need == 0:
         raise damaged
     lines = np.frombuffer(plain, np.uint8, need).reshape(height, row + 1)
-    pixels = _unfilter(lines[:, :1], lines[:, 1:].reshape(height, width, channels * 2))
+    pixels = unfilter(lines[:, :1], lines[:, 1:].reshape(height, width, channels * 2))
     return pixels.view(">u2").astype(np.uint16)
 
 
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The header of a PNG and its packed pixels, piece by piece; what lies between is passed over unread."""
     file.seek(8)
     while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
@@ -67,25 +67,25 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         file.seek(length + 4, 1)
 
 
-def _unfilter(kinds: np.ndarray, filtered: np.ndarray) -> np.ndarray:
+def unfilter(kinds: np.ndarray, filtered: np.ndarray) -> np.ndarray:
     """Undo the prediction filters of PNG (specification, section 9.2).
 
     They work on bytes, each predicted from the byte of the same place in the pixels around it. So the bytes of one place
-    are an 8-bit picture of their own, and two to four of them one that Pillow's own decoder restores.
+    are an 8-bit picture of their own, and up to four of them one that Pillow's own decoder restores.
 
     Args:
         kinds: [H, 1] filter of each row, 0..4.
-        filtered: [H, W, bytes a pixel] uint8.
+        filtered: [H, W, bytes a pixel] uint8; one byte where a pixel has less.
     """
     height, width, depth = filtered.shape
     out = np.empty(filtered.shape, np.uint8)
-    share = 2 if depth % 4 else 4
-    share = 3 if depth == 6 else share
+    share = {1: 1, 2: 2, 3: 3, 6: 3}.get(depth, 4)
     for start in range(0, depth, share):
         part = filtered[:, :, start : start + share].reshape(height, -1)
         packed = zlib.compress(np.concatenate([kinds, part], axis=1).tobytes(), 0)
-        mode = {2: "LA", 3: "RGB", 4: "RGBA"}[share]
-        out[:, :, start : start + share] = np.asarray(Image.frombytes(mode, (width, height), packed, "zip", mode))
+        mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[share]
+        plain = np.asarray(Image.frombytes(mode, (width, height), packed, "zip", mode))
+        out[:, :, start : start + share] = plain.reshape(height, width, share)
     return out
 
 

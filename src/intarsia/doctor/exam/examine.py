@@ -13,7 +13,7 @@ from ...data.files.codecs import Stored, orientation_of, raw_nodata
 from ...data.files.tags import as_id, nodata_of
 from ...data.pairs import Pair, Pairs, Raw, mismatch
 from ...errors import DataError, LabelError, OddMode
-from ...labels import two_ends
+from ...labels import LabelSpace, two_ends
 from ..finding import Sight
 from .fingerprints import colors, fit, gray, grid, thumbnail, traces
 from .instances import Instances, instances
@@ -129,12 +129,19 @@ def _examined(dataset: Pairs, item: Pair, quick: bool) -> Exam:
     if dataset.labels.planes:
         return _with_planes(exam, dataset, item, image, raw, quick)
     exam = replace(counted(exam, raw.classes, quick), covered=raw.covered, under=raw.under)
-    if raw.nodata is not None:
-        exam = replace(exam, nodata=(raw.nodata, exam.values.get(raw.nodata, 0)))
-        if dataset.labels.ignoring(raw.nodata) is not dataset.labels:
-            kept = {value: count for value, count in exam.values.items() if value != raw.nodata}
-            exam = replace(exam, values=kept, empty=exam.values.get(raw.nodata, 0))
+    exam = without_nodata(exam, dataset.labels, raw.nodata)
     return compared(exam, image, raw.classes, dataset.misfit(item, image, raw), quick)
+
+
+def without_nodata(exam: Exam, labels: LabelSpace, nodata: int | None) -> Exam:
+    """The exam of a mask that declares a value to be no data, or None, whose pixels are counted apart."""
+    if nodata is None:
+        return exam
+    exam = replace(exam, nodata=(nodata, exam.values.get(nodata, 0)))
+    if labels.ignoring(nodata) is labels:
+        return exam
+    kept = {value: count for value, count in exam.values.items() if value != nodata}
+    return replace(exam, values=kept, empty=exam.values.get(nodata, 0))
 
 
 def _with_planes(exam: Exam, dataset: Pairs, item: Pair, image: np.ndarray, raw: Raw, quick: bool) -> Exam:

@@ -4,7 +4,3 @@
 
 What has been finished lies in the store, so that a killed process goes on at the next tile row.
 """
-
-from .source import Source, is_large, open_source
-
-__all__ = ["Source", "is_large", "open_source"]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from ...data.regions.source import Source, is_large, open_source
+from ...data.regions.stacked import Stacked
 from ...draw import overlay_answer
 from ...errors import DataError, ModelError, extra, nearest
 from ...output import Output
@@ -19,8 +21,6 @@ from ..vectors import place_of, write_vectors
 from .blank import Rule, rule_of
 from .files import check_zarr, write_tiff, write_zarr
 from .run import check_large, fill, head_of, step_of
-from .source import Source, is_large, open_source
-from .stacked import Stacked
 from .store import Store
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from ...data.regions.source import Source
 from ...errors import extra
 from ...labels import LabelSpace
 from ...output import Output, check_renewable, renewed
-from .source import Source
 from .store import Store
 
 LEAST = 512  # pixels of the longer side of the last level, at most

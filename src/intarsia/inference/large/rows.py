@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from ...data.regions.source import Source
 from ...errors import DataError
 from ..inputs import fit_channels, to_tensor
-from .source import Source
 
 LEAST = 128  # rows that are read at once, at least
 AHEAD = 1 << 26  # bytes that are read ahead, at least one chunk

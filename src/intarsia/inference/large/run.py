@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...data.regions.source import Source
 from ...errors import ModelError
 from ...structures import Labels, Output
 from ..assemble import described
@@ -31,7 +32,6 @@ from ..spans import spans
 from ..windows import Windowed
 from .blank import Blank, Rule
 from .rows import Rows
-from .source import Source
 from .store import Store
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import tifffile
 import zarr
 from PIL import Image
 
+from intarsia.data.regions import is_large, open_source
+from intarsia.data.regions.stacked import Stacked
 from intarsia.errors import DataError, MissingExtra
-from intarsia.inference.large import is_large, open_source
 from intarsia.inference.large.rows import Rows
-from intarsia.inference.large.stacked import Stacked
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (130, 170, 3), np.uint8)
 REGIONS = [(0, 0, 130, 170), (0, 0, 1, 1), (129, 169, 1, 1), (31, 15, 70, 90), (64, 48, 16, 16), (5, 0, 3, 170)]

@@ -29,14 +29,15 @@ class Tiff:
     Args:
         path: the file.
         level: of its pyramid; 0 has the most pixels.
+        palette: take the numbers of a picture in palette colors, as of a mask.
 
     Raises: DataError for a damaged file, several pictures, a level that is not there, and numbers that are no image's;
         MissingExtra without tifffile.
     """
 
-    def __init__(self, path: Path, level: int = 0) -> None:
+    def __init__(self, path: Path, level: int = 0, *, palette: bool = False) -> None:
         tifffile = extra("tifffile", "large")
-        self.path, self._lock = path, threading.Lock()
+        self.path, self._lock, self._palette = path, threading.Lock(), palette
         try:
             self._file = tifffile.TiffFile(path)
         except Exception as error:  # whatever tifffile makes of a damaged directory
@@ -54,7 +55,7 @@ class Tiff:
         page = levels[checked_level(self.path, level, [(one.imagelength, one.imagewidth) for one in levels])]
         self._page = page
         self.height, self.width, self.channels = int(page.imagelength), int(page.imagewidth), int(page.samplesperpixel)
-        _check_colors(self.path, page)
+        _check_colors(self.path, page, self._palette)
         self.dtype = checked_numbers(self.path, page.dtype)
         tiled = page.is_tiled
         self.tile = (page.tilelength, page.tilewidth) if tiled else (min(page.rowsperstrip, self.height), self.width)
@@ -197,10 +198,10 @@ def _levels(path: Path, file: Any) -> list[Any]:
     return levels
 
 
-def _check_colors(path: Path, page: Any) -> None:
+def _check_colors(path: Path, page: Any, palette: bool = False) -> None:
     """Refuse pixels that would have to be turned into colors, or around."""
     name = getattr(page.photometric, "name", str(page.photometric))
-    if name in ("PALETTE", "MINISWHITE", "SEPARATED", "CIELAB", "ICCLAB"):
+    if name in ("MINISWHITE", "SEPARATED", "CIELAB", "ICCLAB") or (name == "PALETTE" and not palette):
         raise DataError(f"{path}: a TIFF in {name} colors; save it as gray or RGB")
     if name == "YCBCR" and int(page.compression) not in _TURNING:
         raise DataError(f"{path}: a TIFF in YCbCr colors without JPEG compression; save it as RGB")

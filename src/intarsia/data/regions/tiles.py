@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...data.files.codecs import read_image
-from ...data.files.formats import SUFFIXES, opened
 from ...errors import DataError, counted
+from ..files.codecs import read_image
+from ..files.formats import SUFFIXES, opened
 from .source import checked_numbers
 
 _NAMED = {

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ...data.files.tags import is_tiff, pages
 from ...errors import DataError
 from ...limits import DECODED, PIXELS
+from ..files.tags import is_tiff, pages
 
 SLIDES = (".ndpi", ".mrxs", ".vms", ".vmu", ".scn", ".bif", ".svslide")  # that OpenSlide reads; SVS is a TIFF
 ARRAYS = (".zarr",)
