@@ -10,6 +10,7 @@ import typer
 
 from ..characters import one_line
 from ..errors import ModelError, counted, nearest
+from .cluster import Actors, Cluster, check_left_out, run_job
 from .large import (
     Always,
     As,
@@ -51,7 +52,12 @@ def predict(
             "@list.txt, one path a line.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the results.", metavar="DIR")],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="Folder for the results; with --cluster also an address such as s3://bucket/results.", metavar="DIR"
+        ),
+    ],
     alpha: Annotated[float, typer.Option(min=0, max=1, help="How strongly the overlay covers the picture.")] = 0.5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead.")] = 1,
@@ -130,18 +136,33 @@ def predict(
             metavar="NAME",
         ),
     ] = "auto",
+    cluster: Cluster = "",
+    actors: Actors = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> int:
     """Answer pictures: DIR/<name>.png or what the task answers with, DIR/overlays/<name>.png, DIR/predictions.jsonl."""
     from ..inference import Predictor
     from ..inference import predict as run
+    from ..inference.cluster.worker import Task
     from ..inference.frames import range_of
 
     vectors = vectors_of(polygons, measure, spacing, min_size, simplify)
     settings = settings_of(window, overlap, flip, scales, crf, crf_with)
-    predictor = Predictor.load(model, device=device, task=task, settings=settings)
     chosen = decisions_of(decide)
+    if cluster:
+        check_left_out(
+            alpha=alpha != 0.5, clear=clear is not None, uncertainty=uncertainty, probabilities=probabilities, polygons=polygons,
+            measure=measure, large=large, level=level, skip_blank=skip_blank, form=form != "tif", **{"as": server},
+        )  # fmt: skip
+        if threshold is not None:
+            chosen["threshold"] = threshold_of(threshold, Predictor.load(model, device="cpu", task=task))
+        asked = Task(
+            model, out, device, task, chosen, settings, values, min_score, workers, backend, range_of(intensity)
+        )
+        return run_job(asked, inputs, cluster, actors, overwrite, as_json)
+    folder = Path(out)
+    predictor = Predictor.load(model, device=device, task=task, settings=settings)
     if threshold is not None:
         chosen["threshold"] = threshold_of(threshold, predictor)
     predictor = predictor.deciding(decide=chosen) if chosen else predictor
@@ -149,7 +170,7 @@ def predict(
         found = run(
             predictor,
             inputs,
-            out,
+            folder,
             alpha=alpha,
             clear=clear,
             uncertainty=uncertainty,
@@ -170,7 +191,7 @@ def predict(
     lines, failed = found.lines, found.failed
     if as_json:
         tree: dict[str, Any] = {
-            "out": out,
+            "out": folder,
             "images": len(lines) - len(failed),
             "failed": len(failed),
             "predictions": lines,
@@ -179,11 +200,11 @@ def predict(
             tree["error"] = failed[0]["error"]
         answer(tree)
     if failed:
-        rest = f"the others are in {out}" if len(failed) < len(lines) else f"{out} holds none"
+        rest = f"the others are in {folder}" if len(failed) < len(lines) else f"{folder} holds none"
         refuse(f"{len(failed)} of {len(lines)} pictures could not be read; {rest}", as_json=False)
         return 2
     if not as_json:
-        places = f"{found.told} in {out}, overlays in {out / 'overlays'}"
+        places = f"{found.told} in {folder}, overlays in {folder / 'overlays'}"
         console().print(f"{counted(len(lines), 'picture')}: {places}", markup=False, soft_wrap=True)
     return 0
 

@@ -109,6 +109,14 @@ class Stack:
                 self._file = None
         return self._fitting(pixels[..., None] if pixels.ndim == 2 else pixels)
 
+    def close(self) -> None:
+        """Let go of the file before all of its pictures are read."""
+        with self._lock:
+            self._unread = set()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
     def _opened(self) -> int:
         """Open the file and count its pictures."""
         if self.path.name.lower().endswith(VOLUMES):

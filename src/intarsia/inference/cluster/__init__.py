@@ -1,0 +1,1 @@
+"""Very many pictures, answered by several processes or machines into one folder of masks and one table."""
