@@ -32,7 +32,7 @@ def scene() -> tuple[Batch, PanopticLogits]:
 def test_each_term_is_its_formula() -> None:
     batch, output = scene()
     loss = MovingCenters(things=(1,), hardest=1.0)(output, batch)
-    plain = Centers(things=(1,), hardest=1.0)(output, batch)
+    plain = Centers(things=(1,), hardest=1.0)(output._replace(motion=None, depth=None), batch)
     assert {key: float(loss[key]) for key in plain} == {key: float(value) for key, value in plain.items()}
     away = []
     for y in range(H):
@@ -65,6 +65,8 @@ def test_a_right_answer_costs_nothing_and_the_gradient_is_of_what_is_known() -> 
 
 def test_what_is_missing_is_said() -> None:
     batch, output = scene()
+    with pytest.raises(ModelError, match="returns motion and depth, which the loss 'centers' would leave untrained"):
+        Centers()(output, batch)
     loss = MovingCenters()
     with pytest.raises(ModelError, match="this one returns no motion; use the loss 'centers'"):
         loss(output._replace(motion=None), batch)

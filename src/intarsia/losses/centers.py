@@ -23,6 +23,8 @@ from .targets import precise, refuse
 class Centers(nn.Module):
     """{"semantic", "center", "offset"}: the three terms of Panoptic-DeepLab, weighted, to be added up.
 
+    Raises: ModelError for a network that returns motion or depth besides, which `MovingCenters` trains.
+
     Args:
         ignore_index: the label of pixels that do not count.
         things: numbers of the classes whose objects are told apart; a pixel of theirs without an object, such as one of a
@@ -56,6 +58,12 @@ class Centers(nn.Module):
         self.small_area, self.small_weight, self.center, self.offset = small_area, small_weight, center, offset
 
     def forward(self, output: PanopticLogits, truth: Batch) -> dict[str, Tensor]:
+        untrained = [name for name in ("motion", "depth") if getattr(output, name) is not None]
+        if untrained:
+            raise ModelError(
+                f"the network also returns {' and '.join(untrained)}, which the loss 'centers' would leave untrained; use the "
+                "loss 'moving_centers' and a data set with data.previous"
+            )
         semantic, heat, offsets = (precise(part) for part in output[:3])
         labels = truth.labels.long()
         if truth.objects is None:

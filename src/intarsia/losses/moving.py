@@ -72,7 +72,7 @@ class MovingCenters(nn.Module):
                 "the loss 'moving_centers' compares each frame with the one before, and these samples do not know its objects; "
                 "use a data set with data.previous"
             )
-        terms: dict[str, Tensor] = self.centers(output, truth)
+        terms: dict[str, Tensor] = self.centers(output._replace(motion=None, depth=None), truth)
         assert truth.objects is not None
         away = precise(output.motion)
         pairs = zip(truth.objects, truth.previous, strict=True)
