@@ -111,7 +111,8 @@ class Png:
         if bits < 8:
             every = np.unpackbits(rows, axis=1).reshape(len(rows), -1, bits)[:, left : left + width]
             weights = (1 << np.arange(bits - 1, -1, -1)).astype(np.uint8)
-            return (every * weights).sum(axis=2, dtype=np.uint8)[..., None]
+            packed: np.ndarray = (every * weights).sum(axis=2, dtype=np.uint8)
+            return packed[..., None]
         numbers = rows.view(">u2").astype(np.uint16) if bits == 16 else rows
         return np.ascontiguousarray(numbers.reshape(len(rows), self.width, self.channels)[:, left : left + width])
 
