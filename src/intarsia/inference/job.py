@@ -159,7 +159,7 @@ def predict(
         [
             *vectors.files(name),
             *(
-                [*large.files(name), f"overlays/{name}.png"]
+                [*large.files(name, predictor.labels), f"overlays/{name}.png"]
                 if own
                 else targets(name, uncertainty, kind, predictor.labels, probabilities)
             ),

@@ -34,6 +34,9 @@ NEED = 2048  # bytes for each pixel of a window, which nearly all networks stay 
 NEED_OF_CLASS = 12  # its score in float32 three times: the output, its weighted copy, and what deciding takes
 SHARE = 0.5  # of the memory that is free now
 KEPT = 3 << 27  # bytes of sums that are kept for later windows of a picture of more pixels than are read as a whole
+HUGE = 1 << 26  # pixels, as of 8192 x 8192: larger pictures are seen in windows of one size up to
+WIDE = 20_000  # pixels of width, for whose sums there is room, and
+ROOMY = 512  # pixels a side: what is read as a whole is not seen in smaller windows for that
 
 PIXELWISE = (Labels, Planes, Depth)  # answers that can be decided part by part
 
@@ -153,16 +156,24 @@ class Windowed:
     def _fitting(self, least: int, height: int, width: int) -> int:
         """The largest side whose windows, and the sums kept for later windows, fit into a share of the free memory.
 
-        Of a picture beyond memory the sums are bounded as well, so that its windows are the same on every machine.
+        Of large pictures the sums are bounded as well, by one rule up to a width of 20,000 pixels: so their windows are the same
+        on every machine, and a pixel of a smaller one takes no longer than one of a larger.
         """
         free, side = SHARE * free_memory(device_of_engine(self.engine)), max(least, min(self.largest, LARGEST))
         while side > least:
             kept = 4 * self.classes * shared(height, side, self.overlap) * width
-            bounded = height * width <= PIXELS or kept <= KEPT
+            bounded = height * width <= HUGE or self._bounded(height, width, side)
             if bounded and side * side * (NEED + NEED_OF_CLASS * self.classes) + kept <= free:
                 break
             side -= GRID
         return max(least, side)
+
+    def _bounded(self, height: int, width: int, side: int) -> bool:
+        """Whether the sums of windows stay below `KEPT`, of this picture and of one `WIDE` pixels square."""
+        if height * width <= PIXELS and side <= ROOMY:
+            return True
+        sizes = ((height, width), (WIDE, WIDE)) if width < WIDE else ((height, width),)
+        return all(4 * self.classes * shared(tall, side, self.overlap) * wide <= KEPT for tall, wide in sizes)
 
     def _tried(self, image: Tensor, run: Callable[[Tensor, int | None], Any]) -> Any:
         """Run with each side in turn until memory suffices."""

@@ -169,6 +169,45 @@ class Stopped(BaseException):
     """What no code of ours catches, as no process catches SIGKILL."""
 
 
+def test_several_labels_a_pixel_are_a_pyramid_a_class(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in memory, pixel for pixel; also where a process goes on, blank tiles are left out, and in a Zarr."""
+    monkeypatch.setattr("intarsia.inference.large.files.LEAST", 100)
+    space, count = LabelSpace(SPACE.names, SPACE.colors, activation="sigmoid", planes=True), itertools.count()
+    inner = Torch(network(), (0.5,) * 3, (0.25,) * 3)
+
+    def stopping(image: Tensor) -> Any:
+        if next(count) == 10:
+            raise Stopped
+        return inner(image)
+
+    model = Predictor(Windowed(inner, 256, classes=3), space, decide={"threshold": 0.45})
+    wanted = model(tifffile.imread(slide)).planes
+    assert 0 < wanted.mean() < 1 and (wanted.sum(axis=0) > 1).any()
+    stopped = Predictor(Windowed(stopping, 256, classes=3), space, decide={"threshold": 0.45})
+    large = Large(True, forms=("tif", "zarr"))
+    with pytest.raises(Stopped):
+        predict(stopped, slide, tmp_path, large=large)
+    (line,) = predict(stopped, slide, tmp_path, large=large).lines
+    assert "of 3 tile rows were finished before" in line["note"]
+    for n, name in enumerate(space.names):
+        assert line["planes"][name] == str(tmp_path / "planes" / name / "slide.tif")
+        with tifffile.TiffFile(line["planes"][name]) as file:
+            assert np.array_equal(file.asarray(), wanted[n])
+            assert np.array_equal(file.series[0].levels[2].asarray(), wanted[n][::4, ::4])
+            assert json.loads(file.pages[0].description) == {"class": name}
+            assert (file.pages[0].colormap[:, 1] == np.array(space.colors[n]) * 257).all()
+        assert line["shares"][name] == pytest.approx(wanted[n].mean())
+    group = zarr.open_group(line["zarr"], mode="r")
+    assert np.array_equal(group["0"][:], wanted) and np.array_equal(group["1"][:], wanted[:, ::2, ::2])
+    assert [axis["name"] for axis in group.attrs["ome"]["multiscales"][0]["axes"]] == ["c", "y", "x"]
+    predict(model, slide, tmp_path / "b", large=Large(True, skip_blank="240..250=core"))
+    for n, name in enumerate(space.names):
+        found = tifffile.imread(tmp_path / "b" / "planes" / name / "slide.tif")
+        assert (found[:256, :512] == (n == 2)).all() and np.array_equal(found[:, 512:], wanted[n][:, 512:])
+
+
 def test_a_stopped_process_goes_on_at_every_row(slide: Path, tmp_path: Path) -> None:
     """Stopped at the n-th window, for many n, once after the other, until the work is done."""
     count, limit, stops = itertools.count(), 25, 0
@@ -277,8 +316,24 @@ def test_what_cannot_be_answered_tile_row_by_tile_row_is_refused(slide: Path, tm
         predict(predictor(size="whole"), slide, tmp_path, large=FORCED)
     with pytest.raises(ModelError, match="probabilities are not written of pictures beyond memory"):
         predict(predictor(), slide, tmp_path, large=FORCED, probabilities="npy")
+    many = LabelSpace(tuple(f"class {n}" for n in range(65)), activation="sigmoid", planes=True)
+    with pytest.raises(ModelError, match="up to 64 classes, and this model has 65"):
+        predict(Predictor(predictor().engine, many), slide, tmp_path, large=FORCED)
+    with pytest.raises(ModelError, match="several labels a pixel, and this model answers panoptic"):
+        predict(Predictor(predictor().engine, SPACE, task="panoptic"), slide, tmp_path, large=FORCED)
     with pytest.raises(DataError, match="written in no form 'tiff'; did you mean 'tif'"):
         predict(predictor(), slide, tmp_path, large=Large(True, forms=("tiff",)))
+
+
+def test_windows_of_large_pictures_are_chosen_by_one_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pixel of a picture of 100 megapixels is seen as often as one of 400, and photos are seen as before."""
+    monkeypatch.setattr("intarsia.inference.windows.free_memory", lambda _: 1 << 40)
+    sides = {(k, n): Windowed(network(), classes=k).side(n, n) for k in (2, 19, 150) for n in (5000, 10_000, 20_000)}
+    assert sides[2, 5000] == sides[2, 10_000] == sides[2, 20_000] == 1024
+    assert (sides[19, 5000], sides[19, 10_000], sides[19, 20_000]) == (1024, 896, 896)
+    assert (sides[150, 5000], sides[150, 10_000]) == (1024, 512)
+    seen = [sum(len(span.weights) for span in spans(n, 896, 0.25)) ** 2 / n**2 for n in (10_000, 20_000)]
+    assert seen[0] == pytest.approx(seen[1], rel=0.01)
 
 
 def test_spans_cover_an_axis_that_is_resumed_anywhere() -> None:

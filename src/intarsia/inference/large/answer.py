@@ -1,4 +1,4 @@
-"""One large picture answered into a folder of results: label map, overlay of a small copy, and its line."""
+"""One large picture answered into a folder of results: label map or planes, overlay of a small copy, and its line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from ...data.regions.source import Source, is_large, open_source
 from ...data.regions.stacked import Stacked
 from ...draw import overlay_answer
 from ...errors import DataError, ModelError, extra, nearest
+from ...labels import LabelSpace
 from ...output import Output
-from ...structures import Labels
+from ...structures import Answer, Labels, Planes
 from ..inputs import channel_files
 from ..vectors import place_of, write_vectors
+from ..writing import plane_files
 from .blank import Rule, rule_of
 from .files import check_zarr, write_tiff, write_zarr
+from .planes import Plane, decoded
 from .run import check_large, fill, head_of, step_of
 from .store import Store
 
@@ -51,9 +54,11 @@ class Large(NamedTuple):
         """Tell whether a picture is answered tile row by tile row."""
         return is_large(path) if self.always is None else self.always
 
-    def files(self, name: str) -> list[str]:
+    def files(self, name: str, space: LabelSpace) -> list[str]:
         """List the files that are written of a picture, below the folder of the results."""
-        return [f"{name}.tif"] if "tif" in self.forms else []
+        if "tif" not in self.forms:
+            return []
+        return [f"planes/{own}/{name}.tif" for own in plane_files(space)] if space.planes else [f"{name}.tif"]
 
 
 USUAL = Large()
@@ -141,12 +146,14 @@ def answer_large(
             channels = fill(predictor, source, store, rule, progress)
             line: dict[str, Any] = {}
             if "tif" in large.forms:
-                with results.file(f"{name}.tif") as file:
-                    write_tiff(file, store, source, predictor.labels)
-                line["labels"] = str(results.folder / f"{name}.tif")
+                line |= _tiffs(large, name, results, store, source, predictor.labels)
             if "zarr" in large.forms:
                 made = str(write_zarr(results, f"{name}.zarr", store, source, predictor.labels))
-                line |= {"zarr": made} if line else {"labels": made, "zarr": made}
+                space = predictor.labels
+                alone: dict[str, Any] = (
+                    {"planes": dict.fromkeys(space.names, made)} if space.planes else {"labels": made}
+                )
+                line |= {"zarr": made} if line else {**alone, "zarr": made}
             line |= _told(predictor, source, store, rule)
             if wanted.vectors.asked:
                 spacing, size = wanted.vectors.spacing or source.spacing, (source.height, source.width)
@@ -160,6 +167,16 @@ def answer_large(
             line["note"] = "; ".join(filter(None, told))
             store.remove()
     return line
+
+
+def _tiffs(large: Large, name: str, results: Output, store: Store, source: Source, space: LabelSpace) -> dict[str, Any]:
+    """Write the label map, or the planes of several labels a pixel; returns what the line says of the files."""
+    targets = large.files(name, space)
+    for number, target in enumerate(targets):
+        with results.file(target) as file:
+            write_tiff(file, Plane(store, number) if space.planes else store, source, space)
+    places = [str(results.folder / target) for target in targets]
+    return {"planes": dict(zip(space.names, places, strict=True))} if space.planes else {"labels": places[0]}
 
 
 def _opened(path: Path, level: int) -> Source:
@@ -193,7 +210,8 @@ def _note(predictor: Predictor, store: Store, rule: Rule | None, before: int) ->
     if rule is not None:
         tiles = sum(len(one["sizes"]) for one in store.lines)
         blank = sum(one["blank"] for one in store.lines)
-        name = predictor.labels.names[rule.value] if rule.value < predictor.labels.num_classes else "ignored"
+        nothing = "of no class" if predictor.labels.planes else "ignored"
+        name = predictor.labels.names[rule.value] if rule.value < predictor.labels.num_classes else nothing
         parts.append(f"{blank} of {tiles} tiles are blank ({rule.low}..{rule.high}), their pixels {name}")
     if before:
         parts.append(f"{before} of {store.done} tile rows were finished before")
@@ -207,5 +225,9 @@ def _overlay(predictor: Predictor, source: Source, store: Store, wanted: Wanted)
         parts.append(rows[-top % step :: step, ::step].copy())  # a view would keep all rows in memory
         top += len(rows)
     labels = np.concatenate(parts)
+    space = predictor.labels
+    answer: Answer = Labels(torch.from_numpy(labels))
+    if space.planes:
+        answer = Planes(torch.from_numpy(decoded(labels, space.num_classes)))
     picture = np.frombuffer(store.picture(), source.dtype).reshape(*labels.shape, source.channels)
-    return overlay_answer(picture, Labels(torch.from_numpy(labels)), predictor.labels, wanted.alpha, wanted.clear)
+    return overlay_answer(picture, answer, space, wanted.alpha, wanted.clear)

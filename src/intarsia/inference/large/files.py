@@ -1,5 +1,7 @@
 """Files of a large label map, made of its store tile row by tile row: a pyramid as TIFF or GeoTIFF, or as OME-Zarr.
 
+Of several labels a pixel each class is a TIFF of its own, and the Zarr has an axis of classes.
+
 Each level has every second pixel of the one below it: classes have no mean.
 """
 
@@ -19,7 +21,8 @@ from ...data.regions.source import Source
 from ...errors import extra
 from ...labels import LabelSpace
 from ...output import Output, check_renewable, renewed
-from .store import Store
+from .planes import Plane, decoded
+from .store import LEVEL, Store
 
 LEAST = 512  # pixels of the longer side of the last level, at most
 CHUNK = 1024  # side of the chunks of a Zarr array
@@ -29,9 +32,12 @@ _REFUSAL = "is there and is no result of this program; choose another --out"
 _BIG = 1 << 31  # bytes of tiles beyond which a TIFF is written as BigTIFF
 
 
-def write_tiff(path: Path, store: Store, source: Source, space: LabelSpace) -> None:
+def write_tiff(path: Path, store: Store | Plane, source: Source, space: LabelSpace) -> None:
     """Write the label map as a tiled TIFF with smaller levels: class numbers, colors as its palette, and the source's place
     on earth and resolution.
+
+    Args:
+        store: of class numbers, or the 0 and 1 of one class.
 
     Raises: MissingExtra without tifffile; OSError where the disk is full.
     """
@@ -40,13 +46,17 @@ def write_tiff(path: Path, store: Store, source: Source, space: LabelSpace) -> N
     dtype = np.dtype(store.head["dtype"])
     look: dict[str, Any] = {"dtype": dtype, "tile": (tile, tile), "compression": "zlib", "metadata": None}
     if dtype == np.uint8:
-        look |= {"photometric": "palette", "colormap": _palette(space)}
+        look |= {
+            "photometric": "palette",
+            "colormap": _palette(space, store.number if isinstance(store, Plane) else None),
+        }
     else:
         look["photometric"] = "minisblack"
     if source.spacing is not None:
         down, across = source.spacing
         look |= {"resolution": (_CENTIMETER / across, _CENTIMETER / down), "resolutionunit": "CENTIMETER"}
-    names = json.dumps({"classes": list(space.names), "ignore": space.ignore_index})
+    known: dict[str, Any] = {"classes": list(space.names), "ignore": space.ignore_index}
+    names = json.dumps({"class": space.names[store.number]} if isinstance(store, Plane) else known)
     tags = [(code, int(tag.dtype), tag.count, tag.value, True) for code, tag in getattr(source, "tags", {}).items()]
     sizes = levels_of(height, width)
     big = sum(sum(line["sizes"]) for line in store.lines) * 2 > _BIG
@@ -78,19 +88,23 @@ def write_zarr(results: Output, name: str, store: Store, source: Source, space: 
     folder = results.folder / name
     height, width = int(store.head["height"]), int(store.head["width"])
     sizes, down = levels_of(height, width), source.spacing or (1.0, 1.0)
+    several, count = space.planes, space.num_classes
     unit = {"unit": "micrometer"} if source.spacing else {}
     with renewed(folder, "zarr", _REFUSAL) as place:
         group = zarr.create_group(str(place), overwrite=True)
         data = []
         for level, size in enumerate(sizes):
-            array = group.create_array(str(level), shape=size, chunks=(CHUNK, CHUNK), dtype=store.head["dtype"])
+            shape, chunks = ((count, *size), (1, CHUNK, CHUNK)) if several else (size, (CHUNK, CHUNK))
+            kind = "uint8" if several else store.head["dtype"]
+            array = group.create_array(str(level), shape=shape, chunks=chunks, dtype=kind)
             top = 0
             for rows in _gathered(reduced(store, level), CHUNK):
-                array[top : top + len(rows)] = rows
+                array[..., top : top + len(rows), :] = decoded(rows, count) if several else rows
                 top += len(rows)
-            scale = [one * (1 << level) for one in down]
+            scale = [*([1.0] if several else []), *(one * (1 << level) for one in down)]
             data.append({"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
         axes = [{"name": axis, "type": "space", **unit} for axis in "yx"]
+        axes = [*([{"name": "c", "type": "channel"}] if several else []), *axes]
         group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": data}]}
         group.attrs["classes"] = list(space.names)
         group.attrs["ignore"] = space.ignore_index
@@ -132,7 +146,7 @@ def _gathered(parts: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def _smaller(store: Store, sizes: list[tuple[int, int]], tile: int) -> Iterator[list[Iterator[bytes]]]:
+def _smaller(store: Store | Plane, sizes: list[tuple[int, int]], tile: int) -> Iterator[list[Iterator[bytes]]]:
     """The deflated tiles of all levels but the first, made while the store is read once and kept beside it."""
     with ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile(dir=store.folder)) for _ in sizes[1:]]
@@ -144,7 +158,7 @@ def _smaller(store: Store, sizes: list[tuple[int, int]], tile: int) -> Iterator[
                 part = rows[:, left : left + tile]
                 made = np.zeros((tile, tile), rows.dtype)
                 made[: part.shape[0], : part.shape[1]] = part
-                packed = zlib.compress(made.tobytes(), 6)
+                packed = zlib.compress(made.tobytes(), LEVEL)
                 files[level].write(packed)
                 lengths[level].append(len(packed))
 
@@ -170,9 +184,12 @@ def _pieces(file: IO[bytes], sizes: list[int]) -> Iterator[bytes]:
         yield file.read(size)
 
 
-def _palette(space: LabelSpace) -> np.ndarray:
-    """The colors of the class numbers as TIFF keeps them: [3, 256] of 16 bits."""
+def _palette(space: LabelSpace, number: int | None) -> np.ndarray:
+    """The colors of the class numbers, or of the 0 and 1 of one class, as TIFF keeps them: [3, 256] of 16 bits."""
     colors = np.zeros((256, 3), np.uint16)
-    colors[: space.num_classes] = space.colors
-    colors[space.ignore_index] = _IGNORED
+    if number is None:
+        colors[: space.num_classes] = space.colors
+        colors[space.ignore_index] = _IGNORED
+    else:
+        colors[1] = space.colors[number]
     return np.ascontiguousarray(colors.T * np.uint16(257))

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from ...data.regions.source import Source
 from ...errors import ModelError
-from ...structures import Labels, Output
+from ...labels import LabelSpace
+from ...structures import Labels, Output, Planes
 from ..assemble import described
 from ..engine import innermost, memory_explained, name_of, networks_of
 from ..memory import out_of_memory
@@ -31,8 +32,9 @@ from ..running import sound
 from ..spans import spans
 from ..windows import Windowed
 from .blank import Blank, Rule
+from .planes import check_count, coded, counted, dtype_of, filling
 from .rows import Rows
-from .store import Store
+from .store import LEVEL, Store
 
 if TYPE_CHECKING:
     from ..predictor import Predictor
@@ -54,7 +56,7 @@ class Place(NamedTuple):
 def check_large(predictor: Predictor) -> Windowed:
     """See that a predictor can answer a picture tile row by tile row; returns its windows.
 
-    Raises: ModelError for engines that see pictures as a whole, and answers that are no label maps.
+    Raises: ModelError for engines that see pictures as a whole, and answers that are neither label maps nor planes.
     """
     engine = predictor.engine
     if not isinstance(engine, Windowed):
@@ -65,11 +67,12 @@ def check_large(predictor: Predictor) -> Windowed:
         )
     if engine.size == "whole":
         raise ModelError("a picture beyond memory is predicted in windows, and window is 'whole'; give --window auto")
-    if predictor.task not in ("", "semantic") or predictor.labels.planes:
-        what = "several labels a pixel" if predictor.labels.planes else predictor.task
+    if predictor.task not in ("", "semantic"):
         raise ModelError(
-            f"a picture beyond memory is answered with a label map, and this model answers {what}; cut the picture into tiles"
+            f"a picture beyond memory is answered with a label map, or several labels a pixel, and this model answers "
+            f"{predictor.task}; cut the picture into tiles"
         )
+    check_count(predictor.labels)
     return engine
 
 
@@ -84,7 +87,7 @@ def head_of(predictor: Predictor, source: Source, rule: Rule | None, level: int)
         "level": level,
         "height": source.height,
         "width": source.width,
-        "dtype": np.dtype(predictor.labels.dtype).name,
+        "dtype": dtype_of(predictor.labels).name,
         "tile": TILE,
         "rows": math.ceil(source.height / TILE),
         "model": [
@@ -157,7 +160,8 @@ def _filled(
 
     first = rows[place.first].start // TILE * TILE
     reader = Rows(source, predictor.in_channels, first, seen)
-    band = _Band(place.row, size, np.dtype(predictor.labels.dtype), side)
+    band = _Band(place.row, size, dtype_of(predictor.labels), side)
+    fill_in = None if rule is None else filling(rule, predictor.labels)
     total, count = len(rows) * len(columns), place.first * len(columns)
 
     def skip(box: tuple[int, int, int, int]) -> bool:
@@ -176,9 +180,7 @@ def _filled(
                     for number, labels in band.finished(box[2]):
                         small = keeping.taken(number * TILE, number * TILE + len(labels))
                         flags = None if blank is None else blank.flags[number].copy()
-                        waiting.append(
-                            pool.submit(_write, store, labels, small, flags, rule, predictor.labels.num_classes)
-                        )
+                        waiting.append(pool.submit(_write, store, labels, small, flags, fill_in, predictor.labels))
                         while len(waiting) > WRITING:
                             waiting.popleft().result()
                 count += 1
@@ -201,21 +203,23 @@ def _place(row: int, rows: list[Any], height: int) -> Place | None:
 
 
 def _decided(predictor: Predictor, part: Output) -> np.ndarray:
-    """The labels [h, w] of a part that is finished."""
+    """The labels [h, w] of a part that is finished; of several a pixel, a bit a class."""
     maps = part[0]
     assert isinstance(maps, Tensor)  # of detections and stuff, which are no label maps, the first part is none
     shape = maps.new_zeros(1).expand(1, predictor.in_channels, *maps.shape[2:])
     answer = predictor.answers(sound(predictor, part, shape))[0]
+    if isinstance(answer, Planes):
+        return coded(np.asarray(answer.planes), dtype_of(predictor.labels))
     if not isinstance(answer, Labels):
         raise ModelError(
-            f"a picture beyond memory is answered with a label map, and this model answers {type(answer).__name__}; cut the "
+            f"a picture beyond memory is answered with a label map, or several labels a pixel, and this model answers {type(answer).__name__}; cut the "
             "picture into tiles"
         )
     return np.asarray(answer.classes)
 
 
 def _write(
-    store: Store, labels: np.ndarray, small: bytes, flags: np.ndarray | None, rule: Rule | None, classes: int
+    store: Store, labels: np.ndarray, small: bytes, flags: np.ndarray | None, rule: Rule | None, space: LabelSpace
 ) -> None:
     """Deflate the tiles of a row [h, W] and write them; runs in a thread."""
     tiles = []
@@ -227,9 +231,8 @@ def _write(
         if part.shape != (TILE, TILE):
             whole = np.zeros((TILE, TILE), labels.dtype)
             whole[: part.shape[0], : part.shape[1]] = part
-        tiles.append(zlib.compress(whole.tobytes(), 6))
-    counts = np.bincount(labels.ravel(), minlength=classes)[:classes].tolist()
-    store.add(tiles, small, {"counts": counts, "blank": 0 if flags is None else int(flags.sum())})
+        tiles.append(zlib.compress(whole.tobytes(), LEVEL))
+    store.add(tiles, small, {"counts": counted(labels, space), "blank": 0 if flags is None else int(flags.sum())})
 
 
 class _Band:

@@ -24,6 +24,7 @@ import numpy as np
 from ...errors import DataError
 from ...output import flush
 
+LEVEL = 2  # at which tiles are deflated: five times as quick as the usual 6, for files half as large again
 JOURNAL, TILES, PICTURE, LOCK = "journal.jsonl", "tiles.bin", "picture.bin", "lock"
 FREE = ("side",)  # of the first line: what an earlier process has chosen holds
 
