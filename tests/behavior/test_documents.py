@@ -12,6 +12,7 @@ from PIL import Image
 DOCUMENTS = (
     "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/README.md", "docs/networks.md", "docs/metrics.md",
     "docs/operators.md", "docs/data.md", "docs/doctor.md", "docs/training.md", "docs/trust.md", "docs/large.md", "docs/speed.md",
+    "docs/cluster.md",
 )  # fmt: skip
 SMALL = ", ".join(f'"{c}"' for c in "train.steps=1 train.batch_size=2 train.workers=0 train.cache=false".split())
 

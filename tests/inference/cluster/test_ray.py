@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 import intarsia
-from intarsia.errors import DataError, TrainingError
+from intarsia.errors import DataError
 from intarsia.inference.cluster.run import predict_on_cluster
 from intarsia.inference.cluster.worker import Task
 
 pytestmark = [
     pytest.mark.slow,  # a cluster takes half a minute to begin
     pytest.mark.filterwarnings("default"),  # of Ray's own
+    pytest.mark.timeout(1800),  # on a machine that others use, too
 ]
 Draw = Callable[[Path, int], Path]
 COUNT = 96
@@ -89,20 +90,14 @@ def test_one_of_two_actors_is_killed(checkpoint: Path, tmp_path: Path, draw: Dra
             counts = np.bincount(np.asarray(Image.open(out / row["answer"])).ravel(), minlength=2)
             assert list(row["pixels"].values()) == counts.tolist()
     assert not (out / ".unfinished").exists() and not any((out / "parts").iterdir())
-    again = predict_on_cluster(task, tmp_path / "in", cluster="ray", actors=2)
-    assert again.before == COUNT - 1 and [image for image, _ in again.failed] == [str(torn)]
-    assert stamp() == after
 
 
 @pytest.mark.usefixtures("cluster")
 def test_what_a_worker_meets_is_one_sentence(checkpoint: Path, photos: Path, tmp_path: Path) -> None:
-    """A folder that cannot be written ends the job as it does without a cluster."""
-    out = tmp_path / "out"
-    out.mkdir()
-    task = Task(str(checkpoint), str(out), device="cpu")
-    (tmp_path / "file").write_text("")
-    (out / "masks").symlink_to(tmp_path / "file" / "none")  # where no folder can be made
-    with pytest.raises((DataError, TrainingError), match=r"masks.*cannot be written") as raised:
+    """An answer that cannot be written ends the job as it does without a cluster."""
+    (tmp_path / "out" / "masks" / "p0.png" / "deeper").mkdir(parents=True)
+    task = Task(str(checkpoint), str(tmp_path / "out"), device="cpu")
+    with pytest.raises(DataError, match=r"out/masks/p0.png: cannot be written") as raised:
         predict_on_cluster(task, photos, cluster="ray", actors=1, overwrite=True)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
 

@@ -56,6 +56,7 @@ class JobFolder:
 
         Raises: DataError where the folder holds anything else, and says what is different.
         """
+        job = json.loads(json.dumps(dict(job), default=str))  # as a file holds it
         before = self.read(JOB)
         other = "" if overwrite or before is not None else self._any()
         before = self.read(JOB) if other else before  # another process may have begun the same job just now

@@ -80,7 +80,7 @@ def run_ray(
             for start in range(0, len(items), size)
         ]
         needed = {"num_cpus": 1, "num_gpus": 1} if cards else {"num_cpus": 1}
-        answered = data.from_arrow(blocks).map_batches(
+        answered = data.from_blocks(blocks).map_batches(
             Actor,
             fn_constructor_args=(task,),
             batch_size=size,

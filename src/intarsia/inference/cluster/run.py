@@ -40,7 +40,7 @@ class Finished:
         out: its folder, a path or an address.
         table: the path or address of results.parquet.
         count: of its pictures.
-        before: how many of them were answered by an earlier process.
+        before: how many of them were answered by an earlier job; 0 where torchrun started several processes.
         failed: image and error of the pictures that could not be read.
         left_out: a sentence about files whose kind is not read; "" where there are none.
         rank: of this process; only 0 tells what the job came to.
@@ -88,6 +88,8 @@ def predict_on_cluster(
     if cluster == "ray":
         check_ray(actors)
     rank = ranks.rank_here() if cluster == "torchrun" else ranks.Rank(0, 1, 0)
+    if rank.of > 1 and overwrite:
+        raise DataError("--overwrite is of one process, and torchrun has started several; remove the folder first")
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     task = replace(task, out=path_or_address(task.out), began=time.time())
     pictures = pictures_of(inputs)
@@ -97,15 +99,13 @@ def predict_on_cluster(
     check_cluster(predictor, task)
     folder = JobFolder(task.out)
     job = job_of(predictor, task, inputs, pictures)
-    if rank.number and overwrite:
-        raise DataError("--overwrite is of one process, and torchrun starts several; remove the folder first")
     known = folder.open(job, overwrite, sorted({top for top, _ in KINDS.values()}))
     names = predictor.labels.names
     token = ranks.begin(folder, rank)
     share = rank.share(pictures)
     items = unanswered(folder, share, predictor, known.get("pictures") == job["pictures"])
     if cluster == "torchrun":
-        ranks.run_share(Worker(task, predictor), items, size_of(len(items), 1), progress)
+        ranks.run_share(Worker(task, predictor), items, size_of(len(items), 1), None if rank.number else progress)
         if rank.number:
             ranks.wait_for_first(folder, rank)
             return Finished(task.out, folder.where(TABLE), len(pictures.images), 0, [], rank=rank.number)
@@ -115,7 +115,7 @@ def predict_on_cluster(
         run_ray(task, items, size_of(len(items), actors or WORKERS), actors, progress)
     found = gather(folder, pictures, names)
     ranks.end(folder)
-    before = len(share.images) - len(items)
+    before = len(share.images) - len(items) if rank.of == 1 else 0
     return Finished(task.out, folder.where(TABLE), found.pictures, before, found.failed, pictures.left_out)
 
 

@@ -57,7 +57,7 @@ def schema_of(names: Sequence[str]) -> Any:
 
 
 def row_of(image: str, name: str, worker: str, **told: Any) -> Row:
-    """Give a row; what is not told of the picture is null."""
+    """Give a row; what is not known of the picture is null."""
     empty: Row = dict.fromkeys(("answer", "height", "width", "pixels", "seconds", "note", "error"))
     return {"image": image, "name": name, **empty, **told, "worker": worker}
 
