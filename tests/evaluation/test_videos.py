@@ -12,11 +12,14 @@ from torch import Tensor
 from intarsia.data.dataset import Shot
 from intarsia.datasets.shapes import shapes
 from intarsia.errors import DataError, LabelError
-from intarsia.evaluation import evaluate, score
+from intarsia.evaluation import evaluate, judge, score
+from intarsia.evaluation.comparison import _counts, _shown, _Side
 from intarsia.evaluation.tallies import TrackScore, TrackTally, Wish
 from intarsia.inference import Predictor
 from intarsia.losses.centers import targets_of
 from intarsia.losses.moving import ways_back
+from intarsia.metrics.stored import load
+from intarsia.report import write_versus
 from intarsia.structures import PanopticLogits, Sample, Segments
 
 VIDEO = shapes(split="val", size=40, count=2, frames=3, previous="centers")
@@ -63,6 +66,26 @@ def test_whoever_knows_every_frame_and_keeps_numbers_scores_nearly_one(tmp_path:
     )
     assert found.tables[0].rows[0][0] == "val_00000" and found.figures["stq"] == found.stq
     assert "<table>" in found._repr_html_()
+
+
+def test_two_models_are_compared_by_whole_videos(tmp_path: Path) -> None:
+    """Neighboring frames are no two witnesses: STQ of videos is what is drawn and swapped, not PQ of their frames."""
+    sides = [_Side(tmp_path, predictor(VIDEO, lost)) for lost in (90.0, 0.0)]
+    counts = [_counts(side, VIDEO, VIDEO.labels, False) for side in sides]
+    found = score(predictor(VIDEO), VIDEO)
+    np.testing.assert_allclose(counts[1].measured(np.ones((1, 2)))[0], [*found.tracks.iou, found.stq])
+    drawn = counts[1].measured(np.array([[2.0, 0]]))[0, -1]
+    assert drawn == pytest.approx(found.tracks.sequences["val_00000"][0]), "one video, drawn twice, scores as it does"
+    verdict = judge(*counts, names=("forgetful", "knowing"), resamples=200)
+    assert verdict.measure == "STQ" and verdict.score[1] == pytest.approx(found.stq)
+    assert len(verdict.images) == 2 and "no difference can be told apart with 2 videos" in verdict.sentence
+    assert _shown(verdict, sides, VIDEO, VIDEO.labels, False) == []
+    page = write_versus(tmp_path / "compare.html", verdict=verdict, space=VIDEO.labels).read_text()
+    assert "Every video" in page and "val_00000" in page
+    counts[0].save(tmp_path / "images.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "images.safetensors").rows, counts[0].rows)
+    with pytest.raises(DataError, match="one of the two was scored by STQ and the other by PQ"):
+        judge(counts[0], found.counts)
 
 
 def test_pairs_of_frames_do_as_well() -> None:

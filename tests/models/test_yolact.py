@@ -8,13 +8,15 @@ from intarsia.blocks.boxes import box_iou
 from intarsia.blocks.fast_nms import fast_nms
 from intarsia.blocks.matching import BETWEEN, NOTHING, match_each
 from intarsia.blocks.prototypes import Prototyped, inside
+from intarsia.datasets.shapes import shapes
 from intarsia.errors import ModelError
 from intarsia.labels import LabelSpace
 from intarsia.losses import Detection, Yolact
 from intarsia.models import build
 from intarsia.postprocess import decide
 from intarsia.postprocess.objects import enlarged
-from intarsia.structures import Batch, CroppedMask, Detections
+from intarsia.structures import Batch, CroppedMask, Detections, boxes_of
+from intarsia.training.recipe import load
 
 SMALL = {"encoder": "resnet10t", "channels": 16, "prototypes": 4, "limit": 12}
 
@@ -136,3 +138,17 @@ def test_detections_that_the_loss_cannot_read_are_refused() -> None:
 def test_options_that_make_no_network_are_refused(options: dict, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         network(**options)
+
+
+def test_anchors_of_three_strides_reach_the_shapes_and_those_of_the_objects_own_sizes_do_not() -> None:
+    """Where anchors lie farther apart than a third of their size, objects between two of them are no anchor's."""
+
+    def reached(**sizes: list[float]) -> float:
+        scenes = shapes(split="train", size=96, count=12, objects=True)
+        with torch.no_grad():
+            anchors = network(**sizes)(torch.zeros(2, 3, 96, 96)).found_by.anchors
+        best = torch.cat([box_iou(boxes_of(scenes[n].objects), anchors).amax(1) for n in range(12)])
+        return float((best >= 0.5).float().mean())
+
+    assert "sizes" not in load("shapes/yolact").model.options
+    assert reached() > 0.95 > 0.6 > reached(sizes=[14, 24, 36, 56, 80])

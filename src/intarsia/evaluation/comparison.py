@@ -26,7 +26,7 @@ from .from_files.masks import MaskFolder, Predictions, alone
 from .from_files.semantic import score_masks
 from .reading import told
 from .scoring import read_samples, score
-from .tallies import TALLIES, Wish
+from .tallies import TALLIES, TrackScore, Wish
 from .verdict import RESAMPLES, Verdict, judge
 
 SHOWN = 6  # images side by side, as many as can be for each of the two
@@ -52,6 +52,8 @@ def compare(
     decide: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Whether B is better than A on the same images; with `out`, compare.html and compare.json as well.
+
+    Models that follow objects through videos are compared by STQ, or wSTQ, and whole videos are drawn and swapped.
 
     Args:
         a, b: each a run's folder or a checkpoint, which predict, or several, "x,y", whose mean does; a folder of label maps from any tool; or a folder that
@@ -223,11 +225,12 @@ def _space(sides: Sequence[_Side], dataset: Any) -> LabelSpace:
 
 
 def _counts(side: _Side, dataset: Any, space: LabelSpace, raw: bool) -> Any:
-    """The records of each image, read or counted now."""
+    """The records of each image, or of each video where objects are followed, read or counted now."""
     if side.counts is not None:
         return side.counts
     if side.predictor is not None:
-        return score(side.predictor, dataset).counts
+        found: Any = score(side.predictor, dataset)
+        return found.sequences if isinstance(found, TrackScore) else found.counts
     return score_masks(Predictions(side.path, space, raw), dataset).counts
 
 
@@ -244,8 +247,8 @@ def _called(a: Path, b: Path) -> tuple[str, str]:
 def _shown(
     verdict: Verdict, sides: Sequence[_Side], dataset: Any, space: LabelSpace, raw: bool
 ) -> list[tuple[report.Picture, report.Picture]]:
-    """The images that changed most, in favor of either, as A and as B see them."""
-    if dataset is None or any(side.counts is not None for side in sides):
+    """The images that changed most, in favor of either, as A and as B see them; none of videos, which are judged whole."""
+    if dataset is None or verdict.unit == "video" or any(side.counts is not None for side in sides):
         return []
     wanted = {n: verdict.images[n] for n in telling(verdict.images)}
     by_name = {row[0]: n for n, row in wanted.items()}

@@ -20,7 +20,7 @@ import numpy as np
 from ..metrics import ImageCounts
 from ..metrics import compare as paired
 from ..metrics.protocols import overlap
-from ..metrics.records import Column, Records
+from ..metrics.records import OF_VIDEOS, Column, Records
 from ..metrics.significance import Comparison, Interval
 
 RESAMPLES = 10_000
@@ -104,7 +104,13 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        return sentence(*self.names, self.mean, len(self.images), alike=self.alike, lower=self.columns[-1].lower)
+        lower = self.columns[-1].lower
+        return sentence(*self.names, self.mean, len(self.images), alike=self.alike, lower=lower, unit=self.unit)
+
+    @property
+    def unit(self) -> str:
+        """What was drawn, swapped and counted: an "image", or a whole "video" where objects are followed."""
+        return "video" if self.measure in OF_VIDEOS else "image"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; None where there is no number."""
@@ -198,9 +204,11 @@ def holm(values: Sequence[float]) -> list[float]:
     return raised
 
 
-def sentence(a: str, b: str, change: Change, images: int, alike: bool = False, lower: bool = False) -> str:
+def sentence(
+    a: str, b: str, change: Change, images: int, alike: bool = False, lower: bool = False, unit: str = "image"
+) -> str:
     """A difference in words: "A is better by 1.8 points [0.6, 3.1]"."""
-    many = f"{images} image{'s' if images != 1 else ''}"
+    many = f"{images} {unit}{'s' if images != 1 else ''}"
     value, low, high = change.value
     if alike:
         return f"{a} and {b} score exactly the same on {many}"

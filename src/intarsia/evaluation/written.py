@@ -11,15 +11,16 @@ from .. import report
 from ..inference import Predictor
 from ..inference.engine import name_of, networks_of
 from ..output import Output
-from .tallies import LabelScore, Score
+from .tallies import LabelScore, Score, TrackScore
 
 
 def write(results: Output, found: Score, predictor: Predictor, model: Any, command: str) -> None:
     """Write the files of an evaluation into their folder."""
     results.text("scores.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
-    if found.counts is not None:
+    records = found.sequences if isinstance(found, TrackScore) else found.counts
+    if records is not None:
         with results.file("images.safetensors") as file:
-            found.counts.save(file)
+            records.save(file)
     facts = {key: value for key, value in _facts(found, predictor, model).items() if value}
     title = " on ".join(filter(None, (facts["model"], facts.get("data", ""))))
     with results.file("report.html") as file:

@@ -1,6 +1,6 @@
 """What each image gave, a few numbers each, from which every draw of the images can be scored: intervals and comparisons.
 
-ImageSums     measures that are ratios of sums over images: panoptic quality, errors of depth
+ImageSums     measures that are ratios of sums over images: panoptic quality, errors of depth; and of whole videos, STQ
 ImageMatches  detections and what they matched, for average precision (`image_matches.py`)
 ImageTags     scores and true classes of whole images (`image_tags.py`)
 
@@ -80,6 +80,17 @@ def _depth(sums: np.ndarray) -> np.ndarray:
     return np.concatenate([found, found[..., :1]], axis=-1)
 
 
+def _tracking(sums: np.ndarray) -> np.ndarray:
+    """[R, K + 1] IoU of each class and STQ, of sums [R, 2 + 3 K] as `TrackingQuality.sums` gives them for each video."""
+    associated, tracks = sums[..., 0], sums[..., 1]
+    hit, true, found = np.split(sums[..., 2:], 3, axis=-1)
+    iou = quotient(hit, true + found - hit)
+    held = ~np.isnan(iou)
+    mean = quotient(np.where(held, iou, 0).sum(-1), held.sum(-1))
+    stq = np.sqrt(quotient(associated, tracks) * mean)
+    return np.concatenate([iou, stq[..., None]], axis=-1)
+
+
 class Kind(NamedTuple):
     """A measure that is a ratio of sums: how many sums a class has, and the ratios of them."""
 
@@ -103,7 +114,11 @@ DEPTH = (
 KINDS: dict[str, Kind] = {
     "panoptic": Kind(_panoptic, Column("PQ")),
     "depth": Kind(_depth, Column("AbsRel", True), DEPTH),
+    "tracking": Kind(_tracking, Column("STQ")),
+    "weighted tracking": Kind(_tracking, Column("wSTQ")),
 }
+
+OF_VIDEOS = ("STQ", "wSTQ")  # measures of which each row is a whole video
 
 
 class ImageSums:

@@ -14,6 +14,8 @@ from .records import ImageSums, read
 READERS: dict[str, Any] = {
     "panoptic": ImageSums.of_file,
     "depth": ImageSums.of_file,
+    "tracking": ImageSums.of_file,
+    "weighted tracking": ImageSums.of_file,
     "mask AP": ImageMatches.of_file,
     "box AP": ImageMatches.of_file,
     "tags": ImageTags.of_file,

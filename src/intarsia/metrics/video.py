@@ -119,6 +119,16 @@ class TrackingQuality:
                 for key, weight in new.items():
                     mine[key] = mine.get(key, 0.0) + weight
 
+    def sums(self, sequence: str) -> np.ndarray:
+        """What one video adds to the sums that STQ is a ratio of, so that videos can be drawn.
+
+        Returns: [2 + 3 K]: the sum of AQ over its true tracks, how many these are, and of each class the weight of the
+            pixels that are right, then of the true ones, then of those predicted.
+        """
+        sizes, matrix = self.sizes[sequence], self.matrices[sequence]
+        tracks = [_association(*sizes), float(len(sizes[0]))]
+        return np.concatenate([tracks, matrix.diagonal(), matrix.sum(axis=1), matrix[:, :-1].sum(axis=0)])
+
     def compute(self) -> TrackingScores:
         """The scores of what was counted so far; NaN where there are no tracks, or no pixels."""
         total = sum(self.matrices.values(), np.zeros((self.num_classes, self.num_classes + 1)))

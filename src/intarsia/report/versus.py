@@ -53,12 +53,17 @@ def write_versus(
         shown=[(a, b, _views(a, b, space)) for a, b in shown],
         command=command,
         facts={
-            "interval": f"percentile bootstrap of the difference: the same images are drawn for both, {times} times",
-            "p": "permutation test: how often swapping the two image by image gives as large a difference, "
-            f"{times} times",
+            "interval": f"percentile bootstrap of the difference: the same {verdict.unit}s are drawn for both, {times} times",
+            "p": f"permutation test: how often swapping the two {verdict.unit} by {verdict.unit} gives as large a "
+            f"difference, {times} times",
             "what it does not say": "whether training again would give the same: both are taken as they are; seeds are "
-            "compared by a study. And images are taken to be independent: frames of one video are not, and with them "
-            "intervals and p are too small",
+            "compared by a study. And "
+            + (
+                "videos are taken to be independent of each other"
+                if verdict.unit == "video"
+                else "images are taken to be independent: frames of one video are not, and with them intervals and p are "
+                "too small"
+            ),
             "time": now(),
         },
         versions=versions(),

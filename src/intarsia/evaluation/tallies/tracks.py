@@ -15,6 +15,7 @@ from ...errors import LabelError
 from ...labels import LabelSpace
 from ...labels.meetings import meetings
 from ...metrics import TrackingQuality
+from ...metrics.records import ImageSums
 from ...metrics.significance import Bootstrap
 from ...metrics.video import TrackingScores
 from ...metrics.video_panoptic import TOLERANCES, VideoPanopticQuality, VideoPanopticScores
@@ -39,6 +40,7 @@ class TrackScore:
         space: the classes; those that are things are tracked.
         counts: sums of each frame and class, for intervals and comparisons of PQ.
         per_image: (name, PQ over the classes of that frame alone).
+        sequences: sums of each video, by which two models are compared: neighboring frames are no two witnesses.
         seconds, source, worst, best, trust: as of `SegmentScore`.
     """
 
@@ -50,6 +52,7 @@ class TrackScore:
     space: LabelSpace
     counts: Any
     per_image: list[tuple[str, float]]
+    sequences: ImageSums
     seconds: float = 0.0
     source: dict[str, str] = field(default_factory=dict)
     worst: tuple[Picture, ...] = ()
@@ -224,8 +227,17 @@ class TrackTally:
         assert tubes is not None
         return TrackScore(
             self.quality.compute(), frames, tubes, _together(self.depth_tubes), self.weighted, self.space,
-            frames.counts, frames.per_image,
+            frames.counts, frames.per_image, self._sequences(),
         )  # fmt: skip
+
+    def _sequences(self) -> ImageSums:
+        """The sums of each video."""
+        count = self.space.num_classes
+        found = ImageSums("weighted tracking" if self.weighted else "tracking", self.space.names)
+        for name, (own, *_) in self.quality.compute().sequences.items():
+            sums = self.quality.sums(name)
+            found.update(name, sums, np.concatenate([sums[1:2], sums[2 + count : 2 + 2 * count].round()]), own)
+        return found
 
     def _frame(self, answer: Segments) -> Frame:
         """Classes and tracks of an answer."""
