@@ -72,6 +72,24 @@ def test_what_was_remembered_is_of_these_weights_on_this_machine(
     )
 
 
+def test_what_was_remembered_is_of_this_size_version_and_threads(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = took(monkeypatch, eager=0.1, channels_last=0.2)
+    for count in (1, 2):  # measured, then remembered
+        choose.choose(predictor, [PHOTO], 1000, tmp_path)
+        choose.choose(predictor, [PHOTO[:16]], 1000, tmp_path)
+        assert len(asked) == 2, count
+    assert choose.choose(predictor, [PHOTO[:20]], 1, tmp_path) == (predictor, ""), "of no other size"
+    with monkeypatch.context() as other:
+        other.setattr(torch, "get_num_threads", lambda: 77)
+        choose.choose(predictor, [PHOTO], 1000, tmp_path)
+    with monkeypatch.context() as other:
+        other.setattr(torch, "__version__", "9.9")
+        choose.choose(predictor, [PHOTO], 1000, tmp_path)
+    assert len(asked) == 4
+
+
 def test_the_usual_one_stays_unless_another_is_clearly_faster(
     predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +109,29 @@ def test_another_precision_is_taken_only_where_its_answers_hold(
     monkeypatch.setattr(choose, "changes", lambda *_: "")
     made, why = choose.choose(predictor, [PHOTO], 1000, tmp_path / "b")
     assert "computed in bfloat16" in why and made.precision == "bfloat16" and predictor.precision == "float32"
+
+
+def test_a_remembered_precision_is_held_against_float32_on_each_job(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its speed is remembered; whether its answers hold is of the pictures."""
+    took(monkeypatch, channels_last=0.2, bfloat16=0.1)
+    looked: list[list[Tensor]] = []
+    faults = ["", "1 % of the pixels change, and 0.5 % may", ""]
+
+    def changes(old: Torch, new: Torch, images: list[Tensor], *_: object) -> str:
+        looked.append(list(images))
+        return faults[len(looked) - 1]
+
+    monkeypatch.setattr(choose, "changes", changes)
+    choose.choose(predictor, [PHOTO] * 3, 1000, tmp_path)
+    assert choose.choose(predictor, [PHOTO], 11, tmp_path) == (predictor, "") and len(looked) == 1
+    other = 255 - PHOTO
+    made, why = choose.choose(predictor, [other] * 4, 12, tmp_path)
+    assert made is predictor and why == f"bfloat16 was left out on these pictures: {faults[1]}"
+    assert len(looked[1]) == 3 and torch.equal(looked[1][0][0], torch.from_numpy(other).permute(2, 0, 1))
+    made, why = choose.choose(predictor, [PHOTO] * 4, 12, tmp_path)
+    assert made.precision == "bfloat16" and why.endswith("(remembered; held against float32 on 3 pictures of this job)")
 
 
 def test_answers_are_held_against_float32(predictor: Predictor) -> None:

@@ -32,7 +32,7 @@ class Backend(NamedTuple):
         prepare: makes its engine of a PyTorch engine, whose network it may change.
         equal: whether its outputs equal those of float32 to rounding.
         quick: whether it is ready at once, so that it may be tried before every job.
-        least: how many pictures a job has at least for its preparation to pay.
+        least: how many pictures a job has at least for its preparation, or its comparison with float32, to pay.
     """
 
     says: str
@@ -136,6 +136,7 @@ BACKENDS: dict[str, Backend] = {
         _without_units,
         in_layout(torch.channels_last, "bfloat16"),
         equal=False,
+        least=12,  # three of them are computed in float32 as well
     ),
     "compiled": Backend(
         "torch.compile in float32: a minute of preparation at every new size",

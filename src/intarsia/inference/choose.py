@@ -1,10 +1,10 @@
 """Choose the backend that answers pictures quickest on this machine, and remember it.
 
-    many pictures - each backend on a few of them - the quickest whose answers hold - remembered for this network and machine
+    many pictures - each backend on a few of them - the quickest whose answers hold - remembered: network, machine, size
     few pictures  - what was remembered, else the usual one: choosing must cost less than it saves
 
-A backend that equals float32 to rounding may be taken for its speed alone. Another is held against float32 on pictures of the
-job itself, and taken only within `Bounds`.
+A backend that equals float32 to rounding may be taken for its speed alone. Another is held against float32 on the first
+pictures of each job, also where its speed is remembered, and taken only within `Bounds`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint import state_of
-from ..errors import IntarsiaError
+from ..errors import IntarsiaError, counted
 from ..labels import LabelSpace
 from ..postprocess import semantic_view
 from .backends import BACKENDS, backend_of, exchanged, usual
@@ -61,7 +61,8 @@ def choose(
     Args:
         pictures: of the job, the first of which are looked at where choosing pays.
         count: how many there are.
-        folder: where choices are remembered; None: the user's cache folder.
+        folder: where choices are remembered, each under the processor, PyTorch's version, the number of threads, the network
+            with its weights and the size of the first picture; None: the user's cache folder.
 
     Returns: a predictor that computes so, and in one sentence which backend that is and why; "" where nothing was chosen, and
         the predictor stays as it is.
@@ -70,21 +71,22 @@ def choose(
     if len(networks) != 1 or networks[0].precision != "float32" or networks[0].device.type == "mps":
         return predictor, ""
     old, names = networks[0], usual(networks[0].device)
-    key = f"{circumstances(old.device)}; {fingerprint(old.model)}"
-    found = recalled(FILE, key, folder)
-    if _sound(found, names):
-        if count < BACKENDS[found["backend"]].least:
-            return predictor, ""
-        return _with(predictor, old, found["backend"]), f"{found['says']} (remembered)"
-    if passes(names) > SHARE * count:
+    key, measurable = f"{circumstances(old.device)}; {fingerprint(old.model)}", passes(names) <= SHARE * count
+    known = _sound(recalled(FILE, key, folder), names)
+    if not known and not measurable:
         return predictor, ""
     images = _samples(pictures, predictor.in_channels)
     if not images:
         return predictor, ""
+    size = "x".join(str(side) for side in images[0].shape[2:])
+    if size in known:
+        return _remembered(predictor, old, known[size], count, images)
+    if not measurable:
+        return predictor, ""
     backend, says = quickest(old, names, images, predictor.labels)
     if not backend:
         return predictor, ""
-    remember(FILE, key, {"backend": backend, "says": says}, folder)
+    remember(FILE, key, {**known, size: {"backend": backend, "says": says}}, folder)
     return _with(predictor, old, backend), says
 
 
@@ -199,7 +201,7 @@ def _timed(engines: dict[str, Engine], image: Tensor, device: torch.device) -> d
 
 
 def _samples(pictures: Iterable[Given], channels: int) -> list[Tensor]:
-    """The middles of the first pictures that can be read, [1, C, H, W], all of them as large as the first one at most."""
+    """The middles of the first pictures that can be read, [1, C, H, W] of at most `SIDE` pixels a side."""
     found: list[Tensor] = []
     for picture in pictures:
         try:
@@ -225,6 +227,27 @@ def _with(predictor: Predictor, old: Torch, name: str) -> Predictor:
     return made
 
 
-def _sound(found: Any, names: Sequence[str]) -> bool:
-    """Whether what was remembered is a choice, of a backend that is still here."""
-    return isinstance(found, dict) and found.get("backend") in names and isinstance(found.get("says"), str)
+def _remembered(
+    predictor: Predictor, old: Torch, found: dict[str, str], count: int, images: Sequence[Tensor]
+) -> tuple[Predictor, str]:
+    """The predictor with the backend that was quickest, if that pays and its answers hold on pictures of this job."""
+    name = found["backend"]
+    if count < BACKENDS[name].least:
+        return predictor, ""
+    if BACKENDS[name].equal:
+        return _with(predictor, old, name), f"{found['says']} (remembered)"
+    _, fault = _tried(old, name, images, predictor.labels)
+    if fault:
+        return predictor, f"{name} was left out on these pictures: {fault}"
+    held = f"held against float32 on {counted(len(images), 'picture')} of this job"
+    return _with(predictor, old, name), f"{found['says']} (remembered; {held})"
+
+
+def _sound(known: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of what was remembered, size -> choice, the choices of backends that are still here."""
+    choices = known.items() if isinstance(known, dict) else ()
+    return {
+        size: one
+        for size, one in choices
+        if isinstance(one, dict) and one.get("backend") in names and isinstance(one.get("says"), str)
+    }
