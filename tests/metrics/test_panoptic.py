@@ -10,7 +10,6 @@ from PIL import Image
 
 from intarsia.errors import LabelError
 from intarsia.metrics import PanopticQuality, Segments, segments
-from intarsia.metrics.panoptic import runs
 
 THINGS = (1, 2)
 
@@ -46,16 +45,6 @@ def by_sets(predicted: Segments, labels: Segments, count: int) -> np.ndarray:
         free = sets[1][0].union(*(sets[1][c] for c in labels.crowd if labels.classes[c] == k))
         found[2, k] += p not in matched_p and len(sets[0][p] & free) / len(sets[0][p]) <= 0.5
     return found
-
-
-@pytest.mark.parametrize("shape", [(0, 4), (1, 1), (5, 7), (40, 30)], ids=str)
-def test_runs_are_the_maps_again(shape: tuple[int, int]) -> None:
-    random = np.random.default_rng(0)
-    maps = [random.integers(0, 4, shape).astype(kind).repeat(2, 1) for kind in (np.int32, np.uint8)]
-    *found, length = runs(*maps)
-    for one, numbers in zip(maps, found, strict=True):
-        np.testing.assert_array_equal(np.repeat(numbers, length), one.ravel())
-    assert ((found[0][1:] != found[0][:-1]) | (found[1][1:] != found[1][:-1])).all(), "no run is cut in two"
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int32, np.uint64], ids=lambda kind: kind.__name__)

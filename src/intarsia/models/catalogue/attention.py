@@ -276,7 +276,7 @@ ATTENTION: dict[str, Entry] = {
         smallest={"encoder": "resnet18", "channels": 8, "steps": 1, "side": 4},
         full={"encoder": "resnet152"},
         parameters=123_634_005,
-        gflops=2241.6,
+        gflops=2244.4,
     ),
     "foveanet": Entry(
         build=FoveaNet,
