@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from intarsia.checkpoint import Resizing
+from intarsia.errors import ModelError
 from intarsia.inference.resized import resized
 from intarsia.inference.runtime.asked import ANSWERS
 from intarsia.inference.runtime.compared import answers_of, changed
@@ -54,6 +55,42 @@ def test_answers_of_queries(seed: int) -> None:
         assert isinstance(true, Objects) and isinstance(given, Objects) and len(true.shapes) > 1
         assert true.scores.tolist() == pytest.approx(given.scores.tolist())
         assert true.classes.tolist() == given.classes.tolist()
+
+
+def centers(seed: int) -> PanopticLogits:
+    """Maps of blocks, heatmaps of six flat peaks, offsets that point about."""
+    random = torch.Generator().manual_seed(seed)
+    blocks = torch.nn.functional.interpolate(3 * torch.randn(2, 4, 5, 7, generator=random), SIZE, mode="nearest")
+    heat = torch.zeros(2, 1, *SIZE)
+    for n in range(12):
+        y, x = (int(torch.randint(3, side - 3, (1,), generator=random)) for side in SIZE)
+        heat[n % 2, 0, y - 1 : y + 2, x : x + 2] = 0.05 + n // 4 / 2 + n / 100  # too low, middle and above 1
+    offsets = 4 * torch.randn(2, 2, *SIZE, generator=random)
+    return PanopticLogits(blocks + 0.1 * torch.randn(2, 4, *SIZE, generator=random), heat, offsets)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_of_centers(seed: int) -> None:
+    output = centers(seed)
+    for options in ({}, {"threshold": 0.6, "kernel": 3, "top_k": 2, "stuff_area": 300}, {"threshold": 1.0, "top_k": 1}):
+        for true, given in compared("segments", output._replace(depth=output.centers), SPACE, "panoptic", **options):
+            assert isinstance(true, Segments) and isinstance(given, Segments) and (given.depth == true.depth).all()
+            assert sorted(true.classes.values()) == sorted(given.classes.values())
+            assert sorted(true.scores.values()) == pytest.approx(sorted(given.scores.values()), rel=1e-5)
+        options.pop("stuff_area", None)
+        for true, given in compared("objects", output, SPACE, "instance", **options):
+            assert isinstance(true, Objects) and isinstance(given, Objects)
+            assert true.scores.tolist() == pytest.approx(given.scores.tolist(), rel=1e-5)
+            assert sorted(true.classes.tolist()) == sorted(given.classes.tolist())
+            assert sorted(m.inside.sum() for m in true.shapes) == sorted(m.inside.sum() for m in given.shapes)
+
+
+def test_answers_of_centers_where_there_are_none() -> None:
+    output = centers(0)
+    compared("segments", output._replace(centers=0 * output.centers), SPACE, "panoptic")
+    compared("segments", output, LabelSpace(SPACE.names), "panoptic")  # no class has objects
+    with pytest.raises(ModelError, match="no class has any; ask for labels"):
+        ANSWERS["objects", PanopticLogits](output, LabelSpace(SPACE.names), {}, 1.0)
 
 
 def test_answers_of_maps_pictures_and_boxes() -> None:

@@ -18,8 +18,8 @@ from ...labels import LabelSpace
 from ...postprocess import options_of, usual_task
 from ...postprocess.pixels import thresholds
 from ...structures import ClassLogits, DepthMap, Detections, MaskQueries, PanopticLogits, SemanticLogits
+from .centers import Made, objects_of_centers, segments_of_centers
 
-Made = dict[str, Tensor]
 Make = Callable[[Any, LabelSpace, Mapping[str, Any], float], Made]
 
 
@@ -134,7 +134,9 @@ ANSWERS: dict[tuple[str, type], Make] = {
     ("depth", DepthMap): depth_of_maps,
     ("objects", Detections): objects_of_boxes,
     ("objects", MaskQueries): objects_of_masks,
+    ("objects", PanopticLogits): objects_of_centers,
     ("segments", MaskQueries): segments_of_masks,
+    ("segments", PanopticLogits): segments_of_centers,
 }
 ASKED = ("labels", "probabilities", "planes", "objects", "segments", "depth")
 USUAL = {"classification": "labels", "semantic": "labels", "depth": "depth", "instance": "objects",
@@ -163,9 +165,7 @@ def answer_for(answer: str, kind: type, space: LabelSpace, task: str) -> str:
         chosen = able[0]
     if chosen not in able:
         why = ""
-        if kind is PanopticLogits and chosen in ("objects", "segments"):
-            why = "its pixels join centers after the network, which `predict` does with the exported file as well"
-        elif chosen == "planes":
+        if chosen == "planes":
             why = "its label space has one label a pixel"
         elif chosen == "labels" and space.planes:
             why = "its label space has several labels a pixel"

@@ -72,7 +72,8 @@ def _answer(answer: str, made: Mapping[str, np.ndarray], space: LabelSpace, size
     if answer == "depth":
         return Depth(main)
     kinds = {n + 1: int(kind) for n, kind in enumerate(made["classes"]) if kind >= 0}
-    return Segments(made["segments"], kinds, scores={n: float(made["scores"][n - 1]) for n in kinds})
+    scores = {n: float(made["scores"][n - 1]) for n in kinds}
+    return Segments(made["segments"], kinds, scores=scores, depth=made.get("depth"))
 
 
 def _objects(made: Mapping[str, np.ndarray], size: tuple[int, int]) -> Objects:
