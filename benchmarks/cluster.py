@@ -13,6 +13,7 @@ result is a line of benchmarks/results/cluster.jsonl.
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -118,7 +119,9 @@ def costs(count: int, folder: Path) -> dict[str, Any]:
     pixels = dict.fromkeys(classes, 3449)
     for first in range(0, count, 256):
         rows = [
-            row_of(image, name, "machine:1", answer=f"masks/{name}.png", height=256, width=256, pixels=pixels, seconds=0.1)
+            row_of(
+                image, name, "machine:1", answer=f"masks/{name}.png", height=256, width=256, pixels=pixels, seconds=0.1
+            )
             for image, name in zip(listed.images[first : first + 256], listed.names[first : first + 256], strict=True)
         ]
         write_part(job, f"{first:012}", rows, classes)
@@ -128,7 +131,7 @@ def costs(count: int, folder: Path) -> dict[str, Any]:
     done = answered(job, listed, classes, {f"masks/{name}.png" for name in listed.names})
     marks.append(time.perf_counter())
     assert len(done) == count
-    listing, parts, gathering, going_on = (1e6 * (b - a) / count for a, b in zip(marks, marks[1:], strict=False))
+    listing, parts, gathering, going_on = (1e6 * (b - a) / count for a, b in itertools.pairwise(marks))
     return {
         "count": count, "us_listing": round(listing, 1), "us_rows": round(parts, 1), "us_table": round(gathering, 1),
         "us_going_on": round(going_on, 1), "table_bytes": round((folder / f"out{count}" / "results.parquet").stat().st_size / count, 1),
@@ -175,7 +178,10 @@ def main() -> None:
                 one.append(child("alone", checkpoint, source, folder / f"alone{pair}", threads=2))
                 ray.append(child("ray", checkpoint, source, folder / f"ray{pair}"))
                 print(one[-1], ray[-1])
-            rates = [chosen.count / found["seconds"] for found in one], [chosen.count / found["seconds"] for found in ray]
+            rates = (
+                [chosen.count / found["seconds"] for found in one],
+                [chosen.count / found["seconds"] for found in ray],
+            )
             ratios = [b / a for a, b in zip(*rates, strict=True)]
             lines.append({
                 "what": "Fast-SCNN, 19 classes, JPEG of 256 x 256", "count": chosen.count, "pairs": chosen.pairs,

@@ -72,7 +72,7 @@ def _joined(rgb: np.ndarray, order: str, shift: int) -> np.ndarray:
     pixels = np.ascontiguousarray(rgb[..., :3]).reshape(-1, 3)
     found = np.zeros(len(pixels), np.int32)
     if len(pixels) > 1:
-        found[:-1] = np.ndarray((len(pixels) - 1,), order, pixels, strides=(3,))  # type: ignore[call-overload]
+        found[:-1] = np.ndarray((len(pixels) - 1,), order, pixels, strides=(3,))
     if len(pixels):  # of the last no four bytes are there
         found[-1:] = np.frombuffer(pixels[-1].tobytes() + b"\0", order)
     found >>= shift
