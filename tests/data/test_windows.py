@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from intarsia import limits
-from intarsia.data import windows
+from intarsia.data import loader
 from intarsia.data.augment.pipeline import Augmentation
 from intarsia.data.files.codecs import raw_of, read_image
 from intarsia.data.joined import Joined
@@ -172,7 +172,7 @@ def test_crops_of_windows_are_those_of_the_whole(chain: str, pairs: Pairs, monke
     for dataset in (pairs, Joined([pairs, torch.utils.data.Subset(pairs, [1, 0])])):
         seen = []
         for least in (1 << 24, 1000):
-            monkeypatch.setattr(windows, "WINDOWED", least)
+            monkeypatch.setattr(loader, "WINDOWED", least)
             if least == 1000:  # nothing is read as a whole
                 monkeypatch.setattr(Pairs, "read", lambda self, item: asked.append(item))
             stream = Loader(
@@ -193,7 +193,7 @@ def test_only_the_tiles_that_a_crop_touches_are_decoded(tmp_path: Path, monkeypa
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((side, side, 3), np.uint8), photometric="rgb", **TILED)
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((side, side), np.uint8), **TILED)
     Image.fromarray(np.zeros((side, side), np.uint8)).save(tmp_path / "m.png")
-    monkeypatch.setattr(windows, "WINDOWED", side * side - 1)
+    monkeypatch.setattr(loader, "WINDOWED", side * side - 1)
     decoded: list[int] = []
     original, rows = Tiff._decoded, png.unfilter
 
@@ -216,6 +216,14 @@ def test_only_the_tiles_that_a_crop_touches_are_decoded(tmp_path: Path, monkeypa
         turned = 128 * 1.2 + 4  # pixels of a side of the box that the turned one lies in
         assert 0 < sum(decoded) <= 2 * (turned + 64) * (turned + 96)
     assert held and max(held) <= (1 << 17) + side, "never more rows of a PNG at once"
+    kept = Loader(dataset, batch_size=1, change=change, cache=True)  # kept in memory, unless it is beyond memory
+    decoded.clear()
+    next(kept.stream())
+    assert not decoded and len(kept.read.cached or {}) == 1
+    monkeypatch.setattr(loader, "PIXELS", side * side - 1)
+    kept = Loader(dataset, batch_size=1, change=change, cache=True)
+    next(kept.stream())
+    assert decoded and not kept.read.cached
     own = Augmentation(255, crop=(64, 64), own=lambda sample, rng: sample)
     decoded.clear()
     next(Loader(dataset, batch_size=1, change=own).stream())  # a user's function sees the whole picture
@@ -261,6 +269,6 @@ def test_image_and_mask_of_different_sizes_are_refused(
     pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tifffile.imwrite(tmp_path / "a_mask.tif", ids()[:-1], **TILED)
-    monkeypatch.setattr(windows, "WINDOWED", 1000)
+    monkeypatch.setattr(loader, "WINDOWED", 1000)
     with pytest.raises(DataError, match="they must be of one size"):
         next(Loader(pairs, batch_size=2, change=Augmentation(255, crop=(32, 32))).stream())

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..errors import DataError, IntarsiaError
+from ..limits import PIXELS, WINDOWED
 from ..structures import Batch, Sample
 from .augment.pipeline import Augmentation
 from .dataset import Dataset, labels_of, place_of
@@ -53,8 +54,8 @@ class Loader:
             epoch's places are shared out by these weights. None: each sample once an epoch.
         in_order: read the samples in their own order, not shuffled.
         workers: processes that read ahead; 0 reads in this one.
-        cache: keep what was read in memory, once in each worker. Where it is not kept, only the part of a large picture is
-            read that `change` needs.
+        cache: keep what was read in memory, once in each worker. Where it is not kept, and of pictures beyond memory, only
+            the part of a large picture is read that `change` needs.
         rank, world: this process's share of every batch, when several train together.
         processes: how many the batch size is meant for, which together have `processes * batch_size` samples at a time; None:
             `world`. In another number of processes these samples, and so all batches of a run, stay the same.
@@ -278,10 +279,11 @@ class _Reader:
 
     def _windows(self, index: int) -> Windows | None:
         """The sample to be read window by window, where it is large, and its box is drawn before it is read."""
-        first = isinstance(self.change, Augmentation) and self.change.draws_first and self.cached is None
+        first = isinstance(self.change, Augmentation) and self.change.draws_first
         if not first or index in self.small:
             return None
-        if (windows := windows_of(self.dataset, index)) is None:
+        least = WINDOWED if self.cached is None else PIXELS  # beyond which nothing is kept as a whole
+        if (windows := windows_of(self.dataset, index, least)) is None:
             self.small.add(index)
         return windows
 

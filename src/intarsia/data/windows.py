@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import DataError, LabelError
-from ..limits import WINDOWED
 from ..structures import Sample
 from .joined import Joined
 from .pairs import Pair, Pairs, as_tensor, mismatch, with_channels
@@ -82,11 +81,11 @@ class Windows(NamedTuple):
             numbers.close()
 
 
-def windows_of(dataset: object, index: int, least: int | None = None) -> Windows | None:
+def windows_of(dataset: object, index: int, least: int) -> Windows | None:
     """Open a sample of a data set so that it is read window by window.
 
     Args:
-        least: pixels that a picture has to have more than; None: `limits.WINDOWED`.
+        least: pixels that a picture has to have more than.
 
     Returns: None where it is small, or has to be read as a whole: files of other kinds, and pairs of more than two files.
 
@@ -104,9 +103,8 @@ def windows_of(dataset: object, index: int, least: int | None = None) -> Windows
     return None
 
 
-def windows_of_pair(dataset: Pairs, item: Pair, least: int | None = None) -> Windows | None:
+def windows_of_pair(dataset: Pairs, item: Pair, least: int) -> Windows | None:
     """Open a pair; see `windows_of`."""
-    least = WINDOWED if least is None else least
     if dataset.image_hook or dataset.mask_hook or dataset.labels.planes or item.files:
         return None
     picture = open_numbers(item.image, least)
