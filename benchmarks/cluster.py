@@ -13,7 +13,6 @@ result is a line of benchmarks/results/cluster.jsonl.
 """
 
 import argparse
-import itertools
 import json
 import os
 import resource
@@ -22,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ def costs(count: int, folder: Path) -> dict[str, Any]:
     done = answered(job, listed, classes, {f"masks/{name}.png" for name in listed.names})
     marks.append(time.perf_counter())
     assert len(done) == count
-    listing, parts, gathering, going_on = (1e6 * (b - a) / count for a, b in itertools.pairwise(marks))
+    listing, parts, gathering, going_on = (1e6 * (b - a) / count for a, b in pairwise(marks))
     return {
         "count": count, "us_listing": round(listing, 1), "us_rows": round(parts, 1), "us_table": round(gathering, 1),
         "us_going_on": round(going_on, 1), "table_bytes": round((folder / f"out{count}" / "results.parquet").stat().st_size / count, 1),

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from intarsia.inference.cluster.worker import Task
 pytestmark = [
     pytest.mark.slow,  # a cluster takes half a minute to begin
     pytest.mark.filterwarnings("default"),  # of Ray's own
-    pytest.mark.timeout(1800),  # on a machine that others use, too
+    pytest.mark.timeout(1800),
 ]
-Draw = Callable[[Path, int], Path]
-COUNT = 96
+COUNT, TORN = 60, 31
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +28,7 @@ def cluster() -> Iterator[Any]:
     """Two processors' worth of Ray."""
     ray = pytest.importorskip("ray", reason='needs Ray: pip install "intarsia[ray]"')
     pytest.importorskip("ray.data", reason='needs Ray Data: pip install "intarsia[ray]"')
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a machine that others use, too
     ray.init(
         address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 << 20,
     )  # fmt: skip
@@ -55,11 +55,14 @@ def workers_of(out: Path) -> set[int]:
 
 
 @pytest.mark.usefixtures("cluster")
-def test_one_of_two_actors_is_killed(checkpoint: Path, tmp_path: Path, draw: Draw) -> None:
+def test_one_of_two_actors_is_killed(checkpoint: Path, tmp_path: Path) -> None:
     """Nothing is lost, nothing is written twice, and the pixels are those of one process."""
+    folder = tmp_path / "in"
+    folder.mkdir()
     for n in range(COUNT):
-        draw(tmp_path / "in" / f"p{n:03}.png", n)
-    torn = tmp_path / "in" / "p050.png"
+        noise = np.random.default_rng(n).integers(0, 256, (480 + n % 7, 640, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"p{n:03}.png", compress_level=1)  # large enough to take a while
+    torn = folder / f"p{TORN:03}.png"
     torn.write_bytes(torn.read_bytes()[:60])
     out = tmp_path / "out"
     killed: list[int] = []
@@ -69,21 +72,22 @@ def test_one_of_two_actors_is_killed(checkpoint: Path, tmp_path: Path, draw: Dra
         return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (out / "masks").glob("*.png")}
 
     def progress(share: float) -> None:
-        if not killed and share > 0.2 and len(found := workers_of(out)) == 2:
+        found = workers_of(out) if not killed and share > 0.1 else set()
+        if len(found) == 2 or (found and share > 0.3):  # the second one may still be loading the model
             stamps.update(stamp())
             killed.append(min(found))
             os.kill(killed[0], signal.SIGKILL)
 
     task = Task(str(checkpoint), str(out), device="cpu")
-    found = predict_on_cluster(task, tmp_path / "in", cluster="ray", actors=2, progress=progress)
+    found = predict_on_cluster(task, folder, cluster="ray", actors=2, progress=progress)
     made = rows(out)
-    assert killed and 10 < len(stamps) < COUNT - 10
-    assert [row["image"] for row in made] == [str(tmp_path / "in" / f"p{n:03}.png") for n in range(COUNT)]
+    assert len(killed) == 1 and 5 < len(stamps) < COUNT - 10
+    assert [row["image"] for row in made] == [str(folder / f"p{n:03}.png") for n in range(COUNT)]
     assert [image for image, _ in found.failed] == [str(torn)] and found.count == COUNT
     after = stamp()
     assert {name: after[name] for name in stamps} == stamps  # what was whole is not written again
     assert len({row["worker"] for row in made}) >= 2
-    usual = intarsia.predict(checkpoint, tmp_path / "in", tmp_path / "usual", device="cpu", backend="eager")
+    usual = intarsia.predict(checkpoint, folder, tmp_path / "usual", device="cpu", backend="eager")
     for row, line in zip(made, usual.lines, strict=True):
         if row["error"] is None:
             assert (out / row["answer"]).read_bytes() == Path(line["labels"]).read_bytes()
@@ -97,7 +101,7 @@ def test_what_a_worker_meets_is_one_sentence(checkpoint: Path, photos: Path, tmp
     """An answer that cannot be written ends the job as it does without a cluster."""
     (tmp_path / "out" / "masks" / "p0.png" / "deeper").mkdir(parents=True)
     task = Task(str(checkpoint), str(tmp_path / "out"), device="cpu")
-    with pytest.raises(DataError, match=r"out/masks/p0.png: cannot be written") as raised:
+    with pytest.raises(DataError, match=r"out/masks/p0.png: cannot be written or read \(Is a directory\)") as raised:
         predict_on_cluster(task, photos, cluster="ray", actors=1, overwrite=True)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
 

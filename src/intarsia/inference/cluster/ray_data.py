@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import DataError, IntarsiaError, TrainingError, extra
+from ...errors import CheckpointError, DataError, IntarsiaError, ModelError, TrainingError, extra
 from .worker import Item, Task, Worker
+
+KINDS = (DataError, ModelError, CheckpointError, TrainingError)  # of errors that travel from a worker
 
 
 class Actor:
     """What a process of Ray's runs: a worker that is loaded once, called with blocks.
+
+    An error of ours is handed over in the answer: one that is raised comes out of Ray as a report of several pages, and an actor
+    that dies as it begins is begun again and again.
 
     Args:
         task: what it does.
@@ -23,19 +28,29 @@ class Actor:
 
     def __init__(self, task: Task) -> None:
         self.worker: Worker | None = None
-        self.refused = ""
+        self.refused: tuple[int, str] | None = None
         try:
             self.worker = Worker(task)
-        except IntarsiaError as error:  # an actor that dies as it begins is begun again and again
-            self.refused = str(error)
+        except IntarsiaError as error:
+            self.refused = _packed(error)
 
     def __call__(self, block: Any) -> Any:
-        """Answer a block, a table of image, name and there; returns a table of one row: answered, failed."""
-        if self.worker is None:
-            raise TrainingError(f"a worker could not load the model: {self.refused}")
-        columns = (block[name].to_pylist() for name in Item._fields)
-        done, failed = self.worker.answer([Item(*values) for values in zip(*columns, strict=True)])
-        return extra("pyarrow", "ray").table({"answered": [done], "failed": [failed]})
+        """Answer a block, a table of image, name and there; returns a table of one row: answered, failed, kind, error."""
+        done, failed, (kind, error) = 0, 0, self.refused or (0, None)
+        if self.worker is not None:
+            columns = (block[name].to_pylist() for name in Item._fields)
+            try:
+                done, failed = self.worker.answer([Item(*values) for values in zip(*columns, strict=True)])
+            except IntarsiaError as wrong:
+                kind, error = _packed(wrong)
+        arrow = extra("pyarrow", "ray")
+        told = arrow.array([error], arrow.string())
+        return arrow.table({"answered": [done], "failed": [failed], "kind": [kind], "error": told})
+
+
+def _packed(error: IntarsiaError) -> tuple[int, str]:
+    """An error of ours as the number of its kind, and its sentence."""
+    return next((n for n, kind in enumerate(KINDS) if isinstance(error, kind)), len(KINDS) - 1), str(error)
 
 
 def check_ray(actors: int) -> None:
@@ -92,6 +107,8 @@ def run_ray(
         )
         with _sentences(ray):
             for row in answered.iter_rows():
+                if row["error"] is not None:
+                    raise KINDS[row["kind"]](row["error"])
                 done, failed = done + row["answered"], failed + row["failed"]
                 if progress is not None:
                     progress((done + failed) / len(items))
@@ -106,7 +123,7 @@ def _cluster(ray: Any) -> Iterator[None]:
         return
     try:
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of a node that does not come up in time, Ray raises a bare one
         raise TrainingError(
             f"no cluster of Ray's can be joined or begun ({str(error).splitlines()[0][:300]})"
         ) from None
@@ -119,32 +136,11 @@ def _cluster(ray: Any) -> Iterator[None]:
 
 @contextmanager
 def _sentences(ray: Any) -> Iterator[None]:
-    """Raise a worker's error of ours as it was, instead of Ray's report of it."""
+    """Say in one sentence that Ray gave up."""
     try:
         yield
     except ray.exceptions.RayError as error:
-        if (ours := _ours(error)) is not None:
-            raise ours from None
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise TrainingError(
             f"Ray gave the job up ({lines[-1].strip()[:300] if lines else type(error).__name__}); give the same command again, which goes on"
         ) from error
-
-
-def _ours(error: BaseException | None) -> IntarsiaError | None:
-    """The error of ours that one of Ray's was made from."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, IntarsiaError):
-            kind = next(kind for kind in type(error).__mro__ if kind.__module__.startswith("intarsia."))
-            made: IntarsiaError = (kind if kind is not IntarsiaError else DataError)(_first(str(error)))
-            return made
-        seen.add(id(error))
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
-
-
-def _first(told: str) -> str:
-    """The sentence, without the report of Ray's that may stand before it."""
-    lines = [line for line in told.splitlines() if line.strip()]
-    return lines[-1].partition("Error: ")[2] or lines[-1] if lines else told
