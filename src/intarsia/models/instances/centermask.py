@@ -97,7 +97,7 @@ class CenterMask(nn.Module):
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/8, W/8], ...
         size = (image.shape[2], image.shape[3])
-        points = self.find(pyramid)
+        points = self.find(pyramid)  # [B, H/8*W/8, K], ..., [ceil(H/128)*ceil(W/128), 2]
         if truth is not None and self.training:
             return self.matched(truth, pyramid, points, size)
         return self.detected(pyramid, points, size)

@@ -21,6 +21,7 @@ down beside it, by a test; difference 1e-6 (docs/faithfulness.md).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -113,24 +114,27 @@ class RetinaMask(nn.Module):
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         levels = self.pyramid(self.encoder(image)[1:])  # [B, 256, H/8, W/8], ...
         size = (image.shape[2], image.shape[3])
-        logits, codes = zip(*(self.judge(level) for level in levels), strict=True)
+        judged = [self.judge(level) for level in levels]  # [B, 9*H/8*W/8, K], [B, 9*H/8*W/8, 4], ...
+        logits, codes = zip(*judged, strict=True)
         anchors = [
             anchors_at(x, s, sides).to(logits[0]) for x, s, sides in zip(levels, STRIDES, self.shapes, strict=True)
-        ]
+        ]  # [9*H/8*W/8, 4], ..., [9*ceil(H/128)*ceil(W/128), 4]
         training = truth is not None and self.training
         with torch.set_grad_enabled(torch.is_grad_enabled() and not training):
+            most = PROPOSALS if training else self.limit
+            options: dict[str, Any] = {"candidates": self.candidates, "overlap": self.overlap, "limit": most}
             found = pick(
-                logits, codes, anchors, size, weights=WEIGHTS, score=self.score, candidates=self.candidates,
-                overlap=self.overlap, limit=PROPOSALS if training else self.limit,
-            )  # fmt: skip
+                logits, codes, anchors, size, weights=WEIGHTS, score=self.score, **options
+            )  # [B, most], [B, most], [B, most, 4], [B, most]
         if truth is not None and self.training:
             boxes = [box[score > 0] for box, score in zip(found.boxes, found.scores, strict=True)]
             parts = torch.cat(logits, dim=1), torch.cat(codes, dim=1), torch.cat(anchors)
             return self.matched(truth, levels, *parts, boxes, size)
         b, n = found.scores.shape
-        images = torch.arange(b, device=image.device)[:, None].expand(b, n).flatten()
-        masks = self.draw(self.cut(levels[:3], found.boxes.flatten(0, 1), images), found.classes.flatten())
-        masks = masks.unflatten(0, (b, n)) * (found.scores > 0)[..., None, None]
+        images = torch.arange(b, device=image.device)[:, None].expand(b, n).flatten()  # [B*n]
+        cells = self.cut(levels[:3], found.boxes.flatten(0, 1), images)  # [B*n, 256, 14, 14]
+        masks = self.draw(cells, found.classes.flatten())  # [B*n, 28, 28]
+        masks = masks.unflatten(0, (b, n)) * (found.scores > 0)[..., None, None]  # [B, n, 28, 28]
         return Detections(found.scores, found.classes, found.boxes, masks, size)
 
     def matched(

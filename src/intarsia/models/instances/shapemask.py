@@ -103,7 +103,7 @@ class ShapeMask(nn.Module):
 
     def forward(self, image: Tensor, truth: Batch | None = None) -> Detections:
         pyramid = self.pyramid(self.encoder(image))  # [B, 256, H/8, W/8], ...
-        size, anchored = (image.shape[2], image.shape[3]), self.find(pyramid)
+        size, anchored = (image.shape[2], image.shape[3]), self.find(pyramid)  # [B, 9*H/8*W/8, K], ...
         if truth is None or not self.training:
             return self.detected(pyramid, anchored, size)
         return self.matched(truth, pyramid, anchored, size)
@@ -186,14 +186,15 @@ class ShapeHead(nn.Module):
 
         Returns: priors [N, 32, 32], 0..1, coarse masks [N, 32, 32] and fine masks [N, m, m], logits.
         """
-        each = torch.arange(kinds.shape[0], device=kinds.device)
-        x = self.narrow(cells)
-        inside = in_frame(torch.ones_like(x[:, 0]), boxes, around, SIDE)
-        weights = in_full(self.choose((x * inside[:, None]).mean((2, 3)))).unflatten(1, (self.kinds, -1))
-        mixed = (weights[each, kinds].softmax(1)[..., None, None] * self.priors.shapes[kinds]).sum(1)
+        x, n = self.narrow(cells), kinds.shape[0]  # [n, 128, 32, 32]
+        each = torch.arange(n, device=kinds.device)  # [n]
+        inside = in_frame(torch.ones_like(x[:, 0]), boxes, around, SIDE)  # [n, 32, 32]
+        weights = in_full(self.choose((x * inside[:, None]).mean((2, 3)))).unflatten(1, (self.kinds, -1))  # [n, K, 20]
+        mixed = (weights[each, kinds].softmax(1)[..., None, None] * self.priors.shapes[kinds]).sum(1)  # [n, 32, 32]
         prior = in_frame(mixed, boxes, around, SIDE)
         coarse = in_full(self.name_coarse(self.coarse(x + self.from_prior(prior[:, None].to(x))))[each, kinds])
-        under = (coarse > 0).to(x)[:, None]
-        mean = (x * under).sum((2, 3), keepdim=True) / under.sum((2, 3), keepdim=True).clamp(min=1)
+        under = (coarse > 0).to(x)[:, None]  # [n, 1, 32, 32]
+        covered = under.sum((2, 3), keepdim=True).clamp(min=1)  # [n, 1, 1, 1]
+        mean = (x * under).sum((2, 3), keepdim=True) / covered  # [n, 128, 1, 1]
         y = self.fine(x - mean + self.from_coarse(coarse.sigmoid()[:, None].to(x)))
         return prior, coarse, in_full(self.name_fine(self.enlarge(y))[each, kinds])

@@ -125,8 +125,7 @@ class SharpMask(nn.Module):
         ]
         scores = in_full(self.score(codes).flatten())
         found_by = WindowMatches(scores, hit.to(scores), masks, torch.cat(wanted).to(masks))
-        none = scores.new_zeros(len(objects), 0)
-        empty = scores.new_zeros(len(objects), 0, *masks.shape[1:])
+        none, empty = scores.new_zeros(len(objects), 0), scores.new_zeros(len(objects), 0, *masks.shape[1:])
         return Detections(none, none.long(), none[..., None].expand(-1, -1, 4), empty, size, found_by, agnostic=True)
 
     def masks_of(self, codes: Tensor, sides: list[Tensor]) -> Tensor:
@@ -186,9 +185,11 @@ class Refinement(nn.Module):
 
     def forward(self, codes: Tensor, sides: Sequence[Tensor]) -> Tensor:
         """The masks [N, m, m], logits, of codes [N, hidden] and of what `beside` says, cut to the windows."""
-        x = self.start(codes).unflatten(1, (self.channels, self.cells, self.cells))
+        n, *_ = codes.shape
+        x = self.start(codes).unflatten(1, (self.channels, self.cells, self.cells))  # [n, channels, cells, cells]
         for down, side in zip(self.down, sides, strict=True):
-            x = F.interpolate((down(x) + side).relu(), scale_factor=2, mode="nearest")
+            _, c, h, w = side.shape
+            x = F.interpolate((down(x) + side).relu(), scale_factor=2, mode="nearest")  # [n, c, 2*h, 2*w]
         return self.last(x)[:, 0]
 
 

@@ -21,6 +21,7 @@ the same features and weights; difference 1e-7; the kernel swap_align2nat number
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -94,24 +95,31 @@ class TensorMask(nn.Module):
     def forward(self, image: Tensor) -> Detections:
         levels = self.pyramid(self.encoder(image))  # [B, 256, H/4, W/4], ...
         size = (image.shape[2], image.shape[3])
-        logits, codes = zip(*(self.judge(level) for level in levels), strict=True)
+        judged = [self.judge(level) for level in levels]  # [B, 2*H/4*W/4, K], [B, 2*H/4*W/4, 4], ...
+        logits, codes = zip(*judged, strict=True)
         anchors = tuple(
             anchors_at(x, stride, [(side * stride / 4,) * 2 for side in self.sizes], middle=False).to(logits[0])
             for x, stride in zip(levels, STRIDES, strict=True)
-        )
-        masks = self.drawn(levels)
+        )  # [2*H/4*W/4, 4], ..., [2*ceil(H/128)*ceil(W/128), 4]
+        masks = self.drawn(levels)  # [B, 121, H/4, W/4], ..., [B, 225, H/4, W/4]
         if self.training:
             wide = tuple(level.shape[3] for level in levels)
             found_by = TensorMasks(logits, codes, anchors, STRIDES, wide, masks, self.scales, self.aligned)
-            none = logits[0].new_zeros(image.shape[0], 0)
-            boxes = none.new_zeros(image.shape[0], 0, 4)
+            none = logits[0].new_zeros(image.shape[0], 0)  # [B, 0]
+            boxes = none.new_zeros(image.shape[0], 0, 4)  # [B, 0, 4]
             return Detections(
                 none, none.long(), boxes, none.new_zeros(image.shape[0], 0, 1, 1), size, found_by, windows=boxes
             )
+        options: dict[str, Any] = {"score": self.score, "overlap": self.overlap, "limit": self.limit}
         found = pick(
-            [torch.cat(logits, dim=1)], [torch.cat(codes, dim=1)], [torch.cat(anchors)], None, weights=WEIGHTS,
-            score=self.score, candidates=self.candidates, overlap=self.overlap, limit=self.limit,
-        )  # fmt: skip
+            [torch.cat(logits, dim=1)],
+            [torch.cat(codes, dim=1)],
+            [torch.cat(anchors)],
+            None,
+            weights=WEIGHTS,
+            candidates=self.candidates,
+            **options,
+        )  # [B, limit], [B, limit], [B, limit, 4], [B, limit]
         boxes = clip_boxes(found.boxes, size)
         there = (found.scores > 0) & (boxes[..., 2:] > boxes[..., :2]).all(
             2
@@ -119,7 +127,9 @@ class TensorMask(nn.Module):
         scores, order = (found.scores * there).topk(self.limit, dim=1)
         classes, rows = (part.gather(1, order) * (scores > 0) for part in (found.classes, found.rows))
         boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4)) * (scores > 0)[..., None]
-        drawn, windows = self.read(Picked(scores, classes, boxes, rows), masks, anchors, levels)
+        drawn, windows = self.read(
+            Picked(scores, classes, boxes, rows), masks, anchors, levels
+        )  # [B, limit, H/4 + 3, W/4 + 3], [B, limit, 4]
         return Detections(scores, classes, boxes, drawn, size, windows=windows)
 
     def drawn(self, levels: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], ...]:

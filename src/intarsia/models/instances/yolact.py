@@ -106,15 +106,23 @@ class YOLACT(nn.Module):
         x = levels[0]
         for conv in self.draw:
             x = conv(x).relu()
-        x = F.interpolate(x, (2 * x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=False)
+        finer = (2 * x.shape[2], 2 * x.shape[3])
+        x = F.interpolate(x, finer, mode="bilinear", align_corners=False)  # [B, 256, H/4, W/4]
         prototypes = in_full(self.prototypes(self.draw_finer(x).relu()).relu())  # [B, 32, H/4, W/4]
-        parts = [self.judged(level) for level in levels]
-        logits, codes, coefficients = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-        anchors = torch.cat([anchors_spanning(x, size, s) for x, s in zip(levels, self.shapes, strict=True)]).to(codes)
+        laid = [anchors_spanning(x, size, s) for x, s in zip(levels, self.shapes, strict=True)]  # [3*H/8*W/8, 4], ...
+        a = sum(x.shape[0] for x in laid)  # noqa: F841  what the comments below call the anchors of all levels
+        anchors = torch.cat(laid)  # [a, 4]
+        parts = [self.judged(level) for level in levels]  # [B, 3*H/8*W/8, K + 1], [B, 3*H/8*W/8, 4], ...
+        logits, codes, coefficients = (
+            torch.cat(part, dim=1) for part in zip(*parts, strict=True)
+        )  # [B, a, K + 1], [B, a, 4], [B, a, 32]
+        anchors = anchors.to(codes)
         if self.training:
             b, (h, w) = image.shape[0], prototypes.shape[2:]
-            found_by = Prototyped(logits, codes, anchors, coefficients, prototypes, in_full(self.semantic(levels[0])))
-            scores, boxes, whole = logits.new_zeros(b, 0), logits.new_zeros(b, 0, 4), logits.new_zeros(b, 0, h, w)
+            semantic = in_full(self.semantic(levels[0]))  # [B, K, H/8, W/8]
+            found_by = Prototyped(logits, codes, anchors, coefficients, prototypes, semantic)
+            scores, boxes = logits.new_zeros(b, 0), logits.new_zeros(b, 0, 4)  # [B, 0], [B, 0, 4]
+            whole = logits.new_zeros(b, 0, h, w)  # [B, 0, H/4, W/4]
             return Detections(scores, scores.long(), boxes, None, size, found_by, whole=whole)
         return self.detected(logits, decode_boxes(codes, anchors, WEIGHTS), coefficients, prototypes, size)
 
