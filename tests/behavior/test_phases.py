@@ -16,7 +16,9 @@ from torch import nn
 
 import intarsia
 import lightning.fabric
+from intarsia.training import loop, recipe
 
+recipe.catalogues()  # here once, or each fork imports all of it again
 torch.set_num_threads(1)
 FIRST, BOTH = 9, 24
 
