@@ -70,6 +70,7 @@ MMSEGMENTATION = {  # backbone: networks
     "bisenetv2_body": ("bisenetv2",),
     "fast_scnn_body": ("fast_scnn",),
     "ddrnet_body": ("ddrnet",),
+    "erfnet_body": ("erfnet",),
 }  # fmt: skip
 WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's way through its code
     "torchvision FCN": of_torchvision("fcn_resnet50"),
@@ -87,6 +88,7 @@ WRITERS: dict[str, Callable[[], nn.Module]] = {  # one network for each loader's
     "smp UPerNet": of_smp("UPerNet"),
     "smp MAnet": of_smp("MAnet"),
     "smp PAN": of_smp("PAN"),
+    "smp DPT": of_smp("DPT", "tu-vit_tiny_patch16_224", img_size=64, decoder_intermediate_channels=(4, 4, 8, 8)),
     "smp Segformer": of_smp("Segformer", "mit_b0"),
     **{
         f"mmsegmentation {name}": of_keys("mmsegmentation", body, name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import timm
-from timm.models import densenet, efficientnet, hrnet, resnet
+from timm.models import densenet, efficientnet, hrnet, resnet, vision_transformer
 from torch import Tensor, nn
 
 NARROW, WIDE = (8, 12, 16, 20), (48, 96, 192, 384)
@@ -78,6 +78,14 @@ def efficientnet_shallow(pretrained: bool = False, **options: Any) -> Any:
     return efficientnet._gen_efficientnet("efficientnet_shallow", 4.3, 0.1, pretrained=pretrained, **options)
 
 
+def vit_mini(pretrained: bool = False, **options: Any) -> Any:
+    """A plain vision transformer of four blocks."""
+    options = {"depth": 4, "embed_dim": 24, "num_heads": 2, "img_size": 64} | options
+    return vision_transformer._create_vision_transformer(
+        "vit_mini", pretrained, **options | {"pretrained_cfg": _statistics("vit_tiny_patch16_224")}
+    )
+
+
 def _stages(widths: tuple[int, ...], first: int) -> dict[str, Any]:
     """An HRNet of one block in each branch: its stem, and stages of one to four branches."""
     kinds = {1: ("BOTTLENECK", (first,)), **{n: ("BASIC", widths[:n]) for n in (2, 3, 4)}}
@@ -89,10 +97,24 @@ def _stages(widths: tuple[int, ...], first: int) -> dict[str, Any]:
 
 
 hrnet.cfg_cls |= {"hrnet_mini": _stages(NARROW, 8), "hrnet_shallow": _stages(WIDE, 64)}
-for _make in (resnet_mini, layers_mini, densenet_mini, hrnet_mini, resnet_shallow, hrnet_shallow, efficientnet_shallow):
+for _make in (
+    resnet_mini,
+    layers_mini,
+    densenet_mini,
+    hrnet_mini,
+    resnet_shallow,
+    hrnet_shallow,
+    efficientnet_shallow,
+    vit_mini,
+):
     timm.models.register_model(_make)
 
-MINIATURES = {"resnet18": "resnet_mini", "densenet121": "densenet_mini", "hrnet_w18_small": "hrnet_mini"}
+MINIATURES = {
+    "resnet18": "resnet_mini",
+    "densenet121": "densenet_mini",
+    "hrnet_w18_small": "hrnet_mini",
+    "vit_tiny_patch16_224": "vit_mini",
+}
 SHALLOW = {
     **dict.fromkeys(("resnet50", "resnet101", "resnet152"), "resnet_shallow"),
     "resnet101s": "resnet50s",

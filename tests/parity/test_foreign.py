@@ -146,6 +146,37 @@ def test_widths_are_read_and_what_leaves_no_trace_is_told(
     compare(found, theirs)
 
 
+TINY = {
+    "decoder_intermediate_channels": (4, 6, 8, 8),
+    "decoder_fusion_channels": 12,
+    "encoder_weights": None,
+    "classes": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({"img_size": 64}, {}),
+        ({"dynamic_img_size": True, "decoder_readout": "add", "encoder_output_indices": [0, 2, 3, 9]},
+         {"readout": "add", "blocks": (0, 2, 3, 9)}),
+        ({"img_size": 32, "decoder_readout": "ignore", "encoder_depth": 3, "decoder_intermediate_channels": (4, 4, 4)}, {}),
+    ],
+)  # fmt: skip
+def test_dpt(smp, at_random, given: dict, options: dict, tmp_path: Path) -> None:
+    theirs = at_random(smp.DPT("tu-vit_tiny_patch16_224", **{**TINY, **given}))
+    found = loaded(theirs, tmp_path / "peer.pt", **options)
+    assert (found.model, found.options["encoder"]) == ("smp_dpt", "vit_tiny_patch16_224")
+    assert ("encoder" in found.report.assumed, "readout" in found.report.assumed) == (
+        True,
+        given.get("decoder_readout") == "ignore",
+    )
+    side = given.get("img_size", 96)
+    image = torch.randn(2, 3, side, side)
+    with torch.no_grad():
+        assert_same(found.network(image).logits, theirs(image))
+
+
 @pytest.mark.parametrize(
     "peer",
     [*("Unet", "DeepLabV3Plus"), *(pytest.param(name, marks=pytest.mark.slow) for name in ("DeepLabV3", "PSPNet"))],
@@ -323,8 +354,20 @@ def test_the_variant_makes_the_difference(smp, at_random, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_is_built_by_name_saved_and_loaded(name: str, tmp_path: Path) -> None:
-    encoder = {"torchvision_lraspp": "mobilenetv3_small_050", "hrnet_ocr": "hrnet_w18_small"}.get(name, "resnet18")
-    bare = ("coincheung_bisenetv2", "bare_ddrnet", "mmseg_bisenetv2", "mmseg_fast_scnn", "tiramisu_fc_densenet")
+    encoder = {
+        "torchvision_lraspp": "mobilenetv3_small_050",
+        "hrnet_ocr": "hrnet_w18_small",
+        "smp_dpt": "vit_tiny_patch16_224",
+        "transformers_dpt": "vit_tiny_patch16_224",
+    }.get(name, "resnet18")
+    bare = (
+        "coincheung_bisenetv2",
+        "bare_ddrnet",
+        "mmseg_bisenetv2",
+        "mmseg_fast_scnn",
+        "mmseg_erfnet",
+        "tiramisu_fc_densenet",
+    )
     options: dict[str, object] = {} if name in bare else {"encoder": encoder}
     if "maskrcnn" in name:
         options["limit"] = 5  # objects whose masks are drawn

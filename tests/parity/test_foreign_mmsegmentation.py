@@ -36,6 +36,7 @@ PINNED = {
     "bisenetv1": ("bisenetv1_body", -2813.21, 129122, "mmseg_bisenet"),
     "bisenetv2": ("bisenetv2_body", -3715.82, 246537, "mmseg_bisenetv2"),
     "fast_scnn": ("fast_scnn_body", -103073, 1.06841e6, "mmseg_fast_scnn"),
+    "erfnet": ("erfnet_body", -40693.9, 351350, "mmseg_erfnet"),
     "ddrnet": ("ddrnet_body", 47146.1, 279543, "ddrnet23slim"),
 }
 ODD = {  # the same at 70 x 97 pixels, which 32 does not divide

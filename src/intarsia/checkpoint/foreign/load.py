@@ -19,6 +19,7 @@ from . import (
     bisenet,
     classifiers,
     ddrnet,
+    dpt,
     fc_densenet,
     hierarchical,
     hrnet,
@@ -33,21 +34,21 @@ from . import (
     torchvision,
     torchvision_detection,
 )
-from .names import STRANGE, Found, fold_biases, rename
+from .names import STRANGE, Found, fold_biases, reason_for, rename
 from .pipeline import AS_IT_IS, IMAGENET, Pipeline
 from .tensors import prefixes, read
 from .variants import NETWORKS, VARIANTS, build, output_of
 
 COUNTER = ".num_batches_tracked"  # of a batch norm: frozen ones have none, and no answer depends on it
 PEERS = (
-    torchvision, torchvision_detection, segmentation_models_pytorch, segformer, mmseg_realtime, mmseg_attention, mmsegmentation, hrnet, ddrnet,
+    torchvision, torchvision_detection, segmentation_models_pytorch, segformer, dpt, mmseg_realtime, mmseg_attention, mmsegmentation, hrnet, ddrnet,
     hierarchical, bisenet, fc_densenet, segnet, imgclsmob, paddleseg, classifiers,
 )  # fmt: skip
 KNOWN = (
-    "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks but DPT; "
+    "torchvision's FCN, DeepLabV3, LRASPP, Mask R-CNN and Faster R-CNN; segmentation-models-pytorch's networks; "
     "mmsegmentation's FCN, PSPNet, DeepLabV3, DeepLabV3+, UPerNet, Semantic FPN, OCRNet, EncNet, PSANet, DANet, CCNet, EMANet, "
-    "APCNet, SegFormer, BiSeNet, BiSeNet v2, Fast-SCNN and DDRNet; transformers' SegFormer, "
-    "and UPerNet on ConvNeXt; NVIDIA's SegFormer, hierarchical attention and OCR; the authors' HRNet, OCR and DDRNet; CoinCheung's BiSeNet and BiSeNet v2; bfortuner's FC-DenseNet; delta-onera's SegNet; "
+    "APCNet, SegFormer, BiSeNet, BiSeNet v2, Fast-SCNN, DDRNet and ERFNet; transformers' SegFormer, DPT, "
+    "and UPerNet on ConvNeXt; NVIDIA's SegFormer, hierarchical attention and OCR; the authors' HRNet, OCR, DDRNet and DPT; CoinCheung's BiSeNet and BiSeNet v2; bfortuner's FC-DenseNet; delta-onera's SegNet; "
     "imgclsmob's FCN8sd, PSPNet, DeepLabV3 and DANet; PaddleSeg's SegFormer and SegNet; "
     f"and as encoders {classifiers.KNOWN}"
 )
@@ -301,7 +302,7 @@ def _fitted(
     for key, name in list(renamed.taken.items()):
         have, need = tuple(tensors[key].shape), tuple(needed[name].shape) if name in needed else None
         if need is None:
-            renamed.left[key] = STRANGE
+            renamed.left[key] = reason_for(key, found.spare) or STRANGE
         elif name not in renamed.ours:  # taken out with the first of two that stand for it
             renamed.left[key] = f"stands for {name}, and so does another tensor, which does not fit"
         elif tensors[key].is_complex():

@@ -1,4 +1,4 @@
-"""mmsegmentation's networks for video on one small GPU: BiSeNet, BiSeNet v2, Fast-SCNN and DDRNet."""
+"""mmsegmentation's networks for video on one small GPU: BiSeNet, BiSeNet v2, Fast-SCNN, DDRNet and ERFNet."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -102,6 +102,18 @@ FAST: list[Row] = [
         *conv(f"{SIDE}.{theirs}.convs.0", f"auxiliary.{ours}.0"), (f"{SIDE}.{theirs}.conv_seg.*", f"auxiliary.{ours}.1.score.*"))),
 ]  # fmt: skip
 
+PLACES = (
+    ("encoder.0", "down1"), ("encoder.1", "down2"), ("encoder.7", "down3"), ("decoder.0", "up2"), ("decoder.3", "up1"),
+    *((f"encoder.{n + 2}", f"stage2.{n}") for n in range(5)), *((f"encoder.{n + 8}", f"stage3.{n}") for n in range(8)),
+    *((f"decoder.{n + 1}", f"tidy2.{n}") for n in range(2)), *((f"decoder.{n + 4}", f"tidy1.{n}") for n in range(2)),
+)  # fmt: skip
+ERF: list[Row] = [
+    *(row for theirs, ours in PLACES for row in (
+        (f"backbone.{theirs}.conv.*", f"{ours}.conv.*"), (f"backbone.{theirs}.bn.*", f"{ours}.norm.*"),
+        (f"backbone.{theirs}.convs_layers.*", f"{ours}.layers.*"))),
+    *conv(f"{HEAD}.convs.0", "enlarge.0"), (f"{HEAD}.conv_seg.*", "enlarge.1.score.*"),
+]  # fmt: skip
+
 
 class Kind(NamedTuple):
     """One of its networks."""
@@ -118,6 +130,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("BiSeNet v2", f"{GUIDE}.detail_down.0.conv.weight", "mmseg_bisenetv2", f"{DETAIL}.0.0.conv.weight", TWO),
     Kind("Fast-SCNN", f"{GLOBAL}.out.conv.weight", "mmseg_fast_scnn", "backbone.learning_to_downsample.conv.conv.weight", FAST),
     Kind("DDRNet", "backbone.spp.scales.0.conv.weight", "ddrnet23", "backbone.stem.0.conv.weight", ()),
+    Kind("ERFNet", "backbone.encoder.2.convs_layers.0.weight", "mmseg_erfnet", "backbone.encoder.0.conv.weight", ERF),
 )  # fmt: skip
 BOOSTER: Row = (f"{SIDE}.*", "a head for training that ours has not")
 
@@ -174,6 +187,9 @@ def _options(kind: Kind, tensors: Mapping[str, Tensor], first: Tensor) -> tuple[
             }
         case "BiSeNet v2":
             return kind.model, {"head": width(f"{HEAD}.convs.0.conv")}
+        case "ERFNet":
+            down = [width(f"backbone.encoder.{n}.bn") for n in (0, 1, 7)]
+            return kind.model, {"channels": tuple(down), "head": width(f"{HEAD}.convs.0.conv")}
         case "Fast-SCNN":
             return kind.model, {"auxiliary": f"{SIDE}.0.conv_seg.weight" in tensors}
     options: dict[str, Any] = {

@@ -32,6 +32,7 @@ class Found(NamedTuple):
     options: Mapping[str, Any]  # of our constructor: what the file shows, and what had to be assumed
     names: Sequence[Row]  # the peer's name -> ours
     left: Sequence[Row] = ()  # the peer's name -> why it is of no use here; before `names`
+    spare: Sequence[Row] = ()  # the peer's name -> why our network may be without it, where it has no such tensor
     change: Callable[[str, Tensor], Tensor] | None = None  # (our name, the peer's tensor) -> ours
     assumed: tuple[str, ...] = ()  # of `options`: those that leave no trace in the tensors, at the peer's defaults
     classes: tuple[str, ...] = ()  # names of the classes, where so many are a known data set's
@@ -109,6 +110,11 @@ def conv_norm(peer: str, ours: str, first: int = 0) -> list[Row]:
 def numbers(keys: Iterable[str], pattern: str) -> list[int]:
     """The numbers that the first `{n}` of `pattern` stands for among `keys`, in order."""
     return sorted({int(m.group("n")) for key in keys if (m := _compiled(pattern).fullmatch(key))})
+
+
+def reason_for(key: str, rows: Sequence[Row]) -> str:
+    """What the first row that fits says of a peer's tensor; nothing if none fits."""
+    return _first(key, rows)
 
 
 def _first(key: str, rows: Sequence[Row]) -> str:

@@ -1,6 +1,6 @@
 """segmentation-models-pytorch's networks, known by the names of their tensors.
 
-    Unet  UnetPlusPlus  MAnet  Linknet  FPN  PSPNet  PAN  DeepLabV3  DeepLabV3Plus  UPerNet  Segformer
+    Unet  UnetPlusPlus  MAnet  Linknet  FPN  PSPNet  PAN  DeepLabV3  DeepLabV3Plus  UPerNet  Segformer      (DPT: dpt.py)
 
 smp_encoders.py knows its own encoders. Those called "tu-..." are timm's, whose names are ours already, but the file does not
 say which: it is named by `encoder`, or by the config.json that its save_pretrained writes.
@@ -75,10 +75,6 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     Raises: CheckpointError for an encoder of its own or an option that we do not know.
     """
     score = tensors.get("segmentation_head.0.weight")
-    if "decoder.readout_blocks.0.project.0.weight" in tensors or any(
-        k.startswith("decoder.reassemble") for k in tensors
-    ):
-        raise CheckpointError("segmentation-models-pytorch's DPT, which is not known here; its others are")
     row = next((row for row in PEERS if row[1] in tensors), None)
     if row is None or score is None:
         return None

@@ -43,7 +43,15 @@ def pipeline_of(settings: Mapping[str, Any], direct: bool = False) -> Pipeline:
     sides = (size.get("height"), size.get("width")) if isinstance(size, Mapping) else (size, size)
     method = METHODS.get(told.get("resample", 2)) if isinstance(told.get("resample", 2), int) else None
     rule = None
-    if told.get("do_resize", True) is True and method and all(isinstance(s, int) and 0 < s <= OPTION for s in sides):
+    whole = (
+        told.get("keep_aspect_ratio", False) is not True
+    )  # DPT's other rule, which no rule here says: as the picture is
+    if (
+        whole
+        and told.get("do_resize", True) is True
+        and method
+        and all(isinstance(s, int) and 0 < s <= OPTION for s in sides)
+    ):
         rule = Resizing(size=sides, method=method, direct=direct)  # type: ignore[arg-type]
     mean, std = told.get("image_mean"), told.get("image_std")
     if told.get("do_normalize", True) is not True or not (_numbers(mean) and _numbers(std)):

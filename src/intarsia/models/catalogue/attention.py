@@ -6,6 +6,7 @@ from ..attention.ccl import CCL
 from ..attention.ccnet import CCNet
 from ..attention.danet import DANet
 from ..attention.dfn import DFN
+from ..attention.dpt import DPT
 from ..attention.emanet import EMANet
 from ..attention.encnet import EncNet
 from ..attention.foveanet import FoveaNet
@@ -197,6 +198,18 @@ ATTENTION: dict[str, Entry] = {
         full={"encoder": "mit_b5"},
         parameters=84_609_493,
         gflops=219.8,
+    ),
+    "dpt": Entry(
+        build=DPT,
+        title="Vision Transformers for Dense Prediction",
+        year=2021,
+        paper="arXiv:2103.13413",
+        idea="a transformer that never shrinks its map, whose blocks are put back together as a pyramid",
+        smallest={"encoder": "vit_tiny_patch16_224", "channels": 16, "widths": (8, 8, 16, 16)},
+        full={"encoder": "vit_large_patch16_384"},
+        parameters=342_115_605,
+        gflops=974.2,
+        training_only=595_733,
     ),
     "gscnn": Entry(
         build=GSCNN,

@@ -13,7 +13,14 @@ from ....errors import ModelError, nearest
 from ....models import build as build_own
 from ....models import construct
 from ....models.catalogue import ARCHITECTURES, CONSTRUCTORS
-from .attention import hrnet_ocr, mmseg_segformer, nvidia_hierarchical, transformers_segformer
+from .attention import (
+    hrnet_ocr,
+    mmseg_segformer,
+    nvidia_hierarchical,
+    smp_dpt,
+    transformers_dpt,
+    transformers_segformer,
+)
 from .context import (
     RATES,
     imgclsmob_deeplabv3,
@@ -44,6 +51,7 @@ from .realtime import (
     coincheung_bisenetv2,
     mmseg_bisenet,
     mmseg_bisenetv2,
+    mmseg_erfnet,
     mmseg_fast_scnn,
     torchseg_bisenet,
     torchvision_lraspp,
@@ -85,6 +93,7 @@ VARIANTS: dict[str, Variant] = {
     "smp_manet": Variant(smp_manet, "manet", "segmentation-models-pytorch"),
     "smp_pan": Variant(smp_pan, "pan", "segmentation-models-pytorch"),
     "smp_segformer": Variant(smp_segformer, "segformer", "segmentation-models-pytorch"),
+    "smp_dpt": Variant(smp_dpt, "dpt", "segmentation-models-pytorch"),
     "mmseg_fcn": Variant(mmseg_fcn, "fcn_resnet", "mmsegmentation"),
     "mmseg_pspnet": Variant(mmseg_pspnet, "pspnet", "mmsegmentation"),
     "mmseg_deeplabv3": Variant(mmseg_deeplabv3, "deeplabv3", "mmsegmentation"),
@@ -104,8 +113,10 @@ VARIANTS: dict[str, Variant] = {
     "mmseg_bisenet": Variant(mmseg_bisenet, "bisenet", "mmsegmentation"),
     "mmseg_bisenetv2": Variant(mmseg_bisenetv2, "bisenetv2", "mmsegmentation"),
     "mmseg_fast_scnn": Variant(mmseg_fast_scnn, "fast_scnn", "mmsegmentation"),
+    "mmseg_erfnet": Variant(mmseg_erfnet, "erfnet", "mmsegmentation"),
     "mmseg_segformer": Variant(mmseg_segformer, "segformer", "mmsegmentation"),
     "transformers_segformer": Variant(transformers_segformer, "segformer", "transformers"),
+    "transformers_dpt": Variant(transformers_dpt, "dpt", "transformers"),
     "interpolated_hrnet": Variant(interpolated_hrnet, "hrnet", "HRNet/HRNet-Semantic-Segmentation"),
     "interpolated_ocr": Variant(interpolated_ocr, "ocr", "HRNet/HRNet-Semantic-Segmentation"),
     "semseg_pspnet": Variant(semseg_pspnet, "pspnet", "hszhao/semseg"),

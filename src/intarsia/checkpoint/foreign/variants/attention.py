@@ -1,4 +1,4 @@
-"""Variants of networks that attend: OCR, hierarchical attention, SegFormer."""
+"""Variants of networks that attend: OCR, hierarchical attention, SegFormer, DPT."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from torch import nn
 
 from ....blocks.conv import ConvNormAct
 from ....blocks.resize import Resize
+from ....models.attention.dpt import DPT, Readout, ResidualUnit
 from ....models.attention.hierarchical import Hierarchical
 from ....models.attention.ocr import OCR
 from ....models.attention.segformer import SegFormer
@@ -114,3 +115,67 @@ def adding(network: SegFormer, epsilon: float) -> SegFormer:
         if isinstance(module, nn.LayerNorm):
             module.eps = epsilon
     return network
+
+
+def smp_dpt(
+    num_classes: int,
+    *,
+    encoder: str = "vit_base_patch16_224",
+    in_channels: int = 3,
+    channels: int = 256,
+    widths: Sequence[int] = (256, 512, 1024, 1024),
+    blocks: Sequence[int] | None = None,
+    side: int | None = None,
+    readout: Readout = "project",
+    dropout: float = 0.1,
+    pretrained: bool = False,
+) -> DPT:
+    """DPT as segmentation-models-pytorch has it: corners meet, the coarsest map has a unit more, and training one head.
+
+    Args:
+        encoder: a plain vision transformer of timm; codes of places are resampled as timm does.
+        channels: width of the decoder; its `decoder_fusion_channels`.
+        widths: of the maps before they are fused, finest first; its `decoder_intermediate_channels`.
+        blocks: of the encoder, whose tokens are taken; its `encoder_output_indices`.
+        side: of the square image in pixels that the encoder's codes of places are for; its `img_size`.
+        readout: what becomes of the class token; its `decoder_readout`, where "cat" is "project".
+        dropout: before the classifier, 0..1.
+    """
+    network = DPT(
+        num_classes, encoder=encoder, in_channels=in_channels, channels=channels, widths=widths, blocks=blocks, side=side,
+        readout=readout, dropout=dropout, pretrained=pretrained,
+    )  # fmt: skip
+    network.encoder.resample, network.guide = "bicubic", None
+    network.fuse[-1].adapt = ResidualUnit(channels)
+    return corners_meet(network)
+
+
+def transformers_dpt(
+    num_classes: int,
+    *,
+    encoder: str = "vit_large_patch16_384",
+    in_channels: int = 3,
+    channels: int = 256,
+    widths: Sequence[int] = (256, 512, 1024, 1024),
+    blocks: Sequence[int] | None = None,
+    side: int | None = 384,
+    readout: Readout = "project",
+    dropout: float = 0.1,
+    pretrained: bool = False,
+) -> DPT:
+    """DPT as its authors' code and transformers have it: maps are enlarged so that their corners meet.
+
+    Args:
+        encoder: a plain vision transformer of timm.
+        channels: width of the decoder.
+        widths: of the maps before they are fused, finest first.
+        blocks: of the encoder, whose tokens are taken, counted from 0.
+        side: of the square image in pixels that the encoder's codes of places are for.
+        readout: what becomes of the class token.
+        dropout: before the classifiers, 0..1.
+    """
+    network = DPT(
+        num_classes, encoder=encoder, in_channels=in_channels, channels=channels, widths=widths, blocks=blocks, side=side,
+        readout=readout, dropout=dropout, pretrained=pretrained,
+    )  # fmt: skip
+    return corners_meet(network)

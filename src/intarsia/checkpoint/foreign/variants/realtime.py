@@ -1,4 +1,4 @@
-"""Variants of networks for video on one small GPU: LR-ASPP, BiSeNet, BiSeNet v2, Fast-SCNN and DDRNet."""
+"""Variants of networks for video on one small GPU: LR-ASPP, BiSeNet, BiSeNet v2, Fast-SCNN, DDRNet and ERFNet."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from ....encoders import Encoder, cut_stage
 from ....models.realtime.bisenet import BiSeNet
 from ....models.realtime.bisenetv2 import BiSeNetV2
 from ....models.realtime.ddrnet import DDRNet
+from ....models.realtime.erfnet import ERFNet
 from ....models.realtime.fast_scnn import FastSCNN
 from ....models.realtime.lraspp import LRASPP
 from .parts import corners_meet
@@ -198,4 +199,26 @@ def mmseg_fast_scnn(num_classes: int, *, in_channels: int = 3, auxiliary: bool =
     network.auxiliary = nn.ModuleList(
         nn.Sequential(ConvNormAct(c, 32), PixelClassifier(32, num_classes)) for c in (detail, width)
     ) if auxiliary else nn.ModuleList()  # fmt: skip
+    return network
+
+
+def mmseg_erfnet(
+    num_classes: int, *, in_channels: int = 3, channels: Sequence[int] = (16, 64, 128), head: int = 128
+) -> ERFNet:
+    """ERFNet as mmsegmentation has it: biases before norms, and a 3x3 convolution before the classifier at stride 2.
+
+    The answer is that code's at sizes that 8 divides.
+
+    Args:
+        channels: widths at strides 2, 4 and 8.
+        head: width of the convolution in front of the classifier.
+    """
+    network = ERFNet(num_classes, in_channels=in_channels, channels=channels)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is None:
+            module.bias = nn.Parameter(module.weight.new_zeros(module.out_channels))
+    enlarge: Any = nn.Sequential(
+        ConvNormAct(channels[0], head), PixelClassifier(head, num_classes), nn.Upsample(scale_factor=2, mode="bilinear")
+    )
+    network.enlarge = enlarge
     return network
