@@ -6,7 +6,7 @@ timm has no ResNeXt-131; ResNeXt-101 32x48d, which it no longer lists, is built 
 import pytest
 import torch
 
-from intarsia.encoders import Encoder
+from intarsia.encoders import Encoder, PlainTransformer
 from intarsia.errors import EncoderError
 
 NAMED = {  # the lecture's name: timm's with the weights' tag, channels of the coarsest feature
@@ -27,6 +27,7 @@ NAMED = {  # the lecture's name: timm's with the weights' tag, channels of the c
     "MobileNet v1": ("mobilenetv1_100.ra4_e3600_r224_in1k", 1024),
     "MobileNet v2": ("mobilenetv2_100.ra_in1k", 320),
     "MobileNet v3": ("mobilenetv3_large_100.ra_in1k", 960),
+    "Swin-L": ("swin_large_patch4_window12_384.ms_in22k_ft_in1k", 1536),
     "HRNet-W18": ("hrnet_w18.ms_in1k", 144),
     "HRNet-W48": ("hrnet_w48.ms_in1k", 384),
 }
@@ -49,6 +50,23 @@ def test_it_is_built_as_a_pyramid(lecture: str) -> None:
     with torch.device("meta"):
         encoder = Encoder(name, levels=(5,))
     assert encoder.channels == (channels,)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "blocks"),
+    [("vit_giant_patch14_clip_224.laion2b_s12b_b88k", 1408, 40), ("eva_giant_patch14_224.clip_ft_in1k", 1408, 40)],
+)
+def test_vit_giant_and_eva_are_no_pyramids_and_stand_under_dpt(name: str, width: int, blocks: int) -> None:
+    import timm
+
+    with torch.device("meta"):
+        encoder = PlainTransformer(name)
+        maps, tokens = encoder(torch.empty(1, 3, 75, 101))
+    assert (encoder.patch, encoder.taken) == (14, (9, 19, 29, 39))
+    assert [x.shape for x in maps] == [(1, width, 6, 8)] * 4
+    assert len(encoder.body.blocks) == blocks and tokens[0].shape == (1, 1, width)
+    known = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    assert known is not None and known.has_weights
 
 
 def test_the_widest_resnext() -> None:
