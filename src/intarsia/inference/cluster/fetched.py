@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from ...data.regions.source import is_large
 from ...errors import DataError
 from ..frames import frames_of
-from ..large.source import is_large
 from ..reading import Picture, read_picture
 from .stores import brought, is_address
 
