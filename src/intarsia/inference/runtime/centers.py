@@ -90,11 +90,12 @@ def rows_of(output: PanopticLogits, space: LabelSpace, known: Mapping[str, Any])
         known: threshold, kernel and top_k, as `postprocess.centers.grouped` takes them.
     """
     logits = output.semantic.float().flatten(2)  # [B, K, P]
-    k, count = logits.shape[1], known["top_k"]
+    _b, k, h, w = output.semantic.shape
+    count = known["top_k"]
     best, label = logits.max(dim=1)
     total = logits.logsumexp(dim=1)
     things = torch.tensor([name in space.things for name in space.names], device=label.device)
-    rows, columns = _grid(*output.semantic.shape[2:], label.device)
+    rows, columns = _grid(h, w, label.device)
     height, y, x = peaks_of(output.centers.float(), rows, columns, known["threshold"], known["kernel"], count)
     there = height > 0
     thing = things[label]
