@@ -54,7 +54,7 @@ def test_it_is_built_as_a_pyramid(lecture: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "width", "blocks"),
-    [("vit_giant_patch14_clip_224.laion2b_s12b_b88k", 1408, 40), ("eva_giant_patch14_224.clip_ft_in1k", 1408, 40)],
+    [("vit_giant_patch14_dinov2.lvd142m", 1536, 40), ("eva_giant_patch14_224.clip_ft_in1k", 1408, 40)],
 )
 def test_vit_giant_and_eva_are_no_pyramids_and_stand_under_dpt(name: str, width: int, blocks: int) -> None:
     import timm
