@@ -164,7 +164,7 @@ def recognize(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Fou
     settings_name = timm_name(str(settings.get("encoder_name", ""))) if kind.model == "smp_dpt" else ""
     encoder = settings_name or _encoder(tensors, first, depth, own)
     read, told = kind.read in tensors, str(settings.get("decoder_readout", settings.get("readout_type", "")))
-    blocks = settings.get("encoder_output_indices" if kind.model == "smp_dpt" else "backbone_out_indices")
+    blocks: Any = settings.get("encoder_output_indices" if kind.model == "smp_dpt" else "backbone_out_indices")
     taken = tuple(n % depth for n in blocks) if _counted(blocks, count) else evenly(depth, count)
     options = {
         **({"encoder": encoder} if encoder else {}),

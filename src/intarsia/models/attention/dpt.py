@@ -92,7 +92,7 @@ class DPT(nn.Module):
         height, width, patch = *image.shape[-2:], self.encoder.patch
         parts = [image[..., ::2, ::2]]  # [B, 3, H/2, W/2]
         for reassemble, x, before in zip(self.reassemble, maps, tokens, strict=True):
-            grown, shrunken = reassemble.factors
+            grown, shrunken = reassemble.factors  # type: ignore[misc]
             h, w = (((n * grown + patch - 1) // patch + shrunken - 1) // shrunken for n in (height, width))
             x = crop(reassemble(x, before), h, w)  # [B, 256, h, w]
             parts.append(x)
