@@ -137,6 +137,15 @@ def test_through_a_clean_copy_and_init(kind: Callable[[Path], Any], part: str, t
         assert torch.equal(getattr(sample, part).nan_to_num(-1), getattr(its, part).nan_to_num(-1))
 
 
+def test_a_clean_copy_is_read_by_its_masks_where_all_of_them_look_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers of objects, which differ more from picture to picture, are no classes."""
+    monkeypatch.setattr("kinds._rng", np.random.default_rng(0))
+    mend(visit(cityscapes(tmp_path / "data")), tmp_path / "clean")
+    assert describe(tmp_path / "clean").data["masks"] == "masks/train"
+
+
 def test_things_of_other_labels_are_told_apart_in_shards_too(tmp_path: Path) -> None:
     """Masks and classes are kept in raw values, so that shards are read in another meaning as files are."""
     dataset = overlapping(tmp_path / "data", overlaps=True)

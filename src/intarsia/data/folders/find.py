@@ -61,7 +61,7 @@ def find(root: Path, images: str | None = None, masks: str | None = None) -> Lay
         if wished:
             raise DataError(f"{root}: no image has a mask with {' and '.join(wished)}")
         raise NoPairs(f"{root}: {nothing(folders)}")
-    found = _pictured(found)
+    found = _of_classes(_pictured(found))
     lossy = {place for place, by_split in (groups | starred).items() if _jpeg(sum(by_split.values(), []))}
     pictures: list[str] = []
     views: list[Layout] = []  # whose masks are one in all pictures; taken where there are no others
@@ -124,6 +124,13 @@ def _pictured(found: list[Layout]) -> list[Layout]:
     sound = [f for f in found if f.images == f.masks or maskness(f.images) < 1]
     most = max(f.pairs for f in found)
     return sound if 2 * max((f.pairs for f in sound), default=0) >= most else found
+
+
+def _of_classes(found: list[Layout]) -> list[Layout]:
+    """Those without the folders objects and depth beside one called masks, as clean copies have them: neither holds classes."""
+    named = {(f.images, f.masks) for f in found if f.masks.split("/")[0] == "masks"}
+    beside = {(images, masks.replace("masks", other, 1)) for images, masks in named for other in ("objects", "depth")}
+    return [f for f in found if (f.images, f.masks) not in beside]
 
 
 def _stacks(root: Path, folders: Mapping[str, list[str]], images: str | None, masks: str | None) -> Layout | None:
