@@ -21,6 +21,7 @@ from intarsia.structures import Detections, DetectionsAndStuff, SemanticLogits
 OTHERS = {n: e for n, e in ARCHITECTURES.items() if e.output not in (SemanticLogits, Detections, DetectionsAndStuff)}
 LONG = {
     "axial_deeplab",
+    "dpt",
     "dynamic_routing",
     "hierarchical",
     "kmax_deeplab",
