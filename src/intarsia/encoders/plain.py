@@ -11,7 +11,6 @@ They are no pyramids: every map has the patch's stride. `Encoder` has those.
 """
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from ..errors import EncoderError, nearest
 from .pyramid import spread
 from .timm_model import imported_timm
-from .weights import one_try
+from .weights import loading
 
 Resample = Literal["bilinear", "bicubic"]
 LEARNED = (
@@ -84,17 +83,8 @@ class PlainTransformer(nn.Module):
             raise EncoderError(
                 f"side is {side}; encoder {name!r} takes multiples of its patches of {self.patch} pixels"
             )
-        try:
-            with one_try(name) if pretrained else nullcontext():
-                self.body = _trimmed(_create(name, side, in_channels, pretrained), self.taken[-1] + 1)
-        except EncoderError:
-            raise
-        except Exception as error:  # whatever the network, the hub or its cache come up with
-            if not pretrained:
-                raise
-            raise EncoderError(
-                f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"
-            ) from error
+        with loading(name, pretrained):
+            self.body = _trimmed(_create(name, side, in_channels, pretrained), self.taken[-1] + 1)
         self.resample, self.tokens, self.width = resample, int(self.body.num_prefix_tokens), int(self.body.embed_dim)
         self.channels, self.strides = (self.width,) * len(self.taken), (self.patch,) * len(self.taken)
         statistics = self.body.pretrained_cfg

@@ -7,7 +7,6 @@ it has and at which sizes it works.
 """
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import lru_cache
 from math import log2
 from typing import Any
@@ -25,7 +24,7 @@ from .mix_transformer import SIZES, mix_transformer
 from .resnext import WIDEST, widest_resnext
 from .sections import CUTS, Sections, cut_network
 from .timm_model import imported_timm
-from .weights import one_try
+from .weights import loading
 
 OUTPUT_STRIDES = (8, 16, 32)
 OWN: dict[str, Any] = {
@@ -80,17 +79,8 @@ class Encoder(nn.Module):
             have = ", ".join(f"c{n}" for n in available)
             raise EncoderError(f"encoder {name!r} has no {', '.join(missing)}: it yields {have}")
         indices = tuple(available.index(n) for n in levels)
-        try:
-            with one_try(name) if pretrained else nullcontext():
-                self.body = _create(name, indices, output_stride, in_channels, pretrained)
-        except EncoderError:
-            raise
-        except Exception as error:  # whatever the network, the hub or its cache come up with
-            if not pretrained:
-                raise
-            raise EncoderError(
-                f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"
-            ) from error
+        with loading(name, pretrained):
+            self.body = _create(name, indices, output_stride, in_channels, pretrained)
         if dilate_first and not isinstance(self.body, Sections):
             dilate_lost_strides(self.body, _skeleton(name, indices))
         self.minimum, self.multiple = _needs(name, indices, output_stride)

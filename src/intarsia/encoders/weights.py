@@ -44,6 +44,27 @@ def reachable() -> bool:
 
 
 @contextmanager
+def loading(name: str, pretrained: bool) -> Iterator[None]:
+    """Build a backbone inside, with its weights where `pretrained` says so.
+
+    Raises: EncoderError in one sentence for whatever the network, the hub or its cache come up with; without weights an error
+        stays what it is.
+    """
+    if not pretrained:
+        yield
+        return
+    try:
+        with one_try(name):
+            yield
+    except EncoderError:
+        raise
+    except Exception as error:
+        raise EncoderError(
+            f"the weights of encoder {name!r} cannot be loaded ({error}); use pretrained=False"
+        ) from error
+
+
+@contextmanager
 def one_try(name: str) -> Iterator[None]:
     """Load weights inside; where the hub does not answer, only from this machine, instead of trying for minutes.
 
