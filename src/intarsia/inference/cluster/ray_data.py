@@ -124,9 +124,8 @@ def _cluster(ray: Any) -> Iterator[None]:
     try:
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
     except Exception as error:  # of a node that does not come up in time, Ray raises a bare one
-        raise TrainingError(
-            f"no cluster of Ray's can be joined or begun ({str(error).splitlines()[0][:300]})"
-        ) from None
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(f"no cluster of Ray's can be joined or begun ({told[:300]})") from None
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield
