@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from intarsia.errors import not_a_folder
+from intarsia.errors import not_a_folder, reason
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,9 @@ def test_a_folder_that_is_none_says_where_to_look(tmp_path: Path, path: str, tol
     (tmp_path / "a.png").touch()
     assert not_a_folder(tmp_path / path).endswith(told.format(tmp_path))
     assert not_a_folder(tmp_path / path).startswith(f"{tmp_path / path}: ")
+
+
+def test_what_a_library_says_is_one_line() -> None:
+    assert reason(ValueError("no such key\nTraceback")) == "no such key"
+    assert reason(KeyError()) == "KeyError"
+    assert reason(OSError("a" * 500), most=5) == "aaaaa"

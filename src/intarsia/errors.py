@@ -185,3 +185,12 @@ def extra(module: str, name: str) -> ModuleType:
 def counted(number: int, what: str) -> str:
     """ "1 point", "3 points"."""
     return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def reason(error: BaseException, most: int = 300) -> str:
+    """What a library's error says, as part of a sentence: its first line, or the kind of error where it says nothing.
+
+    >>> reason(ValueError("no such key\\nTraceback")), reason(KeyError())
+    ('no such key', 'KeyError')
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0][:most]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import ModelError
+from ..errors import ModelError, reason
 
 FORWARD: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 BACKWARD: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -61,7 +61,7 @@ def apply_conv(
     try:
         return (BACKWARD if transposed else FORWARD)[dims](x, weight, **options)
     except (RuntimeError, ValueError) as error:
-        said = str(error).splitlines()[0].rstrip(".")
+        said = reason(error).rstrip(".")
         raise ModelError(f"this convolution of {list(x.shape)} with {list(weight.shape)} cannot be: {said}") from error
 
 
@@ -70,7 +70,7 @@ def _filled(what: str, values: Any, dims: int) -> Tensor:
     try:
         tensor = torch.as_tensor(values)
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{what} is no table of numbers: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{what} is no table of numbers: {reason(error)}") from error
     tensor = tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
     if not dims <= tensor.ndim <= dims + 2:
         raise ModelError(

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...data.files.formats import SUFFIXES, told_unread
 from ...documents import read_text
-from ...errors import DataError, counted, extra, nearest
+from ...errors import DataError, counted, extra, nearest, reason
 from ...naming import check, climbs, distinct
 from ..inputs import given_pictures, left_out, result_names, whole_pictures
 from .stores import brought, is_address, listed, local_path, place_of
@@ -213,6 +213,6 @@ def _parquet(path: Path) -> dict[str, list[str]]:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no Parquet that can be read ({str(error).splitlines()[0][:200]})") from None
+        raise DataError(f"{path}: no Parquet that can be read ({reason(error)})") from None
     read = {name: [str(cell) if cell else "" for cell in table[name].to_pylist()] for name in wanted}
     return read or {name: [] for name in names}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import CheckpointError, DataError, IntarsiaError, ModelError, TrainingError, extra
+from ...errors import CheckpointError, DataError, IntarsiaError, ModelError, TrainingError, extra, reason
 from .worker import Item, Task, Worker
 
 KINDS = (DataError, ModelError, CheckpointError, TrainingError)  # of errors that travel from a worker
@@ -124,8 +124,7 @@ def _cluster(ray: Any) -> Iterator[None]:
     try:
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
     except Exception as error:  # of a node that does not come up in time, Ray raises a bare one
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TrainingError(f"no cluster of Ray's can be joined or begun ({told[:300]})") from None
+        raise TrainingError(f"no cluster of Ray's can be joined or begun ({reason(error)})") from None
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield

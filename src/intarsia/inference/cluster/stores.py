@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from ...errors import DataError, extra
+from ...errors import DataError, extra, reason
 
 RENAMES = ("local", "hdfs")  # stores where a file takes its name in one step; an object appears when it is whole
 
@@ -76,7 +76,7 @@ def _store(root: str, query: str) -> tuple[Any, str]:
             files, top = fs.FileSystem.from_uri(f"{start}{root}/{query}")
             return files, top
         except (OSError, ValueError, ImportError, TypeError) as error:  # ArrowInvalid is a ValueError
-            errors.append(str(error).splitlines()[0][:200] if str(error) else type(error).__name__)
+            errors.append(reason(error))
     raise DataError(
         f"{root}: cannot be opened ({errors[0]}); give a folder, or an address such as s3://bucket/folder, gs://bucket/folder"
     )
@@ -95,7 +95,7 @@ def listed(place: Place) -> list[str]:
             return [place.path]
         found = place.files.get_file_info(fs.FileSelector(place.path, allow_not_found=True, recursive=True))
     except OSError as error:
-        raise DataError(f"{where}: cannot be listed ({str(error).splitlines()[0][:300]})") from None
+        raise DataError(f"{where}: cannot be listed ({reason(error)})") from None
     paths = sorted(info.path for info in found if info.type == fs.FileType.File)
     if not paths:
         raise DataError(f"{where}: there is no such file, folder or prefix, or it is empty")
@@ -114,6 +114,6 @@ def brought(text: str, folder: Path) -> Path:
             shutil.copyfileobj(source, file, 1 << 20)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError) or "not exist" in str(error).lower()
-        why = "there is no such file" if missing else f"cannot be read ({str(error).splitlines()[0][:300]})"
+        why = "there is no such file" if missing else f"cannot be read ({reason(error)})"
         raise DataError(f"{text}: {why}") from None
     return target

@@ -16,7 +16,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...errors import DataError, counted, extra
+from ...errors import DataError, counted, extra, reason
 from .folder import PARTS, TABLE, JobFolder
 from .pictures import Listed
 
@@ -84,7 +84,7 @@ def rows_there(folder: JobFolder, classes: Sequence[str], columns: Sequence[str]
             tables.append(parquet.read_table(io.BytesIO(content), columns=wanted.names).cast(wanted))
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{folder.where(name)}: no table of this job ({str(error).splitlines()[0][:200]}); remove it, and its pictures "
+                f"{folder.where(name)}: no table of this job ({reason(error)}); remove it, and its pictures "
                 "are answered again where their masks are gone"
             ) from None
     return arrow.concat_tables(tables)
